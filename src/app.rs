@@ -1,0 +1,164 @@
+//! The application: state and routes of both kinds of listeners.
+//!
+//! Production and tests build it here, so that they cannot drift apart.
+
+use std::{ops::Deref, sync::Arc};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRef},
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    auth::{self, Login, password::Passwords, throttle::Throttle, token::Tokens},
+    config::{ServerSettings, Settings},
+    counting::{self, CounterName, Counters, store::CounterStore},
+    http::{Code, Edge, edge::MAX_BODY_BYTES, home, openapi, route_metrics::RouteMetrics, swagger},
+    ops::{self, Draining, OpsState, metrics::Metrics},
+    store::Store,
+};
+
+/// What all worker threads share.
+pub struct Shared {
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    tokens: Arc<Tokens>,
+    passwords: Passwords,
+    draining: Draining,
+    openapi: Bytes,
+    routes: Arc<RouteMetrics>,
+}
+
+/// What the public handlers of one worker thread use.
+pub struct App {
+    /// The counters.
+    pub counters: Counters,
+    /// The counter behind `GET /api/count`.
+    pub default_counter: CounterName,
+    /// Whether a proxy's `X-Request-ID` identifies a visit.
+    pub request_ids_identify: bool,
+    /// Tokens.
+    pub tokens: Arc<Tokens>,
+    /// Logging in.
+    pub login: Login,
+    /// Whether the process is shutting down.
+    pub draining: Draining,
+    /// The OpenAPI document, in JSON.
+    pub openapi: Bytes,
+}
+
+/// The state of the public router.
+#[derive(Clone)]
+pub struct AppState(Arc<App>);
+
+impl Deref for AppState {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for Arc<Tokens> {
+    fn from_ref(state: &AppState) -> Self {
+        state.tokens.clone()
+    }
+}
+
+impl Shared {
+    /// Prepares what is made once per process.
+    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, draining: Draining) -> Self {
+        let document = document();
+        let patterns = document
+            .paths
+            .paths
+            .keys()
+            .map(String::as_str)
+            .chain(swagger::ROUTES.iter().copied());
+        let routes = Arc::new(RouteMetrics::new(patterns, &metrics));
+        Self {
+            tokens: Arc::new(Tokens::new(&settings.auth)),
+            passwords: Passwords::new(&settings.auth),
+            openapi: document
+                .to_json()
+                .expect("the document is made of text and numbers")
+                .into(),
+            routes,
+            settings,
+            metrics,
+            draining,
+        }
+    }
+
+    /// Listeners, limits and draining.
+    pub fn server_settings(&self) -> &ServerSettings {
+        &self.settings.server
+    }
+
+    /// The public service of one worker thread, on that thread's runtime and
+    /// with its own connections to the store.
+    pub fn public_edge(&self, store: Store) -> Edge {
+        let settings = &self.settings;
+        let counters = CounterStore::new(store.clone(), &settings.store);
+        let app = App {
+            counters: Counters::start(counters, self.metrics.clone()),
+            default_counter: CounterName::default_counter(),
+            request_ids_identify: !settings.store.dedup_window.is_zero(),
+            tokens: self.tokens.clone(),
+            login: Login::new(
+                self.passwords.clone(),
+                Throttle::new(store),
+                self.tokens.clone(),
+                self.metrics.clone(),
+            ),
+            draining: self.draining.clone(),
+            openapi: self.openapi.clone(),
+        };
+        let (router, _) = public_router().split_for_parts();
+        let router = router
+            .with_state(AppState(Arc::new(app)))
+            .merge(swagger::router())
+            .fallback(async || Code::NotFound)
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+        self.edge(router, Some(self.routes.clone()))
+    }
+
+    /// The internal service: health, readiness, metrics, version.
+    pub fn ops_edge(&self, store: &Store) -> Edge {
+        let state = OpsState {
+            metrics: self.metrics.clone(),
+            draining: self.draining.clone(),
+            store: store.clone(),
+        };
+        let router: Router = ops::routes::router().with_state(state);
+        self.edge(router.fallback(async || Code::NotFound), None)
+    }
+
+    fn edge(&self, router: Router, routes: Option<Arc<RouteMetrics>>) -> Edge {
+        Edge::new(
+            router,
+            routes,
+            self.metrics.clone(),
+            self.settings.server.request_timeout,
+        )
+    }
+}
+
+/// Every public route with its entry in the document: there is no other way in.
+fn public_router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Frame::openapi())
+        .routes(routes!(home::get_home))
+        .routes(routes!(openapi::get_openapi))
+        .routes(routes!(ops::health::get_ping))
+        .routes(routes!(ops::health::get_healthz))
+        .merge(auth::routes::router())
+        .merge(counting::routes::router())
+}
+
+/// The OpenAPI document of the public routes.
+pub fn document() -> utoipa::openapi::OpenApi {
+    public_router().into_openapi()
+}

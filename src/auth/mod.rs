@@ -1,0 +1,10 @@
+//! Who may count: passwords in, tokens out, tokens checked.
+
+mod bearer;
+mod login;
+pub mod password;
+pub mod routes;
+pub mod throttle;
+pub mod token;
+
+pub use self::{bearer::Bearer, login::Login};

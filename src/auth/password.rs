@@ -1,0 +1,117 @@
+//! The account's password: Argon2id, off the async threads, a few at a time.
+
+use std::sync::{Arc, OnceLock};
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+use crate::config::{AdminCredential, AuthSettings};
+
+/// Logins that may wait for their turn. At some 20 ms each, the last of them
+/// waits a second or two.
+const WAITING_LIMIT: usize = 64;
+
+/// Makes the PHC string of a password, with the crate's parameters, which are
+/// those OWASP recommends: Argon2id, 19 MiB, 2 passes, 1 lane.
+///
+/// # Errors
+///
+/// If the system has no randomness for a salt.
+pub fn hash(password: &str) -> argon2::password_hash::Result<String> {
+    Ok(Argon2::default()
+        .hash_password(password.as_bytes())?
+        .to_string())
+}
+
+/// Too many logins are waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+/// Checks passwords.
+#[derive(Clone)]
+pub struct Passwords {
+    account: Arc<Account>,
+    /// Hashing takes a core and 19 MiB: half of the cores stay with counting.
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+struct Account {
+    username: String,
+    credential: AdminCredential,
+    /// A password from the settings is hashed at the first login, not at each start.
+    hash: OnceLock<SecretString>,
+}
+
+/// The right to check one password now.
+pub struct Turn(OwnedSemaphorePermit);
+
+impl Passwords {
+    /// Knows the account of the settings.
+    pub fn new(settings: &AuthSettings) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let account = Account {
+            username: settings.admin_username.clone(),
+            credential: settings.admin_credential.clone(),
+            hash: OnceLock::new(),
+        };
+        Self {
+            account: Arc::new(account),
+            running: Arc::new(Semaphore::new((cores / 2).max(1))),
+            waiting: Arc::new(Semaphore::new(WAITING_LIMIT)),
+        }
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    ///
+    /// If too many wait already.
+    pub async fn turn(&self) -> Result<Turn, Busy> {
+        let waiting = match self.waiting.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => return Err(Busy),
+        };
+        let turn = self
+            .running
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| Busy)?;
+        drop(waiting);
+        Ok(Turn(turn))
+    }
+
+    /// Whether this is the account and its password. A wrong name costs the
+    /// same work as a wrong password, so that nothing tells them apart.
+    pub async fn verify(&self, turn: Turn, username: String, password: SecretString) -> bool {
+        let account = self.account.clone();
+        let check = move || {
+            // Held until the work is done, even if the client has gone and nobody waits for it.
+            let _turn = turn.0;
+            let right_password = account.is_password(&password);
+            right_password & (username == account.username)
+        };
+        tokio::task::spawn_blocking(check).await.unwrap_or(false)
+    }
+}
+
+impl Account {
+    fn is_password(&self, password: &SecretString) -> bool {
+        let hash = match &self.credential {
+            AdminCredential::Hash(hash) => hash,
+            AdminCredential::Password(password) => self.hash.get_or_init(|| {
+                // Without randomness no hash matches, and nobody gets in.
+                SecretString::from(hash(password.expose_secret()).unwrap_or_default())
+            }),
+        };
+        PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
+            let password = password.expose_secret().as_bytes();
+            Argon2::default().verify_password(password, &hash).is_ok()
+        })
+    }
+}

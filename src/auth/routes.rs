@@ -1,0 +1,86 @@
+//! `POST /auth/login`
+
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::login::LoginError;
+use crate::{
+    app::AppState,
+    http::{ClientAddress, Code, Problem},
+};
+
+/// The routes of this room.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(post_login))
+}
+
+/// Who wants a token.
+#[derive(Deserialize, ToSchema)]
+struct Credentials {
+    /// Name of the account.
+    #[schema(example = "admin")]
+    username: String,
+    /// Its password.
+    #[schema(value_type = String, format = Password, example = "password")]
+    password: SecretString,
+}
+
+/// A token (RFC 6750, section 4).
+#[derive(Serialize, ToSchema)]
+struct Token {
+    /// Send it as `Authorization: Bearer <token>`.
+    #[schema(
+        example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6IjVmN2Y4ZTJhIn0.eyJpc3MiOiJmb290ZmFsbCJ9.c2lnbmF0dXJl"
+    )]
+    token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until it expires.
+    #[schema(example = 3600, minimum = 1)]
+    expires_in: u64,
+}
+
+crate::problem_responses!(LoginProblems:
+    InvalidJson, InvalidCredentials, MethodNotAllowed, UnsupportedMediaType, InvalidBody, TooManyLogins, LoginBusy);
+
+/// Get a token.
+///
+/// Failed logins are limited per client address and per user name.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "auth",
+    request_body = Credentials,
+    responses((status = 200, description = "A token", body = Token), LoginProblems)
+)]
+async fn post_login(
+    State(state): State<AppState>,
+    ClientAddress(client): ClientAddress,
+    credentials: Result<Json<Credentials>, JsonRejection>,
+) -> Result<Json<Token>, Problem> {
+    let Json(Credentials { username, password }) = credentials?;
+    let token = state.login.login(client, username, password).await?;
+    Ok(Json(Token {
+        token,
+        token_type: "Bearer",
+        expires_in: state.tokens.ttl().as_secs(),
+    }))
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Credentials => Code::InvalidCredentials.into(),
+            LoginError::Throttled(wait) => Self::from(Code::TooManyLogins).retry_after(wait),
+            LoginError::Busy => Code::LoginBusy.into(),
+            LoginError::Signing(cause) => Self::from(Code::Internal).with_cause(cause),
+        }
+    }
+}

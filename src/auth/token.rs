@@ -1,0 +1,162 @@
+//! Tokens: JWTs (RFC 7519) signed with HMAC-SHA-256.
+//!
+//! A token names the key that signed it (`kid`). The previous key still
+//! verifies, so a key can be replaced without logging anyone out.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::config::AuthSettings;
+
+/// The `iss` of every token.
+const ISSUER: &str = "footfall";
+
+/// Bytes of a key's fingerprint: enough to tell two keys apart.
+const FINGERPRINT_BYTES: usize = 8;
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything.
+    Admin,
+}
+
+/// What a token says. All of it is required.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who issued it.
+    pub iss: String,
+    /// The user it was issued to.
+    pub sub: String,
+    /// When it was issued, in Unix seconds.
+    pub iat: u64,
+    /// When it stops being valid, in Unix seconds.
+    pub exp: u64,
+    /// Its own id.
+    pub jti: String,
+    /// What the user may do.
+    pub role: Role,
+}
+
+/// Why a token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It was valid once.
+    #[error("the token has expired")]
+    Expired,
+    /// It is not one of ours.
+    #[error("the token is not valid")]
+    Invalid,
+}
+
+/// Issues and verifies tokens.
+pub struct Tokens {
+    header: Header,
+    signing: EncodingKey,
+    verifying: Vec<(String, DecodingKey)>,
+    validation: Validation,
+    ttl: Duration,
+}
+
+impl Tokens {
+    /// Tokens signed with the current key.
+    pub fn new(settings: &AuthSettings) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        validation.validate_nbf = true;
+        // The crate's default is 60 seconds.
+        validation.leeway = settings.token_leeway.as_secs();
+
+        let keys = std::iter::once(&settings.secret_key).chain(&settings.secret_key_previous);
+        let verifying = keys.map(|key| {
+            (
+                fingerprint(key),
+                DecodingKey::from_secret(key.expose_secret().as_bytes()),
+            )
+        });
+        Self {
+            header: Header {
+                kid: Some(fingerprint(&settings.secret_key)),
+                ..Header::new(Algorithm::HS256)
+            },
+            signing: EncodingKey::from_secret(settings.secret_key.expose_secret().as_bytes()),
+            verifying: verifying.collect(),
+            validation,
+            ttl: settings.token_ttl,
+        }
+    }
+
+    /// How long a token is valid.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// A new token for a user.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be signed.
+    pub fn issue(&self, subject: &str, role: Role) -> jsonwebtoken::errors::Result<String> {
+        let now = unix_seconds();
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: subject.to_owned(),
+            iat: now,
+            exp: now.saturating_add(self.ttl.as_secs()),
+            jti: Uuid::now_v7().to_string(),
+            role,
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.signing)
+    }
+
+    /// What a token says, if it is valid now.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let kid = header.kid.ok_or(TokenError::Invalid)?;
+        let (_, key) = self
+            .verifying
+            .iter()
+            .find(|(known, _)| *known == kid)
+            .ok_or(TokenError::Invalid)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+            .map_err(|error| match error.kind() {
+                ErrorKind::ExpiredSignature => TokenError::Expired,
+                _ => TokenError::Invalid,
+            })?
+            .claims;
+        // The crate lets a token live through its last second; RFC 7519 (4.1.4) does not.
+        if unix_seconds() >= claims.exp.saturating_add(self.validation.leeway) {
+            return Err(TokenError::Expired);
+        }
+        Ok(claims)
+    }
+}
+
+fn fingerprint(key: &SecretString) -> String {
+    let hash = Sha256::new()
+        .chain_update("footfall key id\0")
+        .chain_update(key.expose_secret())
+        .finalize();
+    hash[..FINGERPRINT_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

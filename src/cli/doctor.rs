@@ -1,0 +1,249 @@
+//! `footfall doctor`: looks at everything a start depends on.
+
+use std::{fmt, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, sync::Arc};
+
+use secrecy::ExposeSecret;
+
+use super::{Failure, WRONG_USAGE};
+use crate::{
+    config::{
+        AdminCredential, Settings, SettingsError,
+        catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
+        values::ListenAddress,
+    },
+    ops::metrics::Metrics,
+    server::socket::{Occupant, occupant},
+    store::{Backend, Store, redis::Report},
+};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// What was found, and what to do about it.
+struct Findings(Vec<(Verdict, String)>);
+
+impl Findings {
+    fn good(&mut self, what: impl fmt::Display) {
+        self.0.push((Verdict::Good, what.to_string()));
+    }
+
+    fn warning(&mut self, what: impl fmt::Display, hint: impl fmt::Display) {
+        self.0
+            .push((Verdict::Warning, format!("{what}\n      {hint}")));
+    }
+
+    fn bad(&mut self, what: impl fmt::Display, hint: impl fmt::Display) {
+        self.0.push((Verdict::Bad, format!("{what}\n      {hint}")));
+    }
+}
+
+/// Prints all findings; fails if one of them is bad.
+pub fn run(settings: Result<Settings, SettingsError>) -> ExitCode {
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("footfall: {error}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let mut findings = Findings(Vec::new());
+    findings.good(format_args!(
+        "settings are complete ({})",
+        settings.environment.name()
+    ));
+    check_secrets(&settings, &mut findings);
+    for address in settings
+        .server
+        .listen
+        .iter()
+        .chain(&settings.server.ops_listen)
+    {
+        check_listener(address, &mut findings);
+    }
+    if let Err(failure) = super::block_on(check_store(&settings, &mut findings))
+        .map_err(Failure::from)
+        .flatten()
+    {
+        findings.bad(
+            failure,
+            "the settings of the store: `footfall config` shows them",
+        );
+    }
+    for (verdict, text) in &findings.0 {
+        let mark = match verdict {
+            Verdict::Good => "ok  ",
+            Verdict::Warning => "warn",
+            Verdict::Bad => "FAIL",
+        };
+        println!("{mark}  {text}");
+    }
+    let bad = findings
+        .0
+        .iter()
+        .any(|(verdict, _)| *verdict == Verdict::Bad);
+    ExitCode::from(u8::from(bad))
+}
+
+fn check_secrets(settings: &Settings, findings: &mut Findings) {
+    let auth = &settings.auth;
+    if auth.secret_key.expose_secret() == DEVELOPMENT_SECRET_KEY {
+        findings.warning(
+            "SECRET_KEY is the built-in development key",
+            "anyone can sign tokens with it; set your own: openssl rand -base64 48",
+        );
+    }
+    if let AdminCredential::Password(password) = &auth.admin_credential
+        && password.expose_secret() == DEVELOPMENT_ADMIN_PASSWORD
+    {
+        findings.warning(
+            "the account has the built-in development password",
+            "set FOOTFALL_ADMIN_PASSWORD_HASH; `footfall hash-password` makes one",
+        );
+    }
+}
+
+fn check_listener(address: &ListenAddress, findings: &mut Findings) {
+    match address {
+        ListenAddress::Tcp { host, port } => {
+            match std::net::TcpListener::bind((host.as_str(), *port)) {
+                Ok(_) => findings.good(format_args!("{address} is free")),
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                    findings.warning(format_args!("{address} is in use"), "fine if Footfall is running; else stop what has the port, or choose another");
+                }
+                Err(error) => findings.bad(
+                    format_args!("{address}: {error}"),
+                    "choose an address of this machine",
+                ),
+            }
+        }
+        ListenAddress::Unix(template) => match template.fixed() {
+            Some(path) => check_socket(Path::new(path), findings),
+            None => {
+                let example = template.expand("HOST", 0, 1);
+                check_directory(Path::new(&example), findings);
+            }
+        },
+    }
+}
+
+fn check_socket(path: &Path, findings: &mut Findings) {
+    check_directory(path, findings);
+    let shown = format!("unix:{}", path.display());
+    match occupant(path) {
+        Ok(Occupant::Nothing) => findings.good(format_args!("{shown} is free")),
+        Ok(Occupant::Stale) => findings.good(format_args!(
+            "{shown} is left over from a dead process and will be replaced"
+        )),
+        Ok(Occupant::Live) => findings.warning(
+            format_args!("{shown} is in use"),
+            "fine if Footfall is running; else stop what listens there",
+        ),
+        Ok(Occupant::Foreign) => findings.bad(
+            format_args!("{shown} is no socket"),
+            "it would never be touched; move it away, or choose another path",
+        ),
+        Err(error) => findings.bad(
+            format_args!("{shown}: {error}"),
+            "look at the path and its permissions",
+        ),
+    }
+}
+
+fn check_directory(socket: &Path, findings: &mut Findings) {
+    let directory = match socket.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let shown = directory.display();
+    let mode = match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => metadata.permissions().mode(),
+        Ok(_) => {
+            return findings.bad(
+                format_args!("{shown} is not a directory"),
+                "choose another path for the socket",
+            );
+        }
+        Err(error) => {
+            return findings.bad(
+                format_args!("{shown}: {error}"),
+                "create the directory, writable for this user",
+            );
+        }
+    };
+    if rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_err() {
+        findings.bad(
+            format_args!("{shown} may not be written by this user"),
+            "chown it to the user Footfall runs as",
+        );
+    } else if mode & 0o002 != 0 {
+        findings.warning(
+            format_args!(
+                "{shown} is writable for everyone (mode {:o})",
+                mode & 0o7777
+            ),
+            "anyone may put a socket in the place of yours; chmod o-w",
+        );
+    } else {
+        findings.good(format_args!(
+            "{shown} can hold sockets (mode {:o})",
+            mode & 0o7777
+        ));
+    }
+}
+
+async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
+    let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+    store.ping().await?;
+    match &store.backend {
+        Backend::Redis(redis) => check_redis(&redis.report().await?, findings),
+        Backend::Sqlite(_) => {
+            findings.good("the embedded database opens and is up to date");
+            findings.warning(
+                "counts are in a file of this machine",
+                "replicas on several machines need a shared store: set REDIS_URL",
+            );
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+fn check_redis(report: &Report, findings: &mut Findings) {
+    findings.good(format_args!("Redis {} answers", report.version));
+    match report.role.as_str() {
+        "master" => findings.good("it takes writes"),
+        role => findings.bad(
+            format_args!("it is a {role}"),
+            "REDIS_URL must lead to the master",
+        ),
+    }
+    if report.scripts {
+        findings.good("it runs scripts");
+    } else {
+        findings.bad("it refuses scripts", "the user of REDIS_URL needs the commands EVAL, EVALSHA and SCRIPT LOAD (ACL category @scripting)");
+    }
+    match report.eviction.as_deref() {
+        Some("noeviction") => findings.good("it evicts nothing"),
+        Some(policy) => findings.bad(
+            format_args!("maxmemory-policy is {policy}"),
+            "counts could be evicted; set maxmemory-policy noeviction",
+        ),
+        None => findings.warning(
+            "its maxmemory-policy cannot be read",
+            "make sure that it is noeviction",
+        ),
+    }
+    match (report.append_only, report.fsync.as_deref()) {
+        (true, Some("always")) => findings.good("every write is on disk before it is acknowledged"),
+        (true, fsync) => findings.warning(
+            format_args!("appendfsync is {}", fsync.unwrap_or("not readable")),
+            "the last second of visits is lost if its machine dies; set appendfsync always",
+        ),
+        (false, _) => findings.bad("it keeps no append-only file", "acknowledged visits are lost when it is killed; set appendonly yes and appendfsync always"),
+    }
+}

@@ -1,0 +1,25 @@
+//! `footfall migrate`
+
+use std::{process::ExitCode, sync::Arc};
+
+use super::Failure;
+use crate::{
+    config::Settings,
+    ops::metrics::Metrics,
+    store::{Backend, Store},
+};
+
+/// Brings the store to the layout of this version. To run it again is safe.
+pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+    super::block_on(async {
+        // Opening an embedded database migrates it.
+        let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+        store.ping().await?;
+        if let Backend::Redis(redis) = &store.backend {
+            redis.write_schema_version().await?;
+        }
+        println!("the {} store is ready", store.name());
+        store.close().await;
+        Ok(ExitCode::SUCCESS)
+    })?
+}

@@ -1,0 +1,120 @@
+//! The command line: one file per command.
+//!
+//! Every setting that is no secret is an option of every command, and every
+//! secret is one as the path of a file, all from the one table of settings.
+
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command};
+
+mod config;
+mod doctor;
+mod hash_password;
+mod health;
+mod migrate;
+mod openapi;
+mod serve;
+
+use crate::config::{
+    Settings, SettingsError, Sources,
+    catalog::{SETTINGS, Setting},
+};
+
+/// Exit code: the command line or a setting is wrong (as clap's own).
+const WRONG_USAGE: u8 = 2;
+
+/// Exit code: in-flight requests were cut at the end of the shutdown timeout.
+const REQUESTS_CUT: u8 = 3;
+
+/// Why a command failed, for people.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the command that the command line asks for.
+pub fn run() -> ExitCode {
+    let matches = command().get_matches();
+    let (name, arguments) = matches.subcommand().unwrap_or(("serve", &matches));
+    let result = match name {
+        "serve" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(serve::run),
+        "health" => health::run(arguments),
+        "config" => settings(arguments)
+            .map_err(Failure::from)
+            .map(|settings| config::run(&settings)),
+        "doctor" => Ok(doctor::run(settings(arguments))),
+        "migrate" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| migrate::run(&settings)),
+        "openapi" => openapi::run(),
+        "hash-password" => hash_password::run(),
+        _ => unreachable!("clap knows no other command"),
+    };
+    result.unwrap_or_else(|failure| {
+        eprintln!("footfall: {failure}");
+        ExitCode::from(if failure.is::<SettingsError>() {
+            WRONG_USAGE
+        } else {
+            1
+        })
+    })
+}
+
+/// The definition of the command line.
+fn command() -> Command {
+    Command::new("footfall")
+        .about("Counts visits exactly, however many replicas serve them")
+        .version(crate::ops::VERSION)
+        .after_help("Settings come from options, then the environment, then .env, then the settings file.\nWithout a command, footfall serves.")
+        .args(SETTINGS.iter().map(option))
+        .subcommand(Command::new("serve").about("Serve (the default)"))
+        .subcommand(health::command())
+        .subcommand(Command::new("config").about("Print the settings in force and where each came from"))
+        .subcommand(Command::new("doctor").about("Check settings, sockets and the store, with a hint for each finding"))
+        .subcommand(Command::new("migrate").about("Prepare the store; run once before the replicas of a new version start"))
+        .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
+        .subcommand(Command::new("hash-password").about("Read a password and print its Argon2id hash"))
+}
+
+fn option(setting: &'static Setting) -> Arg {
+    let help = if setting.secret {
+        format!("{} (path of a file)", setting.help)
+    } else {
+        setting.help.to_owned()
+    };
+    Arg::new(setting.key)
+        .long(setting.option())
+        .value_name(if setting.secret { "PATH" } else { "VALUE" })
+        .help(help)
+        .help_heading("Settings")
+        .global(true)
+        .allow_hyphen_values(true)
+}
+
+fn settings(arguments: &ArgMatches) -> Result<Settings, SettingsError> {
+    let options = SETTINGS.iter().filter_map(|setting| {
+        let value = arguments.get_one::<String>(setting.key)?;
+        let key = if setting.secret {
+            setting.file_key()
+        } else {
+            setting.key.to_owned()
+        };
+        Some((key, value.clone()))
+    });
+    Settings::load(&Sources::of_process(options.collect()))
+}
+
+/// A runtime for a command that does one thing.
+fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(work))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

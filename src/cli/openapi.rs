@@ -1,0 +1,10 @@
+//! `footfall openapi`
+
+use std::process::ExitCode;
+
+use super::Failure;
+
+pub fn run() -> Result<ExitCode, Failure> {
+    println!("{}", crate::app::document().to_pretty_json()?);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,125 @@
+//! Settings: what they are, where they come from, what is wrong with them.
+//!
+//! Precedence, strongest first: command line, environment, `.env`, the TOML
+//! file (the profile's table, then `[default]`), built-in defaults. Settings
+//! are read once, at the top, and handed down in pieces; nothing below reads
+//! the environment. All errors are reported at once, each with its source.
+
+use std::fmt;
+
+mod auth;
+pub mod catalog;
+mod log;
+mod reader;
+mod server;
+pub mod sources;
+mod store;
+pub mod values;
+
+pub use self::{
+    auth::{AdminCredential, AuthSettings},
+    log::LogSettings,
+    reader::Shown,
+    server::ServerSettings,
+    sources::Sources,
+    store::{IDEMPOTENCY_WINDOW, StoreLocation, StoreSettings},
+};
+use self::{reader::Reader, values::Environment};
+
+/// Everything that is set, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The profile.
+    pub environment: Environment,
+    /// Listeners, limits, draining.
+    pub server: ServerSettings,
+    /// The counters' store.
+    pub store: StoreSettings,
+    /// Tokens and the account.
+    pub auth: AuthSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// Every setting as text with its origin, secrets redacted.
+    pub shown: Vec<Shown>,
+}
+
+impl Settings {
+    /// Reads and checks all settings.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in one value.
+    pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(sources::merge(sources));
+        let environment = reader.parse("env");
+        reader.parse::<String>("config");
+        let production = environment == Some(Environment::Production);
+        let server = ServerSettings::read(&mut reader);
+        let store = StoreSettings::read(&mut reader, server.as_ref());
+        let auth = AuthSettings::read(&mut reader, production);
+        let log = LogSettings::read(&mut reader);
+        match (environment, server, store, auth, log) {
+            (Some(environment), Some(server), Some(store), Some(auth), Some(log))
+                if reader.errors.is_empty() =>
+            {
+                Ok(Self {
+                    environment,
+                    server,
+                    store,
+                    auth,
+                    log,
+                    shown: reader.shown,
+                })
+            }
+            _ => Err(SettingsError(reader.errors)),
+        }
+    }
+}
+
+/// One thing that is wrong with the settings, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingError {
+    origin: String,
+    message: String,
+}
+
+impl SettingError {
+    fn new(origin: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self {
+            origin: origin.to_string(),
+            message: message.to_string(),
+        }
+    }
+
+    fn unknown(origin: impl fmt::Display, suggestion: Option<String>) -> Self {
+        Self::new(
+            origin,
+            match suggestion {
+                Some(name) => format!("no setting has this name; did you mean {name}?"),
+                None => "no setting has this name; `footfall config` lists them all".to_owned(),
+            },
+        )
+    }
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.message)
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError(pub Vec<SettingError>);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => write!(f, "a setting is wrong:")?,
+            count => write!(f, "{count} settings are wrong:")?,
+        }
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+impl std::error::Error for SettingsError {}

@@ -1,0 +1,244 @@
+//! Takes settings out of the merged sources, one by one, and remembers every
+//! error and every origin on the way.
+
+use std::{fmt, str::FromStr};
+
+use figment::{Figment, Profile, value::Value};
+use secrecy::SecretString;
+
+use super::{
+    SettingError,
+    catalog::Setting,
+    sources::{Layer, Merged},
+};
+
+/// One line of `footfall config`.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The setting.
+    pub setting: &'static Setting,
+    /// Its value, redacted where it is secret.
+    pub value: String,
+    /// Where the value came from.
+    pub origin: String,
+}
+
+/// How strong a value is: its layer, then whether the profile's own table set it.
+pub(super) type Strength = (Layer, bool);
+
+/// The origin of a value nobody set.
+const BUILT_IN: &str = "built-in default";
+
+/// A secret and how strong its source is.
+pub(super) struct Secret {
+    pub value: SecretString,
+    pub strength: Strength,
+}
+
+/// Names a setting, and its origin unless that says the name already.
+fn with_origin(name: &str, origin: &str) -> String {
+    if origin.contains(name) {
+        origin.to_owned()
+    } else {
+        format!("{name} ({origin})")
+    }
+}
+
+/// The text of one setting and where it came from.
+struct Raw {
+    text: String,
+    origin: String,
+    strength: Strength,
+}
+
+/// Reads settings and collects what is wrong with them.
+pub(super) struct Reader {
+    figment: Figment,
+    pub errors: Vec<SettingError>,
+    pub shown: Vec<Shown>,
+}
+
+impl Reader {
+    pub fn new(merged: Merged) -> Self {
+        Self {
+            figment: merged.figment,
+            errors: merged.errors,
+            shown: Vec::new(),
+        }
+    }
+
+    /// A setting that always has a value. `None` means its error was recorded.
+    pub fn parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
+        let raw = self.raw(key)?;
+        self.show(key, raw.text.clone(), &raw.origin);
+        match raw.text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let name = Setting::named(key).env_name();
+                let what = format!("`{}`: {error}", raw.text);
+                self.errors
+                    .push(SettingError::new(with_origin(&name, &raw.origin), what));
+                None
+            }
+        }
+    }
+
+    /// A secret, from its value or its file. `None` when it is unset, or when
+    /// an error was recorded.
+    pub fn secret(&mut self, key: &'static str) -> Option<Secret> {
+        let setting = Setting::named(key);
+        let value = self.raw(key).filter(|raw| !raw.text.is_empty());
+        let file = self
+            .raw(&setting.file_key())
+            .filter(|raw| !raw.text.is_empty());
+        let raw = match (value, file) {
+            (Some(value), Some(file)) if value.strength == file.strength => {
+                let what = format!("{} sets it too; set only one of the two", file.origin);
+                self.errors.push(SettingError::new(value.origin, what));
+                return None;
+            }
+            (Some(value), Some(file)) if value.strength > file.strength => value,
+            (_, Some(file)) => self.contents_of(file)?,
+            (Some(value), None) => value,
+            (None, None) => {
+                let origin = self.raw(key).map_or(BUILT_IN.to_owned(), |raw| raw.origin);
+                self.show(key, String::new(), &origin);
+                return None;
+            }
+        };
+        self.show(key, redact(&raw.text), &raw.origin);
+        Some(Secret {
+            value: SecretString::from(raw.text),
+            strength: raw.strength,
+        })
+    }
+
+    /// A secret that must be set: `NAME=` in the environment is an error, not a request for the default.
+    pub fn required_secret(&mut self, key: &'static str) -> Option<Secret> {
+        let errors = self.errors.len();
+        let secret = self.secret(key);
+        if secret.is_none() && self.errors.len() == errors {
+            self.reject(key, "must not be empty");
+        }
+        secret
+    }
+
+    /// Records an error found after parsing, under the origin of the setting.
+    pub fn reject(&mut self, key: &'static str, message: impl fmt::Display) {
+        let shown = self.shown.iter().find(|shown| shown.setting.key == key);
+        let origin = shown.map_or("unset", |shown| shown.origin.as_str());
+        let name = Setting::named(key).env_name();
+        self.errors
+            .push(SettingError::new(with_origin(&name, origin), message));
+    }
+
+    fn show(&mut self, key: &str, value: String, origin: &str) {
+        self.shown.push(Shown {
+            setting: Setting::named(key),
+            value,
+            origin: origin.to_owned(),
+        });
+    }
+
+    /// Replaces the path of a secret's file by what the file holds.
+    fn contents_of(&mut self, file: Raw) -> Option<Raw> {
+        let path = std::path::Path::new(&file.text);
+        let origin = format!("{}, {}", file.origin, path.display());
+        let problem = match std::fs::read_to_string(path) {
+            // Editors and `echo` end a file with a newline that is no part of the secret.
+            Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+                "" => "the file is empty".to_owned(),
+                secret => {
+                    return Some(Raw {
+                        text: secret.to_owned(),
+                        origin,
+                        strength: file.strength,
+                    });
+                }
+            },
+            Err(error) => format!("the file cannot be read: {error}"),
+        };
+        self.errors.push(SettingError::new(origin, problem));
+        None
+    }
+
+    fn raw(&mut self, key: &str) -> Option<Raw> {
+        let value = self.figment.find_value(key).ok()?;
+        let tag = value.tag();
+        let profile = tag.profile().unwrap_or_default();
+        let (layer, origin) = match self.figment.get_metadata(tag) {
+            Some(metadata) => match metadata
+                .source
+                .as_ref()
+                .and_then(|source| source.file_path())
+            {
+                Some(path) => (
+                    Layer::File,
+                    format!("{key} under [{profile}] in {}", path.display()),
+                ),
+                None => (Layer::of(metadata), metadata.name.to_string()),
+            },
+            None => (Layer::Default, BUILT_IN.to_owned()),
+        };
+        let Some(text) = text_of(&value) else {
+            self.errors.push(SettingError::new(
+                origin,
+                "expected a text, a number or a list of them",
+            ));
+            return None;
+        };
+        Some(Raw {
+            text,
+            origin,
+            strength: (layer, profile != Profile::Default),
+        })
+    }
+}
+
+/// TOML allows numbers and lists where the environment has only text.
+fn text_of(value: &Value) -> Option<String> {
+    if let Some(entries) = value.as_array() {
+        let entries: Option<Vec<_>> = entries.iter().map(text_of).collect();
+        return Some(entries?.join(","));
+    }
+    let number = || {
+        value
+            .to_i128()
+            .map(|number| number.to_string())
+            .or_else(|| value.to_f64().map(|number| number.to_string()))
+    };
+    value.as_str().map(str::to_owned).or_else(number)
+}
+
+/// Hides a secret; of a URL only the credentials, since the host is what an
+/// operator wants to see.
+pub(super) fn redact(secret: &str) -> String {
+    const HIDDEN: &str = "[redacted]";
+    match secret.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}"),
+            None => secret.to_owned(),
+        },
+        None => HIDDEN.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        for (secret, shown) in [
+            ("hunter2", "[redacted]"),
+            ("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1"),
+            (
+                "redis://user:p@ss@host:6379",
+                "redis://[redacted]@host:6379",
+            ),
+            ("rediss://:secret@host", "rediss://[redacted]@host"),
+        ] {
+            assert_eq!(redact(secret), shown);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Where counts are kept, and for how long identities are remembered.
+
+use std::{path::PathBuf, time::Duration};
+
+use redis::IntoConnectionInfo;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    ServerSettings,
+    reader::{Reader, Secret},
+    values::HumanDuration,
+};
+
+/// How long an `Idempotency-Key` is remembered at least.
+pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_hours(24);
+
+/// Longest `FOOTFALL_DEDUP_WINDOW`: longer memory is what `Idempotency-Key` is for.
+const MAX_DEDUP_WINDOW: Duration = IDEMPOTENCY_WINDOW;
+
+/// Which store holds the counts.
+#[derive(Debug, Clone)]
+pub enum StoreLocation {
+    /// `REDIS_URL`: shared by all replicas.
+    Redis(SecretString),
+    /// A SQLite file, shared by the processes of one machine.
+    Sqlite(PathBuf),
+}
+
+/// The counters' store.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// `REDIS_URL`, or `DATABASE_URL`, or `footfall.db` in `FOOTFALL_DATA_DIR`.
+    pub location: StoreLocation,
+    /// `FOOTFALL_STORE_TIMEOUT` (`1s`): the longest a request waits for the store.
+    pub timeout: Duration,
+    /// `FOOTFALL_DEDUP_WINDOW` (`60s`): how long a proxy's request id is an identity.
+    pub dedup_window: Duration,
+    /// `FOOTFALL_DEDUP_LIMIT` (10,000,000): identities remembered per counter and window.
+    pub dedup_limit: u64,
+}
+
+impl StoreSettings {
+    pub(super) fn read(reader: &mut Reader, server: Option<&ServerSettings>) -> Option<Self> {
+        let redis_url = reader.secret("redis_url");
+        let database_url = reader.secret("database_url");
+        let data_dir = reader.parse::<PathBuf>("data_dir");
+        let timeout = reader.parse::<HumanDuration>("store_timeout");
+        let dedup_window = reader.parse::<HumanDuration>("dedup_window");
+        let dedup_limit = reader.parse::<u64>("dedup_limit");
+
+        if let Some(url) = &redis_url {
+            check_redis_url(reader, url);
+        }
+        let database = database_url.and_then(|url| sqlite_path(reader, &url));
+        if data_dir
+            .as_ref()
+            .is_some_and(|path| path.as_os_str().is_empty())
+        {
+            reader.reject("data_dir", "the directory is missing");
+        }
+        if let (Some(timeout), Some(server)) = (timeout, server) {
+            if timeout.0.is_zero() {
+                reader.reject("store_timeout", "must be longer than zero");
+            } else if timeout.0 >= server.request_timeout {
+                // Otherwise the request would be cut before the store's own answer could be given.
+                reader.reject(
+                    "store_timeout",
+                    "must be shorter than FOOTFALL_REQUEST_TIMEOUT",
+                );
+            }
+        }
+        if dedup_window.is_some_and(|window| window.0 > MAX_DEDUP_WINDOW) {
+            reader.reject("dedup_window", "must not be longer than 24h");
+        }
+        if dedup_limit == Some(0) {
+            reader.reject("dedup_limit", "must be greater than zero");
+        }
+        Some(Self {
+            location: match redis_url {
+                Some(url) => StoreLocation::Redis(url.value),
+                None => StoreLocation::Sqlite(database.unwrap_or(data_dir?.join("footfall.db"))),
+            },
+            timeout: timeout?.0,
+            dedup_window: dedup_window?.0,
+            dedup_limit: dedup_limit?,
+        })
+    }
+}
+
+fn check_redis_url(reader: &mut Reader, url: &Secret) {
+    let url = url.value.expose_secret();
+    if !url.starts_with("redis://") && !url.starts_with("rediss://") {
+        reader.reject(
+            "redis_url",
+            "expected redis://HOST:PORT or rediss://HOST:PORT",
+        );
+    } else if url.into_connection_info().is_err() {
+        reader.reject(
+            "redis_url",
+            "the URL cannot be parsed; expected redis://[USER:PASSWORD@]HOST[:PORT][/DB]",
+        );
+    }
+}
+
+fn sqlite_path(reader: &mut Reader, url: &Secret) -> Option<PathBuf> {
+    let path = url.value.expose_secret().strip_prefix("sqlite:");
+    // As elsewhere, `sqlite://` introduces a path too: `sqlite:///absolute`, `sqlite://relative`.
+    let path = path.map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path {
+        Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
+        _ => {
+            reader.reject(
+                "database_url",
+                "expected sqlite:PATH; no other database is supported yet",
+            );
+            None
+        }
+    }
+}

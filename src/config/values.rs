@@ -1,0 +1,285 @@
+//! The types that settings are parsed into.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
+
+/// The profile a process runs under; it selects defaults and guards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A laptop: demo credentials are accepted.
+    Development,
+    /// Demo credentials are refused.
+    Production,
+    /// Automated tests.
+    Testing,
+}
+
+impl Environment {
+    /// The name of its table in the TOML file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+            Self::Testing => "testing",
+        }
+    }
+}
+
+impl FromStr for Environment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            "testing" => Ok(Self::Testing),
+            _ => Err("expected development, production or testing".into()),
+        }
+    }
+}
+
+/// Where to listen: `tcp:HOST:PORT` or `unix:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// A TCP address. Port 0 lets the kernel choose.
+    Tcp {
+        /// Name or address; an IPv6 address without its brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// The path of a Unix socket, possibly with placeholders.
+    Unix(SocketTemplate),
+}
+
+const LISTEN_SYNTAX: &str = "expected tcp:HOST:PORT or unix:PATH";
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("tcp", address)) => {
+                let (host, port) = address.rsplit_once(':').ok_or(LISTEN_SYNTAX)?;
+                let port = port
+                    .parse()
+                    .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
+                let bare = host
+                    .strip_prefix('[')
+                    .and_then(|host| host.strip_suffix(']'));
+                let host = match bare {
+                    Some(address) => address,
+                    None if host.is_empty() => {
+                        return Err("the host is missing; 0.0.0.0 is every IPv4 address".into());
+                    }
+                    None if host.contains(':') => {
+                        return Err(format!(
+                            "an IPv6 address goes in brackets: tcp:[{host}]:{port}"
+                        ));
+                    }
+                    None => host,
+                };
+                Ok(Self::Tcp {
+                    host: host.to_owned(),
+                    port,
+                })
+            }
+            Some(("unix", path)) => path.parse().map(Self::Unix),
+            _ => Err(LISTEN_SYNTAX.into()),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            Self::Unix(template) => write!(f, "unix:{}", template.0),
+        }
+    }
+}
+
+/// A socket path that may hold `{hostname}`, `{pid}` and `{slot}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketTemplate(String);
+
+impl SocketTemplate {
+    /// Whether the path is to be found by trying slots.
+    pub fn has_slot(&self) -> bool {
+        self.0.contains("{slot}")
+    }
+
+    /// The path without placeholders, if it has none.
+    pub fn fixed(&self) -> Option<&str> {
+        (!self.0.contains('{')).then_some(self.0.as_str())
+    }
+
+    /// The path with its placeholders filled in.
+    pub fn expand(&self, hostname: &str, pid: u32, slot: u16) -> String {
+        self.0
+            .replace("{hostname}", hostname)
+            .replace("{pid}", &pid.to_string())
+            .replace("{slot}", &slot.to_string())
+    }
+}
+
+impl FromStr for SocketTemplate {
+    type Err = String;
+
+    fn from_str(path: &str) -> Result<Self, String> {
+        if path.is_empty() || path.ends_with('/') {
+            return Err("the path of the socket is missing".into());
+        }
+        let mut rest = path;
+        while let Some((_, after)) = rest.split_once('{') {
+            let name = after.split_once('}').map(|(name, _)| name);
+            if !matches!(name, Some("hostname" | "pid" | "slot")) {
+                return Err("the only placeholders are {hostname}, {pid} and {slot}".into());
+            }
+            rest = after;
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+/// A list with commas between its entries; empty text is an empty list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T: FromStr<Err: fmt::Display>> FromStr for List<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| entry.parse().map_err(|error| format!("`{entry}`: {error}")))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// A network of proxies, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(pub IpNet);
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse::<IpNet>()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+            .map(Self)
+            .map_err(|_| "expected an address or a network such as 10.0.0.0/8".into())
+    }
+}
+
+/// A length of time as `500ms`, `90s`, `15m`, `8h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HumanDuration(pub Duration);
+
+impl FromStr for HumanDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|_| "expected a duration such as 500ms, 90s, 15m or 8h".into())
+    }
+}
+
+/// File mode bits of a socket, in octal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketMode(pub u32);
+
+impl FromStr for SocketMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match u32::from_str_radix(text, 8) {
+            // Without its write bit a socket cannot even be connected to by its owner.
+            Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(Self(mode)),
+            _ => Err("expected an octal mode from 0600 to 0777".into()),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err("expected pretty or json".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_addresses_round_trip() {
+        for text in [
+            "tcp:127.0.0.1:8000",
+            "tcp:[::1]:0",
+            "tcp:localhost:80",
+            "unix:/run/f/{slot}.sock",
+        ] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn bad_listen_addresses_say_why() {
+        for (text, expected) in [
+            ("8000", LISTEN_SYNTAX),
+            ("tcp:8000", LISTEN_SYNTAX),
+            (
+                "tcp::8000",
+                "the host is missing; 0.0.0.0 is every IPv4 address",
+            ),
+            (
+                "tcp:::1:80",
+                "an IPv6 address goes in brackets: tcp:[::1]:80",
+            ),
+            ("tcp:localhost:http", "`http` is not a port (0 to 65535)"),
+            ("udp:localhost:1", LISTEN_SYNTAX),
+            ("unix:", "the path of the socket is missing"),
+            ("unix:/run/", "the path of the socket is missing"),
+            (
+                "unix:/run/{port}.sock",
+                "the only placeholders are {hostname}, {pid} and {slot}",
+            ),
+            (
+                "unix:/run/{slot",
+                "the only placeholders are {hostname}, {pid} and {slot}",
+            ),
+        ] {
+            assert_eq!(
+                text.parse::<ListenAddress>().unwrap_err(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn placeholders_are_filled_in() {
+        let template: SocketTemplate = "/run/{hostname}-{pid}-{slot}.sock".parse().unwrap();
+        assert_eq!(template.expand("web1", 42, 3), "/run/web1-42-3.sock");
+    }
+}

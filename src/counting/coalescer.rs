@@ -1,0 +1,225 @@
+//! Visits that wait at the same moment share one round trip to the store.
+//!
+//! While one round trip is under way, arriving visits queue; when it ends, all
+//! that wait go with the next. So an idle service adds no delay, and a busy one
+//! makes few, large batches, without a timer.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use super::{
+    CountError, Counted, CounterName, Identity,
+    store::{Batch, BatchResult, CounterStore},
+};
+use crate::{ops::metrics::Metrics, store::StoreError};
+
+/// Visits that may wait, per worker. At the rate of one worker a full queue is
+/// a fraction of a second of work: who comes later would wait in vain.
+const QUEUE_LIMIT: usize = 8192;
+
+/// Visits that share a round trip at most. Redis runs nothing else during a
+/// script, and Lua's `unpack` ends at some thousand values.
+const BATCH_LIMIT: usize = 1024;
+
+/// A visit that waits for its number.
+struct Waiting {
+    counter: CounterName,
+    identity: Option<Identity>,
+    since: Instant,
+    reply: oneshot::Sender<Result<Counted, CountError>>,
+}
+
+/// Why the coalescer gave no number.
+pub enum Rejected {
+    /// The queue is full.
+    QueueFull,
+    /// Counting failed.
+    Failed(CountError),
+}
+
+/// The queue of one worker thread and the task that empties it.
+#[derive(Clone)]
+pub struct Coalescer {
+    queue: mpsc::Sender<Waiting>,
+    metrics: Arc<Metrics>,
+}
+
+impl Coalescer {
+    /// Starts the task that empties the queue on the current runtime. It ends
+    /// when the last handle is gone.
+    pub fn start(store: CounterStore, metrics: Arc<Metrics>) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
+        tokio::spawn(flush_forever(waiting, store, metrics.clone()));
+        Self { queue, metrics }
+    }
+
+    /// Queues one visit and waits for its number, for little longer than the
+    /// store's timeout.
+    pub async fn count(
+        &self,
+        counter: CounterName,
+        identity: Option<Identity>,
+    ) -> Result<Counted, Rejected> {
+        let (reply, number) = oneshot::channel();
+        let visit = Waiting {
+            counter,
+            identity,
+            since: Instant::now(),
+            reply,
+        };
+        self.queue
+            .try_send(visit)
+            .map_err(|_| Rejected::QueueFull)?;
+        self.metrics.queue_depth.inc();
+        match number.await {
+            Ok(result) => result.map_err(Rejected::Failed),
+            // Only when the task panicked: whether the visit was counted is unknown.
+            Err(_) => {
+                let lost = StoreError::ConnectionLost("counting was interrupted".to_owned());
+                Err(Rejected::Failed(lost.into()))
+            }
+        }
+    }
+}
+
+async fn flush_forever(
+    mut queue: mpsc::Receiver<Waiting>,
+    mut store: CounterStore,
+    metrics: Arc<Metrics>,
+) {
+    let mut waiting = Vec::with_capacity(BATCH_LIMIT);
+    while queue.recv_many(&mut waiting, BATCH_LIMIT).await > 0 {
+        metrics.queue_depth.sub(waiting.len() as i64);
+        flush(&mut waiting, &mut store, &metrics).await;
+    }
+}
+
+/// Counts everything that waits and answers everyone.
+async fn flush(waiting: &mut Vec<Waiting>, store: &mut CounterStore, metrics: &Metrics) {
+    let timeout = store.timeout();
+    let mut oldest = Instant::now();
+    let mut plan = Plan::default();
+    for visit in waiting.drain(..) {
+        if visit.reply.is_closed() {
+            // The client is gone, or its request was cut: it will never see a number.
+            continue;
+        }
+        if visit.since.elapsed() >= timeout {
+            let _ = visit.reply.send(Err(StoreError::Timeout.into()));
+            continue;
+        }
+        oldest = oldest.min(visit.since);
+        plan.add(visit);
+    }
+    if plan.batches.is_empty() {
+        return;
+    }
+    metrics.batch_size.observe(plan.visits as f64);
+    // Whoever has waited longest must still hear within the timeout.
+    let results = store
+        .count(&plan.batches, timeout.saturating_sub(oldest.elapsed()))
+        .await;
+    for (recipients, result) in plan.recipients.into_iter().zip(results) {
+        recipients.answer(result);
+    }
+}
+
+/// Waiting visits sorted by counter: what goes to the store and who gets which number.
+#[derive(Default)]
+struct Plan {
+    positions: HashMap<CounterName, usize>,
+    batches: Vec<Batch>,
+    recipients: Vec<Recipients>,
+    visits: usize,
+}
+
+type Reply = oneshot::Sender<Result<Counted, CountError>>;
+
+/// Those who wait for the numbers of one batch, in the order of the batch.
+#[derive(Default)]
+struct Recipients {
+    anonymous: Vec<Reply>,
+    identified: Vec<Vec<Reply>>,
+    positions: HashMap<Identity, usize>,
+}
+
+impl Plan {
+    fn add(&mut self, visit: Waiting) {
+        self.visits += 1;
+        let position = match self.positions.entry(visit.counter) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                self.batches.push(Batch::new(entry.key().clone()));
+                self.recipients.push(Recipients::default());
+                *entry.insert(self.batches.len() - 1)
+            }
+        };
+        let (batch, recipients) = (&mut self.batches[position], &mut self.recipients[position]);
+        match visit.identity {
+            None => {
+                batch.anonymous += 1;
+                recipients.anonymous.push(visit.reply);
+            }
+            Some(identity) => recipients.add(identity, visit.reply, batch),
+        }
+    }
+}
+
+impl Recipients {
+    /// Visits of one identity are one visit, also within a batch.
+    fn add(&mut self, identity: Identity, reply: Reply, batch: &mut Batch) {
+        match self.positions.entry(identity) {
+            Entry::Occupied(entry) => self.identified[*entry.get()].push(reply),
+            Entry::Vacant(entry) => {
+                entry.insert(self.identified.len());
+                self.identified.push(vec![reply]);
+                batch.identities.push(identity);
+            }
+        }
+    }
+
+    fn answer(self, result: Result<BatchResult, StoreError>) {
+        match result {
+            Ok(result) => {
+                for (number, reply) in (result.first..).zip(self.anonymous) {
+                    let _ = reply.send(Ok(Counted {
+                        number,
+                        replayed: false,
+                    }));
+                }
+                for (counted, replies) in result.identified.into_iter().zip(self.identified) {
+                    answer_identity(counted, replies);
+                }
+            }
+            Err(error) => {
+                for reply in self
+                    .anonymous
+                    .into_iter()
+                    .chain(self.identified.into_iter().flatten())
+                {
+                    let _ = reply.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+}
+
+/// The first of several equal requests was counted, the others are its replays.
+fn answer_identity(counted: Option<Counted>, replies: Vec<Reply>) {
+    let mut counted = counted.ok_or(CountError::IdentitiesFull);
+    for reply in replies {
+        // A closed reply must not use up the one answer that says "counted".
+        if reply.send(counted.clone()).is_ok()
+            && let Ok(counted) = &mut counted
+        {
+            counted.replayed = true;
+        }
+    }
+}

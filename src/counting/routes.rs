@@ -1,0 +1,322 @@
+//! `/api/count` and `/api/counters`
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, Query, State, rejection::QueryRejection},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{AppendHeaders, IntoResponse},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Counted, CounterName, Identity, InvalidName,
+    identity::{IdentityKind, is_valid_key},
+};
+use crate::{
+    app::AppState,
+    auth::Bearer,
+    http::{Code, Problem, RequestContext, request_id},
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Counters on a page, unless the client wants another number.
+const DEFAULT_PAGE: usize = 100;
+/// Counters on a page at most.
+const MAX_PAGE: usize = 1000;
+
+/// The routes of this room.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(get_count, head_count))
+        .routes(routes!(get_counters))
+        .routes(routes!(get_counter, post_counter))
+}
+
+/// The number of a visit.
+#[derive(Serialize, ToSchema)]
+struct Visits {
+    /// 1, 2, 3, …: no two visits have the same one.
+    #[schema(example = 42, minimum = 1)]
+    visits: u64,
+}
+
+/// A counter and its visits.
+#[derive(Serialize, ToSchema)]
+struct Counter {
+    /// Its name.
+    #[schema(value_type = String, example = "signup.page", pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
+    name: CounterName,
+    /// The number of its last visit, or of the one just counted.
+    #[schema(example = 42, minimum = 0)]
+    visits: u64,
+}
+
+/// A page of counters.
+#[derive(Serialize, ToSchema)]
+struct Counters {
+    /// In the order of their names.
+    counters: Vec<Counter>,
+    /// The `cursor` of the next page; null on the last.
+    #[schema(value_type = Option<String>, required = true, example = json!(null))]
+    next: Option<CounterName>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+struct IdentityHeaders {
+    /// Makes a repeated request the same visit: it gets the same number, is
+    /// not counted again and is marked `Idempotent-Replayed: true`. Remembered
+    /// for at least 24 hours.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]{1,255}$",
+        example = "order-4711"
+    )]
+    #[allow(dead_code, reason = "only documents the header")]
+    idempotency_key: Option<String>,
+}
+
+/// The name in the path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+struct NameInPath {
+    /// Name of the counter.
+    #[param(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
+        example = "signup.page"
+    )]
+    #[allow(dead_code, reason = "only documents the parameter")]
+    name: String,
+}
+
+/// Which page of counters.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct PageQuery {
+    /// `next` of the page before.
+    #[param(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
+    cursor: Option<String>,
+    /// Counters on the page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
+}
+
+crate::problem_responses!(CountProblems:
+    InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
+    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull);
+
+/// Count a visit.
+///
+/// Counts one visit on the counter `visits` and returns its number.
+#[utoipa::path(
+    get,
+    path = "/api/count",
+    tag = "counting",
+    security(("bearer" = [])),
+    params(IdentityHeaders),
+    responses(
+        (status = 200, description = "The number of this visit", body = Visits,
+         headers(("Idempotent-Replayed" = Option<String>, description = "`true` if this visit had been counted before"))),
+        CountProblems
+    )
+)]
+async fn get_count(
+    State(state): State<AppState>,
+    Bearer(claims): Bearer,
+    identity: VisitIdentity,
+) -> Result<impl IntoResponse, Problem> {
+    let counted = state
+        .counters
+        .visit(state.default_counter.clone(), identity.of(&claims.sub))
+        .await?;
+    Ok((
+        replayed(counted),
+        Json(Visits {
+            visits: counted.number,
+        }),
+    ))
+}
+
+crate::problem_responses!(HeadProblems: MissingToken, InvalidToken, ExpiredToken);
+
+/// Check a token.
+///
+/// Answers as `GET` would, without a number: `HEAD` never counts.
+#[utoipa::path(
+    head,
+    path = "/api/count",
+    tag = "counting",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The token is valid; nothing was counted"), HeadProblems)
+)]
+async fn head_count(_bearer: Bearer) -> impl IntoResponse {
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")])
+}
+
+crate::problem_responses!(ListProblems:
+    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed, StoreUnavailable, OutcomeUnknown);
+
+/// List the counters.
+#[utoipa::path(
+    get,
+    path = "/api/counters",
+    tag = "counting",
+    security(("bearer" = [])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of counters, in the order of their names", body = Counters), ListProblems)
+)]
+async fn get_counters(
+    State(state): State<AppState>,
+    _bearer: Bearer,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Counters>, Problem> {
+    let Query(PageQuery { cursor, limit }) = query?;
+    let limit = limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(Problem::from(Code::InvalidQuery)
+            .with_detail(format!("limit must be from 1 to {MAX_PAGE}.")));
+    }
+    let cursor: Option<CounterName> =
+        cursor
+            .map(|cursor| cursor.parse())
+            .transpose()
+            .map_err(|_| {
+                Problem::from(Code::InvalidQuery)
+                    .with_detail("cursor must be the `next` of another page.")
+            })?;
+    let page = state.counters.list(cursor.as_ref(), limit).await?;
+    let counters = page
+        .counters
+        .into_iter()
+        .map(|tally| Counter {
+            name: tally.name,
+            visits: tally.visits,
+        })
+        .collect();
+    Ok(Json(Counters {
+        counters,
+        next: page.next,
+    }))
+}
+
+crate::problem_responses!(ReadProblems:
+    InvalidCounterName, MissingToken, InvalidToken, ExpiredToken, CounterNotFound, MethodNotAllowed,
+    StoreUnavailable, OutcomeUnknown);
+
+/// Read a counter.
+///
+/// Does not count.
+#[utoipa::path(
+    get,
+    path = "/api/counters/{name}",
+    tag = "counting",
+    security(("bearer" = [])),
+    params(NameInPath),
+    responses((status = 200, description = "The counter", body = Counter), ReadProblems)
+)]
+async fn get_counter(
+    State(state): State<AppState>,
+    _bearer: Bearer,
+    Path(name): Path<String>,
+) -> Result<Json<Counter>, Problem> {
+    let name: CounterName = name.parse()?;
+    let visits = state
+        .counters
+        .get(&name)
+        .await?
+        .ok_or(Code::CounterNotFound)?;
+    Ok(Json(Counter { name, visits }))
+}
+
+crate::problem_responses!(VisitProblems:
+    InvalidCounterName, InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
+    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull);
+
+/// Count a visit on a counter.
+///
+/// Counts one visit and returns its number. The first visit creates the counter.
+#[utoipa::path(
+    post,
+    path = "/api/counters/{name}",
+    tag = "counting",
+    security(("bearer" = [])),
+    params(NameInPath, IdentityHeaders),
+    responses(
+        (status = 200, description = "The counter, with the number of this visit", body = Counter,
+         headers(("Idempotent-Replayed" = Option<String>, description = "`true` if this visit had been counted before"))),
+        VisitProblems
+    )
+)]
+async fn post_counter(
+    State(state): State<AppState>,
+    Bearer(claims): Bearer,
+    Path(name): Path<String>,
+    identity: VisitIdentity,
+) -> Result<impl IntoResponse, Problem> {
+    let name: CounterName = name.parse()?;
+    let counted = state
+        .counters
+        .visit(name.clone(), identity.of(&claims.sub))
+        .await?;
+    Ok((
+        replayed(counted),
+        Json(Counter {
+            name,
+            visits: counted.number,
+        }),
+    ))
+}
+
+fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+    AppendHeaders(
+        counted
+            .replayed
+            .then_some((REPLAYED, HeaderValue::from_static("true"))),
+    )
+}
+
+impl From<InvalidName> for Problem {
+    fn from(_: InvalidName) -> Self {
+        Code::InvalidCounterName.into()
+    }
+}
+
+/// What the headers say about a visit's identity: the client's
+/// `Idempotency-Key`, else the trusted proxy's `X-Request-ID`, else nothing.
+struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
+
+impl VisitIdentity {
+    fn of(&self, subject: &str) -> Option<Identity> {
+        let (kind, value) = self.0.as_ref()?;
+        Some(Identity::new(*kind, subject, value.as_bytes()))
+    }
+}
+
+impl FromRequestParts<AppState> for VisitIdentity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        if let Some(key) = keys.next() {
+            if keys.next().is_some() || !is_valid_key(key.as_bytes()) {
+                return Err(Code::InvalidIdempotencyKey.into());
+            }
+            return Ok(Self(Some((IdentityKind::Key, key.clone()))));
+        }
+        let context = parts
+            .extensions
+            .get::<RequestContext>()
+            .filter(|_| state.request_ids_identify);
+        let id = context.and_then(|context| request_id::from_proxy(&parts.headers, &context.peer));
+        Ok(Self(id.map(|id| (IdentityKind::Request, id.clone()))))
+    }
+}

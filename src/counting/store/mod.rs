@@ -1,0 +1,162 @@
+//! Where counts are kept: one seam, two stores.
+//!
+//! Counting and remembering identities are one atomic step in both.
+
+use std::{sync::Arc, time::Duration};
+
+mod redis;
+mod sqlite;
+
+use self::{redis::RedisCounts, sqlite::SqliteCounts};
+use super::{Counted, CounterName, Identity, Page, identity::IdentityKind};
+use crate::{
+    config::{IDEMPOTENCY_WINDOW, StoreSettings},
+    store::{Backend, Operation, Store, StoreError, StoreHealth},
+};
+
+/// The visits of one counter that go to the store together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The counter.
+    pub counter: CounterName,
+    /// How many visits have no identity.
+    pub anonymous: u64,
+    /// The identities of the others, each once.
+    pub identities: Vec<Identity>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new(counter: CounterName) -> Self {
+        Self {
+            counter,
+            anonymous: 0,
+            identities: Vec::new(),
+        }
+    }
+}
+
+/// The numbers a batch was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchResult {
+    /// The number of the first visit without identity; the others follow it.
+    pub first: u64,
+    /// One entry per identity; `None` if there was no room to remember it, and
+    /// so it was not counted.
+    pub identified: Vec<Option<Counted>>,
+}
+
+/// How long and how many identities are remembered, by kind.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    requests: Duration,
+    keys: Duration,
+    limit: u64,
+}
+
+impl Memory {
+    fn window(&self, kind: IdentityKind) -> Duration {
+        match kind {
+            IdentityKind::Request => self.requests,
+            IdentityKind::Key => self.keys,
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Counts {
+    Redis(Box<RedisCounts>),
+    Sqlite(SqliteCounts),
+}
+
+/// The store of the counters, as one worker thread uses it.
+#[derive(Clone)]
+pub struct CounterStore {
+    store: Store,
+    counts: Counts,
+}
+
+impl CounterStore {
+    /// Keeps counts in `store`.
+    pub fn new(store: Store, settings: &StoreSettings) -> Self {
+        let memory = Memory {
+            requests: settings.dedup_window,
+            keys: IDEMPOTENCY_WINDOW,
+            limit: settings.dedup_limit,
+        };
+        let counts = match &store.backend {
+            Backend::Redis(redis) => {
+                Counts::Redis(Box::new(RedisCounts::new(redis.clone(), memory)))
+            }
+            Backend::Sqlite(sqlite) => Counts::Sqlite(SqliteCounts::new(sqlite.clone(), memory)),
+        };
+        Self { store, counts }
+    }
+
+    /// The longest an operation takes.
+    pub fn timeout(&self) -> Duration {
+        self.store.timeout
+    }
+
+    /// Whether the store can be reached.
+    pub fn health(&self) -> &Arc<StoreHealth> {
+        &self.store.health
+    }
+
+    /// Counts batches, each of another counter, within `limit`: one result per batch.
+    pub async fn count(
+        &mut self,
+        batches: &[Batch],
+        limit: Duration,
+    ) -> Vec<Result<BatchResult, StoreError>> {
+        let counts = &mut self.counts;
+        let work = async {
+            Ok(match counts {
+                Counts::Redis(redis) => redis.count(batches).await?,
+                Counts::Sqlite(sqlite) => sqlite.count(batches).await?,
+            })
+        };
+        let results = self.store.run(Operation::Count, limit, work).await;
+        if let (Counts::Redis(redis), Err(_)) = (&mut self.counts, &results) {
+            // After a timeout replies may still be on their way; a new connection has none.
+            redis.disconnect();
+        }
+        results.unwrap_or_else(|error| vec![Err(error); batches.len()])
+    }
+
+    /// The visits of one counter.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
+        self.store
+            .run(Operation::Get, self.store.timeout, async {
+                match &self.counts {
+                    Counts::Redis(redis) => redis.get(counter).await,
+                    Counts::Sqlite(sqlite) => sqlite.get(counter).await,
+                }
+            })
+            .await
+    }
+
+    /// Up to `limit` counters after `after`, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn list(
+        &self,
+        after: Option<&CounterName>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.store
+            .run(Operation::List, self.store.timeout, async {
+                match &self.counts {
+                    Counts::Redis(redis) => redis.list(after, limit).await,
+                    Counts::Sqlite(sqlite) => sqlite.list(after, limit).await,
+                }
+            })
+            .await
+    }
+}

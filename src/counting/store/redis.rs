@@ -1,0 +1,222 @@
+//! Counts in Redis.
+//!
+//! Keys of the counter `NAME`, all in one Cluster slot:
+//!
+//! | key | type | holds |
+//! | --- | --- | --- |
+//! | `footfall:{NAME}:count` | string | the number of its last visit |
+//! | `footfall:{NAME}:requests`, `…:requests:previous` | hash | identities from proxies and their numbers |
+//! | `footfall:{NAME}:keys`, `…:keys:previous` | hash | `Idempotency-Key`s and their numbers |
+//!
+//! `footfall:counters` is a sorted set of all names. A name is put there before
+//! its first visit is counted, so that no counted visit is ever missing from it.
+
+use std::sync::LazyLock;
+
+use deadpool_redis::Connection;
+use futures_util::future::join_all;
+use redis::{AsyncCommands, Script, aio::MultiplexedConnection};
+
+use super::{Batch, BatchResult, Memory};
+use crate::{
+    counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
+    store::{RedisStore, StoreError},
+};
+
+static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
+
+/// A sorted set whose members all have score 0, and so are in the order of their bytes.
+const INDEX_KEY: &str = "footfall:counters";
+
+/// What the script answers for a counter that is not in the index yet.
+const UNLISTED: i64 = -1;
+
+/// Counts in Redis, over one connection that is held for good: pipelining
+/// needs no second one, and a pool would ask it for a PING before each use.
+pub(super) struct RedisCounts {
+    redis: RedisStore,
+    memory: Memory,
+    held: Option<Connection>,
+}
+
+impl Clone for RedisCounts {
+    /// A clone borrows a connection of its own when it needs one.
+    fn clone(&self) -> Self {
+        Self::new(self.redis.clone(), self.memory)
+    }
+}
+
+impl RedisCounts {
+    pub fn new(redis: RedisStore, memory: Memory) -> Self {
+        Self {
+            redis,
+            memory,
+            held: None,
+        }
+    }
+
+    pub async fn count(
+        &mut self,
+        batches: &[Batch],
+    ) -> Result<Vec<Result<BatchResult, StoreError>>, StoreError> {
+        let connection = match &mut self.held {
+            Some(connection) => connection,
+            held => held.insert(self.redis.connection().await?),
+        };
+        // Sent at once, these calls share one round trip: the connection pipelines them.
+        let connection: &MultiplexedConnection = connection;
+        let calls = batches
+            .iter()
+            .map(|batch| count_batch(connection.clone(), batch, self.memory));
+        let results = join_all(calls).await;
+        if results.iter().any(|result| {
+            matches!(
+                result,
+                Err(StoreError::ConnectionLost(_) | StoreError::Timeout)
+            )
+        }) {
+            self.disconnect();
+        }
+        Ok(results)
+    }
+
+    /// Gives the held connection up; the next batch opens another.
+    pub fn disconnect(&mut self) {
+        self.held.take().map(Connection::take);
+    }
+
+    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
+        Ok(self
+            .redis
+            .connection()
+            .await?
+            .get(count_key(counter))
+            .await?)
+    }
+
+    pub async fn list(
+        &self,
+        after: Option<&CounterName>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let mut connection = self.redis.connection().await?;
+        let from = after.map_or("-".to_owned(), |name| format!("({name}"));
+        let one_more = limit as isize + 1;
+        let names: Vec<String> = connection
+            .zrangebylex_limit(INDEX_KEY, from, "+", 0, one_more)
+            .await?;
+        let mut names: Vec<CounterName> =
+            names.iter().filter_map(|name| name.parse().ok()).collect();
+        let more = names.len() > limit;
+        names.truncate(limit);
+        let next = names.last().filter(|_| more).cloned();
+        if names.is_empty() {
+            return Ok(Page {
+                counters: Vec::new(),
+                next,
+            });
+        }
+        let keys: Vec<String> = names.iter().map(count_key).collect();
+        let visits: Vec<Option<u64>> = connection.mget(keys).await?;
+        // A name is listed a moment before its first visit is counted.
+        let counted = names.into_iter().zip(visits).filter_map(|(name, visits)| {
+            Some(Tally {
+                name,
+                visits: visits?,
+            })
+        });
+        Ok(Page {
+            counters: counted.collect(),
+            next,
+        })
+    }
+}
+
+fn count_key(counter: &CounterName) -> String {
+    format!("footfall:{{{counter}}}:count")
+}
+
+async fn count_batch(
+    mut connection: MultiplexedConnection,
+    batch: &Batch,
+    memory: Memory,
+) -> Result<BatchResult, StoreError> {
+    let mut numbers = call(&mut connection, batch, memory, false).await?;
+    if numbers == [UNLISTED] {
+        let _: u64 = connection
+            .zadd(INDEX_KEY, batch.counter.as_str(), 0)
+            .await?;
+        numbers = call(&mut connection, batch, memory, true).await?;
+    }
+    interpret(batch, &numbers)
+}
+
+/// Calls the script. Where Redis has forgotten it, nothing was executed, and
+/// the crate loads it and calls again; nothing else is ever repeated.
+async fn call(
+    connection: &mut MultiplexedConnection,
+    batch: &Batch,
+    memory: Memory,
+    listed: bool,
+) -> Result<Vec<i64>, StoreError> {
+    let name = &batch.counter;
+    let mut call = COUNT.prepare_invoke();
+    call.key(count_key(name))
+        .key(format!("footfall:{{{name}}}:requests"))
+        .key(format!("footfall:{{{name}}}:requests:previous"))
+        .key(format!("footfall:{{{name}}}:keys"))
+        .key(format!("footfall:{{{name}}}:keys:previous"))
+        .arg(batch.anonymous)
+        .arg(memory.limit)
+        .arg(u8::from(listed));
+    for kind in [IdentityKind::Request, IdentityKind::Key] {
+        let packed: Vec<u8> = of_kind(batch, kind)
+            .flat_map(|identity| identity.digest)
+            .collect();
+        call.arg(memory.window(kind).as_millis() as u64).arg(packed);
+    }
+    Ok(call.invoke_async(connection).await?)
+}
+
+fn of_kind(batch: &Batch, kind: IdentityKind) -> impl Iterator<Item = &Identity> {
+    batch
+        .identities
+        .iter()
+        .filter(move |identity| identity.kind == kind)
+}
+
+/// Brings the script's answer, which is sorted by kind, into the order of the batch.
+fn interpret(batch: &Batch, numbers: &[i64]) -> Result<BatchResult, StoreError> {
+    let wrong = || {
+        StoreError::Refused(format!(
+            "the counting script gave {} numbers",
+            numbers.len()
+        ))
+    };
+    let (first, identified) = numbers.split_first().ok_or_else(wrong)?;
+    if identified.len() != batch.identities.len() {
+        return Err(wrong());
+    }
+    let requests = of_kind(batch, IdentityKind::Request).count();
+    let (requests, keys) = identified.split_at(requests);
+    let (mut requests, mut keys) = (requests.iter(), keys.iter());
+    let next = |identity: &Identity| match identity.kind {
+        IdentityKind::Request => requests.next(),
+        IdentityKind::Key => keys.next(),
+    };
+    let counted = |number: &i64| {
+        (*number != 0).then_some(Counted {
+            number: number.unsigned_abs(),
+            replayed: *number < 0,
+        })
+    };
+    Ok(BatchResult {
+        first: first.unsigned_abs(),
+        identified: batch
+            .identities
+            .iter()
+            .map(next)
+            .map(|number| number.and_then(counted))
+            .collect(),
+    })
+}

@@ -1,0 +1,223 @@
+//! Counts in SQLite: one transaction per round, in the tables of `migrations/`.
+
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Batch, BatchResult, Memory};
+use crate::{
+    counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
+    store::{SqliteStore, StoreError, sqlite::unix_millis},
+};
+
+/// Expired identities removed per round. More than a round adds on average, so
+/// the table shrinks again; few enough not to be felt.
+const PURGE_LIMIT: i64 = 2048;
+
+/// Counts in an embedded database.
+#[derive(Clone)]
+pub(super) struct SqliteCounts {
+    sqlite: SqliteStore,
+    memory: Memory,
+}
+
+impl SqliteCounts {
+    pub fn new(sqlite: SqliteStore, memory: Memory) -> Self {
+        Self { sqlite, memory }
+    }
+
+    /// Counts all batches in one transaction.
+    pub async fn count(
+        &self,
+        batches: &[Batch],
+    ) -> Result<Vec<Result<BatchResult, StoreError>>, StoreError> {
+        let now = unix_millis();
+        // A deferred transaction would fail at its first write if another process wrote in between.
+        let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+        let mut results = Vec::with_capacity(batches.len());
+        for batch in batches {
+            results.push(Ok(self.count_batch(&mut transaction, batch, now).await?));
+        }
+        if batches.iter().any(|batch| !batch.identities.is_empty()) {
+            purge(&mut transaction, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(results)
+    }
+
+    async fn count_batch(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+        now: i64,
+    ) -> Result<BatchResult, StoreError> {
+        let mut identified = Vec::with_capacity(batch.identities.len());
+        for identity in &batch.identities {
+            identified.push(remembered(db, &batch.counter, identity, now).await?);
+        }
+        let mut room = [
+            self.room(db, batch, IdentityKind::Request).await?,
+            self.room(db, batch, IdentityKind::Key).await?,
+        ];
+        let mut fresh = Vec::new();
+        for (position, identity) in batch.identities.iter().enumerate() {
+            let room = &mut room[identity.kind as usize];
+            if identified[position].is_none() && *room > 0 {
+                *room -= 1;
+                fresh.push(position);
+            }
+        }
+        let total = batch.anonymous + fresh.len() as u64;
+        let first = if total == 0 {
+            0
+        } else {
+            add(db, &batch.counter, total).await? + 1 - total
+        };
+        for (number, position) in (first + batch.anonymous..).zip(fresh) {
+            let identity = &batch.identities[position];
+            let window = self.memory.window(identity.kind).as_millis() as i64;
+            remember(db, &batch.counter, identity, number, now + window).await?;
+            identified[position] = Some(Counted {
+                number,
+                replayed: false,
+            });
+        }
+        Ok(BatchResult { first, identified })
+    }
+
+    /// How many more identities of a kind the counter may remember.
+    async fn room(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+        kind: IdentityKind,
+    ) -> Result<u64, StoreError> {
+        if !batch
+            .identities
+            .iter()
+            .any(|identity| identity.kind == kind)
+        {
+            return Ok(0);
+        }
+        let remembered: Option<i64> = sqlx::query_scalar(
+            "SELECT remembered FROM identity_totals WHERE counter = ? AND kind = ?",
+        )
+        .bind(batch.counter.as_str())
+        .bind(kind as i64)
+        .fetch_optional(db)
+        .await?;
+        Ok(self
+            .memory
+            .limit
+            .saturating_sub(remembered.unwrap_or(0).unsigned_abs()))
+    }
+
+    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
+        let visits: Option<i64> = sqlx::query_scalar("SELECT visits FROM counters WHERE name = ?")
+            .bind(counter.as_str())
+            .fetch_optional(self.sqlite.reader())
+            .await?;
+        Ok(visits.map(i64::unsigned_abs))
+    }
+
+    pub async fn list(
+        &self,
+        after: Option<&CounterName>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let rows =
+            sqlx::query("SELECT name, visits FROM counters WHERE name > ? ORDER BY name LIMIT ?")
+                .bind(after.map_or("", CounterName::as_str))
+                .bind(limit as i64 + 1)
+                .fetch_all(self.sqlite.reader())
+                .await?;
+        let mut counters = rows.iter().map(tally).collect::<Result<Vec<_>, _>>()?;
+        let more = counters.len() > limit;
+        counters.truncate(limit);
+        let next = counters
+            .last()
+            .filter(|_| more)
+            .map(|tally| tally.name.clone());
+        Ok(Page { counters, next })
+    }
+}
+
+fn tally(row: &SqliteRow) -> Result<Tally, StoreError> {
+    let name: &str = row.try_get("name")?;
+    let name = name.parse().map_err(|_| {
+        StoreError::Refused(format!("the database holds a counter called {name:?}"))
+    })?;
+    Ok(Tally {
+        name,
+        visits: row.try_get::<i64, _>("visits")?.unsigned_abs(),
+    })
+}
+
+async fn remembered(
+    db: &mut SqliteConnection,
+    counter: &CounterName,
+    identity: &Identity,
+    now: i64,
+) -> Result<Option<Counted>, StoreError> {
+    let number: Option<i64> = sqlx::query_scalar(
+        "SELECT number FROM identities WHERE counter = ? AND kind = ? AND digest = ? AND expires_at > ?",
+    )
+    .bind(counter.as_str())
+    .bind(identity.kind as i64)
+    .bind(&identity.digest[..])
+    .bind(now)
+    .fetch_optional(db)
+    .await?;
+    Ok(number.map(|number| Counted {
+        number: number.unsigned_abs(),
+        replayed: true,
+    }))
+}
+
+async fn add(
+    db: &mut SqliteConnection,
+    counter: &CounterName,
+    visits: u64,
+) -> Result<u64, StoreError> {
+    let total: i64 = sqlx::query_scalar(
+        "INSERT INTO counters (name, visits) VALUES (?, ?)
+         ON CONFLICT (name) DO UPDATE SET visits = visits + excluded.visits RETURNING visits",
+    )
+    .bind(counter.as_str())
+    .bind(visits as i64)
+    .fetch_one(db)
+    .await?;
+    Ok(total.unsigned_abs())
+}
+
+/// The identity may be there still, expired and not yet purged.
+async fn remember(
+    db: &mut SqliteConnection,
+    counter: &CounterName,
+    identity: &Identity,
+    number: u64,
+    expires_at: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO identities (counter, kind, digest, number, expires_at) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET number = excluded.number, expires_at = excluded.expires_at",
+    )
+    .bind(counter.as_str())
+    .bind(identity.kind as i64)
+    .bind(&identity.digest[..])
+    .bind(number as i64)
+    .bind(expires_at)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn purge(db: &mut SqliteConnection, now: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM identities WHERE (counter, kind, digest) IN
+         (SELECT counter, kind, digest FROM identities WHERE expires_at <= ? LIMIT ?)",
+    )
+    .bind(now)
+    .bind(PURGE_LIMIT)
+    .execute(db)
+    .await?;
+    Ok(())
+}

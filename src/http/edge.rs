@@ -1,0 +1,281 @@
+//! One service around all routes of a listener, and the only middleware.
+//!
+//! From the outside in, and why in this order:
+//!
+//! 1. the request id, because everything after it reports under it;
+//! 2. the record for metrics and log, before anything can refuse, time out,
+//!    panic or be dropped, so that such requests are seen too;
+//! 3. limits on the target, the header fields and the body;
+//! 4. the timeout, and in it the isolation of panics, around the router;
+//! 5. on the way out: problem documents, then headers, so that every response
+//!    has them, whoever made it.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use futures_util::FutureExt;
+use tower_service::Service;
+
+use super::{
+    Code, Peer, Problem, request_id,
+    route_metrics::{CLIENT_CLOSED_REQUEST, Route, RouteMetrics},
+};
+use crate::ops::metrics::Metrics;
+
+/// Longest request target.
+const MAX_URI_BYTES: usize = 8 * 1024;
+
+/// Largest header section, names and values together.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// Largest body; the only one there is, a login, is far below.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// Pages that need more say so themselves.
+const CONTENT_SECURITY_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// What handlers may know about a request beyond its head and body.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Its `X-Request-ID`.
+    pub id: HeaderValue,
+    /// Who sent it.
+    pub peer: Peer,
+}
+
+/// The edge of one listener.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    router: Router,
+    routes: Option<Arc<RouteMetrics>>,
+    metrics: Arc<Metrics>,
+    timeout: Duration,
+}
+
+impl Edge {
+    /// Wraps a router. Without `routes` its requests are not counted: scrapes
+    /// and probes would drown what people ask for.
+    pub fn new(
+        router: Router,
+        routes: Option<Arc<RouteMetrics>>,
+        metrics: Arc<Metrics>,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            router,
+            routes,
+            metrics,
+            timeout,
+        }
+    }
+
+    /// Serves one request.
+    pub async fn serve<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let id = request_id::of(request.headers(), &peer);
+        let mut record = Record::start(self, &request, &id);
+        let mut response = match over_limit(&request) {
+            Some(code) => code.into_response(),
+            None => {
+                request.extensions_mut().insert(RequestContext {
+                    id: id.clone(),
+                    peer,
+                });
+                self.route(request).await
+            }
+        };
+        if is_bare_error(&response) {
+            response = record.document(response);
+        }
+        add_headers(response.headers_mut(), id);
+        record.finish(response.status());
+        response
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut router = self.router.clone();
+        let isolated = AssertUnwindSafe(router.call(request)).catch_unwind();
+        match tokio::time::timeout(self.timeout, isolated).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            // The panic hook has logged the message and the place.
+            Ok(Err(_)) => Problem::from(Code::Internal)
+                .with_cause("the handler panicked")
+                .into_response(),
+            Err(_) => Code::RequestTimeout.into_response(),
+        }
+    }
+}
+
+fn over_limit<B: HttpBody>(request: &Request<B>) -> Option<Code> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if target > MAX_URI_BYTES {
+        Some(Code::UriTooLong)
+    } else if headers > MAX_HEADER_BYTES {
+        Some(Code::HeadersTooLarge)
+    } else if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+        Some(Code::PayloadTooLarge)
+    } else {
+        None
+    }
+}
+
+/// Whether this is an error that is no document yet: a [`Problem`] on its way,
+/// or the framework's own, which is plain text or nothing. Readiness speaks JSON.
+fn is_bare_error(response: &Response<Body>) -> bool {
+    let error = response.status().is_client_error() || response.status().is_server_error();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    error && content_type.is_none_or(|content_type| content_type != "application/json")
+}
+
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.insert(request_id::HEADER, id);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(CONTENT_SECURITY_POLICY);
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// One request in metrics and log. Dropped unfinished, the request was: its
+/// client went away.
+struct Record<'a> {
+    edge: &'a Edge,
+    route: Option<&'a Route>,
+    method: Method,
+    id: HeaderValue,
+    started: Instant,
+    cause: Option<String>,
+    finished: bool,
+}
+
+impl<'a> Record<'a> {
+    fn start<B>(edge: &'a Edge, request: &Request<B>, id: &HeaderValue) -> Self {
+        let route = edge
+            .routes
+            .as_ref()
+            .map(|routes| routes.route(request.uri().path()));
+        if route.is_some() {
+            edge.metrics.requests_in_flight.inc();
+        }
+        Self {
+            edge,
+            route,
+            method: request.method().clone(),
+            id: id.clone(),
+            started: Instant::now(),
+            cause: None,
+            finished: false,
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    /// Turns an error response into a problem document. What only the response
+    /// knew, such as `Allow`, is kept.
+    fn document(&mut self, mut response: Response<Body>) -> Response<Body> {
+        let status = response.status();
+        let problem = response
+            .extensions_mut()
+            .remove::<Problem>()
+            .or_else(|| Problem::of_status(status));
+        let Some(mut problem) = problem else {
+            return response;
+        };
+        self.cause = problem.cause.take();
+        let mut document = problem.into_document(self.id());
+        let headers = document.headers_mut();
+        for (name, value) in response.headers() {
+            if !headers.contains_key(name) && name != header::CONTENT_LENGTH {
+                headers.append(name, value.clone());
+            }
+        }
+        document
+    }
+
+    fn finish(mut self, status: StatusCode) {
+        self.finished = true;
+        self.report(status);
+    }
+
+    fn report(&self, status: StatusCode) {
+        let elapsed = self.started.elapsed();
+        if let Some(route) = self.route {
+            self.edge.metrics.requests_in_flight.dec();
+            route.observe(&self.method, status, elapsed);
+        }
+        self.log(status, elapsed);
+    }
+
+    /// Requests are logged at `debug`: at `info` a busy service must stay
+    /// quiet, and what ails the store is said once, when it changes. Bugs of
+    /// ours are errors.
+    fn log(&self, status: StatusCode, elapsed: Duration) {
+        macro_rules! access {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "footfall::access",
+                    $level,
+                    request_id = self.id(),
+                    method = %self.method,
+                    route = self.route.map_or("", |route| route.pattern.as_str()),
+                    status = status.as_u16(),
+                    latency_ms = elapsed.as_secs_f64() * 1000.0,
+                    cause = self.cause.as_deref(),
+                    "request"
+                )
+            };
+        }
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            access!(tracing::Level::ERROR);
+        } else {
+            access!(tracing::Level::DEBUG);
+        }
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST)
+                .expect("499 is in the range of statuses");
+            self.report(status);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The `footfall` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    footfall::cli::run()
+}

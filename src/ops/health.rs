@@ -1,0 +1,56 @@
+//! `GET /api/ping` and `GET /healthz`: neither touches the store.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Draining;
+use crate::{
+    app::AppState,
+    http::{Code, Problem},
+};
+
+/// It is there.
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    /// Always `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+const OK: Status = Status { status: "ok" };
+
+crate::problem_responses!(PingProblems: MethodNotAllowed);
+
+/// Answer.
+#[utoipa::path(
+    get,
+    path = "/api/ping",
+    tag = "service",
+    responses((status = 200, description = "The service answers", body = Status), PingProblems)
+)]
+pub async fn get_ping() -> Json<Status> {
+    Json(OK)
+}
+
+crate::problem_responses!(HealthProblems: MethodNotAllowed, Draining);
+
+/// Tell whether this replica is live.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "service",
+    responses((status = 200, description = "Live", body = Status), HealthProblems)
+)]
+pub async fn get_healthz(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
+    health(&state.draining)
+}
+
+/// Live, or shutting down.
+pub fn health(draining: &Draining) -> Result<Json<Status>, Problem> {
+    if draining.is_on() {
+        Err(Code::Draining.into())
+    } else {
+        Ok(Json(OK))
+    }
+}

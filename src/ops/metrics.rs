@@ -1,0 +1,235 @@
+//! What Prometheus scrapes: one registry, owned by the process.
+//!
+//! Names and units follow the Prometheus conventions. Every label has a small,
+//! fixed set of values; counter names, users and addresses are never labels.
+
+use std::time::Duration;
+
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+};
+
+/// From a ping (tens of microseconds) to the request timeout (seconds).
+const REQUEST_BUCKETS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
+];
+
+/// From a local Redis to the store timeout.
+const STORE_BUCKETS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// Powers of two up to the largest batch.
+const BATCH_BUCKETS: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+];
+
+/// Every metric of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// `http_requests_total{method,route,status}`
+    pub requests: IntCounterVec,
+    /// `http_request_duration_seconds{method,route}`
+    pub request_duration: HistogramVec,
+    /// `http_requests_in_flight`
+    pub requests_in_flight: IntGauge,
+    /// `footfall_visits_total`
+    pub visits: IntCounter,
+    /// `footfall_visits_replayed_total`
+    pub visits_replayed: IntCounter,
+    /// `footfall_count_batch_size`
+    pub batch_size: Histogram,
+    /// `footfall_count_queue_depth`
+    pub queue_depth: IntGauge,
+    store_duration: HistogramVec,
+    /// `footfall_store_up`
+    pub store_up: IntGauge,
+    logins: IntCounterVec,
+    /// `footfall_draining`
+    pub draining: IntGauge,
+}
+
+/// How an attempt to log in ended: the value of the `outcome` label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginOutcome {
+    /// A token was handed out.
+    Success,
+    /// Wrong name or password.
+    Failure,
+    /// Too many failures before it.
+    Throttled,
+    /// Too many logins at once.
+    Shed,
+}
+
+impl Metrics {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    ///
+    /// If two have the same name.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let metrics = Self {
+            requests: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "http_requests_total",
+                        "Requests on the public listeners, by method, matched route and status; 499: the client went away first.",
+                    ),
+                    &["method", "route", "status"],
+                )?,
+            )?,
+            request_duration: register(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "http_request_duration_seconds",
+                        "Time from the head of a request to the head of its response.",
+                    )
+                    .buckets(REQUEST_BUCKETS.to_vec()),
+                    &["method", "route"],
+                )?,
+            )?,
+            requests_in_flight: register(
+                &registry,
+                IntGauge::new(
+                    "http_requests_in_flight",
+                    "Requests being served on the public listeners.",
+                )?,
+            )?,
+            visits: register(
+                &registry,
+                IntCounter::new(
+                    "footfall_visits_total",
+                    "Visits this process counted and acknowledged; replays are not among them.",
+                )?,
+            )?,
+            visits_replayed: register(
+                &registry,
+                IntCounter::new(
+                    "footfall_visits_replayed_total",
+                    "Visits that had been counted before and got the same number again.",
+                )?,
+            )?,
+            batch_size: register(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "footfall_count_batch_size",
+                        "Visits that shared one round trip to the store.",
+                    )
+                    .buckets(BATCH_BUCKETS.to_vec()),
+                )?,
+            )?,
+            queue_depth: register(
+                &registry,
+                IntGauge::new(
+                    "footfall_count_queue_depth",
+                    "Visits waiting for their round trip to the store.",
+                )?,
+            )?,
+            store_duration: register(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "footfall_store_operation_duration_seconds",
+                        "Time of one operation of the store, by operation and outcome.",
+                    )
+                    .buckets(STORE_BUCKETS.to_vec()),
+                    &["operation", "outcome"],
+                )?,
+            )?,
+            store_up: register(
+                &registry,
+                IntGauge::new(
+                    "footfall_store_up",
+                    "Whether the store answered when last asked (1) or not (0).",
+                )?,
+            )?,
+            logins: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "footfall_logins_total",
+                        "Attempts to log in, by outcome: success, failure, throttled or shed.",
+                    ),
+                    &["outcome"],
+                )?,
+            )?,
+            draining: register(
+                &registry,
+                IntGauge::new(
+                    "footfall_draining",
+                    "Whether this process is shutting down (1) or not (0).",
+                )?,
+            )?,
+            registry,
+        };
+        let build = Gauge::with_opts(
+            Opts::new(
+                "footfall_build_info",
+                "Always 1; the labels tell what is running.",
+            )
+            .const_label("version", super::VERSION)
+            .const_label("revision", super::REVISION),
+        )?;
+        build.set(1.0);
+        register(&metrics.registry, build)?;
+        metrics
+            .registry
+            .register(Box::new(ProcessCollector::for_self()))?;
+        // A rate over a series that appears with its first event misses that event.
+        for outcome in [
+            LoginOutcome::Success,
+            LoginOutcome::Failure,
+            LoginOutcome::Throttled,
+            LoginOutcome::Shed,
+        ] {
+            metrics.login_counter(outcome);
+        }
+        Ok(metrics)
+    }
+
+    /// Notes how an attempt to log in ended.
+    pub fn count_login(&self, outcome: LoginOutcome) {
+        self.login_counter(outcome).inc();
+    }
+
+    fn login_counter(&self, outcome: LoginOutcome) -> IntCounter {
+        self.logins.with_label_values(&[match outcome {
+            LoginOutcome::Success => "success",
+            LoginOutcome::Failure => "failure",
+            LoginOutcome::Throttled => "throttled",
+            LoginOutcome::Shed => "shed",
+        }])
+    }
+
+    /// Notes how long one operation of the store took and how it ended.
+    pub fn observe_store_operation(&self, operation: &str, outcome: &str, duration: Duration) {
+        self.store_duration
+            .with_label_values(&[operation, outcome])
+            .observe(duration.as_secs_f64());
+    }
+
+    /// The text exposition format, version 0.0.4.
+    ///
+    /// # Errors
+    ///
+    /// If a metric cannot be written in it.
+    pub fn render(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

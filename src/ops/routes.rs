@@ -1,0 +1,71 @@
+//! The routes of the internal listener. nginx never routes here.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use serde_json::json;
+
+use super::{Draining, REVISION, VERSION, health, metrics::Metrics};
+use crate::{
+    http::{Code, Problem},
+    store::Store,
+};
+
+/// What the internal handlers use.
+#[derive(Clone)]
+pub struct OpsState {
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Whether the process is shutting down.
+    pub draining: Draining,
+    /// The store.
+    pub store: Store,
+}
+
+/// The routes of the internal listener.
+pub fn router() -> Router<OpsState> {
+    Router::new()
+        .route("/metrics", get(get_metrics))
+        .route(
+            "/healthz",
+            get(async |State(state): State<OpsState>| health::health(&state.draining)),
+        )
+        .route("/readyz", get(get_readyz))
+        .route(
+            "/version",
+            get(async || Json(json!({ "version": VERSION, "revision": REVISION }))),
+        )
+}
+
+async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse, Problem> {
+    let text = state
+        .metrics
+        .render()
+        .map_err(|error| Problem::from(Code::Internal).with_cause(error))?;
+    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
+}
+
+/// Names each dependency and its state. What is known is told; nothing is
+/// asked for the sake of a probe.
+async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
+    let store = state.store.health.ready();
+    let (status, text) = match (state.draining.is_on(), &store) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+        (false, Ok(())) => (StatusCode::OK, "ready"),
+    };
+    let store = match store {
+        Ok(()) => json!({ "state": "up", "kind": state.store.name() }),
+        Err(reason) => json!({ "state": "down", "kind": state.store.name(), "reason": reason }),
+    };
+    (
+        status,
+        Json(json!({ "status": text, "dependencies": { "store": store } })),
+    )
+}

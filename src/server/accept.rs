@@ -1,0 +1,269 @@
+//! Accepting and serving connections, and closing them well.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::http::{HeaderValue, Request, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    sync::watch,
+    time::sleep,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    config::ServerSettings,
+    http::{Edge, Peer},
+};
+
+/// Largest head the parser takes in. The edge refuses smaller ones already,
+/// with a problem document; only beyond this is the answer a bare status.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// After the path is withdrawn, connects that had found it before still arrive.
+const LAST_CONNECTS: Duration = Duration::from_millis(100);
+
+/// An idle connection is left this long to be used once more, and is told to
+/// close by `Connection: close`: closing it at once would race with a request
+/// that is on its way, which the client would see fail.
+const IDLE_GRACE: Duration = Duration::from_millis(500);
+
+/// Then a head that has begun to arrive gets this long to be complete.
+const HEAD_GRACE: Duration = Duration::from_secs(2);
+
+/// Pause after an `accept` that failed for want of descriptors or memory:
+/// trying on without one would spin.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where the process is in its life, as connections need to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// New connections are welcome.
+    Serving,
+    /// What has arrived is served, then connections close.
+    Closing,
+}
+
+/// A listener on a runtime.
+pub enum Acceptor {
+    /// TCP.
+    Tcp(TcpListener),
+    /// Unix.
+    Unix(UnixListener),
+}
+
+enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+impl Acceptor {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => listener
+                .accept()
+                .await
+                .map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+            Self::Unix(listener) => listener
+                .accept()
+                .await
+                .map(|(stream, _)| Accepted::Unix(stream)),
+        }
+    }
+
+    /// Takes a connection the kernel has queued. The runtime is not asked: it
+    /// may not have heard of the connection yet.
+    fn accept_queued(&self) -> io::Result<Accepted> {
+        use std::os::fd::AsFd;
+        let queued = match self {
+            Self::Tcp(listener) => socket2::SockRef::from(&listener.as_fd()).accept(),
+            Self::Unix(listener) => socket2::SockRef::from(&listener.as_fd()).accept(),
+        };
+        let (socket, peer) = queued?;
+        socket.set_nonblocking(true)?;
+        match peer.as_socket() {
+            Some(peer) => Ok(Accepted::Tcp(TcpStream::from_std(socket.into())?, peer)),
+            None => Ok(Accepted::Unix(UnixStream::from_std(socket.into())?)),
+        }
+    }
+}
+
+/// What serving a connection takes.
+#[derive(Clone)]
+struct Connections {
+    edge: Edge,
+    settings: ServerSettings,
+    proxies: Arc<[IpNet]>,
+    phase: watch::Receiver<Phase>,
+    tracker: TaskTracker,
+}
+
+/// Accepts and serves until the phase is [`Phase::Closing`], then serves what
+/// is queued and in flight, and returns when the last connection has closed.
+pub async fn run(
+    acceptor: Acceptor,
+    edge: Edge,
+    settings: ServerSettings,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let connections = Connections {
+        edge,
+        proxies: settings.trusted_proxies.clone().into(),
+        settings,
+        phase: phase.clone(),
+        tracker: TaskTracker::new(),
+    };
+    let closing = async {
+        // An error means the sender is gone, and with it the process.
+        let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
+        sleep(LAST_CONNECTS).await;
+    };
+    tokio::select! {
+        () = accept_forever(&acceptor, &connections) => {}
+        () = closing => {}
+    }
+    // Connections still queued when a listener closes are reset.
+    while let Ok(accepted) = acceptor.accept_queued() {
+        connections.spawn(accepted);
+    }
+    drop(acceptor);
+    connections.tracker.close();
+    connections.tracker.wait().await;
+}
+
+async fn accept_forever(acceptor: &Acceptor, connections: &Connections) {
+    let mut exhausted = false;
+    loop {
+        match acceptor.accept().await {
+            Ok(accepted) => {
+                exhausted = false;
+                connections.spawn(accepted);
+            }
+            // The client was gone before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !std::mem::replace(&mut exhausted, true) {
+                    tracing::error!(%error, "connections cannot be accepted; raise the limit of open files (ulimit -n)");
+                }
+                sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Connections {
+    fn spawn(&self, accepted: Accepted) {
+        match accepted {
+            Accepted::Tcp(stream, address) => {
+                // Responses are written in one piece: Nagle's algorithm would only delay them.
+                let _ = stream.set_nodelay(true);
+                self.serve(stream, Peer::tcp(address, self.proxies.clone()));
+            }
+            Accepted::Unix(stream) => self.serve(stream, Peer::unix(self.proxies.clone())),
+        }
+    }
+
+    fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+        let busy = Arc::new(AtomicBool::new(false));
+        let (edge, phase, in_service) = (self.edge.clone(), self.phase.clone(), busy.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (edge, peer) = (edge.clone(), peer.clone());
+            let (phase, busy) = (phase.clone(), Busy::start(in_service.clone()));
+            async move {
+                // All of it: a future that captured one field would be idle from the start.
+                let mut busy = busy;
+                let mut response = edge.serve(peer, request).await;
+                if *phase.borrow() == Phase::Closing {
+                    response
+                        .headers_mut()
+                        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    busy.until_closed = true;
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.settings.header_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        self.tracker
+            .spawn(until_closed(connection, self.phase.clone(), busy));
+    }
+}
+
+/// Marks a connection as having a request in service.
+struct Busy {
+    flag: Arc<AtomicBool>,
+    /// The connection closes after this response: until it is written, it stays busy.
+    until_closed: bool,
+}
+
+impl Busy {
+    fn start(flag: Arc<AtomicBool>) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Self {
+            flag,
+            until_closed: false,
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.flag.store(self.until_closed, Ordering::Relaxed);
+    }
+}
+
+/// Drives a connection to its end. Its errors are the client's doing: rubbish,
+/// timeouts, disconnects.
+async fn until_closed<S, T>(
+    connection: http1::Connection<T, S>,
+    mut phase: watch::Receiver<Phase>,
+    busy: Arc<AtomicBool>,
+) where
+    http1::Connection<T, S>: Future<Output = hyper::Result<()>>,
+    S: hyper::service::HttpService<Incoming>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    T: hyper::rt::Read + hyper::rt::Write + Unpin,
+    S::ResBody: hyper::body::Body + 'static,
+    <S::ResBody as hyper::body::Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut connection = std::pin::pin!(connection);
+    let closing = async {
+        let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
+        sleep(IDLE_GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        result = connection.as_mut() => return log_end(result),
+        () = closing => {}
+    }
+    // Closes the connection if it is idle; else it closes after its request.
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        result = connection.as_mut() => return log_end(result),
+        () = sleep(HEAD_GRACE) => {}
+    }
+    if busy.load(Ordering::Relaxed) {
+        log_end(connection.await);
+    }
+}
+
+fn log_end(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}

@@ -1,0 +1,252 @@
+//! The life cycle of a Unix socket's path.
+//!
+//! A socket is bound under a temporary name, given its mode, and renamed into
+//! place: there is no moment at which it can be reached with the wrong mode.
+//! A stale socket (a connect is refused) is replaced, a live one is left alone
+//! and the process refuses to start; anything that is no socket is never
+//! touched. A lock file in the directory makes looking and renaming one step
+//! among the processes that share it.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::listener::BACKLOG;
+use crate::config::values::SocketTemplate;
+
+/// Slots that are tried for `{slot}`: 1 to this.
+pub const SLOTS: u16 = 32;
+
+/// Longest path, in bytes. The kernel allows 107, and the temporary name
+/// beside it may be a little longer.
+const MAX_PATH_BYTES: usize = 100;
+
+/// Taken while a path is looked at and changed.
+const LOCK_FILE: &str = ".footfall.lock";
+
+/// Why a path cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another process serves it.
+    #[error("another process is listening there; stop it, or choose another path")]
+    Live,
+    /// It is a file, a directory or a link.
+    #[error(
+        "something that is no socket is there, and it is left alone; move it away, or choose another path"
+    )]
+    Foreign,
+    /// Every slot is taken.
+    #[error("all {SLOTS} slots are taken; stop a replica first")]
+    NoFreeSlot,
+    /// The path is longer than the kernel allows.
+    #[error("the path is {0} bytes long; the limit is {MAX_PATH_BYTES}")]
+    TooLong(usize),
+    /// The directory is missing or may not be written.
+    #[error("the directory {} {problem}", .directory.display())]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nothing.
+    Nothing,
+    /// A socket nobody listens on.
+    Stale,
+    /// A socket somebody listens on.
+    Live,
+    /// No socket.
+    Foreign,
+}
+
+/// A path that leads to our socket.
+#[derive(Debug)]
+pub struct PublishedSocket {
+    path: PathBuf,
+    /// Device and inode: which file at the path is ours.
+    identity: (u64, u64),
+}
+
+/// Binds a socket and publishes it under the template's path.
+pub fn publish(
+    template: &SocketTemplate,
+    mode: u32,
+) -> Result<(Socket, PublishedSocket), (PathBuf, SocketError)> {
+    let hostname = hostname();
+    let pid = std::process::id();
+    let expand = |slot| PathBuf::from(template.expand(&hostname, pid, slot));
+    let first = expand(1);
+    let describe = |error| (first.clone(), error);
+
+    // Held until the path is published.
+    let _lock = lock(&first, mode).map_err(describe)?;
+    let path = if template.has_slot() {
+        free_slot(expand).map_err(describe)?
+    } else {
+        match occupant(&first).map_err(|error| describe(error.into()))? {
+            Occupant::Nothing | Occupant::Stale => first.clone(),
+            Occupant::Live => return Err(describe(SocketError::Live)),
+            Occupant::Foreign => return Err(describe(SocketError::Foreign)),
+        }
+    };
+    let socket = bind(&path, mode).map_err(|error| (path.clone(), error))?;
+    let file = fs::symlink_metadata(&path).map_err(|error| (path.clone(), error.into()))?;
+    Ok((
+        socket,
+        PublishedSocket {
+            path,
+            identity: (file.dev(), file.ino()),
+        },
+    ))
+}
+
+impl PublishedSocket {
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the path, if it still leads to our socket. Only to be called
+    /// while the socket is open: once it is closed, its inode may be another's.
+    pub fn withdraw(&self) {
+        let result = lock(&self.path, 0o600).and_then(|_lock| {
+            let ours = fs::symlink_metadata(&self.path)
+                .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
+            if ours {
+                Ok(fs::remove_file(&self.path)?)
+            } else {
+                Ok(())
+            }
+        });
+        if let Err(error) = result {
+            tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be removed");
+        }
+    }
+}
+
+impl Drop for PublishedSocket {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
+}
+
+/// What is at a path now.
+///
+/// # Errors
+///
+/// If it cannot be told.
+pub fn occupant(path: &Path) -> io::Result<Occupant> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Occupant::Nothing),
+        Err(error) => return Err(error),
+        Ok(file) if !file.file_type().is_socket() => return Ok(Occupant::Foreign),
+        Ok(_) => {}
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A blocking connect would wait for a place in the queue of a busy listener.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(Occupant::Live),
+        Err(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => Ok(Occupant::Stale),
+            io::ErrorKind::NotFound => Ok(Occupant::Nothing),
+            // The queue is full, so somebody is there.
+            io::ErrorKind::WouldBlock => Ok(Occupant::Live),
+            _ => Err(error),
+        },
+    }
+}
+
+fn free_slot(expand: impl Fn(u16) -> PathBuf) -> Result<PathBuf, SocketError> {
+    for slot in 1..=SLOTS {
+        let path = expand(slot);
+        if matches!(occupant(&path)?, Occupant::Nothing | Occupant::Stale) {
+            return Ok(path);
+        }
+    }
+    Err(SocketError::NoFreeSlot)
+}
+
+fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
+    let length = path.as_os_str().len();
+    if length > MAX_PATH_BYTES {
+        return Err(SocketError::TooLong(length));
+    }
+    // The lock makes the name ours, even among containers that all have process id 1.
+    let temporary = directory(path).join(format!(".{:x}", std::process::id()));
+    let bind = || -> io::Result<Socket> {
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&SockAddr::unix(&temporary)?)?;
+        fs::set_permissions(&temporary, Permissions::from_mode(mode))?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        fs::rename(&temporary, path)?;
+        Ok(socket)
+    };
+    bind().map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        error.into()
+    })
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+fn lock(path: &Path, mode: u32) -> Result<File, SocketError> {
+    let directory = directory(path);
+    let open = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(mode)
+        .open(directory.join(LOCK_FILE));
+    let file = open.map_err(|error| {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => {
+                "does not exist; create it, writable for this user".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => "may not be written by this user".to_owned(),
+            io::ErrorKind::ReadOnlyFilesystem => "is on a read-only file system".to_owned(),
+            io::ErrorKind::NotADirectory => "is not a directory".to_owned(),
+            _ => error.to_string(),
+        };
+        SocketError::Directory {
+            directory: directory.to_owned(),
+            problem,
+        }
+    })?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn hostname() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+#[path = "socket_tests.rs"]
+mod tests;

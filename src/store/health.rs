@@ -1,0 +1,112 @@
+//! Whether the store can be reached, as all threads of a process see it.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use prometheus::IntGauge;
+use tokio::sync::Notify;
+
+use super::{Store, StoreError};
+
+/// How often a store that is there is asked again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often a store that is away is asked again: recovery is noticed within
+/// this and the time of one connect.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The shared view of the store's state.
+#[derive(Debug)]
+pub struct StoreHealth {
+    away: AtomicBool,
+    state: Mutex<State>,
+    changed: Notify,
+    up: IntGauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Nobody has asked yet.
+    Unknown,
+    Up,
+    Away(String),
+}
+
+impl StoreHealth {
+    /// Nothing is known yet, and visits are let through to find out.
+    pub fn new(up: IntGauge) -> Self {
+        up.set(0);
+        Self {
+            away: AtomicBool::new(false),
+            state: Mutex::new(State::Unknown),
+            changed: Notify::new(),
+            up,
+        }
+    }
+
+    /// Whether the store is known to be away, so that a request need not wait to find out.
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// `Ok` once it has answered, else why it is not ready.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for people.
+    pub fn ready(&self) -> Result<(), String> {
+        match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Up => Ok(()),
+            State::Unknown => Err("not reached yet".to_owned()),
+            State::Away(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// Notes that the store is away. It is asked again at once, and then regularly.
+    pub fn mark_away(&self, error: &StoreError) {
+        if self.change(State::Away(error.to_string())) {
+            tracing::warn!(%error, "store is away; counting answers 503 until it is back");
+            self.changed.notify_one();
+        }
+    }
+
+    fn mark_up(&self) {
+        if self.change(State::Up) {
+            tracing::info!("store is up");
+        }
+    }
+
+    /// Sets the state; whether it went from away to up or the other way round.
+    fn change(&self, new: State) -> bool {
+        let away = matches!(new, State::Away(_));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let turned = std::mem::discriminant(&*state) != std::mem::discriminant(&new);
+        *state = new;
+        self.away.store(away, Ordering::Relaxed);
+        self.up.set(i64::from(!away));
+        turned
+    }
+}
+
+/// Asks the store again and again, for as long as the process lives.
+pub async fn monitor(store: Store) {
+    loop {
+        let pause = match store.ping().await {
+            Ok(()) => {
+                store.health.mark_up();
+                PROBE_INTERVAL
+            }
+            Err(error) => {
+                store.health.mark_away(&error);
+                RETRY_INTERVAL
+            }
+        };
+        // A worker that finds the store away cuts the pause short.
+        let _ = tokio::time::timeout(pause, store.health.changed.notified()).await;
+    }
+}

@@ -1,0 +1,195 @@
+//! Connections to the store, and whether it can be reached.
+//!
+//! This room knows how to talk to Redis or SQLite within bounded time. What is
+//! kept there is the business of the rooms that use it: `counting` and `auth`.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub mod health;
+pub mod redis;
+pub mod sqlite;
+
+pub use self::{health::StoreHealth, redis::RedisStore, sqlite::SqliteStore};
+use crate::{
+    config::{StoreLocation, StoreSettings},
+    ops::metrics::Metrics,
+};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached; nothing was sent.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// It did not answer in time. What was asked may or may not have been done.
+    #[error("the store did not answer in time")]
+    Timeout,
+    /// The connection broke. What was asked may or may not have been done.
+    #[error("the connection to the store was lost: {0}")]
+    ConnectionLost(String),
+    /// It answered with an error.
+    #[error("the store refused: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// The value of the `outcome` label.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Timeout => "timeout",
+            Self::ConnectionLost(_) => "connection_lost",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+/// What a store operation is for: the value of the `operation` label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Counting a batch of visits.
+    Count,
+    /// Reading one counter.
+    Get,
+    /// Reading a page of counters.
+    List,
+    /// Reading or recording failed logins.
+    Throttle,
+    /// Asking whether it is there.
+    Ping,
+}
+
+impl Operation {
+    /// The value of the `operation` label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Throttle => "throttle",
+            Self::Ping => "ping",
+        }
+    }
+}
+
+/// Which store it is.
+#[derive(Clone)]
+pub enum Backend {
+    /// Shared by all replicas.
+    Redis(RedisStore),
+    /// A file, shared by the processes of one machine.
+    Sqlite(SqliteStore),
+}
+
+/// The store as one thread uses it.
+#[derive(Clone)]
+pub struct Store {
+    /// Its connections.
+    pub backend: Backend,
+    /// Shared by all threads.
+    pub health: Arc<StoreHealth>,
+    /// The longest an operation may take.
+    pub timeout: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl Store {
+    /// Opens the store. Redis may be away; an embedded database is created and
+    /// brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// If the embedded database cannot be opened.
+    pub async fn open(settings: &StoreSettings, metrics: Arc<Metrics>) -> Result<Self, StoreError> {
+        let backend = match &settings.location {
+            StoreLocation::Redis(url) => Backend::Redis(RedisStore::new(url, settings.timeout)?),
+            StoreLocation::Sqlite(path) => {
+                Backend::Sqlite(SqliteStore::open(path, settings.timeout).await?)
+            }
+        };
+        let health = Arc::new(StoreHealth::new(metrics.store_up.clone()));
+        Ok(Self {
+            backend,
+            health,
+            timeout: settings.timeout,
+            metrics,
+        })
+    }
+
+    /// The same store for another thread: a Redis connection is driven by the
+    /// runtime that opened it, so each thread has its own.
+    ///
+    /// # Errors
+    ///
+    /// If the pool cannot be built.
+    pub fn for_another_thread(&self) -> Result<Self, StoreError> {
+        let backend = match &self.backend {
+            Backend::Redis(redis) => Backend::Redis(redis.for_another_thread()?),
+            Backend::Sqlite(sqlite) => Backend::Sqlite(sqlite.clone()),
+        };
+        Ok(Self {
+            backend,
+            ..self.clone()
+        })
+    }
+
+    /// `redis` or `sqlite`.
+    pub fn name(&self) -> &'static str {
+        match &self.backend {
+            Backend::Redis(_) => "redis",
+            Backend::Sqlite(_) => "sqlite",
+        }
+    }
+
+    /// Runs one operation for at most `limit`, measures it, and notes when it
+    /// shows that the store is away.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation, and [`StoreError::Timeout`].
+    pub async fn run<T>(
+        &self,
+        operation: Operation,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let started = Instant::now();
+        let result = match tokio::time::timeout(limit, work).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Timeout),
+        };
+        let outcome = result.as_ref().map_or_else(StoreError::outcome, |_| "ok");
+        self.metrics
+            .observe_store_operation(operation.name(), outcome, started.elapsed());
+        if let Err(error @ (StoreError::Unavailable(_) | StoreError::Timeout)) = &result {
+            self.health.mark_away(error);
+        }
+        result
+    }
+
+    /// Asks the store whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.run(Operation::Ping, self.timeout, async {
+            match &self.backend {
+                Backend::Redis(redis) => redis.ping().await,
+                Backend::Sqlite(sqlite) => sqlite.ping().await,
+            }
+        })
+        .await
+    }
+
+    /// Closes the connections; SQLite merges its write-ahead log on the way.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Redis(redis) => redis.close(),
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+}
