@@ -1,0 +1,173 @@
+//! A strict HTTP client: one connection, no retry, every error is one.
+
+use std::{convert::Infallible, path::PathBuf};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{HeaderMap, Method, Request, StatusCode, body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Where a service listens.
+#[derive(Debug, Clone)]
+pub enum Target {
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+/// A response, read to its end.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn replayed(&self) -> bool {
+        self.header("idempotent-replayed") == Some("true")
+    }
+
+    /// The number of a counted visit; anything but a 200 fails the test.
+    #[track_caller]
+    pub fn visits(&self) -> u64 {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        self.json()["visits"].as_u64().unwrap()
+    }
+
+    /// Checks that this is a proper problem document, and gives its code.
+    #[track_caller]
+    pub fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let document = self.json();
+        assert_eq!(document["status"], self.status.as_u16());
+        assert_eq!(document["type"], "about:blank");
+        assert_eq!(document["title"], self.status.canonical_reason().unwrap());
+        assert_eq!(document["request_id"].as_str(), self.header("x-request-id"));
+        assert!(document["detail"].as_str().unwrap().len() > 10);
+        document["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A client with one connection, opened at the first request.
+#[derive(Debug)]
+pub struct Client {
+    target: Target,
+    headers: Vec<(String, String)>,
+    connection: Option<http1::SendRequest<Full<Bytes>>>,
+}
+
+impl Client {
+    pub fn new(target: Target) -> Self {
+        Self { target, headers: Vec::new(), connection: None }
+    }
+
+    pub fn tcp(address: &str) -> Self {
+        Self::new(Target::Tcp(address.to_owned()))
+    }
+
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self::new(Target::Unix(path.into()))
+    }
+
+    /// Sends this header with every request.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sends this token with every request.
+    pub fn with_token(self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Logs in, and sends the token with every request.
+    pub async fn logged_in(mut self) -> Self {
+        let reply = self.login("admin", "password").await;
+        let token = reply.json()["token"].as_str().unwrap().to_owned();
+        self.with_token(&token)
+    }
+
+    pub async fn login(&mut self, username: &str, password: &str) -> Reply {
+        self.post_json("/auth/login", &json!({ "username": username, "password": password }).to_string()).await
+    }
+
+    pub async fn get(&mut self, path: &str) -> Reply {
+        self.send(Method::GET, path, &[], "").await
+    }
+
+    pub async fn post(&mut self, path: &str) -> Reply {
+        self.send(Method::POST, path, &[], "").await
+    }
+
+    pub async fn post_json(&mut self, path: &str, body: &str) -> Reply {
+        self.send(Method::POST, path, &[("content-type", "application/json")], body).await
+    }
+
+    /// A request that is expected to be answered.
+    pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let result = self.try_send(method, path, headers, body).await;
+        result.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub async fn try_send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Reply, String> {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        for (name, value) in self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(headers.iter().copied()) {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).map_err(|error| error.to_string())?;
+        let result = self.exchange(request).await;
+        if result.is_err() {
+            self.connection = None;
+        }
+        result
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, String> {
+        let connection = match &mut self.connection {
+            Some(connection) if !connection.is_closed() => connection,
+            slot => slot.insert(connect(&self.target).await?),
+        };
+        connection.ready().await.map_err(|error| format!("ready: {error}"))?;
+        let response = connection.send_request(request).await.map_err(|error| format!("send: {error}"))?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| format!("body: {error}"))?.to_bytes();
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+}
+
+async fn connect(target: &Target) -> Result<http1::SendRequest<Full<Bytes>>, String> {
+    match target {
+        Target::Tcp(address) => {
+            let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
+            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            handshake(TokioIo::new(stream)).await
+        }
+        Target::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(|error| format!("connect: {error}"))?;
+            handshake(TokioIo::new(stream)).await
+        }
+    }
+}
+
+async fn handshake<T>(io: T) -> Result<http1::SendRequest<Full<Bytes>>, String>
+where
+    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(io).await.map_err(|error| format!("handshake: {error}"))?;
+    tokio::spawn(connection);
+    Ok::<_, Infallible>(sender).map_err(|never| match never {})
+}

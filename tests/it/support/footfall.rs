@@ -1,0 +1,154 @@
+//! The built binary, started as a user would start it.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::Value;
+
+use super::{
+    client::Client,
+    process::{Process, eventually},
+};
+
+/// Signs the tokens of all tests, so that replicas accept each other's.
+pub const SECRET_KEY: &str = "a-secret-key-for-tests-of-forty-characters";
+
+/// Settings of a service under test.
+pub struct Builder {
+    environment: Vec<(String, String)>,
+    directory: Option<PathBuf>,
+}
+
+impl Builder {
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Works in this folder instead of one of its own.
+    pub fn directory(mut self, directory: &Path) -> Self {
+        self.directory = Some(directory.to_owned());
+        self
+    }
+
+    /// Listens on a Unix socket as well.
+    pub fn socket(self, path: &Path) -> Self {
+        self.env("FOOTFALL_LISTEN", format!("tcp:127.0.0.1:0,unix:{}", path.display()))
+    }
+
+    fn command(&self, directory: &Path) -> Command {
+        let mut command = footfall_command();
+        command.current_dir(directory).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(self) -> Footfall {
+        let own_directory = tempfile::tempdir().unwrap();
+        let directory = self.directory.clone().unwrap_or(own_directory.path().to_owned());
+        let mut process = Process::spawn(self.command(&directory).stdout(Stdio::piped()).stderr(Stdio::inherit()));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, stdout) = (log.clone(), process.0.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        let footfall = Footfall { process, log, directory, _own_directory: own_directory };
+        eventually("Footfall has started", || footfall.find("started"));
+        footfall
+    }
+}
+
+/// The binary with an empty environment but for what every test needs.
+pub fn footfall_command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_footfall"));
+    command
+        .env_clear()
+        .env("FOOTFALL_ENV", "testing")
+        .env("FOOTFALL_LISTEN", "tcp:127.0.0.1:0")
+        .env("FOOTFALL_OPS_LISTEN", "tcp:127.0.0.1:0")
+        .env("FOOTFALL_LOG_FORMAT", "json")
+        .env("FOOTFALL_WORKERS", "2")
+        .env("SECRET_KEY", SECRET_KEY);
+    command
+}
+
+/// A running service.
+pub struct Footfall {
+    pub process: Process,
+    log: Arc<Mutex<Vec<String>>>,
+    pub directory: PathBuf,
+    _own_directory: tempfile::TempDir,
+}
+
+impl Footfall {
+    pub fn builder() -> Builder {
+        // Machines that test are slow at times, and a timeout is no test's subject unless it says so.
+        Builder { environment: Vec::new(), directory: None }.env("FOOTFALL_STORE_TIMEOUT", "8s")
+    }
+
+    /// On the embedded store, in a folder of its own.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The first log line with this message.
+    pub fn find(&self, message: &str) -> Option<Value> {
+        let entries = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        entries.into_iter().find(|entry| entry["message"] == message)
+    }
+
+    /// Waits for a log line.
+    pub fn logged(&self, message: &str) -> Value {
+        eventually(message, || self.find(message))
+    }
+
+    fn address(&self, kind: &str) -> String {
+        let entries = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        let listening = entries.into_iter().filter(|entry| entry["message"] == "listening" && entry["kind"] == kind);
+        let mut addresses = listening.filter_map(|entry| Some(entry["address"].as_str()?.strip_prefix("tcp:")?.to_owned()));
+        addresses.next().expect("listens on TCP")
+    }
+
+    /// Where the public TCP listener is, as `127.0.0.1:PORT`.
+    pub fn public(&self) -> String {
+        self.address("public")
+    }
+
+    /// Where the internal listener is.
+    pub fn ops(&self) -> String {
+        self.address("internal")
+    }
+
+    /// A client of the public listener.
+    pub fn client(&self) -> Client {
+        Client::tcp(&self.public())
+    }
+
+    /// A client of the internal listener.
+    pub fn ops_client(&self) -> Client {
+        Client::tcp(&self.ops())
+    }
+
+    /// One metric's value, by its name and labels as they stand in the exposition.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.ops_client().get("/metrics").await.text();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// `SIGTERM`, and how the process ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.process.wait()
+    }
+}

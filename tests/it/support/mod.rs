@@ -1,0 +1,15 @@
+//! Starts real processes and talks to them.
+
+pub mod client;
+pub mod footfall;
+pub mod load;
+pub mod nginx;
+pub mod process;
+pub mod redis;
+
+pub use self::{
+    client::{Client, Reply},
+    footfall::Footfall,
+    process::eventually,
+    redis::Redis,
+};
