@@ -166,9 +166,11 @@ pub fn is_toml_key(key: &str) -> bool {
 
 /// The known name nearest to a misspelt one, if any is near.
 pub fn suggestion(unknown: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+    let bare = |name: &str| name.strip_prefix("FOOTFALL_").unwrap_or(name).to_owned();
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(unknown, &name), name))
+        // With their common prefix all names would be alike.
+        .map(|name| (strsim::jaro_winkler(&bare(unknown), &bare(&name)), name))
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

@@ -165,7 +165,8 @@ impl Reader {
     fn raw(&mut self, key: &str) -> Option<Raw> {
         let value = self.figment.find_value(key).ok()?;
         let tag = value.tag();
-        let profile = tag.profile().unwrap_or_default();
+        // figment names only its own two profiles; any other is the selected one.
+        let profile = tag.profile().unwrap_or(self.figment.profile().clone());
         let (layer, origin) = match self.figment.get_metadata(tag) {
             Some(metadata) => match metadata
                 .source
@@ -214,6 +215,9 @@ fn text_of(value: &Value) -> Option<String> {
 /// operator wants to see.
 pub(super) fn redact(secret: &str) -> String {
     const HIDDEN: &str = "[redacted]";
+    if secret.starts_with("sqlite:") {
+        return secret.to_owned();
+    }
     match secret.split_once("://") {
         Some((scheme, rest)) => match rest.rsplit_once('@') {
             Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}"),
@@ -231,6 +235,7 @@ mod tests {
     fn nothing_secret_is_shown() {
         for (secret, shown) in [
             ("hunter2", "[redacted]"),
+            ("sqlite:counts.db", "sqlite:counts.db"),
             ("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1"),
             (
                 "redis://user:p@ss@host:6379",

@@ -152,10 +152,20 @@ impl<T: FromStr<Err: fmt::Display>> FromStr for List<T> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split(',')
+        let entries: Vec<&str> = text
+            .split(',')
             .map(str::trim)
             .filter(|entry| !entry.is_empty())
-            .map(|entry| entry.parse().map_err(|error| format!("`{entry}`: {error}")))
+            .collect();
+        let parse = |entry: &&str| {
+            entry.parse().map_err(|error| match entries.len() {
+                1 => format!("{error}"),
+                _ => format!("`{entry}`: {error}"),
+            })
+        };
+        entries
+            .iter()
+            .map(parse)
             .collect::<Result<_, _>>()
             .map(Self)
     }

@@ -246,7 +246,3 @@ fn hostname() -> String {
         .to_string_lossy()
         .into_owned()
 }
-
-#[cfg(test)]
-#[path = "socket_tests.rs"]
-mod tests;

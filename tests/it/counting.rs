@@ -20,9 +20,20 @@ struct Replicas {
 impl Replicas {
     fn on(redis: &Redis) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let sockets: Vec<_> = (1..=3).map(|slot| directory.path().join(format!("{slot}.sock"))).collect();
-        let replicas = sockets.iter().map(|socket| Footfall::builder().env("REDIS_URL", redis.url()).socket(socket).start());
-        Self { replicas: replicas.collect(), sockets, _directory: directory }
+        let sockets: Vec<_> = (1..=3)
+            .map(|slot| directory.path().join(format!("{slot}.sock")))
+            .collect();
+        let replicas = sockets.iter().map(|socket| {
+            Footfall::builder()
+                .env("REDIS_URL", redis.url())
+                .socket(socket)
+                .start()
+        });
+        Self {
+            replicas: replicas.collect(),
+            sockets,
+            _directory: directory,
+        }
     }
 
     async fn token(&self) -> String {
@@ -31,7 +42,10 @@ impl Replicas {
     }
 
     fn tcp_targets(&self) -> Vec<Target> {
-        self.replicas.iter().map(|replica| Target::Tcp(replica.public())).collect()
+        self.replicas
+            .iter()
+            .map(|replica| Target::Tcp(replica.public()))
+            .collect()
     }
 
     fn unix_targets(&self) -> Vec<Target> {
@@ -43,7 +57,13 @@ impl Replicas {
 async fn sixty_thousand_visits_over_three_replicas_and_redis() {
     let redis = Redis::start();
     let replicas = Replicas::on(&redis);
-    let numbers = count_visits(&replicas.unix_targets(), &replicas.token().await, 96, 60_000).await;
+    let numbers = count_visits(
+        &replicas.unix_targets(),
+        &replicas.token().await,
+        96,
+        60_000,
+    )
+    .await;
     assert_eq!(numbers.len(), 60_000);
     assert_exact(&numbers);
 }
@@ -53,8 +73,18 @@ async fn fifteen_thousand_visits_over_three_processes_on_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let start = |_| Footfall::builder().directory(directory.path()).start();
     let processes: Vec<_> = (0..3).map(start).collect();
-    let targets: Vec<_> = processes.iter().map(|process| Target::Tcp(process.public())).collect();
-    let token = processes[0].client().login("admin", "password").await.json()["token"].as_str().unwrap().to_owned();
+    let targets: Vec<_> = processes
+        .iter()
+        .map(|process| Target::Tcp(process.public()))
+        .collect();
+    let token = processes[0]
+        .client()
+        .login("admin", "password")
+        .await
+        .json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let numbers = count_visits(&targets, &token, 48, 15_000).await;
     assert_eq!(numbers.len(), 15_000);
     assert_exact(&numbers);
@@ -64,7 +94,9 @@ async fn fifteen_thousand_visits_over_three_processes_on_one_file() {
 async fn one_identity_three_hundred_times(targets: &[Target], token: &str, header: &'static str) {
     let tasks: Vec<_> = (0..300)
         .map(|index| {
-            let mut client = Client::new(targets[index % targets.len()].clone()).with_token(token).with(header, "the-same-visit");
+            let mut client = Client::new(targets[index % targets.len()].clone())
+                .with_token(token)
+                .with(header, "the-same-visit");
             tokio::spawn(async move {
                 let reply = client.get("/api/count").await;
                 (reply.visits(), reply.replayed())
@@ -76,8 +108,15 @@ async fn one_identity_three_hundred_times(targets: &[Target], token: &str, heade
         replies.push(task.await.unwrap());
     }
     let number = replies[0].0;
-    assert!(replies.iter().all(|(visits, _)| *visits == number), "{replies:?}");
-    assert_eq!(replies.iter().filter(|(_, replayed)| !replayed).count(), 1, "exactly one of them was counted");
+    assert!(
+        replies.iter().all(|(visits, _)| *visits == number),
+        "{replies:?}"
+    );
+    assert_eq!(
+        replies.iter().filter(|(_, replayed)| !replayed).count(),
+        1,
+        "exactly one of them was counted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +127,11 @@ async fn one_identity_sent_three_hundred_times_at_once_is_one_visit() {
     one_identity_three_hundred_times(&replicas.tcp_targets(), &token, "idempotency-key").await;
     one_identity_three_hundred_times(&replicas.unix_targets(), &token, "x-request-id").await;
     let mut client = replicas.replicas[0].client().with_token(&token);
-    assert_eq!(client.get("/api/counters/visits").await.visits(), 2, "one per kind of identity");
+    assert_eq!(
+        client.get("/api/counters/visits").await.visits(),
+        2,
+        "one per kind of identity"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +142,9 @@ async fn a_shuffled_storm_of_four_thousand_identities_three_times_each() {
     let token = replicas.token().await;
     let targets = replicas.unix_targets();
     // A fixed stride that is coprime to the number of requests visits each once, out of order.
-    let order: Vec<usize> = (0..3 * IDENTITIES).map(|step| step * 7919 % (3 * IDENTITIES)).collect();
+    let order: Vec<usize> = (0..3 * IDENTITIES)
+        .map(|step| step * 7919 % (3 * IDENTITIES))
+        .collect();
     let tasks: Vec<_> = order
         .chunks(order.len() / 48)
         .enumerate()
@@ -110,9 +155,15 @@ async fn a_shuffled_storm_of_four_thousand_identities_three_times_each() {
                 let mut numbers = Vec::new();
                 for request in chunk {
                     let identity = request % IDENTITIES;
-                    let header = if identity % 2 == 0 { "idempotency-key" } else { "x-request-id" };
+                    let header = if identity % 2 == 0 {
+                        "idempotency-key"
+                    } else {
+                        "x-request-id"
+                    };
                     let value = format!("visit-{identity}");
-                    let reply = client.send(Method::GET, "/api/count", &[(header, &value)], "").await;
+                    let reply = client
+                        .send(Method::GET, "/api/count", &[(header, &value)], "")
+                        .await;
                     numbers.push((identity, reply.visits()));
                 }
                 numbers
@@ -122,7 +173,11 @@ async fn a_shuffled_storm_of_four_thousand_identities_three_times_each() {
     let mut given = vec![None; IDENTITIES];
     for task in tasks {
         for (identity, number) in task.await.unwrap() {
-            assert_eq!(*given[identity].get_or_insert(number), number, "identity {identity}");
+            assert_eq!(
+                *given[identity].get_or_insert(number),
+                number,
+                "identity {identity}"
+            );
         }
     }
     let numbers: Vec<u64> = given.into_iter().map(Option::unwrap).collect();
@@ -140,23 +195,72 @@ async fn identities(footfall: &Footfall, socket: PathBuf) {
         (reply.visits(), reply.replayed())
     };
     // Over TCP a stranger's request id is no identity.
-    assert_eq!(get(&mut direct, &[("x-request-id", "r1")]).await, (1, false));
-    assert_eq!(get(&mut direct, &[("x-request-id", "r1")]).await, (2, false));
+    assert_eq!(
+        get(&mut direct, &[("x-request-id", "r1")]).await,
+        (1, false)
+    );
+    assert_eq!(
+        get(&mut direct, &[("x-request-id", "r1")]).await,
+        (2, false)
+    );
     // From the proxy it is.
-    assert_eq!(get(&mut proxied, &[("x-request-id", "r1")]).await, (3, false));
-    assert_eq!(get(&mut proxied, &[("x-request-id", "r1")]).await, (3, true));
+    assert_eq!(
+        get(&mut proxied, &[("x-request-id", "r1")]).await,
+        (3, false)
+    );
+    assert_eq!(
+        get(&mut proxied, &[("x-request-id", "r1")]).await,
+        (3, true)
+    );
     // A key is another identity than a request id of the same text, and goes before it.
-    assert_eq!(get(&mut proxied, &[("x-request-id", "r2"), ("idempotency-key", "r1")]).await, (4, false));
-    assert_eq!(get(&mut proxied, &[("x-request-id", "r3"), ("idempotency-key", "r1")]).await, (4, true));
-    assert_eq!(get(&mut direct, &[("idempotency-key", "r1")]).await, (4, true));
+    assert_eq!(
+        get(
+            &mut proxied,
+            &[("x-request-id", "r2"), ("idempotency-key", "r1")]
+        )
+        .await,
+        (4, false)
+    );
+    assert_eq!(
+        get(
+            &mut proxied,
+            &[("x-request-id", "r3"), ("idempotency-key", "r1")]
+        )
+        .await,
+        (4, true)
+    );
+    assert_eq!(
+        get(&mut direct, &[("idempotency-key", "r1")]).await,
+        (4, true)
+    );
     // Each counter remembers for itself.
-    let reply = direct.send(Method::POST, "/api/counters/other", &[("idempotency-key", "r1")], "").await;
+    let reply = direct
+        .send(
+            Method::POST,
+            "/api/counters/other",
+            &[("idempotency-key", "r1")],
+            "",
+        )
+        .await;
     assert_eq!((reply.visits(), reply.replayed()), (1, false));
-    let reply = direct.send(Method::POST, "/api/counters/other", &[("idempotency-key", "r1")], "").await;
+    let reply = direct
+        .send(
+            Method::POST,
+            "/api/counters/other",
+            &[("idempotency-key", "r1")],
+            "",
+        )
+        .await;
     assert_eq!((reply.visits(), reply.replayed()), (1, true));
     // A malformed request id from the proxy is none.
-    assert_eq!(get(&mut proxied, &[("x-request-id", "two words")]).await, (5, false));
-    assert_eq!(get(&mut proxied, &[("x-request-id", "two words")]).await, (6, false));
+    assert_eq!(
+        get(&mut proxied, &[("x-request-id", "two words")]).await,
+        (5, false)
+    );
+    assert_eq!(
+        get(&mut proxied, &[("x-request-id", "two words")]).await,
+        (6, false)
+    );
 }
 
 #[tokio::test]
@@ -164,7 +268,14 @@ async fn what_an_identity_is_on_redis() {
     let redis = Redis::start();
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("f.sock");
-    identities(&Footfall::builder().env("REDIS_URL", redis.url()).socket(&socket).start(), socket).await;
+    identities(
+        &Footfall::builder()
+            .env("REDIS_URL", redis.url())
+            .socket(&socket)
+            .start(),
+        socket,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -178,23 +289,55 @@ async fn what_an_identity_is_on_sqlite() {
 async fn windows_and_limits(builder: crate::support::footfall::Builder, pass_time: impl AsyncFn()) {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("f.sock");
-    let footfall = builder.env("FOOTFALL_DEDUP_WINDOW", "500ms").env("FOOTFALL_DEDUP_LIMIT", "3").socket(&socket).start();
+    let footfall = builder
+        .env("FOOTFALL_DEDUP_WINDOW", "500ms")
+        .env("FOOTFALL_DEDUP_LIMIT", "3")
+        .socket(&socket)
+        .start();
     let mut client = Client::unix(socket).logged_in().await;
-    let send = async |client: &mut Client, name: &str, value: &str| client.send(Method::GET, "/api/count", &[(name, value)], "").await;
+    let send = async |client: &mut Client, name: &str, value: &str| {
+        client
+            .send(Method::GET, "/api/count", &[(name, value)], "")
+            .await
+    };
     assert_eq!(send(&mut client, "x-request-id", "r").await.visits(), 1);
     assert!(send(&mut client, "x-request-id", "r").await.replayed());
     pass_time().await;
     let reply = send(&mut client, "x-request-id", "r").await;
-    assert_eq!((reply.visits(), reply.replayed()), (2, false), "forgotten after the window");
+    assert_eq!(
+        (reply.visits(), reply.replayed()),
+        (2, false),
+        "forgotten after the window"
+    );
 
     for (key, number) in [("k1", 3), ("k2", 4), ("k3", 5)] {
-        assert_eq!(send(&mut client, "idempotency-key", key).await.visits(), number);
+        assert_eq!(
+            send(&mut client, "idempotency-key", key).await.visits(),
+            number
+        );
     }
     let reply = send(&mut client, "idempotency-key", "k4").await;
-    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (503, "identities_full"));
+    assert_eq!(
+        (reply.status.as_u16(), reply.problem().as_str()),
+        (503, "identities_full")
+    );
     assert!(reply.header("retry-after").is_some());
-    assert_eq!(send(&mut client, "idempotency-key", "k3").await.visits(), 5, "known keys are still replayed");
-    assert_eq!(footfall.client().logged_in().await.get("/api/count").await.visits(), 6, "other visits still count");
+    assert_eq!(
+        send(&mut client, "idempotency-key", "k3").await.visits(),
+        5,
+        "known keys are still replayed"
+    );
+    assert_eq!(
+        footfall
+            .client()
+            .logged_in()
+            .await
+            .get("/api/count")
+            .await
+            .visits(),
+        6,
+        "other visits still count"
+    );
 }
 
 #[tokio::test]
@@ -202,7 +345,12 @@ async fn windows_and_limits_on_redis() {
     let redis = Redis::start();
     // The set in use expires by itself after two windows.
     let pass_time = async || {
-        crate::support::eventually("the window is over", || redis.command("EXISTS footfall:{visits}:requests").starts_with(":0").then_some(()));
+        crate::support::eventually("the window is over", || {
+            redis
+                .command("EXISTS footfall:{visits}:requests")
+                .starts_with(":0")
+                .then_some(())
+        });
     };
     windows_and_limits(Footfall::builder().env("REDIS_URL", redis.url()), pass_time).await;
 }
@@ -210,52 +358,90 @@ async fn windows_and_limits_on_redis() {
 #[tokio::test]
 async fn windows_and_limits_on_sqlite() {
     // The subject is time itself, and the window is 500 ms.
-    windows_and_limits(Footfall::builder(), async || tokio::time::sleep(Duration::from_millis(600)).await).await;
+    windows_and_limits(Footfall::builder(), async || {
+        tokio::time::sleep(Duration::from_millis(600)).await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_window_of_zero_turns_request_ids_off() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("f.sock");
-    let _footfall = Footfall::builder().env("FOOTFALL_DEDUP_WINDOW", "0").socket(&socket).start();
-    let mut client = Client::unix(socket).logged_in().await.with("x-request-id", "r");
+    let _footfall = Footfall::builder()
+        .env("FOOTFALL_DEDUP_WINDOW", "0")
+        .socket(&socket)
+        .start();
+    let mut client = Client::unix(socket)
+        .logged_in()
+        .await
+        .with("x-request-id", "r");
     assert_eq!(client.get("/api/count").await.visits(), 1);
     assert_eq!(client.get("/api/count").await.visits(), 2);
 }
 
 #[tokio::test]
 async fn a_tcp_proxy_is_trusted_if_it_is_listed() {
-    let footfall = Footfall::builder().env("FOOTFALL_TRUSTED_PROXIES", "127.0.0.0/8").start();
-    let mut client = footfall.client().logged_in().await.with("x-request-id", "r");
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_TRUSTED_PROXIES", "127.0.0.0/8")
+        .start();
+    let mut client = footfall
+        .client()
+        .logged_in()
+        .await
+        .with("x-request-id", "r");
     let reply = client.get("/api/count").await;
-    assert_eq!((reply.visits(), reply.header("x-request-id")), (1, Some("r")));
+    assert_eq!(
+        (reply.visits(), reply.header("x-request-id")),
+        (1, Some("r"))
+    );
     assert!(client.get("/api/count").await.replayed());
 }
 
 /// Counters are listed in the order of their names, page by page, each once.
 async fn pages(footfall: &Footfall) {
     let mut client = footfall.client().logged_in().await;
-    assert_eq!(client.get("/api/counters").await.json(), serde_json::json!({ "counters": [], "next": null }));
+    assert_eq!(
+        client.get("/api/counters").await.json(),
+        serde_json::json!({ "counters": [], "next": null })
+    );
     let mut names: Vec<String> = (0..25).map(|index| format!("page-{index}")).collect();
     for name in &names {
-        assert_eq!(client.post(&format!("/api/counters/{name}")).await.visits(), 1);
+        assert_eq!(
+            client.post(&format!("/api/counters/{name}")).await.visits(),
+            1
+        );
     }
     names.sort();
     let mut found = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = client.get(&format!("/api/counters?limit=10{cursor}")).await.json();
+        let page = client
+            .get(&format!("/api/counters?limit=10{cursor}"))
+            .await
+            .json();
         let counters = page["counters"].as_array().unwrap();
-        found.extend(counters.iter().map(|counter| counter["name"].as_str().unwrap().to_owned()));
+        found.extend(
+            counters
+                .iter()
+                .map(|counter| counter["name"].as_str().unwrap().to_owned()),
+        );
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
         }
     }
     assert_eq!(found, names);
-    assert_eq!(client.get("/api/counters/page-7").await.visits(), 1, "reading does not count");
+    assert_eq!(
+        client.get("/api/counters/page-7").await.visits(),
+        1,
+        "reading does not count"
+    );
     let reply = client.get("/api/counters/never").await;
-    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (404, "counter_not_found"));
+    assert_eq!(
+        (reply.status.as_u16(), reply.problem().as_str()),
+        (404, "counter_not_found")
+    );
 }
 
 #[tokio::test]
@@ -274,8 +460,15 @@ async fn numbers_beyond_what_a_double_prints_are_exact() {
     let redis = Redis::start();
     redis.command("SET footfall:{visits}:count 123456789012344");
     let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
-    let mut client = footfall.client().logged_in().await.with("idempotency-key", "k");
+    let mut client = footfall
+        .client()
+        .logged_in()
+        .await
+        .with("idempotency-key", "k");
     assert_eq!(client.get("/api/count").await.visits(), 123_456_789_012_345);
     let reply = client.get("/api/count").await;
-    assert_eq!((reply.visits(), reply.replayed()), (123_456_789_012_345, true));
+    assert_eq!(
+        (reply.visits(), reply.replayed()),
+        (123_456_789_012_345, true)
+    );
 }

@@ -11,15 +11,16 @@ use std::{
 use hyper::Method;
 
 use crate::support::{
-    Client, Footfall, Redis,
-    client::Target,
-    eventually,
-    load::assert_exact,
-    nginx::Nginx,
+    Client, Footfall, Redis, client::Target, eventually, load::assert_exact, nginx::Nginx,
 };
 
 /// Counts until told to stop, reconnecting after errors; gives the acknowledged numbers.
-async fn count_until(stop: Arc<AtomicBool>, acknowledged: Arc<AtomicUsize>, target: Target, token: String) -> Vec<u64> {
+async fn count_until(
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
+    target: Target,
+    token: String,
+) -> Vec<u64> {
     let mut client = Client::new(target).with_token(&token);
     let mut numbers = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -37,12 +38,24 @@ async fn count_until(stop: Arc<AtomicBool>, acknowledged: Arc<AtomicUsize>, targ
 
 /// Counts against all targets while `disturb` does its worst, then gives all
 /// acknowledged numbers. `disturb` gets the number of acknowledged visits.
-async fn count_while(targets: &[Target], token: &str, disturb: impl AsyncFnOnce(Arc<AtomicUsize>)) -> Vec<u64> {
-    let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+async fn count_while(
+    targets: &[Target],
+    token: &str,
+    disturb: impl AsyncFnOnce(Arc<AtomicUsize>),
+) -> Vec<u64> {
+    let (stop, acknowledged) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let tasks: Vec<_> = (0..24)
         .map(|index| {
             let target = targets[index % targets.len()].clone();
-            tokio::spawn(count_until(stop.clone(), acknowledged.clone(), target, token.to_owned()))
+            tokio::spawn(count_until(
+                stop.clone(),
+                acknowledged.clone(),
+                target,
+                token.to_owned(),
+            ))
         })
         .collect();
     disturb(acknowledged.clone()).await;
@@ -62,7 +75,9 @@ async fn more(acknowledged: &AtomicUsize, visits: usize) {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(crate::support::process::PATIENCE, waiting).await.expect("visits are being counted");
+    tokio::time::timeout(crate::support::process::PATIENCE, waiting)
+        .await
+        .expect("visits are being counted");
 }
 
 /// No number twice, and all acknowledged visits in the total.
@@ -70,23 +85,39 @@ fn assert_nothing_lost(numbers: &[u64], total: u64) {
     let distinct: std::collections::HashSet<_> = numbers.iter().collect();
     assert_eq!(distinct.len(), numbers.len(), "a number was given twice");
     let highest = *numbers.iter().max().unwrap();
-    assert!(highest <= total, "number {highest} was acknowledged, and the total is {total}");
+    assert!(
+        highest <= total,
+        "number {highest} was acknowledged, and the total is {total}"
+    );
     assert!(numbers.len() as u64 <= total);
 }
 
 async fn token(footfall: &Footfall) -> String {
-    footfall.client().login("admin", "password").await.json()["token"].as_str().unwrap().to_owned()
+    footfall.client().login("admin", "password").await.json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 async fn total(footfall: &Footfall, token: &str) -> u64 {
-    footfall.client().with_token(token).get("/api/counters/visits").await.visits()
+    footfall
+        .client()
+        .with_token(token)
+        .get("/api/counters/visits")
+        .await
+        .visits()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_killed_under_load_loses_and_doubles_nothing() {
     let redis = Redis::start();
-    let mut replicas: Vec<_> = (0..3).map(|_| Footfall::builder().env("REDIS_URL", redis.url()).start()).collect();
-    let targets: Vec<_> = replicas.iter().map(|replica| Target::Tcp(replica.public())).collect();
+    let mut replicas: Vec<_> = (0..3)
+        .map(|_| Footfall::builder().env("REDIS_URL", redis.url()).start())
+        .collect();
+    let targets: Vec<_> = replicas
+        .iter()
+        .map(|replica| Target::Tcp(replica.public()))
+        .collect();
     let token = token(&replicas[0]).await;
     let mut victim = replicas.pop().unwrap();
     let numbers = count_while(&targets, &token, async |acknowledged| {
@@ -103,10 +134,14 @@ async fn the_embedded_store_survives_kill_9() {
     let directory = tempfile::tempdir().unwrap();
     let mut footfall = Footfall::builder().directory(directory.path()).start();
     let token = token(&footfall).await;
-    let numbers = count_while(&[Target::Tcp(footfall.public())], &token, async |acknowledged| {
-        more(&acknowledged, 500).await;
-        footfall.process.kill();
-    })
+    let numbers = count_while(
+        &[Target::Tcp(footfall.public())],
+        &token,
+        async |acknowledged| {
+            more(&acknowledged, 500).await;
+            footfall.process.kill();
+        },
+    )
     .await;
     let successor = Footfall::builder().directory(directory.path()).start();
     assert_nothing_lost(&numbers, total(&successor, &token).await);
@@ -115,15 +150,22 @@ async fn the_embedded_store_survives_kill_9() {
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_visits_survive_kill_9_of_redis() {
     let mut redis = Redis::start();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).env("FOOTFALL_STORE_TIMEOUT", "1s").start();
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_STORE_TIMEOUT", "1s")
+        .start();
     let token = token(&footfall).await;
-    let numbers = count_while(&[Target::Tcp(footfall.public())], &token, async |acknowledged| {
-        more(&acknowledged, 1000).await;
-        redis.kill();
-        footfall.logged("store is away; counting answers 503 until it is back");
-        redis.restart();
-        more(&acknowledged, 1000).await;
-    })
+    let numbers = count_while(
+        &[Target::Tcp(footfall.public())],
+        &token,
+        async |acknowledged| {
+            more(&acknowledged, 1000).await;
+            redis.kill();
+            footfall.logged("store is away; counting answers 503 until it is back");
+            redis.restart();
+            more(&acknowledged, 1000).await;
+        },
+    )
     .await;
     assert_nothing_lost(&numbers, total(&footfall, &token).await);
 }
@@ -131,14 +173,28 @@ async fn acknowledged_visits_survive_kill_9_of_redis() {
 /// Behind nginx, where each request has its own `X-Request-ID`: every client
 /// sees 200 and the count is the number of requests, whatever happens to one
 /// of three replicas half-way.
-async fn behind_nginx(extra: &str, mishap: impl FnOnce(&mut Footfall)) {
+async fn behind_nginx(location: &str, mishap: impl FnOnce(&mut Footfall)) {
     const REQUESTS: usize = 6000;
     let redis = Redis::start();
     let directory = tempfile::tempdir().unwrap();
-    let sockets: Vec<_> = (1..=3).map(|slot| directory.path().join(format!("{slot}.sock"))).collect();
-    let mut replicas: Vec<_> = sockets.iter().map(|socket| Footfall::builder().env("REDIS_URL", redis.url()).socket(socket).start()).collect();
+    let sockets: Vec<_> = (1..=3)
+        .map(|slot| directory.path().join(format!("{slot}.sock")))
+        .collect();
+    let mut replicas: Vec<_> = sockets
+        .iter()
+        .map(|socket| {
+            Footfall::builder()
+                .env("REDIS_URL", redis.url())
+                .socket(socket)
+                .start()
+        })
+        .collect();
     let token = token(&replicas[0]).await;
-    let nginx = Nginx::start(&sockets.iter().map(AsRef::as_ref).collect::<Vec<&Path>>(), extra);
+    let nginx = Nginx::start(
+        &sockets.iter().map(AsRef::as_ref).collect::<Vec<&Path>>(),
+        "",
+        location,
+    );
 
     let sent = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..24)
@@ -153,7 +209,9 @@ async fn behind_nginx(extra: &str, mishap: impl FnOnce(&mut Footfall)) {
             })
         })
         .collect();
-    eventually("half of the requests are sent", || (sent.load(Ordering::Relaxed) > REQUESTS / 2).then_some(()));
+    eventually("half of the requests are sent", || {
+        (sent.load(Ordering::Relaxed) > REQUESTS / 2).then_some(())
+    });
     mishap(&mut replicas[2]);
     let mut numbers = Vec::new();
     for task in tasks {
@@ -171,22 +229,37 @@ async fn nginx_repeats_what_a_killed_replica_left_and_the_count_is_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_repeats_what_a_hung_replica_left_and_the_count_is_right() {
-    behind_nginx("proxy_read_timeout 1s;", |replica| replica.process.signal("STOP")).await;
+    behind_nginx("proxy_read_timeout 1s;", |replica| {
+        replica.process.signal("STOP")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_starts_without_its_store_and_recovers_by_itself() {
     let mut redis = Redis::start();
     redis.kill();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).env("FOOTFALL_STORE_TIMEOUT", "1s").start();
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_STORE_TIMEOUT", "1s")
+        .start();
     let mut client = footfall.client().logged_in().await;
     assert_eq!(client.get("/api/ping").await.status, 200);
     let reply = client.get("/api/count").await;
-    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (503, "store_unavailable"));
+    assert_eq!(
+        (reply.status.as_u16(), reply.problem().as_str()),
+        (503, "store_unavailable")
+    );
     assert_eq!(reply.header("retry-after"), Some("1"));
     assert_eq!(client.get("/api/counters").await.status, 503);
     let ready = footfall.ops_client().get("/readyz").await;
-    assert_eq!((ready.status.as_u16(), ready.json()["dependencies"]["store"]["state"].as_str()), (503, Some("down")));
+    assert_eq!(
+        (
+            ready.status.as_u16(),
+            ready.json()["dependencies"]["store"]["state"].as_str()
+        ),
+        (503, Some("down"))
+    );
     assert_eq!(footfall.metric("footfall_store_up").await, Some(0.0));
 
     redis.restart();
@@ -199,14 +272,27 @@ async fn a_service_starts_without_its_store_and_recovers_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
     let redis = Redis::start();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).env("FOOTFALL_STORE_TIMEOUT", "1s").start();
-    let mut client = footfall.client().logged_in().await.with("idempotency-key", "the-visit");
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_STORE_TIMEOUT", "1s")
+        .start();
+    let mut client = footfall
+        .client()
+        .logged_in()
+        .await
+        .with("idempotency-key", "the-visit");
     redis.signal("STOP");
     let reply = client.get("/api/count").await;
-    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (503, "outcome_unknown"));
+    assert_eq!(
+        (reply.status.as_u16(), reply.problem().as_str()),
+        (503, "outcome_unknown")
+    );
     assert_eq!(client.get("/api/ping").await.status, 200);
     // Known to be away, it is not waited for again.
-    assert_eq!(client.get("/api/count").await.problem(), "store_unavailable");
+    assert_eq!(
+        client.get("/api/count").await.problem(),
+        "store_unavailable"
+    );
     redis.signal("CONT");
     footfall.logged("store is up");
     let mut reply = client.get("/api/count").await;
@@ -214,7 +300,11 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
         reply = client.get("/api/count").await;
     }
     assert_eq!(reply.visits(), 1);
-    assert_eq!(total(&footfall, &token(&footfall).await).await, 1, "counted once, whichever request did it");
+    assert_eq!(
+        total(&footfall, &token(&footfall).await).await,
+        1,
+        "counted once, whichever request did it"
+    );
 }
 
 #[tokio::test]
@@ -233,6 +323,18 @@ async fn data_of_a_newer_version_is_left_alone() {
     redis.command("SET footfall:schema 2");
     let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
     let away = footfall.logged("store is away; counting answers 503 until it is back");
-    assert!(away["error"].as_str().unwrap().contains("upgrade"), "{away}");
-    assert_eq!(footfall.client().logged_in().await.get("/api/count").await.status, 503);
+    assert!(
+        away["error"].as_str().unwrap().contains("upgrade"),
+        "{away}"
+    );
+    assert_eq!(
+        footfall
+            .client()
+            .logged_in()
+            .await
+            .get("/api/count")
+            .await
+            .status,
+        503
+    );
 }

@@ -1,18 +1,21 @@
 //! The promises of Footfall, shown on real processes: the built binary, a real
 //! Redis, a real nginx, a real browser.
-#![allow(clippy::unwrap_used, reason = "a failed expectation is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test fails"
+)]
 
 mod support;
 
-// mod auth;
-// mod cli;
-// mod contract;
+mod auth;
+mod cli;
+mod contract;
 mod counting;
-// mod drain;
+mod drain;
 mod failures;
-// mod hostile;
-// mod metrics;
-// mod openapi;
+mod hostile;
+mod metrics;
+mod openapi;
 // mod pages;
-// mod settings;
-// mod sockets;
+mod settings;
+mod sockets;

@@ -51,7 +51,11 @@ impl Reply {
     /// Checks that this is a proper problem document, and gives its code.
     #[track_caller]
     pub fn problem(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
         let document = self.json();
         assert_eq!(document["status"], self.status.as_u16());
         assert_eq!(document["type"], "about:blank");
@@ -72,7 +76,11 @@ pub struct Client {
 
 impl Client {
     pub fn new(target: Target) -> Self {
-        Self { target, headers: Vec::new(), connection: None }
+        Self {
+            target,
+            headers: Vec::new(),
+            connection: None,
+        }
     }
 
     pub fn tcp(address: &str) -> Self {
@@ -102,7 +110,11 @@ impl Client {
     }
 
     pub async fn login(&mut self, username: &str, password: &str) -> Reply {
-        self.post_json("/auth/login", &json!({ "username": username, "password": password }).to_string()).await
+        self.post_json(
+            "/auth/login",
+            &json!({ "username": username, "password": password }).to_string(),
+        )
+        .await
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
@@ -114,21 +126,49 @@ impl Client {
     }
 
     pub async fn post_json(&mut self, path: &str, body: &str) -> Reply {
-        self.send(Method::POST, path, &[("content-type", "application/json")], body).await
+        self.send(
+            Method::POST,
+            path,
+            &[("content-type", "application/json")],
+            body,
+        )
+        .await
     }
 
     /// A request that is expected to be answered.
-    pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let result = self.try_send(method, path, headers, body).await;
         result.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    pub async fn try_send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Reply, String> {
-        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
-        for (name, value) in self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(headers.iter().copied()) {
+    pub async fn try_send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply, String> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost");
+        for (name, value) in self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(headers.iter().copied())
+        {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).map_err(|error| error.to_string())?;
+        let request = request
+            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+            .map_err(|error| error.to_string())?;
         let result = self.exchange(request).await;
         if result.is_err() {
             self.connection = None;
@@ -141,23 +181,43 @@ impl Client {
             Some(connection) if !connection.is_closed() => connection,
             slot => slot.insert(connect(&self.target).await?),
         };
-        connection.ready().await.map_err(|error| format!("ready: {error}"))?;
-        let response = connection.send_request(request).await.map_err(|error| format!("send: {error}"))?;
+        connection
+            .ready()
+            .await
+            .map_err(|error| format!("ready: {error}"))?;
+        let response = connection
+            .send_request(request)
+            .await
+            .map_err(|error| format!("send: {error}"))?;
         let (head, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| format!("body: {error}"))?.to_bytes();
-        Ok(Reply { status: head.status, headers: head.headers, body })
+        let body = body
+            .collect()
+            .await
+            .map_err(|error| format!("body: {error}"))?
+            .to_bytes();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 }
 
 async fn connect(target: &Target) -> Result<http1::SendRequest<Full<Bytes>>, String> {
     match target {
         Target::Tcp(address) => {
-            let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
-            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(|error| format!("connect: {error}"))?;
+            stream
+                .set_nodelay(true)
+                .map_err(|error| error.to_string())?;
             handshake(TokioIo::new(stream)).await
         }
         Target::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(|error| format!("connect: {error}"))?;
+            let stream = UnixStream::connect(path)
+                .await
+                .map_err(|error| format!("connect: {error}"))?;
             handshake(TokioIo::new(stream)).await
         }
     }
@@ -167,7 +227,9 @@ async fn handshake<T>(io: T) -> Result<http1::SendRequest<Full<Bytes>>, String>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake(io).await.map_err(|error| format!("handshake: {error}"))?;
+    let (sender, connection) = http1::handshake(io)
+        .await
+        .map_err(|error| format!("handshake: {error}"))?;
     tokio::spawn(connection);
     Ok::<_, Infallible>(sender).map_err(|never| match never {})
 }

@@ -38,20 +38,32 @@ impl Builder {
 
     /// Listens on a Unix socket as well.
     pub fn socket(self, path: &Path) -> Self {
-        self.env("FOOTFALL_LISTEN", format!("tcp:127.0.0.1:0,unix:{}", path.display()))
+        self.env(
+            "FOOTFALL_LISTEN",
+            format!("tcp:127.0.0.1:0,unix:{}", path.display()),
+        )
     }
 
     fn command(&self, directory: &Path) -> Command {
         let mut command = footfall_command();
-        command.current_dir(directory).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .current_dir(directory)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Footfall {
         let own_directory = tempfile::tempdir().unwrap();
-        let directory = self.directory.clone().unwrap_or(own_directory.path().to_owned());
-        let mut process = Process::spawn(self.command(&directory).stdout(Stdio::piped()).stderr(Stdio::inherit()));
+        let directory = self
+            .directory
+            .clone()
+            .unwrap_or(own_directory.path().to_owned());
+        let mut process = Process::spawn(
+            self.command(&directory)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::inherit()),
+        );
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, stdout) = (log.clone(), process.0.stdout.take().unwrap());
         thread::spawn(move || {
@@ -59,7 +71,12 @@ impl Builder {
                 lines.lock().unwrap().push(line);
             }
         });
-        let footfall = Footfall { process, log, directory, _own_directory: own_directory };
+        let footfall = Footfall {
+            process,
+            log,
+            directory,
+            _own_directory: own_directory,
+        };
         eventually("Footfall has started", || footfall.find("started"));
         footfall
     }
@@ -90,7 +107,11 @@ pub struct Footfall {
 impl Footfall {
     pub fn builder() -> Builder {
         // Machines that test are slow at times, and a timeout is no test's subject unless it says so.
-        Builder { environment: Vec::new(), directory: None }.env("FOOTFALL_STORE_TIMEOUT", "8s")
+        Builder {
+            environment: Vec::new(),
+            directory: None,
+        }
+        .env("FOOTFALL_STORE_TIMEOUT", "8s")
     }
 
     /// On the embedded store, in a folder of its own.
@@ -104,8 +125,13 @@ impl Footfall {
 
     /// The first log line with this message.
     pub fn find(&self, message: &str) -> Option<Value> {
-        let entries = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        entries.into_iter().find(|entry| entry["message"] == message)
+        let entries = self
+            .log()
+            .into_iter()
+            .filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        entries
+            .into_iter()
+            .find(|entry| entry["message"] == message)
     }
 
     /// Waits for a log line.
@@ -114,9 +140,15 @@ impl Footfall {
     }
 
     fn address(&self, kind: &str) -> String {
-        let entries = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        let listening = entries.into_iter().filter(|entry| entry["message"] == "listening" && entry["kind"] == kind);
-        let mut addresses = listening.filter_map(|entry| Some(entry["address"].as_str()?.strip_prefix("tcp:")?.to_owned()));
+        let entries = self
+            .log()
+            .into_iter()
+            .filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        let listening = entries
+            .into_iter()
+            .filter(|entry| entry["message"] == "listening" && entry["kind"] == kind);
+        let mut addresses = listening
+            .filter_map(|entry| Some(entry["address"].as_str()?.strip_prefix("tcp:")?.to_owned()));
         addresses.next().expect("listens on TCP")
     }
 
@@ -143,7 +175,8 @@ impl Footfall {
     /// One metric's value, by its name and labels as they stand in the exposition.
     pub async fn metric(&self, series: &str) -> Option<f64> {
         let text = self.ops_client().get("/metrics").await.text();
-        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+        text.lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// `SIGTERM`, and how the process ended.

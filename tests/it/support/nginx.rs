@@ -17,13 +17,13 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// `extra` goes into the location.
-    pub fn start(sockets: &[&Path], extra: &str) -> Self {
+    /// `server` goes behind each upstream server, `location` into the location.
+    pub fn start(sockets: &[&Path], server: &str, location: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut servers = String::new();
         for socket in sockets {
-            writeln!(servers, "server unix:{};", socket.display()).unwrap();
+            writeln!(servers, "server unix:{} {server};", socket.display()).unwrap();
         }
         let root = directory.path().display();
         let configuration = format!(
@@ -38,7 +38,7 @@ impl Nginx {
                  location / {{
                    proxy_pass http://footfall; proxy_http_version 1.1; proxy_set_header Connection '';
                    proxy_set_header X-Request-ID $request_id; proxy_set_header X-Real-IP $remote_addr;
-                   {extra}
+                   {location}
                  }}
                }}
              }}"
@@ -46,9 +46,18 @@ impl Nginx {
         let file = directory.path().join("nginx.conf");
         fs::write(&file, configuration).unwrap();
         let process = Process::spawn(
-            Command::new("nginx").args(["-g", "daemon off; master_process off;", "-e"]).arg(directory.path().join("error.log")).arg("-c").arg(&file).stdout(Stdio::null()),
+            Command::new("nginx")
+                .args(["-g", "daemon off; master_process off;", "-e"])
+                .arg(directory.path().join("error.log"))
+                .arg("-c")
+                .arg(&file)
+                .stdout(Stdio::null()),
         );
         eventually("nginx listens", || TcpStream::connect(&address).ok());
-        Self { address, _directory: directory, _process: process }
+        Self {
+            address,
+            _directory: directory,
+            _process: process,
+        }
     }
 }

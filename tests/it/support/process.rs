@@ -16,12 +16,17 @@ pub struct Process(pub Child);
 impl Process {
     pub fn spawn(command: &mut Command) -> Self {
         let program = command.get_program().to_owned();
-        Self(command.spawn().unwrap_or_else(|error| panic!("{program:?} cannot be started ({error}); ./test.sh installs it")))
+        Self(command.spawn().unwrap_or_else(|error| {
+            panic!("{program:?} cannot be started ({error}); ./test.sh installs it")
+        }))
     }
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.0.id().to_string())
+            .status();
         assert!(status.unwrap().success(), "kill -{name}");
     }
 

@@ -19,7 +19,11 @@ impl Redis {
     pub fn start() -> Self {
         let (port, directory) = (free_port(), tempfile::tempdir().unwrap());
         let process = spawn(port, directory.path());
-        Self { port, directory, process }
+        Self {
+            port,
+            directory,
+            process,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -55,7 +59,9 @@ fn spawn(port: u16, directory: &Path) -> Process {
             .arg(directory)
             .stdout(Stdio::null()),
     );
-    eventually("Redis answers", || ask(port, "PING").filter(|reply| reply.starts_with("+PONG")));
+    eventually("Redis answers", || {
+        ask(port, "PING").filter(|reply| reply.starts_with("+PONG"))
+    });
     process
 }
 

@@ -1,0 +1,531 @@
+//! Tokens, keys, passwords, throttling.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hyper::Method;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use crate::support::{Client, Footfall, Redis, footfall::SECRET_KEY};
+
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs() as i64
+}
+
+fn claims() -> Value {
+    json!({ "iss": "footfall", "sub": "admin", "iat": now(), "exp": now() + 60, "jti": "1", "role": "admin" })
+}
+
+fn changed(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().unwrap().remove(name);
+    claims
+}
+
+fn sign(algorithm: Algorithm, kid: Option<&str>, claims: &Value, key: &str) -> String {
+    let header = Header {
+        kid: kid.map(str::to_owned),
+        ..Header::new(algorithm)
+    };
+    encode(&header, claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
+}
+
+async fn token(client: &mut Client) -> String {
+    client.login("admin", "password").await.json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn kid_of(token: &str) -> String {
+    jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
+}
+
+async fn authorize(client: &mut Client, value: &str) -> crate::support::Reply {
+    client
+        .send(Method::GET, "/api/count", &[("authorization", value)], "")
+        .await
+}
+
+#[tokio::test]
+async fn the_token_table() {
+    let footfall = Footfall::start();
+    let mut client = footfall.client();
+    let issued = token(&mut client).await;
+    let kid = kid_of(&issued);
+    let hs256 = |claims: &Value| {
+        format!(
+            "Bearer {}",
+            sign(Algorithm::HS256, Some(&kid), claims, SECRET_KEY)
+        )
+    };
+    let with_kid = |kid| {
+        format!(
+            "Bearer {}",
+            sign(Algorithm::HS256, kid, &claims(), SECRET_KEY)
+        )
+    };
+
+    let good = [
+        format!("Bearer {issued}"),
+        format!("bearer {issued}"),
+        format!("BEARER   {issued}"),
+        hs256(&claims()),
+        hs256(&changed("exp", json!(now() + 5))),
+    ];
+    for (number, value) in good.iter().enumerate() {
+        assert_eq!(
+            authorize(&mut client, value).await.visits(),
+            number as u64 + 1
+        );
+    }
+
+    let parts: Vec<&str> = issued.split('.').collect();
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    let other = |algorithm| {
+        format!(
+            "Bearer {}",
+            sign(algorithm, Some(&kid), &claims(), SECRET_KEY)
+        )
+    };
+    let invalid = [
+        (
+            "alg none, no signature",
+            format!("Bearer {none}.{}.", parts[1]),
+        ),
+        (
+            "alg none, our signature",
+            format!("Bearer {none}.{}.{}", parts[1], parts[2]),
+        ),
+        ("HS384", other(Algorithm::HS384)),
+        ("HS512", other(Algorithm::HS512)),
+        (
+            "another key",
+            format!(
+                "Bearer {}",
+                sign(Algorithm::HS256, Some(&kid), &claims(), "another-key")
+            ),
+        ),
+        ("no kid", with_kid(None)),
+        ("empty kid", with_kid(Some(""))),
+        ("unknown kid", with_kid(Some("0000000000000000"))),
+        ("a path as kid", with_kid(Some("../../dev/null"))),
+        ("SQL as kid", with_kid(Some("' OR 1=1 --"))),
+        ("no signature", format!("Bearer {}.{}", parts[0], parts[1])),
+        (
+            "a changed payload",
+            format!("Bearer {}.{}x.{}", parts[0], parts[1], parts[2]),
+        ),
+        (
+            "a changed signature",
+            format!(
+                "Bearer {}.{}.{}",
+                parts[0],
+                parts[1],
+                parts[2].chars().rev().collect::<String>()
+            ),
+        ),
+        ("wrong issuer", hs256(&changed("iss", json!("someone")))),
+        (
+            "issuer in a list with others",
+            hs256(&changed("iss", json!(["footfall", "someone"]))),
+        ),
+        ("unknown role", hs256(&changed("role", json!("root")))),
+        ("not valid yet", hs256(&changed("nbf", json!(now() + 60)))),
+        ("expiry as text", hs256(&changed("exp", json!("tomorrow")))),
+        ("negative expiry", hs256(&changed("exp", json!(-1)))),
+        ("no exp", hs256(&without("exp"))),
+        ("no iss", hs256(&without("iss"))),
+        ("no sub", hs256(&without("sub"))),
+        ("no iat", hs256(&without("iat"))),
+        ("no jti", hs256(&without("jti"))),
+        ("no role", hs256(&without("role"))),
+        ("rubbish", "Bearer rubbish".to_owned()),
+        ("no token", "Bearer".to_owned()),
+        ("an empty token", "Bearer ".to_owned()),
+        ("two tokens", format!("Bearer {issued} {issued}")),
+    ];
+    for (what, value) in &invalid {
+        let reply = authorize(&mut client, value).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (401, "invalid_token"),
+            "{what}"
+        );
+        assert!(
+            reply
+                .header("www-authenticate")
+                .unwrap()
+                .contains("error=\"invalid_token\""),
+            "{what}"
+        );
+    }
+
+    for exp in [now(), now() - 1] {
+        let reply = authorize(&mut client, &hs256(&changed("exp", json!(exp)))).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (401, "expired_token")
+        );
+        assert!(
+            reply
+                .header("www-authenticate")
+                .unwrap()
+                .contains("error=\"invalid_token\"")
+        );
+    }
+
+    for value in ["Basic YWRtaW46cGFzc3dvcmQ=", &issued, ""] {
+        assert_eq!(
+            authorize(&mut client, value).await.problem(),
+            "missing_token",
+            "{value}"
+        );
+    }
+    let reply = client.get("/api/count").await;
+    // RFC 6750, section 3.1: without a token there is no error to name.
+    assert_eq!(
+        reply.header("www-authenticate"),
+        Some("Bearer realm=\"footfall\"")
+    );
+    let twice = [
+        ("authorization", good[0].as_str()),
+        ("authorization", good[0].as_str()),
+    ];
+    assert_eq!(
+        client
+            .send(Method::GET, "/api/count", &twice, "")
+            .await
+            .problem(),
+        "invalid_token"
+    );
+
+    let total = footfall
+        .client()
+        .with_token(&issued)
+        .get("/api/counters/visits")
+        .await
+        .visits();
+    assert_eq!(total, good.len() as u64, "nothing refused was counted");
+}
+
+#[tokio::test]
+async fn every_route_that_counts_or_reads_wants_a_token() {
+    let footfall = Footfall::start();
+    let mut client = footfall.client();
+    for (method, path) in [
+        (Method::GET, "/api/count"),
+        (Method::HEAD, "/api/count"),
+        (Method::GET, "/api/counters"),
+        (Method::GET, "/api/counters/visits"),
+        (Method::POST, "/api/counters/visits"),
+    ] {
+        assert_eq!(
+            client.send(method, path, &[], "").await.status,
+            401,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn leeway_is_zero_unless_set() {
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_TOKEN_LEEWAY", "30s")
+        .start();
+    let mut client = footfall.client();
+    let kid = kid_of(&token(&mut client).await);
+    for (exp, status) in [(now() - 10, 200), (now() - 31, 401)] {
+        let token = sign(
+            Algorithm::HS256,
+            Some(&kid),
+            &changed("exp", json!(exp)),
+            SECRET_KEY,
+        );
+        assert_eq!(
+            authorize(&mut client, &format!("Bearer {token}"))
+                .await
+                .status,
+            status
+        );
+    }
+}
+
+#[tokio::test]
+async fn keys_rotate_without_a_forced_logout() {
+    const NEW_KEY: &str = "a-new-secret-key-for-tests-of-many-characters";
+    let directory = tempfile::tempdir().unwrap();
+    let start = |key: &str, previous: &str| {
+        let builder = Footfall::builder()
+            .directory(directory.path())
+            .env("SECRET_KEY", key);
+        builder
+            .env("FOOTFALL_SECRET_KEY_PREVIOUS", previous)
+            .start()
+    };
+    let before = start(SECRET_KEY, "");
+    let old = token(&mut before.client()).await;
+    let during = start(NEW_KEY, SECRET_KEY);
+    let new = token(&mut during.client()).await;
+    assert_ne!(kid_of(&old), kid_of(&new));
+    let after = start(NEW_KEY, "");
+    for (footfall, token, status) in [
+        (&before, &new, 401),
+        (&during, &old, 200),
+        (&during, &new, 200),
+        (&after, &old, 401),
+        (&after, &new, 200),
+    ] {
+        assert_eq!(
+            footfall
+                .client()
+                .with_token(token)
+                .get("/api/count")
+                .await
+                .status,
+            status
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_look_the_same() {
+    let footfall = Footfall::start();
+    let mut client = footfall.client();
+    let mut replies = Vec::new();
+    for (username, password) in [
+        ("admin", "wrong"),
+        ("nobody", "password"),
+        ("nobody", "wrong"),
+        ("", ""),
+        ("Admin", "password"),
+    ] {
+        let reply = client.login(username, password).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (401, "invalid_credentials")
+        );
+        let mut body = reply.json();
+        body["request_id"] = Value::Null;
+        let names: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
+        replies.push((body, names));
+    }
+    assert!(
+        replies.iter().all(|reply| *reply == replies[0]),
+        "{replies:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_hash_may_stand_for_the_password() {
+    let mut child = crate::support::footfall::footfall_command();
+    let mut child = child
+        .arg("hash-password")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"correct horse\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let hash = String::from_utf8(output.stdout).unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_ADMIN_PASSWORD_HASH", hash.trim())
+        .env("FOOTFALL_ADMIN_USERNAME", "root")
+        .start();
+    assert_eq!(
+        footfall
+            .client()
+            .login("root", "correct horse")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        footfall.client().login("root", "password").await.status,
+        401
+    );
+}
+
+/// Failures over two replicas are one count.
+async fn throttle(replicas: [Footfall; 2], sockets: [std::path::PathBuf; 2]) {
+    let from = |index: usize, address: &str| {
+        Client::unix(&sockets[index]).with("x-forwarded-for", address)
+    };
+    for attempt in 0..10 {
+        assert_eq!(
+            from(attempt % 2, "192.0.2.1")
+                .login("admin", "wrong")
+                .await
+                .status,
+            401
+        );
+    }
+    for index in [0, 1] {
+        let reply = from(index, "192.0.2.1").login("admin", "password").await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (429, "too_many_logins")
+        );
+        let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=300).contains(&wait), "{wait}");
+    }
+    // A forged left part of the list changes nothing, another address does.
+    assert_eq!(
+        from(0, "198.51.100.9, 192.0.2.1")
+            .login("admin", "password")
+            .await
+            .status,
+        429
+    );
+    assert_eq!(
+        from(0, "192.0.2.2").login("admin", "password").await.status,
+        200
+    );
+    // Neighbours in one IPv6 network are one client.
+    for host in 0..10 {
+        assert_eq!(
+            from(0, &format!("2001:db8::{host}"))
+                .login("someone", "wrong")
+                .await
+                .status,
+            401
+        );
+    }
+    assert_eq!(
+        from(0, "2001:db8::ffff")
+            .login("someone", "wrong")
+            .await
+            .status,
+        429
+    );
+    assert_eq!(
+        from(0, "2001:db8:0:1::1")
+            .login("someone", "wrong")
+            .await
+            .status,
+        401
+    );
+
+    // 50 failures of one name lock it, wherever they come from; other names go on.
+    for attempt in 0..50 {
+        assert_eq!(
+            from(0, &format!("203.0.113.{attempt}"))
+                .login("victim", "wrong")
+                .await
+                .status,
+            401
+        );
+    }
+    assert_eq!(
+        from(1, "192.0.2.200").login("victim", "wrong").await.status,
+        429
+    );
+    assert_eq!(
+        from(1, "192.0.2.200")
+            .login("admin", "password")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        replicas[1]
+            .metric(r#"footfall_logins_total{outcome="throttled"}"#)
+            .await,
+        Some(2.0)
+    );
+    assert_eq!(
+        replicas[1]
+            .metric(r#"footfall_logins_total{outcome="success"}"#)
+            .await,
+        Some(1.0)
+    );
+}
+
+#[tokio::test]
+async fn failed_logins_are_throttled_over_redis() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
+    let replicas = [0, 1].map(|index| {
+        Footfall::builder()
+            .env("REDIS_URL", redis.url())
+            .socket(&sockets[index])
+            .start()
+    });
+    throttle(replicas, sockets).await;
+}
+
+#[tokio::test]
+async fn failed_logins_are_throttled_over_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
+    let replicas = [0, 1].map(|index| {
+        Footfall::builder()
+            .directory(directory.path())
+            .socket(&sockets[index])
+            .start()
+    });
+    throttle(replicas, sockets).await;
+}
+
+#[tokio::test]
+async fn forwarding_headers_of_a_stranger_are_ignored() {
+    let footfall = Footfall::start();
+    for attempt in 0..10 {
+        let mut client = footfall
+            .client()
+            .with("x-forwarded-for", &format!("192.0.2.{attempt}"));
+        assert_eq!(client.login("admin", "wrong").await.status, 401);
+    }
+    assert_eq!(
+        footfall
+            .client()
+            .with("x-forwarded-for", "192.0.2.99")
+            .login("admin", "wrong")
+            .await
+            .status,
+        429
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_logins_at_once_than_may_wait_are_shed() {
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
+        .start();
+    let address = footfall.public();
+    let attempts: Vec<_> = (0..150)
+        .map(|_| {
+            let mut client = Client::tcp(&address);
+            tokio::spawn(async move { client.login("admin", "password").await })
+        })
+        .collect();
+    let mut shed = 0;
+    for attempt in attempts {
+        let reply = attempt.await.unwrap();
+        if reply.status == 503 {
+            assert_eq!(reply.problem(), "login_busy");
+            shed += 1;
+        } else {
+            assert_eq!(reply.status, 200);
+        }
+    }
+    assert!(
+        shed > 0,
+        "150 logins at once are more than the queue of 64 holds"
+    );
+    assert_eq!(
+        footfall.client().login("admin", "password").await.status,
+        200
+    );
+}

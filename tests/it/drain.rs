@@ -1,0 +1,236 @@
+//! SIGTERM: unready, unpublished, served to the end, closed, exit 0.
+
+use std::{os::unix::fs::FileTypeExt, path::Path};
+
+use hyper::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{Client, Footfall, Redis, eventually};
+
+fn is_socket(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|file| file.file_type().is_socket())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_flight_is_served_and_its_connection_closed() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let mut footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .socket(&socket)
+        .start();
+    let mut client = Client::unix(&socket).logged_in().await;
+    redis.signal("STOP");
+    let request = tokio::spawn(async move { client.get("/api/count").await });
+    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    footfall.process.signal("TERM");
+    eventually("the path is withdrawn", || {
+        (!is_socket(&socket)).then_some(())
+    });
+    redis.signal("CONT");
+    let reply = request.await.unwrap();
+    assert_eq!(
+        (reply.visits(), reply.header("connection")),
+        (1, Some("close"))
+    );
+    assert_eq!(footfall.process.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn during_the_drain_delay_it_is_unready_and_serves() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_DRAIN_DELAY", "60s")
+        .socket(&socket)
+        .start();
+    let mut client = footfall.client().logged_in().await;
+    footfall.process.signal("TERM");
+    footfall.logged("draining");
+    let reply = client.get("/healthz").await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.problem().as_str()),
+        (503, "draining")
+    );
+    let reply = footfall.ops_client().get("/readyz").await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.json()["status"].as_str()),
+        (503, Some("draining"))
+    );
+    assert_eq!(footfall.ops_client().get("/healthz").await.status, 503);
+    assert_eq!(footfall.metric("footfall_draining").await, Some(1.0));
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    assert!(
+        is_socket(&socket),
+        "the path stays while requests are welcome"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("f.sock");
+        let mut footfall = Footfall::builder()
+            .env("FOOTFALL_DRAIN_DELAY", "60s")
+            .socket(&socket)
+            .start();
+        footfall.process.signal("TERM");
+        footfall.logged("draining");
+        footfall.process.signal(signal);
+        assert_eq!(footfall.process.wait().code(), Some(code));
+        assert!(!is_socket(&socket), "no stale path is left");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_and_half_sent_connections_do_not_hold_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let mut footfall = Footfall::builder().socket(&socket).start();
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        let mut client = Client::unix(&socket);
+        assert_eq!(client.get("/api/ping").await.status, 200);
+        idle.push(client);
+    }
+    let mut silent = Vec::new();
+    for bytes in [
+        "",
+        "GET /api/pi",
+        "GET /api/ping HTTP/1.1\r\nhost: x\r\nx-half: ",
+    ] {
+        let mut stream = tokio::net::UnixStream::connect(&socket).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    assert_eq!(footfall.stop().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_in_flight_at_the_deadline_is_cut_and_the_exit_code_says_so() {
+    let redis = Redis::start();
+    let mut footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_SHUTDOWN_TIMEOUT", "300ms")
+        .start();
+    let mut client = footfall.client().logged_in().await;
+    redis.signal("STOP");
+    let request =
+        tokio::spawn(async move { client.try_send(Method::GET, "/api/count", &[], "").await });
+    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    assert_eq!(footfall.stop().code(), Some(3));
+    assert!(request.await.unwrap().is_err());
+    let cut = footfall
+        .find("the shutdown timeout has passed; requests in flight are cut")
+        .unwrap();
+    assert_eq!(cut["requests"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_still_arriving_is_waited_for() {
+    let mut footfall = Footfall::start();
+    let mut stream = tokio::net::TcpStream::connect(footfall.public())
+        .await
+        .unwrap();
+    let body = r#"{"username":"admin","password":"password"}"#;
+    let head = format!(
+        "POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    footfall.process.signal("TERM");
+    footfall.logged("draining");
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    assert!(
+        reply.starts_with("HTTP/1.1 200 ") && reply.contains("connection: close"),
+        "{reply}"
+    );
+    assert_eq!(footfall.process.wait().code(), Some(0));
+}
+
+/// Connections the kernel has queued when the signal comes are served, not reset.
+#[tokio::test(flavor = "multi_thread")]
+async fn queued_connections_are_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let mut footfall = Footfall::builder().socket(&socket).start();
+    footfall.process.signal("STOP");
+    let mut queued = Vec::new();
+    for index in 0..100 {
+        let request = b"GET /api/ping HTTP/1.1\r\nhost: x\r\n\r\n";
+        if index % 2 == 0 {
+            let mut stream = tokio::net::UnixStream::connect(&socket).await.unwrap();
+            stream.write_all(request).await.unwrap();
+            queued.push(Box::new(stream) as Box<dyn tokio::io::AsyncRead + Unpin>);
+        } else {
+            let mut stream = tokio::net::TcpStream::connect(footfall.public())
+                .await
+                .unwrap();
+            stream.write_all(request).await.unwrap();
+            queued.push(Box::new(stream));
+        }
+    }
+    footfall.process.signal("TERM");
+    footfall.process.signal("CONT");
+    for mut stream in queued {
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply:?}");
+    }
+    assert_eq!(footfall.process.wait().code(), Some(0));
+}
+
+/// One replica after another takes the same path over, under a client that
+/// takes any failed request for a failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn successors_take_the_path_over_without_a_failed_request() {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
+    let start = |socket: &Path| {
+        Footfall::builder()
+            .env("REDIS_URL", redis.url())
+            .socket(socket)
+            .start()
+    };
+    let mut replicas = [start(&sockets[0]), start(&sockets[1])];
+    let token = replicas[0].client().login("admin", "password").await.json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let nginx = crate::support::nginx::Nginx::start(&[&sockets[0], &sockets[1]], "max_fails=0", "");
+    let stop = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (stop, mut client) = (stop.clone(), Client::tcp(&nginx.address).with_token(&token));
+            tokio::spawn(async move {
+                let mut numbers = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    numbers.push(client.get("/api/count").await.visits());
+                }
+                numbers
+            })
+        })
+        .collect();
+    for round in 0..4 {
+        let slot = round % 2;
+        assert_eq!(replicas[slot].stop().code(), Some(0));
+        replicas[slot] = start(&sockets[slot]);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut numbers = Vec::new();
+    for task in tasks {
+        numbers.extend(task.await.unwrap());
+    }
+    crate::support::load::assert_exact(&numbers);
+}

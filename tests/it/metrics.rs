@@ -1,0 +1,241 @@
+//! Every metric moves as it should.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use hyper::Method;
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{Client, Footfall, Redis};
+
+async fn value(footfall: &Footfall, series: &str) -> f64 {
+    footfall
+        .metric(series)
+        .await
+        .unwrap_or_else(|| panic!("there is no {series}"))
+}
+
+/// Waits until a series has this value.
+async fn becomes(footfall: &Footfall, series: &str, expected: f64) {
+    let waiting = async {
+        while footfall.metric(series).await != Some(expected) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let result = tokio::time::timeout(crate::support::process::PATIENCE, waiting).await;
+    assert!(
+        result.is_ok(),
+        "{series} is {:?}",
+        footfall.metric(series).await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_metric_moves_as_it_should() {
+    let redis = Redis::start();
+    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
+    footfall.logged("store is up");
+    let mut client = footfall.client().logged_in().await;
+    client.login("admin", "wrong").await;
+    for _ in 0..3 {
+        client.get("/api/count").await;
+    }
+    for _ in 0..2 {
+        client
+            .send(Method::GET, "/api/count", &[("idempotency-key", "k")], "")
+            .await;
+    }
+    client.get("/api/counters/visits").await;
+    client.get("/api/counters").await;
+    client.get("/nothing/secret-path").await;
+    client
+        .send(Method::from_bytes(b"BREW").unwrap(), "/api/ping", &[], "")
+        .await;
+    client.get("/swagger/index.css").await;
+
+    for (series, expected) in [
+        (
+            r#"http_requests_total{method="GET",route="/api/count",status="200"}"#,
+            5.0,
+        ),
+        (
+            r#"http_requests_total{method="POST",route="/auth/login",status="200"}"#,
+            1.0,
+        ),
+        (
+            r#"http_requests_total{method="POST",route="/auth/login",status="401"}"#,
+            1.0,
+        ),
+        (
+            r#"http_requests_total{method="GET",route="/api/counters/{name}",status="200"}"#,
+            1.0,
+        ),
+        (
+            r#"http_requests_total{method="GET",route="<unmatched>",status="404"}"#,
+            1.0,
+        ),
+        (
+            r#"http_requests_total{method="OTHER",route="/api/ping",status="405"}"#,
+            1.0,
+        ),
+        (
+            r#"http_requests_total{method="GET",route="/swagger/{*rest}",status="200"}"#,
+            1.0,
+        ),
+        (
+            r#"http_request_duration_seconds_count{method="GET",route="/api/count"}"#,
+            5.0,
+        ),
+        ("http_requests_in_flight", 0.0),
+        ("footfall_visits_total", 4.0),
+        ("footfall_visits_replayed_total", 1.0),
+        ("footfall_count_batch_size_sum", 5.0),
+        ("footfall_count_queue_depth", 0.0),
+        (
+            r#"footfall_store_operation_duration_seconds_count{operation="count",outcome="ok"}"#,
+            5.0,
+        ),
+        (
+            r#"footfall_store_operation_duration_seconds_count{operation="get",outcome="ok"}"#,
+            1.0,
+        ),
+        (
+            r#"footfall_store_operation_duration_seconds_count{operation="list",outcome="ok"}"#,
+            1.0,
+        ),
+        ("footfall_store_up", 1.0),
+        (r#"footfall_logins_total{outcome="success"}"#, 1.0),
+        (r#"footfall_logins_total{outcome="failure"}"#, 1.0),
+        (r#"footfall_logins_total{outcome="throttled"}"#, 0.0),
+        ("footfall_draining", 0.0),
+        (
+            concat!(
+                r#"footfall_build_info{revision="unknown",version=""#,
+                env!("CARGO_PKG_VERSION"),
+                r#""}"#
+            ),
+            1.0,
+        ),
+    ] {
+        assert_eq!(value(&footfall, series).await, expected, "{series}");
+    }
+    assert!(value(&footfall, "process_resident_memory_bytes").await > 1e6);
+    assert!(value(&footfall, "process_open_fds").await > 3.0);
+    let text = footfall.ops_client().get("/metrics").await.text();
+    assert!(
+        !text.contains("secret-path") && !text.contains("BREW"),
+        "what clients choose is never a label"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_visits_share_a_round_trip() {
+    let redis = Redis::start();
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_WORKERS", 1)
+        .start();
+    let token = footfall.client().login("admin", "password").await.json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let visit = || {
+        let mut client = footfall.client().with_token(&token);
+        tokio::spawn(async move { client.get("/api/count").await.visits() })
+    };
+    redis.signal("STOP");
+    let mut requests = vec![visit()];
+    becomes(&footfall, "footfall_count_batch_size_count", 1.0).await;
+    // One is under way; the others wait for the next round.
+    requests.extend((1..20).map(|_| visit()));
+    becomes(&footfall, "footfall_count_queue_depth", 19.0).await;
+    redis.signal("CONT");
+    for request in requests {
+        request.await.unwrap();
+    }
+    assert_eq!(
+        value(&footfall, "footfall_count_batch_size_count").await,
+        2.0
+    );
+    assert_eq!(
+        value(&footfall, "footfall_count_batch_size_sum").await,
+        20.0
+    );
+    assert_eq!(value(&footfall, "footfall_count_queue_depth").await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_is_seen() {
+    let redis = Redis::start();
+    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
+    let token = footfall.client().login("admin", "password").await.json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    footfall.logged("store is up");
+    redis.signal("STOP");
+    let mut stream = tokio::net::TcpStream::connect(footfall.public())
+        .await
+        .unwrap();
+    let request =
+        format!("GET /api/count HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    becomes(&footfall, "http_requests_in_flight", 1.0).await;
+    drop(stream);
+    becomes(
+        &footfall,
+        r#"http_requests_total{method="GET",route="/api/count",status="499"}"#,
+        1.0,
+    )
+    .await;
+    assert_eq!(value(&footfall, "http_requests_in_flight").await, 0.0);
+    redis.signal("CONT");
+}
+
+#[tokio::test]
+async fn promtool_has_no_complaint() {
+    let footfall = Footfall::start();
+    let mut client = footfall.client().logged_in().await;
+    client.get("/api/count").await;
+    let text = footfall.ops_client().get("/metrics").await.text();
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool = promtool.expect("promtool is there; ./test.sh installs it");
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "{complaints}"
+    );
+}
+
+#[tokio::test]
+async fn scrapes_and_probes_are_not_counted_as_requests() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let footfall = Footfall::builder().socket(&socket).start();
+    footfall.ops_client().get("/readyz").await;
+    Client::unix(&socket).get("/api/ping").await;
+    let text = footfall.ops_client().get("/metrics").await.text();
+    let counted: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("http_requests_total{"))
+        .collect();
+    assert_eq!(
+        counted,
+        [r#"http_requests_total{method="GET",route="/api/ping",status="200"} 1"#]
+    );
+}

@@ -1,0 +1,95 @@
+//! The OpenAPI document: every change of the API shows as a diff.
+
+use serde_json::Value;
+
+fn document() -> Value {
+    serde_json::from_str(&footfall::app::document().to_json().unwrap()).unwrap()
+}
+
+#[test]
+fn the_document_is_the_one_reviewed() {
+    // To accept a change: INSTA_UPDATE=always cargo test openapi
+    insta::assert_snapshot!(
+        "openapi",
+        serde_json::to_string_pretty(&document()).unwrap()
+    );
+}
+
+/// Every operation with its path and method.
+fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap();
+        methods
+            .iter()
+            .map(move |(method, operation)| (format!("{method} {path}"), operation))
+    })
+}
+
+#[test]
+fn every_promised_route_is_documented() {
+    let document = document();
+    let documented: Vec<_> = operations(&document).map(|(name, _)| name).collect();
+    for route in [
+        "get /",
+        "get /api/ping",
+        "post /auth/login",
+        "get /api/count",
+        "head /api/count",
+        "get /api/counters",
+        "get /api/counters/{name}",
+        "post /api/counters/{name}",
+        "get /healthz",
+        "get /openapi.json",
+    ] {
+        assert!(documented.iter().any(|name| name == route), "{route}");
+    }
+}
+
+#[test]
+fn every_error_is_documented_with_an_example() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        assert!(operation["summary"].is_string(), "{name} has a summary");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            if status.starts_with('2') {
+                continue;
+            }
+            let content = &response["content"]["application/problem+json"];
+            assert_eq!(
+                content["schema"]["$ref"], "#/components/schemas/Problem",
+                "{name} {status}"
+            );
+            for (code, example) in content["examples"].as_object().unwrap() {
+                assert_eq!(
+                    example["value"]["code"].as_str(),
+                    Some(code.as_str()),
+                    "{name} {status}"
+                );
+                assert_eq!(
+                    example["value"]["status"].to_string(),
+                    *status,
+                    "{name} {code}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_wants_a_token_says_so() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let closed = name.contains("/api/count");
+        assert_eq!(
+            operation["security"][0]["bearer"].is_array(),
+            closed,
+            "{name}"
+        );
+        assert_eq!(
+            operation["responses"]["401"].is_object(),
+            closed || name.contains("login"),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! The life cycle of a Unix socket's path.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink},
+        net::UnixListener,
+    },
+    path::Path,
+    process::Output,
+};
+
+use crate::support::{Client, Footfall, footfall::footfall_command};
+
+/// Tries to start on this path; the service is expected to refuse.
+fn refused(directory: &Path, listen: &str) -> String {
+    let Output { status, stderr, .. } = footfall_command()
+        .current_dir(directory)
+        .env("FOOTFALL_LISTEN", listen)
+        .output()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    String::from_utf8(stderr).unwrap()
+}
+
+fn unix(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+async fn pings(path: &Path) -> bool {
+    Client::unix(path)
+        .try_send(hyper::Method::GET, "/api/ping", &[], "")
+        .await
+        .is_ok_and(|reply| reply.status == 200)
+}
+
+#[tokio::test]
+async fn a_socket_has_its_mode_and_goes_away_with_its_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    for (mode, expected) in [(None, 0o660), (Some("0600"), 0o600), (Some("0666"), 0o666)] {
+        let builder = Footfall::builder().socket(&path);
+        let mut footfall = match mode {
+            Some(mode) => builder.env("FOOTFALL_SOCKET_MODE", mode).start(),
+            None => builder.start(),
+        };
+        let file = path.symlink_metadata().unwrap();
+        assert!(file.file_type().is_socket());
+        assert_eq!(file.permissions().mode() & 0o777, expected);
+        assert!(pings(&path).await);
+        assert_eq!(footfall.stop().code(), Some(0));
+        assert!(!path.exists());
+    }
+    let left: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, [".footfall.lock"], "nothing else is left behind");
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    let mut dead = Footfall::builder().socket(&path).start();
+    dead.process.kill();
+    assert!(path.exists() && !pings(&path).await);
+    let _successor = Footfall::builder().socket(&path).start();
+    assert!(pings(&path).await);
+}
+
+#[tokio::test]
+async fn a_live_socket_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    let _first = Footfall::builder().socket(&path).start();
+    let inode = path.symlink_metadata().unwrap().ino();
+    let message = refused(directory.path(), &unix(&path));
+    assert!(
+        message.contains("another process is listening there"),
+        "{message}"
+    );
+    assert_eq!(path.symlink_metadata().unwrap().ino(), inode);
+    assert!(pings(&path).await);
+}
+
+#[tokio::test]
+async fn a_socket_with_a_full_queue_is_live() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    let listener =
+        socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    listener
+        .bind(&socket2::SockAddr::unix(&path).unwrap())
+        .unwrap();
+    listener.listen(0).unwrap();
+    let connect = || {
+        let socket =
+            socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+            .connect(&socket2::SockAddr::unix(&path).unwrap())
+            .map(|()| socket)
+    };
+    let mut queued = Vec::new();
+    while let Ok(socket) = connect() {
+        queued.push(socket);
+    }
+    assert!(refused(directory.path(), &unix(&path)).contains("another process is listening there"));
+}
+
+#[tokio::test]
+async fn what_is_no_socket_is_never_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("real.sock");
+    let _listener = UnixListener::bind(&target).unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    let folder = directory.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let link = directory.path().join("link");
+    symlink(&target, &link).unwrap();
+    for path in [&file, &folder, &link] {
+        let message = refused(directory.path(), &unix(path));
+        assert!(
+            message.contains("no socket is there, and it is left alone"),
+            "{message}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+    assert!(folder.is_dir() && link.is_symlink());
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_used_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing/f.sock");
+    let message = refused(directory.path(), &unix(&missing));
+    assert!(message.contains("does not exist; create it"), "{message}");
+    let long = directory.path().join("x".repeat(101));
+    let message = refused(directory.path(), &unix(&long));
+    assert!(message.contains("the limit is 100"), "{message}");
+    // A listener that fails takes those before it down again.
+    let good = directory.path().join("good.sock");
+    refused(
+        directory.path(),
+        &format!("{},{}", unix(&good), unix(&missing)),
+    );
+    assert!(!good.exists());
+}
+
+#[tokio::test]
+async fn a_path_in_the_way_of_another_is_not_removed_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    let mut first = Footfall::builder().socket(&path).start();
+    // Someone moves the socket away and puts another in its place.
+    fs::remove_file(&path).unwrap();
+    let _usurper = UnixListener::bind(&path).unwrap();
+    assert_eq!(first.stop().code(), Some(0));
+    assert!(path.exists(), "only our own socket is ours to remove");
+}
+
+#[tokio::test]
+async fn slots_are_taken_in_order_and_reused() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = directory.path().join("{slot}.sock");
+    let slot = |number| directory.path().join(format!("{number}.sock"));
+    let start = || Footfall::builder().socket(&template).start();
+    let _first = start();
+    let mut second = start();
+    let _third = start();
+    assert!(pings(&slot(1)).await && pings(&slot(2)).await && pings(&slot(3)).await);
+    second.process.kill();
+    assert!(!pings(&slot(2)).await);
+    let _again = start();
+    assert!(pings(&slot(2)).await && !slot(4).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_start_at_once_take_different_slots() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = directory.path().join("{slot}.sock");
+    let starting: Vec<_> = (0..8)
+        .map(|_| {
+            let template = template.clone();
+            std::thread::spawn(move || Footfall::builder().socket(&template).start())
+        })
+        .collect();
+    let _replicas: Vec<_> = starting
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect();
+    for slot in 1..=8 {
+        assert!(
+            pings(&directory.path().join(format!("{slot}.sock"))).await,
+            "slot {slot}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn placeholders_name_host_and_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let footfall = Footfall::builder()
+        .socket(&directory.path().join("{hostname}.{pid}"))
+        .start();
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let path = directory
+        .path()
+        .join(format!("{}.{}", hostname.trim(), footfall.process.0.id()));
+    assert!(pings(&path).await);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_clear_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let message = refused(
+        directory.path(),
+        &format!("tcp:{}", taken.local_addr().unwrap()),
+    );
+    assert!(
+        message.contains("another process has this port"),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 1);
+}
