@@ -76,7 +76,8 @@ struct IdentityHeaders {
         min_length = 1,
         max_length = 255,
         pattern = "^[!-~]{1,255}$",
-        example = "order-4711"
+        value_type = String,
+        required = false
     )]
     #[allow(dead_code, reason = "only documents the header")]
     idempotency_key: Option<String>,

@@ -15,8 +15,7 @@ use crate::app::AppState;
     info(
         title = "Footfall",
         description = "Counts visits exactly, however many replicas serve them.\n\nGet a token from `POST /auth/login`, press **Authorize** and paste it; then `GET /api/count` counts a visit. Errors are problem documents (RFC 9457) with a stable `code`.",
-        license(name = "MIT", identifier = "MIT"),
-        contact()
+        license(name = "MIT", identifier = "MIT")
     ),
     servers((url = "/", description = "This server")),
     components(schemas(ProblemDocument)),

@@ -16,6 +16,6 @@ mod failures;
 mod hostile;
 mod metrics;
 mod openapi;
-// mod pages;
+mod pages;
 mod settings;
 mod sockets;

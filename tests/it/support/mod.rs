@@ -1,5 +1,6 @@
 //! Starts real processes and talks to them.
 
+pub mod browser;
 pub mod client;
 pub mod footfall;
 pub mod load;

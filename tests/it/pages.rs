@@ -1,0 +1,128 @@
+//! The pages, in a real browser. `./test.sh quick` leaves these out.
+
+use fantoccini::Locator;
+
+use crate::support::{Footfall, browser::Browser};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_home_page() {
+    let footfall = Footfall::start();
+    let origin = format!("http://{}/", footfall.public());
+    let browser = Browser::start().await;
+    for (width, height) in [(360, 740), (1280, 900)] {
+        for scheme in ["light", "dark"] {
+            browser.screen(width, height).await;
+            browser.color_scheme(scheme).await;
+            browser.page.goto(&origin).await.unwrap();
+            assert!(browser.page.title().await.unwrap().starts_with("Footfall"));
+            let overflow = browser
+                .script("return document.documentElement.scrollWidth - window.innerWidth")
+                .await;
+            assert!(
+                overflow.as_i64().unwrap() <= 0,
+                "{width} pixels wide, the page scrolls sideways by {overflow}"
+            );
+            browser
+                .screenshot(&format!("home-{width}-{scheme}.png"))
+                .await;
+            browser.assert_clean(&origin).await;
+        }
+    }
+    let background = "return getComputedStyle(document.body).backgroundColor + getComputedStyle(document.documentElement).backgroundColor";
+    let dark = browser.script(background).await;
+    browser.color_scheme("light").await;
+    assert_ne!(
+        browser.script(background).await,
+        dark,
+        "light and dark differ"
+    );
+
+    let links = browser
+        .page
+        .find_all(Locator::Css("a[href]"))
+        .await
+        .unwrap();
+    assert!(links.len() >= 4);
+    for link in links {
+        let path = link.attr("href").await.unwrap().unwrap();
+        assert_eq!(footfall.client().get(&path).await.status, 200, "{path}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visit_is_counted_from_the_swagger_page() {
+    let footfall = Footfall::start();
+    let origin = format!("http://{}/", footfall.public());
+    let reply = footfall.client().login("admin", "password").await;
+    let token = reply.json()["token"].as_str().unwrap().to_owned();
+    let browser = Browser::start().await;
+    browser.screen(1280, 1600).await;
+    browser
+        .page
+        .goto(&format!("{origin}swagger/"))
+        .await
+        .unwrap();
+    let click = async |selector: &str| {
+        let element = browser
+            .page
+            .wait()
+            .for_element(Locator::Css(selector))
+            .await;
+        let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        element
+            .click()
+            .await
+            .unwrap_or_else(|error| panic!("{selector}: {error}"));
+    };
+    click(".auth-wrapper .authorize").await;
+    let input = browser
+        .page
+        .wait()
+        .for_element(Locator::Css(".auth-container input"))
+        .await
+        .unwrap();
+    input.send_keys(&token).await.unwrap();
+    click(".auth-btn-wrapper .authorize").await;
+    click(".auth-btn-wrapper .btn-done").await;
+    click("#operations-counting-get_count .opblock-summary-control").await;
+    click("#operations-counting-get_count .execute").await;
+    let status =
+        Locator::Css("#operations-counting-get_count .live-responses-table .response-col_status");
+    browser
+        .page
+        .wait()
+        .for_element(Locator::Css(
+            "#operations-counting-get_count .live-responses-table .response .microlight",
+        ))
+        .await
+        .unwrap();
+    assert!(
+        browser.page.find_all(status).await.unwrap().len() >= 2,
+        "a header and a status"
+    );
+    browser.screenshot("swagger-count.png").await;
+    let text = browser
+        .page
+        .find(Locator::Css(
+            "#operations-counting-get_count .live-responses-table .response",
+        ))
+        .await
+        .unwrap();
+    let text = text.text().await.unwrap();
+    assert!(
+        text.starts_with("200") && text.contains("\"visits\": 1"),
+        "{text}"
+    );
+    browser.assert_clean(&origin).await;
+    assert_eq!(
+        footfall
+            .client()
+            .with_token(&token)
+            .get("/api/counters/visits")
+            .await
+            .visits(),
+        1
+    );
+    browser.close().await;
+}
