@@ -279,3 +279,80 @@ impl Drop for Record<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::{body::to_bytes, routing::get};
+
+    use super::*;
+
+    struct Fixture {
+        edge: Edge,
+        metrics: Arc<Metrics>,
+    }
+
+    /// Routes that no handler of ours is: one that panics, one that never ends.
+    fn fixture() -> Fixture {
+        let router = Router::new()
+            .route("/panic", get(async || -> () { panic!("a bug") }))
+            .route("/never", get(async || std::future::pending::<()>().await));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let routes = Arc::new(RouteMetrics::new(["/panic", "/never"], &metrics));
+        let timeout = Duration::from_millis(20);
+        let edge = Edge::new(router, Some(routes), metrics.clone(), timeout);
+        Fixture { edge, metrics }
+    }
+
+    impl Fixture {
+        async fn get(&self, path: &str) -> Response<Body> {
+            let peer = Peer::tcp(SocketAddr::from(([192, 0, 2, 1], 5000)), Arc::from([]));
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            self.edge.serve(peer, request).await
+        }
+
+        fn requests(&self, route: &str, status: &str) -> u64 {
+            self.metrics
+                .requests
+                .with_label_values(&["GET", route, status])
+                .get()
+        }
+    }
+
+    async fn code(response: Response<Body>) -> serde_json::Value {
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_is_counted() {
+        let fixture = fixture();
+        for times in 1..=2 {
+            let response = fixture.get("/panic").await;
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(code(response).await, "internal_error");
+            assert_eq!(fixture.requests("/panic", "500"), times);
+        }
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_a_408_and_is_counted() {
+        let fixture = fixture();
+        assert_eq!(code(fixture.get("/never").await).await, "request_timeout");
+        assert_eq!(fixture.requests("/never", "408"), 1);
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_client_went_away_is_counted() {
+        let fixture = fixture();
+        let mut request = Box::pin(fixture.get("/never"));
+        assert!(futures_util::poll!(&mut request).is_pending());
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 1);
+        drop(request);
+        assert_eq!(fixture.requests("/never", "499"), 1);
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 0);
+    }
+}

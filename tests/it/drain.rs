@@ -5,6 +5,8 @@ use std::{os::unix::fs::FileTypeExt, path::Path};
 use hyper::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use rustix::process::Signal;
+
 use crate::support::{Client, Footfall, Redis, eventually};
 
 fn is_socket(path: &Path) -> bool {
@@ -22,14 +24,14 @@ async fn a_request_in_flight_is_served_and_its_connection_closed() {
         .socket(&socket)
         .start();
     let mut client = Client::unix(&socket).logged_in().await;
-    redis.signal("STOP");
+    redis.signal(Signal::STOP);
     let request = tokio::spawn(async move { client.get("/api/count").await });
     while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
-    footfall.process.signal("TERM");
+    footfall.process.signal(Signal::TERM);
     eventually("the path is withdrawn", || {
         (!is_socket(&socket)).then_some(())
     });
-    redis.signal("CONT");
+    redis.signal(Signal::CONT);
     let reply = request.await.unwrap();
     assert_eq!(
         (reply.visits(), reply.header("connection")),
@@ -47,7 +49,7 @@ async fn during_the_drain_delay_it_is_unready_and_serves() {
         .socket(&socket)
         .start();
     let mut client = footfall.client().logged_in().await;
-    footfall.process.signal("TERM");
+    footfall.process.signal(Signal::TERM);
     footfall.logged("draining");
     let reply = client.get("/healthz").await;
     assert_eq!(
@@ -70,14 +72,14 @@ async fn during_the_drain_delay_it_is_unready_and_serves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
-    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("f.sock");
         let mut footfall = Footfall::builder()
             .env("FOOTFALL_DRAIN_DELAY", "60s")
             .socket(&socket)
             .start();
-        footfall.process.signal("TERM");
+        footfall.process.signal(Signal::TERM);
         footfall.logged("draining");
         footfall.process.signal(signal);
         assert_eq!(footfall.process.wait().code(), Some(code));
@@ -117,7 +119,7 @@ async fn what_is_still_in_flight_at_the_deadline_is_cut_and_the_exit_code_says_s
         .env("FOOTFALL_SHUTDOWN_TIMEOUT", "300ms")
         .start();
     let mut client = footfall.client().logged_in().await;
-    redis.signal("STOP");
+    redis.signal(Signal::STOP);
     let request =
         tokio::spawn(async move { client.try_send(Method::GET, "/api/count", &[], "").await });
     while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
@@ -142,7 +144,7 @@ async fn a_body_that_is_still_arriving_is_waited_for() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
-    footfall.process.signal("TERM");
+    footfall.process.signal(Signal::TERM);
     footfall.logged("draining");
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut reply = String::new();
@@ -160,7 +162,7 @@ async fn queued_connections_are_served() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("f.sock");
     let mut footfall = Footfall::builder().socket(&socket).start();
-    footfall.process.signal("STOP");
+    footfall.process.signal(Signal::STOP);
     let mut queued = Vec::new();
     for index in 0..100 {
         let request = b"GET /api/ping HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -176,8 +178,8 @@ async fn queued_connections_are_served() {
             queued.push(Box::new(stream));
         }
     }
-    footfall.process.signal("TERM");
-    footfall.process.signal("CONT");
+    footfall.process.signal(Signal::TERM);
+    footfall.process.signal(Signal::CONT);
     for mut stream in queued {
         let mut reply = String::new();
         stream.read_to_string(&mut reply).await.unwrap();

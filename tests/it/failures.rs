@@ -10,6 +10,8 @@ use std::{
 
 use hyper::Method;
 
+use rustix::process::Signal;
+
 use crate::support::{
     Client, Footfall, Redis, client::Target, eventually, load::assert_exact, nginx::Nginx,
 };
@@ -230,7 +232,7 @@ async fn nginx_repeats_what_a_killed_replica_left_and_the_count_is_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_repeats_what_a_hung_replica_left_and_the_count_is_right() {
     behind_nginx("proxy_read_timeout 1s;", |replica| {
-        replica.process.signal("STOP")
+        replica.process.signal(Signal::STOP)
     })
     .await;
 }
@@ -281,7 +283,7 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
         .logged_in()
         .await
         .with("idempotency-key", "the-visit");
-    redis.signal("STOP");
+    redis.signal(Signal::STOP);
     let reply = client.get("/api/count").await;
     assert_eq!(
         (reply.status.as_u16(), reply.problem().as_str()),
@@ -293,7 +295,7 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
         client.get("/api/count").await.problem(),
         "store_unavailable"
     );
-    redis.signal("CONT");
+    redis.signal(Signal::CONT);
     footfall.logged("store is up");
     let mut reply = client.get("/api/count").await;
     while reply.status == 503 {

@@ -9,6 +9,7 @@ mod support;
 
 mod auth;
 mod cli;
+mod conformance;
 mod contract;
 mod counting;
 mod drain;
@@ -17,5 +18,6 @@ mod hostile;
 mod metrics;
 mod openapi;
 mod pages;
+mod readme;
 mod settings;
 mod sockets;

@@ -8,6 +8,8 @@ use std::{
 use hyper::Method;
 use tokio::io::AsyncWriteExt;
 
+use rustix::process::Signal;
+
 use crate::support::{Client, Footfall, Redis};
 
 async fn value(footfall: &Footfall, series: &str) -> f64 {
@@ -145,13 +147,13 @@ async fn waiting_visits_share_a_round_trip() {
         let mut client = footfall.client().with_token(&token);
         tokio::spawn(async move { client.get("/api/count").await.visits() })
     };
-    redis.signal("STOP");
+    redis.signal(Signal::STOP);
     let mut requests = vec![visit()];
     becomes(&footfall, "footfall_count_batch_size_count", 1.0).await;
     // One is under way; the others wait for the next round.
     requests.extend((1..20).map(|_| visit()));
     becomes(&footfall, "footfall_count_queue_depth", 19.0).await;
-    redis.signal("CONT");
+    redis.signal(Signal::CONT);
     for request in requests {
         request.await.unwrap();
     }
@@ -175,7 +177,7 @@ async fn a_client_that_goes_away_is_seen() {
         .unwrap()
         .to_owned();
     footfall.logged("store is up");
-    redis.signal("STOP");
+    redis.signal(Signal::STOP);
     let mut stream = tokio::net::TcpStream::connect(footfall.public())
         .await
         .unwrap();
@@ -191,7 +193,7 @@ async fn a_client_that_goes_away_is_seen() {
     )
     .await;
     assert_eq!(value(&footfall, "http_requests_in_flight").await, 0.0);
-    redis.signal("CONT");
+    redis.signal(Signal::CONT);
 }
 
 #[tokio::test]

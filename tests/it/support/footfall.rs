@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::Value;
 
+use rustix::process::Signal;
+
 use super::{
     client::Client,
     process::{Process, eventually},
@@ -74,7 +76,6 @@ impl Builder {
         let footfall = Footfall {
             process,
             log,
-            directory,
             _own_directory: own_directory,
         };
         eventually("Footfall has started", || footfall.find("started"));
@@ -100,7 +101,6 @@ pub fn footfall_command() -> Command {
 pub struct Footfall {
     pub process: Process,
     log: Arc<Mutex<Vec<String>>>,
-    pub directory: PathBuf,
     _own_directory: tempfile::TempDir,
 }
 
@@ -181,7 +181,7 @@ impl Footfall {
 
     /// `SIGTERM`, and how the process ended.
     pub fn stop(&mut self) -> ExitStatus {
-        self.process.signal("TERM");
+        self.process.signal(Signal::TERM);
         self.process.wait()
     }
 }

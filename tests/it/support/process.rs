@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// The longest a test waits for a condition. Far beyond what any of them takes:
 /// only a failing test ever waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,13 +23,9 @@ impl Process {
         }))
     }
 
-    /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(self.0.id().to_string())
-            .status();
-        assert!(status.unwrap().success(), "kill -{name}");
+    pub fn signal(&self, signal: Signal) {
+        let process = Pid::from_child(&self.0);
+        kill_process(process, signal).unwrap();
     }
 
     pub fn kill(&mut self) {

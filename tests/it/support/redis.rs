@@ -7,6 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use rustix::process::Signal;
+
 use super::process::{Process, eventually, free_port};
 
 pub struct Redis {
@@ -35,8 +37,8 @@ impl Redis {
         self.process.kill();
     }
 
-    pub fn signal(&self, name: &str) {
-        self.process.signal(name);
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Starts it again on the same port and folder.

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Installs what the tests need on Debian or Ubuntu and runs them.
+#
+#   ./test.sh          everything
+#   ./test.sh quick    everything but the browser
+set -euo pipefail
+cd "$(dirname "$0")"
+
+usage() {
+    echo "usage: ./test.sh [quick]" >&2
+    exit 2
+}
+
+fail() {
+    echo "test.sh: $1" >&2
+    exit 1
+}
+
+quick=
+case "${1-}" in
+    "") ;;
+    quick) quick=1 ;;
+    *) usage ;;
+esac
+[ $# -le 1 ] || usage
+
+command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
+
+# Debian has nginx and redis-server where an ordinary user's PATH does not look.
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+# Each command the tests run, and the package that has it.
+needed=(
+    cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3
+    redis-server:redis-server nginx:nginx-light promtool:prometheus python3:python3
+)
+[ -n "$quick" ] || needed+=(chromium:chromium chromedriver:chromium-driver)
+
+packages=()
+for entry in "${needed[@]}"; do
+    command -v "${entry%%:*}" >/dev/null || packages+=("${entry##*:}")
+done
+# Debian's python3 can make a virtual environment only with this package.
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+
+if [ "${#packages[@]}" -gt 0 ]; then
+    command -v apt-get >/dev/null || fail "please install: ${packages[*]}"
+    sudo=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "please install, or run this once as root: ${packages[*]}"
+        sudo=sudo
+    fi
+    echo "== installing ${packages[*]}"
+    # The tests start servers of their own; the packages must not start theirs.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+        $sudo chmod +x "$policy"
+        trap '$sudo rm -f "$policy"' EXIT
+    fi
+    $sudo apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+python=target/python
+if ! "$python/bin/pip" freeze 2>/dev/null | grep -qxFf <(grep -v '^#' tests/requirements.txt); then
+    echo "== installing schemathesis"
+    python3 -m venv "$python"
+    "$python/bin/pip" install --quiet --requirement tests/requirements.txt
+fi
+
+echo "== tests"
+if [ -n "$quick" ]; then
+    cargo test --locked -- --skip pages::
+else
+    cargo test --locked
+fi

@@ -1,0 +1,126 @@
+//! The README tells the truth.
+
+use std::{
+    process::{Command, Output},
+    sync::LazyLock,
+};
+
+use footfall::config::catalog::SETTINGS;
+
+use crate::support::{Footfall, footfall::footfall_command, process::free_port};
+
+static README: LazyLock<String> = LazyLock::new(|| {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+});
+
+/// The fenced block that follows a marker.
+fn block(marker: &str) -> &'static str {
+    let (_, rest) = README.split_once(&format!("<!-- {marker} -->")).unwrap();
+    let block = rest.split("```").nth(1).unwrap();
+    block.split_once('\n').unwrap().1
+}
+
+fn bash(script: &str) -> Output {
+    Command::new("bash")
+        .args(["-c", script])
+        .env_remove("REDIS_URL")
+        .output()
+        .unwrap()
+}
+
+/// Request ids differ from run to run.
+fn without_request_id(text: &str) -> String {
+    text.lines()
+        .filter(|line| !line.contains("\"request_id\""))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_walk_through_gives_the_output_it_shows() {
+    let footfall = Footfall::start();
+    footfall.logged("store is up");
+    let walk_through = block("walk-through")
+        .replace("localhost:8000", &footfall.public())
+        .replace("localhost:9000", &footfall.ops());
+    let commands: Vec<_> = walk_through
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ "))
+        .collect();
+    let expected: Vec<_> = walk_through
+        .lines()
+        .filter(|line| !line.starts_with("$ "))
+        .collect();
+    assert!(commands.len() >= 9);
+    // A line break after each, as a terminal's prompt would make one.
+    let script: String = commands
+        .iter()
+        .map(|command| format!("{command}\necho\n"))
+        .collect();
+    let output = bash(&script);
+    let lines = String::from_utf8(output.stdout).unwrap().replace('\r', "");
+    let lines: Vec<_> = lines.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(
+        without_request_id(&lines.join("\n")),
+        without_request_id(&expected.join("\n"))
+    );
+}
+
+#[test]
+fn the_replicas_start_as_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port().to_string();
+    let script = block("replicas")
+        .replace("target/release/footfall", env!("CARGO_BIN_EXE_footfall"))
+        .replace("/tmp/footfall", &directory.path().display().to_string())
+        .replace("6390", &port);
+    // Also when a line fails, nothing may be left running.
+    let script = format!(
+        "set -e; trap 'kill $(jobs -p) 2>/dev/null; redis-cli -p {port} shutdown 2>/dev/null' EXIT\n{script}\ntrap - EXIT"
+    );
+    let output = bash(&script);
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{stdout}{stderr}");
+    assert!(stdout.contains(r#"{"status":"ok"}"#), "{stdout}{stderr}");
+    assert_eq!(stdout.matches("drained").count(), 3, "{stdout}");
+}
+
+#[test]
+fn the_table_has_every_setting_and_its_default() {
+    for setting in SETTINGS {
+        let name = setting.env_name();
+        let row = README
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("{name} is missing"));
+        let default = row.split('|').nth(2).unwrap().trim();
+        match (setting.key, setting.default) {
+            ("workers", _) => assert_eq!(default, "the CPUs it may use"),
+            ("secret_key", _) => assert_eq!(default, "a development key"),
+            (_, "") => assert_eq!(default, "", "{name}"),
+            (_, value) => assert!(
+                default.starts_with(&format!("`{value}`")),
+                "{name}: {default}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn the_commands_are_those_there_are() {
+    let help =
+        String::from_utf8(footfall_command().arg("--help").output().unwrap().stdout).unwrap();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    for line in commands.lines().take_while(|line| !line.is_empty()) {
+        let command = line.split_whitespace().next().unwrap();
+        let known = README.contains(&format!("`{command}`"))
+            || README.contains(&format!("`footfall {command}`"));
+        assert!(
+            known || matches!(command, "serve" | "help"),
+            "{command} is not in the README"
+        );
+    }
+}
