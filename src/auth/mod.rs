@@ -7,4 +7,7 @@ pub mod routes;
 pub mod throttle;
 pub mod token;
 
-pub use self::{bearer::Bearer, login::Login};
+pub use self::{
+    bearer::Bearer,
+    login::{Login, LoginError},
+};

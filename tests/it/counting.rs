@@ -155,7 +155,7 @@ async fn a_shuffled_storm_of_four_thousand_identities_three_times_each() {
                 let mut numbers = Vec::new();
                 for request in chunk {
                     let identity = request % IDENTITIES;
-                    let header = if identity % 2 == 0 {
+                    let header = if identity.is_multiple_of(2) {
                         "idempotency-key"
                     } else {
                         "x-request-id"
