@@ -11,6 +11,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod counting;
+mod file_lock;
 pub mod http;
 pub mod ops;
 pub mod server;

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use super::Failure;
 use crate::config::Settings;
 
-pub fn run(settings: &Settings) -> ExitCode {
+pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let names: Vec<_> = settings
         .shown
         .iter()
@@ -26,10 +27,10 @@ pub fn run(settings: &Settings) -> ExitCode {
     };
     lines.sort_by_key(|(_, shown)| position(shown.setting.key));
     for (name, shown) in lines {
-        println!(
+        super::print(format_args!(
             "{name:name_width$}  {:value_width$}  {}",
             shown.value, shown.origin
-        );
+        ))?;
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }

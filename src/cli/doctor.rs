@@ -1,19 +1,18 @@
 //! `footfall doctor`: looks at everything a start depends on.
 
-use std::{fmt, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, sync::Arc};
+use std::{fmt, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
 
 use secrecy::ExposeSecret;
 
-use super::{Failure, WRONG_USAGE};
+use super::Failure;
 use crate::{
     config::{
-        AdminCredential, Settings, SettingsError,
+        AdminCredential, Settings, StoreLocation,
         catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
         values::ListenAddress,
     },
-    ops::metrics::Metrics,
     server::socket::{Occupant, occupant},
-    store::{Backend, Store, redis::Report},
+    store::{RedisStore, SqliteStore, StoreError, redis::Report, sqlite::Schema},
 };
 
 /// How bad a finding is.
@@ -42,21 +41,14 @@ impl Findings {
     }
 }
 
-/// Prints all findings; fails if one of them is bad.
-pub fn run(settings: Result<Settings, SettingsError>) -> ExitCode {
-    let settings = match settings {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("footfall: {error}");
-            return ExitCode::from(WRONG_USAGE);
-        }
-    };
+/// Prints all findings; fails if one of them is bad. Changes nothing.
+pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut findings = Findings(Vec::new());
     findings.good(format_args!(
         "settings are complete ({})",
         settings.environment.name()
     ));
-    check_secrets(&settings, &mut findings);
+    check_secrets(settings, &mut findings);
     for address in settings
         .server
         .listen
@@ -65,12 +57,10 @@ pub fn run(settings: Result<Settings, SettingsError>) -> ExitCode {
     {
         check_listener(address, &mut findings);
     }
-    if let Err(failure) = super::block_on(check_store(&settings, &mut findings))
-        .map_err(Failure::from)
-        .flatten()
-    {
+    let store = super::block_on(check_store(settings, &mut findings))?;
+    if let Err(error) = store {
         findings.bad(
-            failure,
+            error,
             "the settings of the store: `footfall config` shows them",
         );
     }
@@ -80,13 +70,13 @@ pub fn run(settings: Result<Settings, SettingsError>) -> ExitCode {
             Verdict::Warning => "warn",
             Verdict::Bad => "FAIL",
         };
-        println!("{mark}  {text}");
+        super::print(format_args!("{mark}  {text}"))?;
     }
     let bad = findings
         .0
         .iter()
         .any(|(verdict, _)| *verdict == Verdict::Bad);
-    ExitCode::from(u8::from(bad))
+    Ok(ExitCode::from(u8::from(bad)))
 }
 
 fn check_secrets(settings: &Settings, findings: &mut Findings) {
@@ -196,21 +186,38 @@ fn check_directory(socket: &Path, findings: &mut Findings) {
     }
 }
 
-async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
-    let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
-    store.ping().await?;
-    match &store.backend {
-        Backend::Redis(redis) => check_redis(&redis.report().await?, findings),
-        Backend::Sqlite(_) => {
-            findings.good("the embedded database opens and is up to date");
-            findings.warning(
-                "counts are in a file of this machine",
-                "replicas on several machines need a shared store: set REDIS_URL",
-            );
+async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(), StoreError> {
+    match &settings.store.location {
+        StoreLocation::Redis(url) => {
+            let redis = RedisStore::new(url, settings.store.timeout)?;
+            check_redis(&redis.report().await?, findings);
+        }
+        StoreLocation::Sqlite(path) => {
+            check_sqlite(path, SqliteStore::schema(path).await?, findings)
         }
     }
-    store.close().await;
     Ok(())
+}
+
+fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
+    let shown = path.display();
+    match schema {
+        Schema::Missing => findings.good(format_args!(
+            "{shown} does not exist yet; the first start creates it"
+        )),
+        Schema::Current => findings.good(format_args!("{shown} is up to date")),
+        Schema::Older => findings.good(format_args!(
+            "{shown} will be brought up to date by the next start"
+        )),
+        Schema::Newer(version) => findings.bad(
+            format_args!("{shown} has schema {version}, which this version does not know"),
+            "upgrade Footfall",
+        ),
+    }
+    findings.warning(
+        "counts are in a file of this machine",
+        "replicas on several machines need a shared store: set REDIS_URL",
+    );
 }
 
 fn check_redis(report: &Report, findings: &mut Findings) {
@@ -226,6 +233,12 @@ fn check_redis(report: &Report, findings: &mut Findings) {
         findings.good("it runs scripts");
     } else {
         findings.bad("it refuses scripts", "the user of REDIS_URL needs the commands EVAL, EVALSHA and SCRIPT LOAD (ACL category @scripting)");
+    }
+    if report.max_memory == 0 {
+        findings.warning(
+            "it has no maxmemory",
+            "when the machine's memory is full, the kernel ends Redis; set maxmemory, and writes fail instead",
+        );
     }
     match report.eviction.as_deref() {
         Some("noeviction") => findings.good("it evicts nothing"),

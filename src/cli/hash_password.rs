@@ -20,6 +20,6 @@ pub fn run() -> Result<ExitCode, Failure> {
     if password.is_empty() {
         return Err("the password is empty; type one, or send one line to standard input".into());
     }
-    println!("{}", password::hash(&password)?);
+    super::print(format_args!("{}", password::hash(&password)?))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,7 +33,7 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, Failure> {
     let probe = async { tokio::time::timeout(TIMEOUT, target.ask()).await };
     match super::block_on(probe)? {
         Ok(Ok(status)) if status.is_success() => {
-            println!("live");
+            super::print("live")?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(Ok(status)) => Err(format!("{target} answered {status}").into()),

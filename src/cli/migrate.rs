@@ -14,11 +14,11 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     super::block_on(async {
         // Opening an embedded database migrates it.
         let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
-        store.ping().await?;
+        store.probe().await?;
         if let Backend::Redis(redis) = &store.backend {
             redis.write_schema_version().await?;
         }
-        println!("the {} store is ready", store.name());
+        super::print(format_args!("the {} store is ready", store.name()))?;
         store.close().await;
         Ok(ExitCode::SUCCESS)
     })?

@@ -40,8 +40,10 @@ pub fn run() -> ExitCode {
         "health" => health::run(arguments),
         "config" => settings(arguments)
             .map_err(Failure::from)
-            .map(|settings| config::run(&settings)),
-        "doctor" => Ok(doctor::run(settings(arguments))),
+            .and_then(|settings| config::run(&settings)),
+        "doctor" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| doctor::run(&settings)),
         "migrate" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| migrate::run(&settings)),
@@ -101,6 +103,16 @@ fn settings(arguments: &ArgMatches) -> Result<Settings, SettingsError> {
         Some((key, value.clone()))
     });
     Settings::load(&Sources::of_process(options.collect()))
+}
+
+/// Prints a line. Whoever reads only the first lines, as `head` does, closes
+/// the pipe: that is no failure.
+fn print(line: impl std::fmt::Display) -> std::io::Result<()> {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A runtime for a command that does one thing.

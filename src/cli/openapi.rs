@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use super::Failure;
 
 pub fn run() -> Result<ExitCode, Failure> {
-    println!("{}", crate::app::document().to_pretty_json()?);
+    super::print(format_args!("{}", crate::app::document().to_pretty_json()?))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -48,7 +48,7 @@ fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().map(ToString::to_string);
-        tracing::error!(message, place, "panic");
+        tracing::error!(panic = message, place, "panic");
     }));
 }
 

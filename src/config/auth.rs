@@ -15,6 +15,9 @@ use super::{
 /// the hash (RFC 7518, section 3.2).
 const MIN_SECRET_KEY_BYTES: usize = 32;
 
+/// Longest leeway: clocks that differ by more are broken.
+const MAX_LEEWAY: Duration = Duration::from_hours(1);
+
 /// How the account's password is known.
 #[derive(Debug, Clone)]
 pub enum AdminCredential {
@@ -53,6 +56,12 @@ impl AuthSettings {
 
         if token_ttl.is_some_and(|ttl| ttl.0 < Duration::from_secs(1)) {
             reader.reject("token_ttl", "must be at least 1s");
+        }
+        if token_leeway.is_some_and(|leeway| leeway.0 > MAX_LEEWAY || leeway.0.subsec_nanos() > 0) {
+            reader.reject(
+                "token_leeway",
+                "must be whole seconds and not longer than 1h",
+            );
         }
         if admin_username.as_deref() == Some("") {
             reader.reject("admin_username", "must not be empty");
@@ -111,7 +120,8 @@ fn check_hash(reader: &mut Reader, hash: &Secret) {
     let argon2id = PasswordHash::new(hash.value.expose_secret())
         .is_ok_and(|hash| hash.algorithm.as_str() == "argon2id" && hash.hash.is_some());
     if !argon2id {
-        let what = "expected an Argon2id PHC string ($argon2id$v=19$...); `footfall hash-password` makes one";
+        let what = "expected an Argon2id PHC string ($argon2id$v=19$...); `footfall hash-password` makes one \
+                    (in .env it goes in single quotes, or its dollar signs are expanded)";
         reader.reject("admin_password_hash", what);
     }
 }

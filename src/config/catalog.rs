@@ -75,7 +75,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("data_dir", "data", "Directory of the embedded database"),
     plain("store_timeout", "1s", "Time the store may take before a request is answered 503"),
     plain("dedup_window", "60s", "Time a proxy's X-Request-ID is remembered; 0 turns it off"),
-    plain("dedup_limit", "10000000", "Identities remembered per counter and window before new ones are refused"),
+    plain("dedup_limit", "10000000", "Identities remembered per counter and kind; then new ones are refused"),
     bare_secret("secret_key", DEVELOPMENT_SECRET_KEY, "Key that signs tokens"),
     secret("secret_key_previous", "", "Key that still verifies tokens, during a rotation"),
     plain("token_ttl", "1h", "Lifetime of a token"),

@@ -106,7 +106,7 @@ impl Reader {
                 return None;
             }
         };
-        self.show(key, redact(&raw.text), &raw.origin);
+        self.show(key, redact(setting, &raw.text), &raw.origin);
         Some(Secret {
             value: SecretString::from(raw.text),
             strength: raw.strength,
@@ -211,39 +211,53 @@ fn text_of(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned).or_else(number)
 }
 
-/// Hides a secret; of a URL only the credentials, since the host is what an
-/// operator wants to see.
-pub(super) fn redact(secret: &str) -> String {
+/// Hides a secret; of a store's URL only the credentials, since the host is
+/// what an operator wants to see.
+fn redact(setting: &Setting, secret: &str) -> String {
     const HIDDEN: &str = "[redacted]";
-    if secret.starts_with("sqlite:") {
-        return secret.to_owned();
+    if !matches!(setting.key, "redis_url" | "database_url") {
+        return HIDDEN.to_owned();
     }
     match secret.split_once("://") {
         Some((scheme, rest)) => match rest.rsplit_once('@') {
             Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}"),
             None => secret.to_owned(),
         },
+        None if secret.starts_with("sqlite:") => secret.to_owned(),
         None => HIDDEN.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use super::*;
 
     #[test]
     fn nothing_secret_is_shown() {
-        for (secret, shown) in [
-            ("hunter2", "[redacted]"),
-            ("sqlite:counts.db", "sqlite:counts.db"),
-            ("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1"),
+        for (key, secret, shown) in [
+            ("secret_key", "hunter2", "[redacted]"),
+            ("secret_key", "correct://horse", "[redacted]"),
+            ("admin_password", "sqlite:hunter2", "[redacted]"),
+            ("admin_password", "a://b@c", "[redacted]"),
+            ("database_url", "sqlite:counts.db", "sqlite:counts.db"),
+            ("redis_url", "rubbish", "[redacted]"),
             (
+                "redis_url",
+                "redis://127.0.0.1:6379/1",
+                "redis://127.0.0.1:6379/1",
+            ),
+            (
+                "redis_url",
                 "redis://user:p@ss@host:6379",
                 "redis://[redacted]@host:6379",
             ),
-            ("rediss://:secret@host", "rediss://[redacted]@host"),
+            (
+                "redis_url",
+                "rediss://:secret@host",
+                "rediss://[redacted]@host",
+            ),
         ] {
-            assert_eq!(redact(secret), shown);
+            assert_eq!(redact(Setting::named(key), secret), shown);
         }
     }
 }

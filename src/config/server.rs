@@ -13,6 +13,9 @@ use super::{
 /// for, low enough to catch a slip of the keyboard.
 const MAX_WORKERS: usize = 1024;
 
+/// Longest time for a request: who waits longer has gone.
+const MAX_REQUEST_TIME: Duration = Duration::from_hours(1);
+
 /// How the process listens, limits and drains.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
@@ -61,8 +64,8 @@ impl ServerSettings {
             ("request_timeout", request_timeout),
             ("header_timeout", header_timeout),
         ] {
-            if value.is_some_and(|value| value.0.is_zero()) {
-                reader.reject(key, "must be longer than zero");
+            if value.is_some_and(|value| value.0.is_zero() || value.0 > MAX_REQUEST_TIME) {
+                reader.reject(key, "must be longer than zero and not longer than 1h");
             }
         }
         Some(Self {

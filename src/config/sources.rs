@@ -147,7 +147,9 @@ pub(super) fn merge(sources: &Sources) -> Merged {
         }
     }
 
-    let mut figment = defaults().into_iter().fold(Figment::new(), Figment::merge);
+    let mut figment = defaults(profile)
+        .into_iter()
+        .fold(Figment::new(), Figment::merge);
     if let Some(toml) = read_toml(&sources.directory, file.as_deref(), &mut errors) {
         figment = figment.merge(toml);
     }
@@ -158,28 +160,30 @@ pub(super) fn merge(sources: &Sources) -> Merged {
     }
 }
 
-fn defaults() -> Vec<Entry> {
+fn defaults(profile: Environment) -> Vec<Entry> {
     let workers = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .to_string();
-    let entry = |profile: Profile, key: &str, value: &str| Entry {
+    let entry = |key: &str, value: &str| Entry {
         layer: Layer::Default,
-        profile,
+        // Weaker than the file's [default], also where the profile has a default of its own.
+        profile: Profile::Default,
         key: key.to_owned(),
         value: value.to_owned(),
         origin: "built-in default".to_owned(),
     };
     let mut defaults: Vec<_> = SETTINGS
         .iter()
-        .map(|setting| entry(Profile::Default, setting.key, setting.default))
+        .map(|setting| entry(setting.key, setting.default))
         .collect();
-    defaults.push(entry(Profile::Default, "workers", &workers));
-    let production = Profile::new(Environment::Production.name());
-    defaults.extend(
-        PRODUCTION_DEFAULTS
-            .iter()
-            .map(|(key, value)| entry(production.clone(), key, value)),
-    );
+    defaults.push(entry("workers", &workers));
+    if profile == Environment::Production {
+        defaults.extend(
+            PRODUCTION_DEFAULTS
+                .iter()
+                .map(|(key, value)| entry(key, value)),
+        );
+    }
     defaults
 }
 
@@ -271,7 +275,12 @@ fn read_toml(
             Some(toml)
         }
         Err(error) => {
-            errors.push(SettingError::new(path.display(), error));
+            // The lines after the first quote the file, which may hold a secret.
+            let message = error.to_string();
+            errors.push(SettingError::new(
+                path.display(),
+                message.lines().next().unwrap_or_default(),
+            ));
             None
         }
     }

@@ -35,7 +35,7 @@ pub struct StoreSettings {
     pub timeout: Duration,
     /// `FOOTFALL_DEDUP_WINDOW` (`60s`): how long a proxy's request id is an identity.
     pub dedup_window: Duration,
-    /// `FOOTFALL_DEDUP_LIMIT` (10,000,000): identities remembered per counter and window.
+    /// `FOOTFALL_DEDUP_LIMIT` (10,000,000): identities remembered per counter and kind.
     pub dedup_limit: u64,
 }
 

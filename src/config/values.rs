@@ -190,13 +190,18 @@ impl FromStr for Network {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HumanDuration(pub Duration);
 
+/// Longest duration: far beyond any use, and far below what overflows a clock.
+const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
+
 impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|_| "expected a duration such as 500ms, 90s, 15m or 8h".into())
+        match humantime::parse_duration(text) {
+            Ok(duration) if duration > MAX_DURATION => Err("must not be longer than 365d".into()),
+            Ok(duration) => Ok(Self(duration)),
+            Err(_) => Err("expected a duration such as 500ms, 90s, 15m or 8h".into()),
+        }
     }
 }
 

@@ -6,12 +6,15 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    panic::AssertUnwindSafe,
     sync::Arc,
+    time::Duration,
 };
 
+use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::timeout,
 };
 
 use super::{
@@ -28,26 +31,21 @@ const QUEUE_LIMIT: usize = 8192;
 /// script, and Lua's `unpack` ends at some thousand values.
 const BATCH_LIMIT: usize = 1024;
 
+/// With nothing to count, the connection is looked at this often.
+const IDLE_CHECK: Duration = Duration::from_secs(1);
+
 /// A visit that waits for its number.
 struct Waiting {
     counter: CounterName,
     identity: Option<Identity>,
-    since: Instant,
-    reply: oneshot::Sender<Result<Counted, CountError>>,
-}
-
-/// Why the coalescer gave no number.
-pub enum Rejected {
-    /// The queue is full.
-    QueueFull,
-    /// Counting failed.
-    Failed(CountError),
+    reply: Reply,
 }
 
 /// The queue of one worker thread and the task that empties it.
 #[derive(Clone)]
 pub struct Coalescer {
     queue: mpsc::Sender<Waiting>,
+    timeout: Duration,
     metrics: Arc<Metrics>,
 }
 
@@ -56,35 +54,42 @@ impl Coalescer {
     /// when the last handle is gone.
     pub fn start(store: CounterStore, metrics: Arc<Metrics>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
+        let timeout = store.timeout();
         tokio::spawn(flush_forever(waiting, store, metrics.clone()));
-        Self { queue, metrics }
+        Self {
+            queue,
+            timeout,
+            metrics,
+        }
     }
 
-    /// Queues one visit and waits for its number, for little longer than the
-    /// store's timeout.
+    /// Queues one visit and waits for its number, at most for the store's timeout.
+    ///
+    /// # Errors
+    ///
+    /// See [`CountError`].
     pub async fn count(
         &self,
         counter: CounterName,
         identity: Option<Identity>,
-    ) -> Result<Counted, Rejected> {
+    ) -> Result<Counted, CountError> {
         let (reply, number) = oneshot::channel();
         let visit = Waiting {
             counter,
             identity,
-            since: Instant::now(),
             reply,
         };
         self.queue
             .try_send(visit)
-            .map_err(|_| Rejected::QueueFull)?;
+            .map_err(|_| CountError::Overloaded)?;
         self.metrics.queue_depth.inc();
-        match number.await {
-            Ok(result) => result.map_err(Rejected::Failed),
-            // Only when the task panicked: whether the visit was counted is unknown.
-            Err(_) => {
-                let lost = StoreError::ConnectionLost("counting was interrupted".to_owned());
-                Err(Rejected::Failed(lost.into()))
+        match tokio::time::timeout(self.timeout, number).await {
+            Ok(Ok(result)) => result,
+            // Only when counting panicked: whether the visit was counted is unknown.
+            Ok(Err(_)) => {
+                Err(StoreError::ConnectionLost("counting was interrupted".to_owned()).into())
             }
+            Err(_) => Err(StoreError::Timeout.into()),
         }
     }
 }
@@ -95,37 +100,34 @@ async fn flush_forever(
     metrics: Arc<Metrics>,
 ) {
     let mut waiting = Vec::with_capacity(BATCH_LIMIT);
-    while queue.recv_many(&mut waiting, BATCH_LIMIT).await > 0 {
-        metrics.queue_depth.sub(waiting.len() as i64);
-        flush(&mut waiting, &mut store, &metrics).await;
+    loop {
+        match timeout(IDLE_CHECK, queue.recv_many(&mut waiting, BATCH_LIMIT)).await {
+            Ok(0) => return,
+            Ok(visits) => {
+                metrics.queue_depth.sub(visits as i64);
+                // A bug must cost one batch, not the worker. The panic hook has logged it.
+                let flushed = AssertUnwindSafe(flush(&mut waiting, &mut store, &metrics));
+                let _ = flushed.catch_unwind().await;
+            }
+            Err(_) => store.check_connection().await,
+        }
     }
 }
 
 /// Counts everything that waits and answers everyone.
 async fn flush(waiting: &mut Vec<Waiting>, store: &mut CounterStore, metrics: &Metrics) {
-    let timeout = store.timeout();
-    let mut oldest = Instant::now();
     let mut plan = Plan::default();
     for visit in waiting.drain(..) {
-        if visit.reply.is_closed() {
-            // The client is gone, or its request was cut: it will never see a number.
-            continue;
+        // Whose reply is closed has gone, or has waited too long: nobody would see the number.
+        if !visit.reply.is_closed() {
+            plan.add(visit);
         }
-        if visit.since.elapsed() >= timeout {
-            let _ = visit.reply.send(Err(StoreError::Timeout.into()));
-            continue;
-        }
-        oldest = oldest.min(visit.since);
-        plan.add(visit);
     }
     if plan.batches.is_empty() {
         return;
     }
     metrics.batch_size.observe(plan.visits as f64);
-    // Whoever has waited longest must still hear within the timeout.
-    let results = store
-        .count(&plan.batches, timeout.saturating_sub(oldest.elapsed()))
-        .await;
+    let results = store.count(&plan.batches).await;
     for (recipients, result) in plan.recipients.into_iter().zip(results) {
         recipients.answer(result);
     }

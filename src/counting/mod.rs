@@ -10,8 +10,8 @@ pub mod identity;
 pub mod routes;
 pub mod store;
 
+use self::store::CounterStore;
 pub use self::{coalescer::Coalescer, identity::Identity};
-use self::{coalescer::Rejected, store::CounterStore};
 use crate::{ops::metrics::Metrics, store::StoreError};
 
 /// Longest name of a counter.
@@ -144,14 +144,7 @@ impl Counters {
             let away = StoreError::Unavailable("it was away a moment ago".to_owned());
             return Err(away.into());
         }
-        let counted = self
-            .coalescer
-            .count(counter, identity)
-            .await
-            .map_err(|rejected| match rejected {
-                Rejected::QueueFull => CountError::Overloaded,
-                Rejected::Failed(error) => error,
-            })?;
+        let counted = self.coalescer.count(counter, identity).await?;
         match counted.replayed {
             true => self.metrics.visits_replayed.inc(),
             false => self.metrics.visits.inc(),

@@ -78,7 +78,7 @@ codes! {
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not know this method; the Allow header lists those it knows.";
     /// The request did not arrive, or was not served, in time.
-    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive or to serve. A visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive or to serve. If it was a visit, it may have been counted; to repeat it with the same Idempotency-Key is safe.";
     /// The body is too large.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB.";
     /// The URI is too long.
@@ -93,8 +93,8 @@ codes! {
     HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are larger than 16 KiB together.";
     /// A bug of ours.
     Internal = "internal_error", INTERNAL_SERVER_ERROR, "Something went wrong inside; the log has the details under this request id.";
-    /// Too many visits are waiting.
-    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many visits are waiting. This one was not counted; try again.";
+    /// Too many requests are waiting for the store.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many requests are waiting for the store. Nothing was counted; try again.";
     /// Too many logins are waiting.
     LoginBusy = "login_busy", SERVICE_UNAVAILABLE, "Too many logins are waiting; try again.";
     /// The store is away, and the visit was not counted.
@@ -235,6 +235,7 @@ impl From<StoreError> for Problem {
         let code = match error {
             StoreError::Unavailable(_) | StoreError::Refused(_) => Code::StoreUnavailable,
             StoreError::Timeout | StoreError::ConnectionLost(_) => Code::OutcomeUnknown,
+            StoreError::Busy => Code::Overloaded,
         };
         Self::from(code).with_cause(error)
     }

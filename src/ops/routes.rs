@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header},
-    response::IntoResponse,
+    response::{AppendHeaders, IntoResponse},
     routing::get,
 };
 use serde_json::json;
@@ -64,8 +64,12 @@ async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
         Ok(()) => json!({ "state": "up", "kind": state.store.name() }),
         Err(reason) => json!({ "state": "down", "kind": state.store.name(), "reason": reason }),
     };
+    // RFC 9110, 10.2.3: with a 503 it says when to come back, in seconds.
+    let retry_after =
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some((header::RETRY_AFTER, "1"));
     (
         status,
+        AppendHeaders(retry_after),
         Json(json!({ "status": text, "dependencies": { "store": store } })),
     )
 }

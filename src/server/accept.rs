@@ -22,6 +22,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
+use super::watched::Watched;
 use crate::{
     config::ServerSettings,
     http::{Edge, Peer},
@@ -39,7 +40,7 @@ const LAST_CONNECTS: Duration = Duration::from_millis(100);
 /// that is on its way, which the client would see fail.
 const IDLE_GRACE: Duration = Duration::from_millis(500);
 
-/// Then a head that has begun to arrive gets this long to be complete.
+/// Then the first request of a new connection gets this long to arrive.
 const HEAD_GRACE: Duration = Duration::from_secs(2);
 
 /// Pause after an `accept` that failed for want of descriptors or memory:
@@ -134,8 +135,12 @@ pub async fn run(
         () = closing => {}
     }
     // Connections still queued when a listener closes are reset.
-    while let Ok(accepted) = acceptor.accept_queued() {
-        connections.spawn(accepted);
+    loop {
+        match acceptor.accept_queued() {
+            Ok(accepted) => connections.spawn(accepted),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => break,
+        }
     }
     drop(acceptor);
     connections.tracker.close();
@@ -175,20 +180,18 @@ impl Connections {
     }
 
     fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        let busy = Arc::new(AtomicBool::new(false));
-        let (edge, phase, in_service) = (self.edge.clone(), self.phase.clone(), busy.clone());
+        let (stream, unsent) = Watched::new(stream, self.settings.request_timeout);
+        let in_service = Arc::new(AtomicBool::new(false));
+        let (edge, phase, busy) = (self.edge.clone(), self.phase.clone(), in_service.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (edge, peer) = (edge.clone(), peer.clone());
-            let (phase, busy) = (phase.clone(), Busy::start(in_service.clone()));
+            let (phase, busy) = (phase.clone(), Busy::start(busy.clone()));
             async move {
-                // All of it: a future that captured one field would be idle from the start.
-                let mut busy = busy;
+                let _busy = busy;
                 let mut response = edge.serve(peer, request).await;
                 if *phase.borrow() == Phase::Closing {
-                    response
-                        .headers_mut()
-                        .insert(header::CONNECTION, HeaderValue::from_static("close"));
-                    busy.until_closed = true;
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
                 }
                 Ok::<_, std::convert::Infallible>(response)
             }
@@ -198,31 +201,25 @@ impl Connections {
             .header_read_timeout(self.settings.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
-        self.tracker
-            .spawn(until_closed(connection, self.phase.clone(), busy));
+        let in_use = move || in_service.load(Ordering::Relaxed) || unsent.load(Ordering::Relaxed);
+        let driven = until_closed(connection, self.phase.clone(), in_use);
+        self.tracker.spawn(driven);
     }
 }
 
 /// Marks a connection as having a request in service.
-struct Busy {
-    flag: Arc<AtomicBool>,
-    /// The connection closes after this response: until it is written, it stays busy.
-    until_closed: bool,
-}
+struct Busy(Arc<AtomicBool>);
 
 impl Busy {
     fn start(flag: Arc<AtomicBool>) -> Self {
         flag.store(true, Ordering::Relaxed);
-        Self {
-            flag,
-            until_closed: false,
-        }
+        Self(flag)
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.flag.store(self.until_closed, Ordering::Relaxed);
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -231,14 +228,14 @@ impl Drop for Busy {
 async fn until_closed<S, T>(
     connection: http1::Connection<T, S>,
     mut phase: watch::Receiver<Phase>,
-    busy: Arc<AtomicBool>,
+    in_use: impl Fn() -> bool,
 ) where
     http1::Connection<T, S>: Future<Output = hyper::Result<()>>,
     S: hyper::service::HttpService<Incoming>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Error: Into<axum::BoxError>,
     T: hyper::rt::Read + hyper::rt::Write + Unpin,
     S::ResBody: hyper::body::Body + 'static,
-    <S::ResBody as hyper::body::Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    <S::ResBody as hyper::body::Body>::Error: Into<axum::BoxError>,
 {
     let mut connection = std::pin::pin!(connection);
     let closing = async {
@@ -257,7 +254,7 @@ async fn until_closed<S, T>(
         result = connection.as_mut() => return log_end(result),
         () = sleep(HEAD_GRACE) => {}
     }
-    if busy.load(Ordering::Relaxed) {
+    if in_use() {
         log_end(connection.await);
     }
 }

@@ -5,7 +5,7 @@
 //! thread. The main thread has the internal listener, the signals and the
 //! store's monitor, so that these answer however busy the workers are.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -16,6 +16,7 @@ mod accept;
 mod listener;
 mod signals;
 pub mod socket;
+mod watched;
 mod worker;
 
 pub use self::listener::BindError;
@@ -31,6 +32,9 @@ use crate::{
     ops::{Draining, metrics::Metrics},
     store::{Store, StoreError, health},
 };
+
+/// The longest the store may take to close: all that counts has been acknowledged.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the service could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,9 @@ pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
     let mut signals = Signals::new()?;
     let metrics = Arc::new(Metrics::new()?);
     let store = Store::open(&settings.store, metrics.clone()).await?;
+    // Known before the first visit comes: a store of a newer version must not be written to.
+    // That it is away is no reason not to start.
+    let _ = store.probe().await;
     let draining = Draining::default();
     let shared = Arc::new(Shared::new(
         settings.clone(),
@@ -122,8 +129,8 @@ pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
         ending = drain.run(signal, public, &mut workers_ended) => ending,
         signal = signals.next() => Ending::Forced(signal.number()),
     };
-    if ending == Ending::Clean {
-        store.close().await;
+    if ending == Ending::Clean && timeout(CLOSE_LIMIT, store.close()).await.is_err() {
+        tracing::warn!("the store took too long to close; nothing is lost");
     }
     Ok(ending)
 }

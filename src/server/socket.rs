@@ -12,12 +12,13 @@ use std::{
     io,
     os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::listener::BACKLOG;
-use crate::config::values::SocketTemplate;
+use crate::{config::values::SocketTemplate, file_lock};
 
 /// Slots that are tried for `{slot}`: 1 to this.
 pub const SLOTS: u16 = 32;
@@ -25,6 +26,9 @@ pub const SLOTS: u16 = 32;
 /// Longest path, in bytes. The kernel allows 107, and the temporary name
 /// beside it may be a little longer.
 const MAX_PATH_BYTES: usize = 100;
+
+/// Looking and renaming takes a moment; who holds the lock longer is stopped.
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
 /// Taken while a path is looked at and changed.
 const LOCK_FILE: &str = ".footfall.lock";
@@ -122,16 +126,14 @@ impl PublishedSocket {
     /// Removes the path, if it still leads to our socket. Only to be called
     /// while the socket is open: once it is closed, its inode may be another's.
     pub fn withdraw(&self) {
-        let result = lock(&self.path, 0o600).and_then(|_lock| {
-            let ours = fs::symlink_metadata(&self.path)
-                .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
-            if ours {
-                Ok(fs::remove_file(&self.path)?)
-            } else {
-                Ok(())
-            }
-        });
-        if let Err(error) = result {
+        let lock = lock(&self.path, 0o600);
+        if let Err(error) = &lock {
+            // Shutting down must not depend on the others.
+            tracing::warn!(path = %self.path.display(), %error, "the socket's path is removed without the lock");
+        }
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
+        if ours && let Err(error) = fs::remove_file(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be removed");
         }
     }
@@ -165,6 +167,8 @@ pub fn occupant(path: &Path) -> io::Result<Occupant> {
             io::ErrorKind::NotFound => Ok(Occupant::Nothing),
             // The queue is full, so somebody is there.
             io::ErrorKind::WouldBlock => Ok(Occupant::Live),
+            // Another user's, and so not ours to replace.
+            io::ErrorKind::PermissionDenied => Ok(Occupant::Live),
             _ => Err(error),
         },
     }
@@ -188,9 +192,16 @@ fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
     // The lock makes the name ours, even among containers that all have process id 1.
     let temporary = directory(path).join(format!(".{:x}", std::process::id()));
     let bind = || -> io::Result<Socket> {
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        match fs::symlink_metadata(&temporary) {
+            // Left by a process with our id that was killed between bind and rename.
+            Ok(file) if file.file_type().is_socket() => fs::remove_file(&temporary)?,
+            Ok(_) => {
+                return Err(io::Error::other(format!(
+                    "{} is in the way",
+                    temporary.display()
+                )));
+            }
+            Err(_) => {}
         }
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&SockAddr::unix(&temporary)?)?;
@@ -200,10 +211,7 @@ fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
         fs::rename(&temporary, path)?;
         Ok(socket)
     };
-    bind().map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        error.into()
-    })
+    Ok(bind()?)
 }
 
 fn directory(path: &Path) -> &Path {
@@ -236,7 +244,7 @@ fn lock(path: &Path, mode: u32) -> Result<File, SocketError> {
             problem,
         }
     })?;
-    file.lock()?;
+    file_lock::within(&file, LOCK_LIMIT)?;
     Ok(file)
 }
 

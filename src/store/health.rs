@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 pub struct StoreHealth {
     away: AtomicBool,
     state: Mutex<State>,
+    outages: AtomicU64,
     changed: Notify,
     up: IntGauge,
 }
@@ -44,6 +45,7 @@ impl StoreHealth {
         Self {
             away: AtomicBool::new(false),
             state: Mutex::new(State::Unknown),
+            outages: AtomicU64::new(0),
             changed: Notify::new(),
             up,
         }
@@ -52,6 +54,12 @@ impl StoreHealth {
     /// Whether the store is known to be away, so that a request need not wait to find out.
     pub fn is_away(&self) -> bool {
         self.away.load(Ordering::Relaxed)
+    }
+
+    /// How often the store has gone away. A connection from before the last
+    /// time leads nowhere.
+    pub fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
     }
 
     /// `Ok` once it has answered, else why it is not ready.
@@ -70,12 +78,14 @@ impl StoreHealth {
     /// Notes that the store is away. It is asked again at once, and then regularly.
     pub fn mark_away(&self, error: &StoreError) {
         if self.change(State::Away(error.to_string())) {
+            self.outages.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(%error, "store is away; counting answers 503 until it is back");
             self.changed.notify_one();
         }
     }
 
-    fn mark_up(&self) {
+    /// Notes that the store is there.
+    pub fn mark_up(&self) {
         if self.change(State::Up) {
             tracing::info!("store is up");
         }
@@ -96,15 +106,9 @@ impl StoreHealth {
 /// Asks the store again and again, for as long as the process lives.
 pub async fn monitor(store: Store) {
     loop {
-        let pause = match store.ping().await {
-            Ok(()) => {
-                store.health.mark_up();
-                PROBE_INTERVAL
-            }
-            Err(error) => {
-                store.health.mark_away(&error);
-                RETRY_INTERVAL
-            }
+        let pause = match store.probe().await {
+            Ok(()) | Err(StoreError::Busy) => PROBE_INTERVAL,
+            Err(_) => RETRY_INTERVAL,
         };
         // A worker that finds the store away cuts the pause short.
         let _ = tokio::time::timeout(pause, store.health.changed.notified()).await;

@@ -33,6 +33,9 @@ pub enum StoreError {
     /// It answered with an error.
     #[error("the store refused: {0}")]
     Refused(String),
+    /// All connections for reading are in use. Says nothing about the store.
+    #[error("too many requests are waiting for the store")]
+    Busy,
 }
 
 impl StoreError {
@@ -43,6 +46,7 @@ impl StoreError {
             Self::Timeout => "timeout",
             Self::ConnectionLost(_) => "connection_lost",
             Self::Refused(_) => "refused",
+            Self::Busy => "busy",
         }
     }
 }
@@ -144,8 +148,7 @@ impl Store {
         }
     }
 
-    /// Runs one operation for at most `limit`, measures it, and notes when it
-    /// shows that the store is away.
+    /// Runs one operation within the time limit and measures it.
     ///
     /// # Errors
     ///
@@ -153,36 +156,53 @@ impl Store {
     pub async fn run<T>(
         &self,
         operation: Operation,
-        limit: Duration,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let started = Instant::now();
-        let result = match tokio::time::timeout(limit, work).await {
+        let result = match tokio::time::timeout(self.timeout, work).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Timeout),
         };
-        let outcome = result.as_ref().map_or_else(StoreError::outcome, |_| "ok");
-        self.metrics
-            .observe_store_operation(operation.name(), outcome, started.elapsed());
-        if let Err(error @ (StoreError::Unavailable(_) | StoreError::Timeout)) = &result {
-            self.health.mark_away(error);
-        }
+        self.observe(operation, started, result.as_ref().err());
         result
     }
 
-    /// Asks the store whether it is there.
+    /// Notes how an operation ended. Counting decides whether the store is
+    /// away: slow reads do not take it down.
+    pub fn observe(&self, operation: Operation, started: Instant, error: Option<&StoreError>) {
+        let outcome = error.map_or("ok", StoreError::outcome);
+        self.metrics
+            .observe_store_operation(operation.name(), outcome, started.elapsed());
+        if let Some(error @ (StoreError::Unavailable(_) | StoreError::Timeout)) = error
+            && operation == Operation::Count
+        {
+            self.health.mark_away(error);
+        }
+    }
+
+    /// Asks the store whether it is there, and notes the answer. One that is up
+    /// is only read from; one that is not must take a write to be up again, since
+    /// a full disk or a read-only replica still answers reads.
     ///
     /// # Errors
     ///
-    /// If it is not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.run(Operation::Ping, self.timeout, async {
+    /// If it is not there.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let writing = self.health.ready().is_err();
+        let probe = self.run(Operation::Ping, async {
             match &self.backend {
-                Backend::Redis(redis) => redis.ping().await,
-                Backend::Sqlite(sqlite) => sqlite.ping().await,
+                Backend::Redis(redis) => redis.probe(writing).await,
+                Backend::Sqlite(sqlite) => sqlite.probe(writing).await,
             }
-        })
-        .await
+        });
+        let result = probe.await;
+        match &result {
+            Ok(()) => self.health.mark_up(),
+            // Others are reading: that is no sign of its absence.
+            Err(StoreError::Busy) => {}
+            Err(error) => self.health.mark_away(error),
+        }
+        result
     }
 
     /// Closes the connections; SQLite merges its write-ahead log on the way.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
 use redis::{
     AsyncConnectionConfig, ConnectionInfo, IntoConnectionInfo, RedisError, io::tcp::TcpSettings,
 };
@@ -10,20 +10,40 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::StoreError;
 
-/// Connections per thread: one is held for counting, the others are for reads
-/// and the login throttle, which are rare.
+/// Connections per pool. Each thread has one for reads and the login throttle,
+/// and one for counting, which needs a single connection.
 const POOL_SIZE: usize = 4;
 
-/// The layout of the keys. A process refuses a store with a newer one.
+/// The layout of the keys. To a process, a store with a newer one is away.
 pub const SCHEMA_VERSION: u64 = 1;
 
 /// The key that holds the layout's version.
 pub const SCHEMA_KEY: &str = "footfall:schema";
 
+/// A key that is written to see whether writes succeed; it expires at once.
+const PROBE_KEY: &str = "footfall:probe";
+
+/// Answers that mean that Redis executes nothing that counts, whatever it is:
+/// out of memory, a failing disk, a replica, not ready, not allowed.
+const CANNOT_WRITE: &[&str] = &[
+    "OOM",
+    "MISCONF",
+    "READONLY",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "LOADING",
+    "BUSY",
+    "CLUSTERDOWN",
+    "NOPERM",
+    "NOAUTH",
+];
+
 /// One thread's connections to Redis.
 #[derive(Clone)]
 pub struct RedisStore {
     pool: Pool,
+    /// Apart from the other, so that no number of reads can keep a visit waiting.
+    counting: Pool,
     info: Arc<ConnectionInfo>,
     timeout: Duration,
 }
@@ -51,23 +71,27 @@ impl RedisStore {
     }
 
     fn with_pool(info: Arc<ConnectionInfo>, timeout: Duration) -> Result<Self, StoreError> {
-        // The crate's own response timeout is 500 ms unless set.
+        // Every operation has its time limit in `Store::run`; the crate's own, 500 ms unless
+        // set, would end some of them early.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
-            .set_response_timeout(Some(timeout));
-        let pool = Pool::builder(Manager::new_with_config((*info).clone(), config)?)
-            .max_size(POOL_SIZE)
-            .runtime(Runtime::Tokio1)
-            .timeouts(deadpool_redis::Timeouts {
-                wait: Some(timeout),
-                create: Some(timeout),
-                recycle: Some(timeout),
-            })
-            .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .set_response_timeout(None);
+        let pool = || {
+            Pool::builder(Manager::new_with_config((*info).clone(), config.clone())?)
+                .max_size(POOL_SIZE)
+                .runtime(Runtime::Tokio1)
+                .timeouts(deadpool_redis::Timeouts {
+                    wait: Some(timeout),
+                    create: Some(timeout),
+                    recycle: Some(timeout),
+                })
+                .build()
+                .map_err(|error| StoreError::Unavailable(error.to_string()))
+        };
         Ok(Self {
-            pool,
-            info,
+            pool: pool()?,
+            counting: pool()?,
+            info: info.clone(),
             timeout,
         })
     }
@@ -78,8 +102,21 @@ impl RedisStore {
     ///
     /// If none can be had in time.
     pub async fn connection(&self) -> Result<Connection, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => StoreError::Unavailable(error.to_string()),
+        Self::from_pool(&self.pool).await
+    }
+
+    /// A connection for counting.
+    ///
+    /// # Errors
+    ///
+    /// If none can be had in time.
+    pub async fn counting_connection(&self) -> Result<Connection, StoreError> {
+        Self::from_pool(&self.counting).await
+    }
+
+    async fn from_pool(pool: &Pool) -> Result<Connection, StoreError> {
+        pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => StoreError::Busy,
             PoolError::Timeout(_) => {
                 StoreError::Unavailable("no connection within the time limit".to_owned())
             }
@@ -89,8 +126,17 @@ impl RedisStore {
 
     /// Asks for the version of the layout: a store that answers is there, and
     /// one written by a newer Footfall is not for this process.
-    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+    pub(super) async fn probe(&self, writing: bool) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
+        if writing {
+            let write = redis::cmd("SET")
+                .arg(PROBE_KEY)
+                .arg("")
+                .arg("PX")
+                .arg(1)
+                .take();
+            let _: () = write.query_async(&mut connection).await?;
+        }
         let version: Option<u64> = redis::cmd("GET")
             .arg(SCHEMA_KEY)
             .query_async(&mut connection)
@@ -105,12 +151,18 @@ impl RedisStore {
 
     pub(super) fn close(&self) {
         self.pool.close();
+        self.counting.close();
     }
 }
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
-        if error.is_timeout() {
+        if error
+            .code()
+            .is_some_and(|code| CANNOT_WRITE.contains(&code))
+        {
+            Self::Unavailable(error.to_string())
+        } else if error.is_timeout() {
             Self::Timeout
         } else if error.is_io_error()
             || error.is_connection_dropped()
@@ -130,6 +182,8 @@ pub struct Report {
     pub version: String,
     /// `master` or `slave`
     pub role: String,
+    /// `maxmemory`; 0 is no limit
+    pub max_memory: u64,
     /// `maxmemory-policy`
     pub eviction: Option<String>,
     /// Whether there is an append-only file.
@@ -161,6 +215,7 @@ impl RedisStore {
         Ok(Report {
             version: text("redis_version").unwrap_or_default(),
             role: text("role").unwrap_or_default(),
+            max_memory: info.get("maxmemory").unwrap_or(0),
             eviction: text("maxmemory_policy"),
             append_only: text("aof_enabled").as_deref() == Some("1"),
             fsync: fsync.into_iter().nth(1),

@@ -1,20 +1,37 @@
 //! SQLite: one writing and a few reading connections on one file.
 
-use std::{fs, path::Path, time::Duration};
+use std::{cmp::Ordering, fs, path::Path, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    ConnectOptions, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::StoreError;
+use crate::file_lock;
 
 /// The schema of the embedded database.
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
+/// The longest another process may take to open and migrate the file.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+
 /// Reading connections: lists and single counters, beside the writer.
 const READERS: u32 = 2;
+
+/// How far the schema of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// There is no file.
+    Missing,
+    /// Of an older version of Footfall.
+    Older,
+    /// Of this version.
+    Current,
+    /// Of a newer version; its number.
+    Newer(i64),
+}
 
 /// An embedded database. SQLite blocks, so sqlx runs each connection on a
 /// thread of its own, and all worker threads share these.
@@ -44,7 +61,7 @@ impl SqliteStore {
         // write-ahead logging nor sqlx's migrations wait for another process.
         let lock = fs::File::create(path.with_added_extension("lock"))
             .map_err(|error| describe(&error))?;
-        lock.lock().map_err(|error| describe(&error))?;
+        file_lock::within(&lock, OPEN_LIMIT).map_err(|error| describe(&error))?;
 
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -71,6 +88,28 @@ impl SqliteStore {
         Ok(Self { writer, reader })
     }
 
+    /// How far the schema of a file is, without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is no database.
+    pub async fn schema(path: &Path) -> Result<Schema, StoreError> {
+        if !path.exists() {
+            return Ok(Schema::Missing);
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut database = options.connect().await?;
+        let applied: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(&mut database)
+            .await?;
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        Ok(match applied.cmp(&newest) {
+            Ordering::Less => Schema::Older,
+            Ordering::Equal => Schema::Current,
+            Ordering::Greater => Schema::Newer(applied.unwrap_or_default()),
+        })
+    }
+
     /// For transactions that change something; there is one at a time.
     pub fn writer(&self) -> &SqlitePool {
         &self.writer
@@ -81,10 +120,15 @@ impl SqliteStore {
         &self.reader
     }
 
-    pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM counters LIMIT 1")
-            .execute(&self.reader)
-            .await?;
+    /// Reads, or takes the lock a write would need and gives it back.
+    pub(super) async fn probe(&self, writing: bool) -> Result<(), StoreError> {
+        if writing {
+            let lock = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+            lock.rollback().await?;
+        } else {
+            let read = sqlx::query("SELECT 1 FROM counters LIMIT 1");
+            read.execute(&self.reader).await?;
+        }
         Ok(())
     }
 
@@ -112,7 +156,7 @@ pub fn unix_millis() -> i64 {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut => Self::Timeout,
+            sqlx::Error::PoolTimedOut => Self::Busy,
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(error.to_string())
             }

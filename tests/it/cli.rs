@@ -281,6 +281,40 @@ fn doctor_finds_what_is_wrong_and_hints_at_the_cure() {
 }
 
 #[test]
+fn doctor_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let ran = footfall(directory.path(), &["doctor"]);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("does not exist yet"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    assert_eq!(footfall(directory.path(), &["migrate"]).code, 0);
+    let ran = footfall(directory.path(), &["doctor"]);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("is up to date"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_is_no_failure() {
+    let script = format!(
+        "set -o pipefail; {} openapi | head -n 1",
+        env!("CARGO_BIN_EXE_footfall")
+    );
+    let ran = run(Command::new("bash").args(["-c", &script]));
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (0, "{\n", "")
+    );
+}
+
+#[test]
 fn hash_password_wants_a_password() {
     let ran = run(footfall_command()
         .arg("hash-password")

@@ -472,3 +472,118 @@ async fn numbers_beyond_what_a_double_prints_are_exact() {
         (123_456_789_012_345, true)
     );
 }
+
+/// `PTTL` of a key.
+fn ttl(redis: &Redis, key: &str) -> i64 {
+    redis
+        .command(&format!("PTTL {key}"))
+        .trim_start_matches(':')
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_identity_is_remembered_for_a_whole_window_while_sets_rotate() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let _footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_DEDUP_WINDOW", "3s")
+        .socket(&socket)
+        .start();
+    let mut client = Client::unix(socket).logged_in().await;
+    let visit = async |client: &mut Client, id: &str| {
+        let reply = client
+            .send(Method::GET, "/api/count", &[("x-request-id", id)], "")
+            .await;
+        (reply.visits(), reply.replayed())
+    };
+    assert_eq!(visit(&mut client, "old").await, (1, false));
+    // Late in the first window.
+    crate::support::eventually("most of the window is over", || {
+        (ttl(&redis, "footfall:{visits}:requests") < 3500).then_some(())
+    });
+    assert_eq!(visit(&mut client, "late").await, (2, false));
+    crate::support::eventually("the window is over", || {
+        (ttl(&redis, "footfall:{visits}:requests") < 2900).then_some(())
+    });
+    assert_eq!(visit(&mut client, "new").await, (3, false));
+    assert!(
+        ttl(&redis, "footfall:{visits}:requests:previous") > 0,
+        "the sets have rotated"
+    );
+    assert_eq!(visit(&mut client, "late").await, (2, true));
+    assert_eq!(visit(&mut client, "new").await, (3, true));
+}
+
+#[tokio::test]
+async fn replicas_with_different_windows_forget_nothing() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let start = |slot: u32, window: &str| {
+        let socket = directory.path().join(format!("{slot}.sock"));
+        let builder = Footfall::builder()
+            .env("REDIS_URL", redis.url())
+            .env("FOOTFALL_DEDUP_WINDOW", window);
+        (builder.socket(&socket).start(), socket)
+    };
+    let (_short, short) = start(1, "30s");
+    let (_long, long) = start(2, "1h");
+    let mut clients = [
+        Client::unix(short).logged_in().await,
+        Client::unix(long).logged_in().await,
+    ];
+    for round in 0..10_u64 {
+        for (index, client) in clients.iter_mut().enumerate() {
+            let id = format!("{index}-{round}");
+            client
+                .send(Method::GET, "/api/count", &[("x-request-id", &id)], "")
+                .await
+                .visits();
+        }
+        for (index, client) in clients.iter_mut().enumerate() {
+            let reply = client
+                .send(
+                    Method::GET,
+                    "/api/count",
+                    &[("x-request-id", &format!("{index}-0"))],
+                    "",
+                )
+                .await;
+            assert_eq!(
+                (reply.visits(), reply.replayed()),
+                (index as u64 + 1, true),
+                "round {round}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_takes_no_room_on_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let builder = Footfall::builder()
+        .env("FOOTFALL_DEDUP_WINDOW", "300ms")
+        .env("FOOTFALL_DEDUP_LIMIT", 1);
+    let _footfall = builder.socket(&socket).start();
+    let mut client = Client::unix(socket).logged_in().await;
+    assert_eq!(
+        client
+            .send(Method::GET, "/api/count", &[("x-request-id", "a")], "")
+            .await
+            .visits(),
+        1
+    );
+    // The subject is time itself, and the window is 300 ms.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(
+        client
+            .send(Method::GET, "/api/count", &[("x-request-id", "b")], "")
+            .await
+            .visits(),
+        2
+    );
+}

@@ -236,3 +236,66 @@ async fn successors_take_the_path_over_without_a_failed_request() {
     }
     crate::support::load::assert_exact(&numbers);
 }
+
+/// A large response of which only the head has been read.
+async fn slow_reader(path: &Path) -> (tokio::net::UnixStream, Vec<u8>) {
+    let mut stream = tokio::net::UnixStream::connect(path).await.unwrap();
+    stream
+        .write_all(b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut start = vec![0; 1000];
+    stream.read_exact(&mut start).await.unwrap();
+    assert!(start.starts_with(b"HTTP/1.1 200 "));
+    (stream, start)
+}
+
+fn content_length(response: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(response);
+    let (_, rest) = text.split_once("content-length: ").unwrap();
+    rest.split("\r\n").next().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_is_still_being_read_is_not_cut() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let mut footfall = Footfall::builder().socket(&socket).start();
+    let (mut stream, mut response) = slow_reader(&socket).await;
+    footfall.process.signal(Signal::TERM);
+    footfall.logged("draining");
+    // Longer than the time after which idle and half-sent connections are closed.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    stream.read_to_end(&mut response).await.unwrap();
+    let head = response
+        .windows(4)
+        .position(|bytes| bytes == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    assert_eq!(
+        response.len() - head,
+        content_length(&response),
+        "the whole body arrived"
+    );
+    assert_eq!(footfall.process.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_is_hung_up_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_REQUEST_TIMEOUT", "500ms")
+        .env("FOOTFALL_STORE_TIMEOUT", "400ms")
+        .socket(&socket)
+        .start();
+    let before = footfall.metric("process_open_fds").await.unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..10 {
+        readers.push(slow_reader(&socket).await);
+    }
+    assert!(footfall.metric("process_open_fds").await.unwrap() >= before + 10.0);
+    while footfall.metric("process_open_fds").await.unwrap() > before {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}

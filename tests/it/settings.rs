@@ -452,8 +452,67 @@ fn production_refuses_demo_secrets() {
         refused(&[("SECRET_KEY", LONG), ("FOOTFALL_ADMIN_PASSWORD_HASH", PHC)]),
         ""
     );
+    let file = write(
+        folder.path(),
+        "config/footfall.toml",
+        "[default]\nlog_format = \"pretty\"\n",
+    );
+    let environment = [
+        ("FOOTFALL_ENV", "production"),
+        ("SECRET_KEY", LONG),
+        password,
+    ];
+    let settings = load(folder.path(), &environment).unwrap();
+    let expected = (
+        "pretty".to_owned(),
+        format!("log_format under [default] in {file}"),
+    );
+    assert_eq!(
+        shown(&settings, "log_format"),
+        expected,
+        "a file is stronger than what is built in"
+    );
     for profile in ["development", "testing"] {
         assert!(load(folder.path(), &[("FOOTFALL_ENV", profile)]).is_ok());
+    }
+}
+
+#[test]
+fn no_error_quotes_a_file_that_may_hold_secrets() {
+    let folder = folder();
+    write(
+        folder.path(),
+        "config/footfall.toml",
+        "[default]\nsecret_key = \"hidden-in-toml\n",
+    );
+    write(folder.path(), ".env", "SECRET_KEY=\"hidden-in-env\n");
+    let error = load(folder.path(), &[]).unwrap_err();
+    assert!(
+        error.contains("footfall.toml: TOML parse error at line 2"),
+        "{error}"
+    );
+    assert!(
+        error.contains(".env: ") && !error.contains("hidden"),
+        "{error}"
+    );
+}
+
+#[test]
+fn durations_have_a_limit() {
+    let folder = folder();
+    for (name, value, expected) in [
+        (
+            "FOOTFALL_SHUTDOWN_TIMEOUT",
+            "300000000years",
+            "must not be longer than 365d",
+        ),
+        ("FOOTFALL_REQUEST_TIMEOUT", "2h", "not longer than 1h"),
+        ("FOOTFALL_HEADER_TIMEOUT", "2h", "not longer than 1h"),
+        ("FOOTFALL_TOKEN_LEEWAY", "2h", "not longer than 1h"),
+        ("FOOTFALL_TOKEN_LEEWAY", "1500ms", "must be whole seconds"),
+    ] {
+        let error = load(folder.path(), &[(name, value)]).unwrap_err();
+        assert!(error.contains(name) && error.contains(expected), "{error}");
     }
 }
 

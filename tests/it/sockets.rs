@@ -226,3 +226,27 @@ async fn a_port_in_use_is_one_clear_message() {
     );
     assert_eq!(message.lines().count(), 1);
 }
+
+#[tokio::test]
+async fn a_lock_that_is_never_given_back_stops_nobody_for_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    let mut footfall = Footfall::builder().socket(&path).start();
+    let lock = fs::File::create(directory.path().join(".footfall.lock")).unwrap();
+    lock.lock().unwrap();
+    let message = refused(
+        directory.path(),
+        &unix(&directory.path().join("other.sock")),
+    );
+    assert!(
+        message.contains("another process has held the lock"),
+        "{message}"
+    );
+    assert_eq!(footfall.stop().code(), Some(0));
+    assert!(!path.exists());
+    assert!(
+        footfall
+            .find("the socket's path is removed without the lock")
+            .is_some()
+    );
+}

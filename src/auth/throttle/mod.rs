@@ -87,11 +87,7 @@ impl Throttle {
         if self.store.health.is_away() {
             return None;
         }
-        match self
-            .store
-            .run(Operation::Throttle, self.store.timeout, work)
-            .await
-        {
+        match self.store.run(Operation::Throttle, work).await {
             Ok(done) => Some(done),
             Err(error) => {
                 tracing::warn!(%error, "a login was not throttled");

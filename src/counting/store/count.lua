@@ -35,7 +35,12 @@ for kind = 1, KINDS do
         -- each identity in it is remembered for at least one.
         local ttl = redis.call('PTTL', current)
         if ttl >= 0 and ttl <= window then
-            redis.call('RENAME', current, previous)
+            if redis.call('EXISTS', previous) == 0 then
+                redis.call('RENAME', current, previous)
+            else
+                -- Only while replicas with different windows are at work: none may be forgotten.
+                redis.call('PEXPIRE', current, 2 * window)
+            end
         end
         local known = redis.call('HMGET', current, unpack(ids))
         local older = redis.call('HMGET', previous, unpack(ids))

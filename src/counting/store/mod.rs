@@ -2,7 +2,10 @@
 //!
 //! Counting and remembering identities are one atomic step in both.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 mod redis;
 mod sqlite;
@@ -103,25 +106,35 @@ impl CounterStore {
         &self.store.health
     }
 
-    /// Counts batches, each of another counter, within `limit`: one result per batch.
-    pub async fn count(
-        &mut self,
-        batches: &[Batch],
-        limit: Duration,
-    ) -> Vec<Result<BatchResult, StoreError>> {
-        let counts = &mut self.counts;
+    /// Counts batches, each of another counter: one result per batch.
+    pub async fn count(&mut self, batches: &[Batch]) -> Vec<Result<BatchResult, StoreError>> {
+        let (store, started) = (&self.store, Instant::now());
         let work = async {
-            Ok(match counts {
-                Counts::Redis(redis) => redis.count(batches).await?,
-                Counts::Sqlite(sqlite) => sqlite.count(batches).await?,
-            })
+            match &mut self.counts {
+                Counts::Redis(redis) => redis.count(batches, store.health.outages()).await,
+                Counts::Sqlite(sqlite) => sqlite.count(batches).await,
+            }
         };
-        let results = self.store.run(Operation::Count, limit, work).await;
-        if let (Counts::Redis(redis), Err(_)) = (&mut self.counts, &results) {
+        let results = match tokio::time::timeout(store.timeout, work).await {
+            Ok(Ok(results)) => results,
+            Ok(Err(error)) => vec![Err(error); batches.len()],
+            Err(_) => vec![Err(StoreError::Timeout); batches.len()],
+        };
+        let failure = results.iter().find_map(|result| result.as_ref().err());
+        if let (Counts::Redis(redis), Some(_)) = (&mut self.counts, failure) {
             // After a timeout replies may still be on their way; a new connection has none.
             redis.disconnect();
         }
-        results.unwrap_or_else(|error| vec![Err(error); batches.len()])
+        self.store.observe(Operation::Count, started, failure);
+        results
+    }
+
+    /// To be called now and then while there is nothing to count: notices a
+    /// connection that has died, so that no visit has to.
+    pub async fn check_connection(&mut self) {
+        if let Counts::Redis(redis) = &mut self.counts {
+            redis.check_connection(self.store.timeout).await;
+        }
     }
 
     /// The visits of one counter.
@@ -131,7 +144,7 @@ impl CounterStore {
     /// Those of the store.
     pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
         self.store
-            .run(Operation::Get, self.store.timeout, async {
+            .run(Operation::Get, async {
                 match &self.counts {
                     Counts::Redis(redis) => redis.get(counter).await,
                     Counts::Sqlite(sqlite) => sqlite.get(counter).await,
@@ -151,7 +164,7 @@ impl CounterStore {
         limit: usize,
     ) -> Result<Page, StoreError> {
         self.store
-            .run(Operation::List, self.store.timeout, async {
+            .run(Operation::List, async {
                 match &self.counts {
                     Counts::Redis(redis) => redis.list(after, limit).await,
                     Counts::Sqlite(sqlite) => sqlite.list(after, limit).await,

@@ -11,7 +11,7 @@
 //! `footfall:counters` is a sorted set of all names. A name is put there before
 //! its first visit is counted, so that no counted visit is ever missing from it.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use deadpool_redis::Connection;
 use futures_util::future::join_all;
@@ -36,11 +36,17 @@ const UNLISTED: i64 = -1;
 pub(super) struct RedisCounts {
     redis: RedisStore,
     memory: Memory,
-    held: Option<Connection>,
+    held: Option<Held>,
+}
+
+struct Held {
+    connection: Connection,
+    /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when it was opened.
+    outages: u64,
 }
 
 impl Clone for RedisCounts {
-    /// A clone borrows a connection of its own when it needs one.
+    /// A clone opens a connection of its own when it needs one.
     fn clone(&self) -> Self {
         Self::new(self.redis.clone(), self.memory)
     }
@@ -58,31 +64,49 @@ impl RedisCounts {
     pub async fn count(
         &mut self,
         batches: &[Batch],
+        outages: u64,
     ) -> Result<Vec<Result<BatchResult, StoreError>>, StoreError> {
-        let connection = match &mut self.held {
-            Some(connection) => connection,
-            held => held.insert(self.redis.connection().await?),
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.outages != outages)
+        {
+            self.disconnect();
+        }
+        let held = match &mut self.held {
+            Some(held) => held,
+            slot => {
+                let connection = self.redis.counting_connection().await?;
+                slot.insert(Held {
+                    connection,
+                    outages,
+                })
+            }
         };
         // Sent at once, these calls share one round trip: the connection pipelines them.
-        let connection: &MultiplexedConnection = connection;
+        let connection: &MultiplexedConnection = &held.connection;
         let calls = batches
             .iter()
             .map(|batch| count_batch(connection.clone(), batch, self.memory));
-        let results = join_all(calls).await;
-        if results.iter().any(|result| {
-            matches!(
-                result,
-                Err(StoreError::ConnectionLost(_) | StoreError::Timeout)
-            )
-        }) {
-            self.disconnect();
-        }
-        Ok(results)
+        Ok(join_all(calls).await)
     }
 
     /// Gives the held connection up; the next batch opens another.
     pub fn disconnect(&mut self) {
-        self.held.take().map(Connection::take);
+        self.held
+            .take()
+            .map(|held| Connection::take(held.connection));
+    }
+
+    /// Gives the held connection up if it has died.
+    pub async fn check_connection(&mut self, limit: Duration) {
+        if let Some(held) = &mut self.held {
+            let ping = redis::cmd("PING");
+            let reply = ping.query_async::<()>(&mut held.connection);
+            if !matches!(tokio::time::timeout(limit, reply).await, Ok(Ok(()))) {
+                self.disconnect();
+            }
+        }
     }
 
     pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {

@@ -32,12 +32,13 @@ impl SqliteCounts {
         let now = unix_millis();
         // A deferred transaction would fail at its first write if another process wrote in between.
         let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+        // First, since what has expired must not take the room of new identities.
+        if batches.iter().any(|batch| !batch.identities.is_empty()) {
+            purge(&mut transaction, now).await?;
+        }
         let mut results = Vec::with_capacity(batches.len());
         for batch in batches {
             results.push(Ok(self.count_batch(&mut transaction, batch, now).await?));
-        }
-        if batches.iter().any(|batch| !batch.identities.is_empty()) {
-            purge(&mut transaction, now).await?;
         }
         transaction.commit().await?;
         Ok(results)
