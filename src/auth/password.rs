@@ -93,14 +93,18 @@ impl Passwords {
         let check = move || {
             // Held until the work is done, even if the client has gone and nobody waits for it.
             let _turn = turn.0;
-            let right_password = account.is_password(&password);
-            right_password & (username == account.username)
+            account.matches(&username, &password)
         };
         tokio::task::spawn_blocking(check).await.unwrap_or(false)
     }
 }
 
 impl Account {
+    fn matches(&self, username: &str, password: &SecretString) -> bool {
+        // Not `&&`, which would spare a wrong name the hash and so give it away.
+        (username == self.username) & self.is_password(password)
+    }
+
     fn is_password(&self, password: &SecretString) -> bool {
         let hash = match &self.credential {
             AdminCredential::Hash(hash) => hash,
@@ -110,8 +114,45 @@ impl Account {
             }),
         };
         PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
+            #[cfg(test)]
+            tests::HASHED.with(|hashed| hashed.set(hashed.get() + 1));
             let password = password.expose_secret().as_bytes();
             Argon2::default().verify_password(password, &hash).is_ok()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        /// Password hashes computed on this thread.
+        pub(super) static HASHED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
+        let account = Account {
+            username: "admin".to_owned(),
+            credential: AdminCredential::Hash(SecretString::from(hash("right").unwrap())),
+            hash: OnceLock::new(),
+        };
+        for (username, password, matches) in [
+            ("admin", "right", true),
+            ("admin", "wrong", false),
+            ("nobody", "right", false),
+            ("nobody", "wrong", false),
+            ("", "", false),
+        ] {
+            HASHED.set(0);
+            assert_eq!(
+                account.matches(username, &SecretString::from(password)),
+                matches
+            );
+            assert_eq!(HASHED.get(), 1, "{username} {password}");
+        }
     }
 }
