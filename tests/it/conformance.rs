@@ -14,11 +14,7 @@ async fn schemathesis_finds_nothing() {
     );
     let redis = Redis::start();
     let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
-    let reply = footfall.client().login("admin", "password").await;
-    let authorization = format!(
-        "Authorization: Bearer {}",
-        reply.json()["token"].as_str().unwrap()
-    );
+    let authorization = format!("Authorization: Bearer {}", footfall.token().await);
     let document = format!("http://{}/openapi.json", footfall.public());
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(program)

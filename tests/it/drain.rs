@@ -206,10 +206,7 @@ async fn successors_take_the_path_over_without_a_failed_request() {
             .start()
     };
     let mut replicas = [start(&sockets[0]), start(&sockets[1])];
-    let token = replicas[0].client().login("admin", "password").await.json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = replicas[0].token().await;
     let nginx = crate::support::nginx::Nginx::start(&[&sockets[0], &sockets[1]], "max_fails=0", "");
     let stop = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (0..16)

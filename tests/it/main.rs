@@ -7,7 +7,6 @@
 
 mod support;
 
-mod auth;
 mod cli;
 mod conformance;
 mod contract;
@@ -15,9 +14,14 @@ mod counting;
 mod drain;
 mod failures;
 mod hostile;
+mod identities;
+mod logins;
 mod metrics;
 mod openapi;
+mod outages;
 mod pages;
 mod readme;
 mod settings;
 mod sockets;
+mod tls;
+mod tokens;

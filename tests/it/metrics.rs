@@ -139,10 +139,7 @@ async fn waiting_visits_share_a_round_trip() {
         .env("REDIS_URL", redis.url())
         .env("FOOTFALL_WORKERS", 1)
         .start();
-    let token = footfall.client().login("admin", "password").await.json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = footfall.token().await;
     let visit = || {
         let mut client = footfall.client().with_token(&token);
         tokio::spawn(async move { client.get("/api/count").await.visits() })
@@ -172,10 +169,7 @@ async fn waiting_visits_share_a_round_trip() {
 async fn a_client_that_goes_away_is_seen() {
     let redis = Redis::start();
     let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
-    let token = footfall.client().login("admin", "password").await.json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = footfall.token().await;
     footfall.logged("store is up");
     redis.signal(Signal::STOP);
     let mut stream = tokio::net::TcpStream::connect(footfall.public())

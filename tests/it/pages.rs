@@ -54,8 +54,7 @@ async fn the_home_page() {
 async fn a_visit_is_counted_from_the_swagger_page() {
     let footfall = Footfall::start();
     let origin = format!("http://{}/", footfall.public());
-    let reply = footfall.client().login("admin", "password").await;
-    let token = reply.json()["token"].as_str().unwrap().to_owned();
+    let token = footfall.token().await;
     let browser = Browser::start().await;
     browser.screen(1280, 1600).await;
     browser

@@ -20,6 +20,9 @@ use super::{
 /// Signs the tokens of all tests, so that replicas accept each other's.
 pub const SECRET_KEY: &str = "a-secret-key-for-tests-of-forty-characters";
 
+/// What is logged when the store goes away.
+pub const AWAY: &str = "store is away; counting answers 503 until it is back";
+
 /// Settings of a service under test.
 pub struct Builder {
     environment: Vec<(String, String)>,
@@ -170,6 +173,18 @@ impl Footfall {
     /// A client of the internal listener.
     pub fn ops_client(&self) -> Client {
         Client::tcp(&self.ops())
+    }
+
+    /// A token of the one account.
+    pub async fn token(&self) -> String {
+        let reply = self.client().login("admin", "password").await;
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The count of the default counter.
+    pub async fn total(&self, token: &str) -> u64 {
+        let mut client = self.client().with_token(token);
+        client.get("/api/counters/visits").await.visits()
     }
 
     /// One metric's value, by its name and labels as they stand in the exposition.

@@ -1,0 +1,238 @@
+//! Passwords, and how often they may be wrong.
+
+use serde_json::Value;
+
+use crate::support::{Client, Footfall, Redis};
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_look_the_same() {
+    let footfall = Footfall::start();
+    let mut client = footfall.client();
+    let mut replies = Vec::new();
+    for (username, password) in [
+        ("admin", "wrong"),
+        ("nobody", "password"),
+        ("nobody", "wrong"),
+        ("", ""),
+        ("Admin", "password"),
+    ] {
+        let reply = client.login(username, password).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (401, "invalid_credentials")
+        );
+        let mut body = reply.json();
+        body["request_id"] = Value::Null;
+        let names: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
+        replies.push((body, names));
+    }
+    assert!(
+        replies.iter().all(|reply| *reply == replies[0]),
+        "{replies:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_hash_may_stand_for_the_password() {
+    let mut child = crate::support::footfall::footfall_command();
+    let mut child = child
+        .arg("hash-password")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"correct horse\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let hash = String::from_utf8(output.stdout).unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_ADMIN_PASSWORD_HASH", hash.trim())
+        .env("FOOTFALL_ADMIN_USERNAME", "root")
+        .start();
+    assert_eq!(
+        footfall
+            .client()
+            .login("root", "correct horse")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        footfall.client().login("root", "password").await.status,
+        401
+    );
+}
+
+/// Failures over two replicas are one count.
+async fn throttle(replicas: [Footfall; 2], sockets: [std::path::PathBuf; 2]) {
+    let from = |index: usize, address: &str| {
+        Client::unix(&sockets[index]).with("x-forwarded-for", address)
+    };
+    for attempt in 0..10 {
+        assert_eq!(
+            from(attempt % 2, "192.0.2.1")
+                .login("admin", "wrong")
+                .await
+                .status,
+            401
+        );
+    }
+    for index in [0, 1] {
+        let reply = from(index, "192.0.2.1").login("admin", "password").await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (429, "too_many_logins")
+        );
+        let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=300).contains(&wait), "{wait}");
+    }
+    // A forged left part of the list changes nothing, another address does.
+    assert_eq!(
+        from(0, "198.51.100.9, 192.0.2.1")
+            .login("admin", "password")
+            .await
+            .status,
+        429
+    );
+    assert_eq!(
+        from(0, "192.0.2.2").login("admin", "password").await.status,
+        200
+    );
+    // Neighbours in one IPv6 network are one client.
+    for host in 0..10 {
+        assert_eq!(
+            from(0, &format!("2001:db8::{host}"))
+                .login("someone", "wrong")
+                .await
+                .status,
+            401
+        );
+    }
+    assert_eq!(
+        from(0, "2001:db8::ffff")
+            .login("someone", "wrong")
+            .await
+            .status,
+        429
+    );
+    assert_eq!(
+        from(0, "2001:db8:0:1::1")
+            .login("someone", "wrong")
+            .await
+            .status,
+        401
+    );
+
+    // 50 failures of one name lock it, wherever they come from; other names go on.
+    for attempt in 0..50 {
+        assert_eq!(
+            from(0, &format!("203.0.113.{attempt}"))
+                .login("victim", "wrong")
+                .await
+                .status,
+            401
+        );
+    }
+    assert_eq!(
+        from(1, "192.0.2.200").login("victim", "wrong").await.status,
+        429
+    );
+    assert_eq!(
+        from(1, "192.0.2.200")
+            .login("admin", "password")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        replicas[1]
+            .metric(r#"footfall_logins_total{outcome="throttled"}"#)
+            .await,
+        Some(2.0)
+    );
+    assert_eq!(
+        replicas[1]
+            .metric(r#"footfall_logins_total{outcome="success"}"#)
+            .await,
+        Some(1.0)
+    );
+}
+
+#[tokio::test]
+async fn failed_logins_are_throttled_over_redis() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
+    let replicas = [0, 1].map(|index| {
+        Footfall::builder()
+            .env("REDIS_URL", redis.url())
+            .socket(&sockets[index])
+            .start()
+    });
+    throttle(replicas, sockets).await;
+}
+
+#[tokio::test]
+async fn failed_logins_are_throttled_over_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
+    let replicas = [0, 1].map(|index| {
+        Footfall::builder()
+            .directory(directory.path())
+            .socket(&sockets[index])
+            .start()
+    });
+    throttle(replicas, sockets).await;
+}
+
+#[tokio::test]
+async fn forwarding_headers_of_a_stranger_are_ignored() {
+    let footfall = Footfall::start();
+    for attempt in 0..10 {
+        let mut client = footfall
+            .client()
+            .with("x-forwarded-for", &format!("192.0.2.{attempt}"));
+        assert_eq!(client.login("admin", "wrong").await.status, 401);
+    }
+    assert_eq!(
+        footfall
+            .client()
+            .with("x-forwarded-for", "192.0.2.99")
+            .login("admin", "wrong")
+            .await
+            .status,
+        429
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_logins_at_once_than_may_wait_are_shed() {
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
+        .start();
+    let address = footfall.public();
+    let attempts: Vec<_> = (0..150)
+        .map(|_| {
+            let mut client = Client::tcp(&address);
+            tokio::spawn(async move { client.login("admin", "password").await })
+        })
+        .collect();
+    let mut shed = 0;
+    for attempt in attempts {
+        let reply = attempt.await.unwrap();
+        if reply.status == 503 {
+            assert_eq!(reply.problem(), "login_busy");
+            shed += 1;
+        } else {
+            assert_eq!(reply.status, 200);
+        }
+    }
+    assert!(
+        shed > 0,
+        "150 logins at once are more than the queue of 64 holds"
+    );
+    assert_eq!(
+        footfall.client().login("admin", "password").await.status,
+        200
+    );
+}
