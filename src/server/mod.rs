@@ -127,7 +127,7 @@ pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
     };
     let ending = tokio::select! {
         ending = drain.run(signal, public, &mut workers_ended) => ending,
-        signal = signals.next() => Ending::Forced(signal.number()),
+        signal = signals.another() => Ending::Forced(signal.number()),
     };
     if ending == Ending::Clean && timeout(CLOSE_LIMIT, store.close()).await.is_err() {
         tracing::warn!("the store took too long to close; nothing is lost");

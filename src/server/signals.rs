@@ -1,8 +1,14 @@
 //! SIGTERM and SIGINT.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use tokio::signal::unix::{self, SignalKind};
+
+/// Two signals within this time are one, sent twice.
+const TWIN: Duration = Duration::from_millis(100);
 
 /// A request to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +50,18 @@ impl Signals {
             terminate: unix::signal(SignalKind::terminate())?,
             interrupt: unix::signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// A signal after the one just received. Some supervisors send each signal
+    /// twice, to the process and to its group; the twin is not another one.
+    pub async fn another(&mut self) -> Signal {
+        let first = Instant::now();
+        loop {
+            let signal = self.next().await;
+            if first.elapsed() > TWIN {
+                return signal;
+            }
+        }
     }
 
     /// The next signal.
