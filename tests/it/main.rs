@@ -17,6 +17,7 @@ mod hostile;
 mod identities;
 mod logins;
 mod metrics;
+mod model;
 mod openapi;
 mod outages;
 mod pages;
