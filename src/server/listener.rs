@@ -72,6 +72,13 @@ impl Bound {
         }
     }
 
+    /// Puts the slots beside a Unix socket in order that a crashed replica has left.
+    pub fn repair(&self) {
+        if let Some(published) = &self.published {
+            published.repair();
+        }
+    }
+
     /// Withdraws the path of a Unix socket: nobody new finds it.
     pub fn unpublish(&self) {
         if let Some(published) = &self.published {

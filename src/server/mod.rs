@@ -9,12 +9,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 mod accept;
 mod listener;
 mod signals;
+mod slots;
 pub mod socket;
 mod watched;
 mod worker;
@@ -35,6 +36,9 @@ use crate::{
 
 /// The longest the store may take to close: all that counts has been acknowledged.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often slots are looked at that a crashed replica may have left.
+const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the service could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -115,9 +119,12 @@ pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
     tokio::spawn(health::monitor(store.clone()));
     announce(&settings, &public, &ops, &store);
 
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        Some(WorkerEnded(index)) = workers_ended.recv() => return Err(ServeError::Worker(index)),
+    let signal = loop {
+        tokio::select! {
+            signal = signals.next() => break signal,
+            Some(WorkerEnded(index)) = workers_ended.recv() => return Err(ServeError::Worker(index)),
+            () = sleep(REPAIR_INTERVAL) => public.iter().for_each(Bound::repair),
+        }
     };
     let drain = Drain {
         settings: &settings,
@@ -170,7 +177,7 @@ impl Drain<'_> {
         tracing::info!(signal = signal.name(), delay = ?server.drain_delay, "draining");
         self.draining.start();
         self.metrics.draining.set(1);
-        tokio::time::sleep(server.drain_delay).await;
+        sleep(server.drain_delay).await;
 
         for bound in &public {
             bound.unpublish();

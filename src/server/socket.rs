@@ -17,11 +17,11 @@ use std::{
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::listener::BACKLOG;
+use super::{
+    listener::BACKLOG,
+    slots::{SLOTS, Slots},
+};
 use crate::{config::values::SocketTemplate, file_lock};
-
-/// Slots that are tried for `{slot}`: 1 to this.
-pub const SLOTS: u16 = 32;
 
 /// Longest path, in bytes. The kernel allows 107, and the temporary name
 /// beside it may be a little longer.
@@ -82,6 +82,9 @@ pub struct PublishedSocket {
     path: PathBuf,
     /// Device and inode: which file at the path is ours.
     identity: (u64, u64),
+    mode: u32,
+    /// All slots, if the path is one of them.
+    slots: Option<Slots>,
 }
 
 /// Binds a socket and publishes it under the template's path.
@@ -97,24 +100,29 @@ pub fn publish(
 
     // Held until the path is published.
     let _lock = lock(&first, mode).map_err(describe)?;
-    let path = if template.has_slot() {
-        free_slot(expand).map_err(describe)?
-    } else {
-        match occupant(&first).map_err(|error| describe(error.into()))? {
+    let slots = template.has_slot().then(|| Slots::new(expand));
+    let path = match &slots {
+        Some(slots) => slots.first_free().map_err(describe)?,
+        None => match occupant(&first).map_err(|error| describe(error.into()))? {
             Occupant::Nothing | Occupant::Stale => first.clone(),
             Occupant::Live => return Err(describe(SocketError::Live)),
             Occupant::Foreign => return Err(describe(SocketError::Foreign)),
-        }
+        },
     };
     let socket = bind(&path, mode).map_err(|error| (path.clone(), error))?;
-    let file = fs::symlink_metadata(&path).map_err(|error| (path.clone(), error.into()))?;
-    Ok((
-        socket,
-        PublishedSocket {
-            path,
-            identity: (file.dev(), file.ino()),
-        },
-    ))
+    let published = fs::symlink_metadata(&path).and_then(|file| {
+        let identity = (file.dev(), file.ino());
+        if let Some(slots) = &slots {
+            slots.spread()?;
+        }
+        Ok(PublishedSocket {
+            path: path.clone(),
+            identity,
+            mode,
+            slots,
+        })
+    });
+    Ok((socket, published.map_err(|error| (path, error.into()))?))
 }
 
 impl PublishedSocket {
@@ -123,19 +131,46 @@ impl PublishedSocket {
         &self.path
     }
 
-    /// Removes the path, if it still leads to our socket. Only to be called
-    /// while the socket is open: once it is closed, its inode may be another's.
+    /// Withdraws the path, if it still leads to our socket: nobody new finds it.
+    /// Only to be called while the socket is open: once it is closed, its inode
+    /// may be another's.
     pub fn withdraw(&self) {
-        let lock = lock(&self.path, 0o600);
+        let lock = lock(&self.path, self.mode);
         if let Err(error) = &lock {
             // Shutting down must not depend on the others.
-            tracing::warn!(path = %self.path.display(), %error, "the socket's path is removed without the lock");
+            tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
         }
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
-        if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be removed");
+        if !self.is_ours() {
+            return;
         }
+        let result = match &self.slots {
+            Some(slots) => slots.leave(&self.path),
+            None => fs::remove_file(&self.path),
+        };
+        if let Err(error) = result {
+            tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be withdrawn");
+        }
+    }
+
+    /// Puts the slots in order that a crashed replica has left.
+    pub fn repair(&self) {
+        let Some(slots) = self.slots.as_ref().filter(|_| self.is_ours()) else {
+            return;
+        };
+        let repair = || -> Result<(), SocketError> {
+            if !slots.are_tidy()? {
+                let _lock = lock(&self.path, self.mode)?;
+                slots.spread()?;
+            }
+            Ok(())
+        };
+        if let Err(error) = repair() {
+            tracing::warn!(path = %self.path.display(), %error, "free slots could not be put in order");
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity)
     }
 }
 
@@ -174,16 +209,6 @@ pub fn occupant(path: &Path) -> io::Result<Occupant> {
     }
 }
 
-fn free_slot(expand: impl Fn(u16) -> PathBuf) -> Result<PathBuf, SocketError> {
-    for slot in 1..=SLOTS {
-        let path = expand(slot);
-        if matches!(occupant(&path)?, Occupant::Nothing | Occupant::Stale) {
-            return Ok(path);
-        }
-    }
-    Err(SocketError::NoFreeSlot)
-}
-
 fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
     let length = path.as_os_str().len();
     if length > MAX_PATH_BYTES {
@@ -191,27 +216,30 @@ fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
     }
     // The lock makes the name ours, even among containers that all have process id 1.
     let temporary = directory(path).join(format!(".{:x}", std::process::id()));
-    let bind = || -> io::Result<Socket> {
-        match fs::symlink_metadata(&temporary) {
-            // Left by a process with our id that was killed between bind and rename.
-            Ok(file) if file.file_type().is_socket() => fs::remove_file(&temporary)?,
-            Ok(_) => {
-                return Err(io::Error::other(format!(
-                    "{} is in the way",
-                    temporary.display()
-                )));
-            }
-            Err(_) => {}
+    match fs::symlink_metadata(&temporary) {
+        // Left by a process with our id that was killed between bind and rename.
+        Ok(file) if file.file_type().is_socket() => fs::remove_file(&temporary)?,
+        Ok(_) => {
+            let in_the_way = format!("{} is in the way", temporary.display());
+            return Err(io::Error::other(in_the_way).into());
         }
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(&temporary)?)?;
+        Err(_) => {}
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(&temporary)?)?;
+    let publish = || -> io::Result<()> {
         fs::set_permissions(&temporary, Permissions::from_mode(mode))?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
-        fs::rename(&temporary, path)?;
-        Ok(socket)
+        fs::rename(&temporary, path)
     };
-    Ok(bind()?)
+    match publish() {
+        Ok(()) => Ok(socket),
+        Err(error) => {
+            let _ = fs::remove_file(&temporary);
+            Err(error.into())
+        }
+    }
 }
 
 fn directory(path: &Path) -> &Path {

@@ -23,6 +23,7 @@ mod outages;
 mod pages;
 mod readme;
 mod settings;
+mod slots;
 mod sockets;
 mod tls;
 mod tokens;

@@ -162,44 +162,6 @@ async fn a_path_in_the_way_of_another_is_not_removed_at_the_end() {
 }
 
 #[tokio::test]
-async fn slots_are_taken_in_order_and_reused() {
-    let directory = tempfile::tempdir().unwrap();
-    let template = directory.path().join("{slot}.sock");
-    let slot = |number| directory.path().join(format!("{number}.sock"));
-    let start = || Footfall::builder().socket(&template).start();
-    let _first = start();
-    let mut second = start();
-    let _third = start();
-    assert!(pings(&slot(1)).await && pings(&slot(2)).await && pings(&slot(3)).await);
-    second.process.kill();
-    assert!(!pings(&slot(2)).await);
-    let _again = start();
-    assert!(pings(&slot(2)).await && !slot(4).exists());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn replicas_that_start_at_once_take_different_slots() {
-    let directory = tempfile::tempdir().unwrap();
-    let template = directory.path().join("{slot}.sock");
-    let starting: Vec<_> = (0..8)
-        .map(|_| {
-            let template = template.clone();
-            std::thread::spawn(move || Footfall::builder().socket(&template).start())
-        })
-        .collect();
-    let _replicas: Vec<_> = starting
-        .into_iter()
-        .map(|thread| thread.join().unwrap())
-        .collect();
-    for slot in 1..=8 {
-        assert!(
-            pings(&directory.path().join(format!("{slot}.sock"))).await,
-            "slot {slot}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn placeholders_name_host_and_process() {
     let directory = tempfile::tempdir().unwrap();
     let footfall = Footfall::builder()
@@ -246,7 +208,7 @@ async fn a_lock_that_is_never_given_back_stops_nobody_for_long() {
     assert!(!path.exists());
     assert!(
         footfall
-            .find("the socket's path is removed without the lock")
+            .find("the socket's path is withdrawn without the lock")
             .is_some()
     );
 }

@@ -12,7 +12,7 @@ use super::process::{Process, eventually, free_port};
 
 pub struct Nginx {
     pub address: String,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     _process: Process,
 }
 
@@ -56,8 +56,13 @@ impl Nginx {
         eventually("nginx listens", || TcpStream::connect(&address).ok());
         Self {
             address,
-            _directory: directory,
+            directory,
             _process: process,
         }
+    }
+
+    /// What is in the error log.
+    pub fn errors(&self) -> String {
+        fs::read_to_string(self.directory.path().join("error.log")).unwrap()
     }
 }
