@@ -27,7 +27,7 @@ start_local() {
     [ -z "$public" ] || echo "  Home page    $public/"
     [ -z "$public" ] || echo "  Swagger UI   $public/swagger/"
     [ -z "$internal" ] || echo "  Metrics      $internal/metrics"
-    echo "  Log in       as $(setting FOOTFALL_ADMIN_USERNAME); in development the password is: password"
+    echo "  Log in       as $(setting FOOTFALL_ADMIN_USERNAME); the password is that of .env, as shipped: password"
     echo
     echo "Ctrl-C stops it; counts are kept."
     echo

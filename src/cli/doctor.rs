@@ -1,6 +1,6 @@
 //! `footfall doctor`: looks at everything a start depends on.
 
-use std::{fmt, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
+use std::{fmt, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, sync::Arc};
 
 use secrecy::ExposeSecret;
 
@@ -11,8 +11,10 @@ use crate::{
         catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
         values::ListenAddress,
     },
+    counting::store::CounterStore,
+    ops::metrics::Metrics,
     server::socket::{Occupant, occupant},
-    store::{RedisStore, SqliteStore, StoreError, redis::Report, sqlite::Schema},
+    store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
 };
 
 /// How bad a finding is.
@@ -41,7 +43,7 @@ impl Findings {
     }
 }
 
-/// Prints all findings; fails if one of them is bad. Changes nothing.
+/// Prints all findings; fails if one of them is bad. Leaves nothing changed.
 pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut findings = Findings(Vec::new());
     findings.good(format_args!(
@@ -61,7 +63,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     if let Err(error) = store {
         findings.bad(
             error,
-            "the settings of the store: `footfall config` shows them",
+            "`footfall config` shows where the store is looked for",
         );
     }
     for (verdict, text) in &findings.0 {
@@ -186,11 +188,15 @@ fn check_directory(socket: &Path, findings: &mut Findings) {
     }
 }
 
-async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(), StoreError> {
+async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
     match &settings.store.location {
         StoreLocation::Redis(url) => {
             let redis = RedisStore::new(url, settings.store.timeout)?;
             check_redis(&redis.report().await?, findings);
+            // What it writes expires within seconds.
+            let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+            CounterStore::new(store, &settings.store).probe().await?;
+            findings.good("visits can be counted in it");
         }
         StoreLocation::Sqlite(path) => {
             check_sqlite(path, SqliteStore::schema(path).await?, findings)
@@ -202,9 +208,7 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
 fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
     let shown = path.display();
     match schema {
-        Schema::Missing => findings.good(format_args!(
-            "{shown} does not exist yet; the first start creates it"
-        )),
+        Schema::Missing => check_creatable(path, findings),
         Schema::Current => findings.good(format_args!("{shown} is up to date")),
         Schema::Older => findings.good(format_args!(
             "{shown} will be brought up to date by the next start"
@@ -220,21 +224,39 @@ fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
     );
 }
 
+fn check_creatable(database: &Path, findings: &mut Findings) {
+    let shown = database.display();
+    let existing = database
+        .ancestors()
+        .skip(1)
+        .find(|ancestor| ancestor.exists());
+    let directory = existing
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    if directory.is_dir() && rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok() {
+        findings.good(format_args!(
+            "{shown} does not exist yet; the first start creates it"
+        ));
+    } else {
+        findings.bad(
+            format_args!("{shown} cannot be created"),
+            format_args!(
+                "{} is no directory this user may write to",
+                directory.display()
+            ),
+        );
+    }
+}
+
 fn check_redis(report: &Report, findings: &mut Findings) {
-    findings.good(format_args!("Redis {} answers", report.version));
-    match report.role.as_str() {
-        "master" => findings.good("it takes writes"),
-        role => findings.bad(
-            format_args!("it is a {role}"),
-            "REDIS_URL must lead to the master",
+    match &report.version {
+        Some(version) => findings.good(format_args!("Redis {version} answers")),
+        None => findings.warning(
+            "Redis answers, but not INFO",
+            "look at its persistence and eviction by other means",
         ),
     }
-    if report.scripts {
-        findings.good("it runs scripts");
-    } else {
-        findings.bad("it refuses scripts", "the user of REDIS_URL needs the commands EVAL, EVALSHA and SCRIPT LOAD (ACL category @scripting)");
-    }
-    if report.max_memory == 0 {
+    if report.max_memory == Some(0) {
         findings.warning(
             "it has no maxmemory",
             "when the machine's memory is full, the kernel ends Redis; set maxmemory, and writes fail instead",
@@ -252,11 +274,12 @@ fn check_redis(report: &Report, findings: &mut Findings) {
         ),
     }
     match (report.append_only, report.fsync.as_deref()) {
-        (true, Some("always")) => findings.good("every write is on disk before it is acknowledged"),
-        (true, fsync) => findings.warning(
+        (Some(true), Some("always")) => findings.good("every write is on disk before it is acknowledged"),
+        (Some(true), fsync) => findings.warning(
             format_args!("appendfsync is {}", fsync.unwrap_or("not readable")),
             "the last second of visits is lost if its machine dies; set appendfsync always",
         ),
-        (false, _) => findings.bad("it keeps no append-only file", "acknowledged visits are lost when it is killed; set appendonly yes and appendfsync always"),
+        (Some(false), _) => findings.bad("it keeps no append-only file", "acknowledged visits are lost when it is killed; set appendonly yes and appendfsync always"),
+        (None, _) => {}
     }
 }

@@ -27,7 +27,7 @@ pub fn run(arguments: &ArgMatches) -> Result<ExitCode, Failure> {
         arguments.get_one::<String>("url"),
     ) {
         (Some(path), _) => Target::Socket(path.clone()),
-        (None, Some(url)) => Target::Url(url.parse().map_err(|error| format!("{url}: {error}"))?),
+        (None, Some(url)) => Target::parse(url)?,
         (None, None) => Target::of_settings(arguments)?,
     };
     let probe = async { tokio::time::timeout(TIMEOUT, target.ask()).await };
@@ -53,6 +53,20 @@ enum Target {
 }
 
 impl Target {
+    /// Without a path, the service's own check is meant.
+    fn parse(url: &str) -> Result<Self, Failure> {
+        let rest = url
+            .strip_prefix("http://")
+            .ok_or("the URL must begin with http://")?;
+        let url = match rest.split_once('/') {
+            None | Some((_, "")) => format!("{}/healthz", url.trim_end_matches('/')),
+            Some(_) => url.to_owned(),
+        };
+        Ok(Self::Url(
+            url.parse().map_err(|error| format!("{url}: {error}"))?,
+        ))
+    }
+
     fn of_settings(arguments: &ArgMatches) -> Result<Self, Failure> {
         let server = super::settings(arguments)?.server;
         let mut listeners = server.ops_listen.iter().chain(&server.listen);

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use super::Failure;
 use crate::{
     config::Settings,
+    counting::store::CounterStore,
     ops::metrics::Metrics,
     store::{Backend, Store},
 };
@@ -14,7 +15,9 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     super::block_on(async {
         // Opening an embedded database migrates it.
         let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
-        store.probe().await?;
+        CounterStore::new(store.clone(), &settings.store)
+            .probe()
+            .await?;
         if let Backend::Redis(redis) = &store.backend {
             redis.write_schema_version().await?;
         }

@@ -1,6 +1,6 @@
 //! What is logged and how it looks.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{reader::Reader, values::LogFormat};
 
@@ -19,10 +19,25 @@ impl LogSettings {
         let format = reader.parse::<LogFormat>("log_format");
         if let Some(Err(error)) = filter.as_deref().map(EnvFilter::try_new) {
             reader.reject("log", error);
+        } else if let Some(word) = filter.as_deref().and_then(no_level) {
+            let what = format!(
+                "`{word}` is no level (off, error, warn, info, debug, trace); for a target write {word}=debug"
+            );
+            reader.reject("log", what);
         }
         Some(Self {
             filter: filter?,
             format: format?,
         })
     }
+}
+
+/// A directive that is neither a level nor has one. `EnvFilter` takes it for a
+/// target, and a misspelt level would silence everything else.
+fn no_level(filter: &str) -> Option<&str> {
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    filter
+        .split(',')
+        .map(str::trim)
+        .find(|word| !word.is_empty() && !word.contains(['=', '[']) && !is_level(word))
 }

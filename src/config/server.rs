@@ -6,12 +6,8 @@ use ipnet::IpNet;
 
 use super::{
     reader::Reader,
-    values::{HumanDuration, List, ListenAddress, Network, SocketMode},
+    values::{HumanDuration, List, ListenAddress, Network, SocketMode, Workers},
 };
-
-/// Most worker threads a process may have: far above any machine it is meant
-/// for, low enough to catch a slip of the keyboard.
-const MAX_WORKERS: usize = 1024;
 
 /// Longest time for a request: who waits longer has gone.
 const MAX_REQUEST_TIME: Duration = Duration::from_hours(1);
@@ -45,7 +41,7 @@ impl ServerSettings {
         let ops_listen = reader.parse::<List<ListenAddress>>("ops_listen");
         let socket_mode = reader.parse::<SocketMode>("socket_mode");
         let trusted_proxies = reader.parse::<List<Network>>("trusted_proxies");
-        let workers = reader.parse::<usize>("workers");
+        let workers = reader.parse::<Workers>("workers");
         let request_timeout = reader.parse::<HumanDuration>("request_timeout");
         let header_timeout = reader.parse::<HumanDuration>("header_timeout");
         let drain_delay = reader.parse::<HumanDuration>("drain_delay");
@@ -53,12 +49,6 @@ impl ServerSettings {
 
         if listen.as_ref().is_some_and(|list| list.0.is_empty()) {
             reader.reject("listen", "at least one address is needed");
-        }
-        if workers.is_some_and(|workers| !(1..=MAX_WORKERS).contains(&workers)) {
-            reader.reject(
-                "workers",
-                format_args!("expected a whole number from 1 to {MAX_WORKERS}"),
-            );
         }
         for (key, value) in [
             ("request_timeout", request_timeout),
@@ -77,7 +67,7 @@ impl ServerSettings {
                 .into_iter()
                 .map(|network| network.0)
                 .collect(),
-            workers: workers?,
+            workers: workers?.0,
             request_timeout: request_timeout?.0,
             header_timeout: header_timeout?.0,
             drain_delay: drain_delay?.0,

@@ -277,9 +277,11 @@ fn read_toml(
         Err(error) => {
             // The lines after the first quote the file, which may hold a secret.
             let message = error.to_string();
+            let place = message.lines().next().unwrap_or_default();
+            let hint = "each key belongs under [default] or a profile, and texts in quotes";
             errors.push(SettingError::new(
                 path.display(),
-                message.lines().next().unwrap_or_default(),
+                format!("{place}; {hint}"),
             ));
             None
         }

@@ -107,6 +107,11 @@ fn sqlite_path(reader: &mut Reader, url: &Secret) -> Option<PathBuf> {
     // As elsewhere, `sqlite://` introduces a path too: `sqlite:///absolute`, `sqlite://relative`.
     let path = path.map(|path| path.strip_prefix("//").unwrap_or(path));
     match path {
+        Some(path) if path.contains('?') || path.contains(":memory:") => {
+            let what = "expected the path of a file; options and :memory: are not supported";
+            reader.reject("database_url", what);
+            None
+        }
         Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
         _ => {
             reader.reject(

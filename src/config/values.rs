@@ -221,6 +221,25 @@ impl FromStr for SocketMode {
     }
 }
 
+/// A number of worker threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workers(pub usize);
+
+/// Most worker threads a process may have: far above any machine it is meant
+/// for, low enough to catch a slip of the keyboard.
+const MAX_WORKERS: usize = 1024;
+
+impl FromStr for Workers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(workers) if (1..=MAX_WORKERS).contains(&workers) => Ok(Self(workers)),
+            _ => Err(format!("expected a whole number from 1 to {MAX_WORKERS}")),
+        }
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

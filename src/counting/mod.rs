@@ -30,6 +30,11 @@ impl CounterName {
         Self(DEFAULT_COUNTER.into())
     }
 
+    /// A name no client can choose, for probing the store.
+    pub(crate) fn probe() -> Self {
+        Self(".probe".into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -84,7 +84,7 @@ struct IdentityHeaders {
 }
 
 /// The name in the path.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 struct NameInPath {
     /// Name of the counter.
@@ -94,7 +94,6 @@ struct NameInPath {
         pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
         example = "signup.page"
     )]
-    #[allow(dead_code, reason = "only documents the parameter")]
     name: String,
 }
 
@@ -126,7 +125,7 @@ crate::problem_responses!(CountProblems:
     params(IdentityHeaders),
     responses(
         (status = 200, description = "The number of this visit", body = Visits,
-         headers(("Idempotent-Replayed" = Option<String>, description = "`true` if this visit had been counted before"))),
+         headers(("Idempotent-Replayed" = bool, description = "`true` if this visit had been counted before; else absent"))),
         CountProblems
     )
 )]
@@ -164,7 +163,7 @@ async fn head_count(_bearer: Bearer) -> impl IntoResponse {
 }
 
 crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed, StoreUnavailable, OutcomeUnknown);
+    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed, StoreUnavailable, Overloaded);
 
 /// List the counters.
 #[utoipa::path(
@@ -211,7 +210,7 @@ async fn get_counters(
 
 crate::problem_responses!(ReadProblems:
     InvalidCounterName, MissingToken, InvalidToken, ExpiredToken, CounterNotFound, MethodNotAllowed,
-    StoreUnavailable, OutcomeUnknown);
+    StoreUnavailable, Overloaded);
 
 /// Read a counter.
 ///
@@ -227,9 +226,9 @@ crate::problem_responses!(ReadProblems:
 async fn get_counter(
     State(state): State<AppState>,
     _bearer: Bearer,
-    Path(name): Path<String>,
+    Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
-    let name: CounterName = name.parse()?;
+    let name: CounterName = path.name.parse()?;
     let visits = state
         .counters
         .get(&name)
@@ -253,17 +252,17 @@ crate::problem_responses!(VisitProblems:
     params(NameInPath, IdentityHeaders),
     responses(
         (status = 200, description = "The counter, with the number of this visit", body = Counter,
-         headers(("Idempotent-Replayed" = Option<String>, description = "`true` if this visit had been counted before"))),
+         headers(("Idempotent-Replayed" = bool, description = "`true` if this visit had been counted before; else absent"))),
         VisitProblems
     )
 )]
 async fn post_counter(
     State(state): State<AppState>,
     Bearer(claims): Bearer,
-    Path(name): Path<String>,
+    Path(path): Path<NameInPath>,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
-    let name: CounterName = name.parse()?;
+    let name: CounterName = path.name.parse()?;
     let counted = state
         .counters
         .visit(name.clone(), identity.of(&claims.sub))

@@ -256,7 +256,7 @@ impl<'a> Record<'a> {
                     method = %self.method,
                     route = self.route.map_or("", |route| route.pattern.as_str()),
                     status = status.as_u16(),
-                    latency_ms = elapsed.as_secs_f64() * 1000.0,
+                    latency_ms = elapsed.as_micros() as f64 / 1000.0,
                     cause = self.cause.as_deref(),
                     "request"
                 )

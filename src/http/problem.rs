@@ -16,7 +16,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::{
     ToSchema,
-    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, example::ExampleBuilder},
+    openapi::{
+        ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder,
+        example::ExampleBuilder, schema::Type,
+    },
 };
 
 use crate::{counting::CountError, store::StoreError};
@@ -72,7 +75,7 @@ codes! {
     /// Wrong name or password.
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "The user name or the password is wrong.";
     /// There is nothing at this path.
-    NotFound = "not_found", NOT_FOUND, "There is nothing at this path; GET /openapi.json lists what there is.";
+    NotFound = "not_found", NOT_FOUND, "There is nothing at this path; the public listener's GET /openapi.json lists what there is.";
     /// Nothing was ever counted under this name.
     CounterNotFound = "counter_not_found", NOT_FOUND, "Nothing was ever counted under this name; POST counts the first visit.";
     /// The path exists, the method does not.
@@ -234,7 +237,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match error {
             StoreError::Unavailable(_) | StoreError::Refused(_) => Code::StoreUnavailable,
-            StoreError::Timeout | StoreError::ConnectionLost(_) => Code::OutcomeUnknown,
+            StoreError::Timeout | StoreError::ConnectionLost(_) | StoreError::Failed(_) => {
+                Code::OutcomeUnknown
+            }
             StoreError::Busy => Code::Overloaded,
         };
         Self::from(code).with_cause(error)
@@ -273,10 +278,19 @@ pub struct ProblemDocument<'a> {
     /// What went wrong and what to do about it.
     detail: &'a str,
     /// A stable code for programs.
-    #[schema(pattern = "^[a-z_]+$")]
+    #[schema(schema_with = any_code)]
     code: &'a str,
     /// The request's `X-Request-ID`, under which the log knows it.
     request_id: &'a str,
+}
+
+/// The schema of `code`: one of all there are.
+fn any_code() -> utoipa::openapi::Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A stable code for programs."))
+        .enum_values(Some(Code::ALL.iter().map(|code| code.as_str())))
+        .build()
 }
 
 /// What any route may answer.
@@ -311,13 +325,40 @@ pub fn documented(codes: &[Code]) -> BTreeMap<String, RefOr<utoipa::openapi::Res
                 .schema(Some(Ref::from_schema_name("Problem")))
                 .examples_from_iter(examples)
                 .build();
-            let response = ResponseBuilder::new()
+            let mut response = ResponseBuilder::new()
                 .description(format!("{phrase}: {}", names.join(", ")))
-                .content(MEDIA_TYPE, content)
-                .build();
+                .content(MEDIA_TYPE, content);
+            for (name, description) in headers_of(codes[0].status()) {
+                response = response.header(name, header_of(description));
+            }
+            let response = response.build();
             (status.to_string(), RefOr::T(response))
         })
         .collect()
+}
+
+/// The headers of an error, beyond those of the document itself.
+fn headers_of(status: StatusCode) -> Vec<(&'static str, &'static str)> {
+    let own = match status {
+        StatusCode::UNAUTHORIZED => {
+            Some(("WWW-Authenticate", "`Bearer`, with the reason (RFC 6750)"))
+        }
+        StatusCode::METHOD_NOT_ALLOWED => Some(("Allow", "The methods this path knows")),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            Some(("Retry-After", "Seconds to wait"))
+        }
+        _ => None,
+    };
+    own.into_iter()
+        .chain([("X-Request-ID", "The request's id")])
+        .collect()
+}
+
+fn header_of(description: &str) -> utoipa::openapi::Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .description(Some(description))
+        .build()
 }
 
 fn example(code: Code) -> utoipa::openapi::example::Example {

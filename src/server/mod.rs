@@ -30,8 +30,9 @@ use self::{
 use crate::{
     app::Shared,
     config::Settings,
+    counting::store::{CounterStore, monitor},
     ops::{Draining, metrics::Metrics},
-    store::{Store, StoreError, health},
+    store::{Store, StoreError},
 };
 
 /// The longest the store may take to close: all that counts has been acknowledged.
@@ -77,12 +78,14 @@ pub enum Ending {
 ///
 /// If the service cannot start, or a worker ends by itself.
 pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
-    let mut signals = Signals::new()?;
     let metrics = Arc::new(Metrics::new()?);
     let store = Store::open(&settings.store, metrics.clone()).await?;
     // Known before the first visit comes: a store of a newer version must not be written to.
     // That it is away is no reason not to start.
-    let _ = store.probe().await;
+    let mut counters = CounterStore::new(store.clone(), &settings.store);
+    let _ = counters.probe().await;
+    // Only from here on: while the database is opened, a signal may end the process as ever.
+    let mut signals = Signals::new()?;
     let draining = Draining::default();
     let shared = Arc::new(Shared::new(
         settings.clone(),
@@ -116,14 +119,14 @@ pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
             ops_phase.subscribe(),
         ));
     }
-    tokio::spawn(health::monitor(store.clone()));
+    tokio::spawn(monitor(counters));
     announce(&settings, &public, &ops, &store);
 
     let signal = loop {
         tokio::select! {
             signal = signals.next() => break signal,
             Some(WorkerEnded(index)) = workers_ended.recv() => return Err(ServeError::Worker(index)),
-            () = sleep(REPAIR_INTERVAL) => public.iter().for_each(Bound::repair),
+            () = sleep(REPAIR_INTERVAL) => public.iter().chain(&ops).for_each(Bound::repair),
         }
     };
     let drain = Drain {
@@ -195,7 +198,7 @@ impl Drain<'_> {
                 let requests = self.metrics.requests_in_flight.get();
                 tracing::error!(
                     requests,
-                    "the shutdown timeout has passed; requests in flight are cut"
+                    "the shutdown timeout has passed; what is in flight is cut"
                 );
                 Ending::Cut
             }

@@ -135,13 +135,13 @@ impl PublishedSocket {
     /// Only to be called while the socket is open: once it is closed, its inode
     /// may be another's.
     pub fn withdraw(&self) {
+        if !self.is_ours() {
+            return;
+        }
         let lock = lock(&self.path, self.mode);
         if let Err(error) = &lock {
             // Shutting down must not depend on the others.
             tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
-        }
-        if !self.is_ours() {
-            return;
         }
         let result = match &self.slots {
             Some(slots) => slots.leave(&self.path),
@@ -158,9 +158,12 @@ impl PublishedSocket {
             return;
         };
         let repair = || -> Result<(), SocketError> {
+            // Not waited for: who holds the lock puts the slots in order, or the next round does.
             if !slots.are_tidy()? {
-                let _lock = lock(&self.path, self.mode)?;
-                slots.spread()?;
+                let lock = open_lock(&self.path, self.mode)?;
+                if lock.try_lock().is_ok() {
+                    slots.spread()?;
+                }
             }
             Ok(())
         };
@@ -250,29 +253,37 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn lock(path: &Path, mode: u32) -> Result<File, SocketError> {
+    let file = open_lock(path, mode)?;
+    file_lock::within(&file, LOCK_LIMIT)?;
+    Ok(file)
+}
+
+fn open_lock(path: &Path, mode: u32) -> Result<File, SocketError> {
     let directory = directory(path);
+    let lock = directory.join(LOCK_FILE);
     let open = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(mode)
-        .open(directory.join(LOCK_FILE));
-    let file = open.map_err(|error| {
-        let problem = match error.kind() {
+        .open(&lock);
+    let file = open.map_err(|error| SocketError::Directory {
+        directory: directory.to_owned(),
+        problem: match error.kind() {
             io::ErrorKind::NotFound => {
                 "does not exist; create it, writable for this user".to_owned()
             }
-            io::ErrorKind::PermissionDenied => "may not be written by this user".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                format!("or its {LOCK_FILE} may not be written by this user")
+            }
             io::ErrorKind::ReadOnlyFilesystem => "is on a read-only file system".to_owned(),
             io::ErrorKind::NotADirectory => "is not a directory".to_owned(),
             _ => error.to_string(),
-        };
-        SocketError::Directory {
-            directory: directory.to_owned(),
-            problem,
-        }
+        },
     })?;
-    file_lock::within(&file, LOCK_LIMIT)?;
+    // The umask has cut the mode, and whoever may use the sockets must be able to lock. Only the
+    // owner can change it, and need do so once.
+    let _ = file.set_permissions(Permissions::from_mode(mode));
     Ok(file)
 }
 

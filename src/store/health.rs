@@ -11,14 +11,7 @@ use std::{
 use prometheus::IntGauge;
 use tokio::sync::Notify;
 
-use super::{Store, StoreError};
-
-/// How often a store that is there is asked again.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How often a store that is away is asked again: recovery is noticed within
-/// this and the time of one connect.
-const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+use super::StoreError;
 
 /// The shared view of the store's state.
 #[derive(Debug)]
@@ -75,13 +68,18 @@ impl StoreHealth {
         }
     }
 
-    /// Notes that the store is away. It is asked again at once, and then regularly.
+    /// Notes that the store is away. It is asked again soon, and then regularly.
     pub fn mark_away(&self, error: &StoreError) {
         if self.change(State::Away(error.to_string())) {
             self.outages.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(%error, "store is away; counting answers 503 until it is back");
             self.changed.notify_one();
         }
+    }
+
+    /// Waits until the store goes away, for at most `pause`.
+    pub async fn gone_within(&self, pause: Duration) {
+        let _ = tokio::time::timeout(pause, self.changed.notified()).await;
     }
 
     /// Notes that the store is there.
@@ -100,17 +98,5 @@ impl StoreHealth {
         self.away.store(away, Ordering::Relaxed);
         self.up.set(i64::from(!away));
         turned
-    }
-}
-
-/// Asks the store again and again, for as long as the process lives.
-pub async fn monitor(store: Store) {
-    loop {
-        let pause = match store.probe().await {
-            Ok(()) | Err(StoreError::Busy) => PROBE_INTERVAL,
-            Err(_) => RETRY_INTERVAL,
-        };
-        // A worker that finds the store away cuts the pause short.
-        let _ = tokio::time::timeout(pause, store.health.changed.notified()).await;
     }
 }

@@ -30,6 +30,9 @@ pub enum StoreError {
     /// The connection broke. What was asked may or may not have been done.
     #[error("the connection to the store was lost: {0}")]
     ConnectionLost(String),
+    /// It failed in the middle. What was asked may have been done in part.
+    #[error("the store failed: {0}")]
+    Failed(String),
     /// It answered with an error.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -39,12 +42,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same error where nothing was to be changed: no outcome is unknown then.
+    #[must_use]
+    pub fn of_reading(self) -> Self {
+        match self {
+            Self::Timeout | Self::ConnectionLost(_) | Self::Failed(_) => {
+                Self::Unavailable(self.to_string())
+            }
+            other => other,
+        }
+    }
+
     /// The value of the `outcome` label.
     fn outcome(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Timeout => "timeout",
             Self::ConnectionLost(_) => "connection_lost",
+            Self::Failed(_) => "failed",
             Self::Refused(_) => "refused",
             Self::Busy => "busy",
         }
@@ -180,29 +195,16 @@ impl Store {
         }
     }
 
-    /// Asks the store whether it is there, and notes the answer. One that is up
-    /// is only read from; one that is not must take a write to be up again, since
-    /// a full disk or a read-only replica still answers reads.
+    /// Reads, and checks that the data is of a layout this version knows.
     ///
     /// # Errors
     ///
-    /// If it is not there.
-    pub async fn probe(&self) -> Result<(), StoreError> {
-        let writing = self.health.ready().is_err();
-        let probe = self.run(Operation::Ping, async {
-            match &self.backend {
-                Backend::Redis(redis) => redis.probe(writing).await,
-                Backend::Sqlite(sqlite) => sqlite.probe(writing).await,
-            }
-        });
-        let result = probe.await;
-        match &result {
-            Ok(()) => self.health.mark_up(),
-            // Others are reading: that is no sign of its absence.
-            Err(StoreError::Busy) => {}
-            Err(error) => self.health.mark_away(error),
+    /// If the store is not there, or not for this version.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Redis(redis) => redis.check().await,
+            Backend::Sqlite(sqlite) => sqlite.check().await,
         }
-        result
     }
 
     /// Closes the connections; SQLite merges its write-ahead log on the way.

@@ -20,11 +20,8 @@ pub const SCHEMA_VERSION: u64 = 1;
 /// The key that holds the layout's version.
 pub const SCHEMA_KEY: &str = "footfall:schema";
 
-/// A key that is written to see whether writes succeed; it expires at once.
-const PROBE_KEY: &str = "footfall:probe";
-
-/// Answers that mean that Redis executes nothing that counts, whatever it is:
-/// out of memory, a failing disk, a replica, not ready, not allowed.
+/// Answers that mean that Redis has executed nothing and would execute nothing
+/// that writes: out of memory, a failing disk, a replica, not ready.
 const CANNOT_WRITE: &[&str] = &[
     "OOM",
     "MISCONF",
@@ -34,7 +31,6 @@ const CANNOT_WRITE: &[&str] = &[
     "LOADING",
     "BUSY",
     "CLUSTERDOWN",
-    "NOPERM",
     "NOAUTH",
 ];
 
@@ -81,7 +77,9 @@ impl RedisStore {
                 .max_size(POOL_SIZE)
                 .runtime(Runtime::Tokio1)
                 .timeouts(deadpool_redis::Timeouts {
-                    wait: Some(timeout),
+                    // Shorter than the whole operation may take, or nobody could tell a full pool
+                    // from an absent store.
+                    wait: Some(timeout * 3 / 4),
                     create: Some(timeout),
                     recycle: Some(timeout),
                 })
@@ -120,28 +118,17 @@ impl RedisStore {
             PoolError::Timeout(_) => {
                 StoreError::Unavailable("no connection within the time limit".to_owned())
             }
+            PoolError::Backend(error) => StoreError::Unavailable(first_line(&error)),
             error => StoreError::Unavailable(error.to_string()),
         })
     }
 
-    /// Asks for the version of the layout: a store that answers is there, and
-    /// one written by a newer Footfall is not for this process.
-    pub(super) async fn probe(&self, writing: bool) -> Result<(), StoreError> {
+    /// A store that answers is there, but one written by a newer Footfall is
+    /// not for this process.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
-        if writing {
-            let write = redis::cmd("SET")
-                .arg(PROBE_KEY)
-                .arg("")
-                .arg("PX")
-                .arg(1)
-                .take();
-            let _: () = write.query_async(&mut connection).await?;
-        }
-        let version: Option<u64> = redis::cmd("GET")
-            .arg(SCHEMA_KEY)
-            .query_async(&mut connection)
-            .await?;
-        match version {
+        let schema = redis::cmd("GET").arg(SCHEMA_KEY).take();
+        match schema.query_async::<Option<u64>>(&mut connection).await? {
             Some(version) if version > SCHEMA_VERSION => Err(StoreError::Unavailable(format!(
                 "its data has layout {version}, and this version of Footfall knows layouts up to {SCHEMA_VERSION}; upgrade"
             ))),
@@ -157,69 +144,72 @@ impl RedisStore {
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
+        let message = first_line(&error);
         if error
             .code()
             .is_some_and(|code| CANNOT_WRITE.contains(&code))
         {
-            Self::Unavailable(error.to_string())
+            Self::Unavailable(message)
         } else if error.is_timeout() {
             Self::Timeout
         } else if error.is_io_error()
             || error.is_connection_dropped()
             || error.is_unrecoverable_error()
         {
-            Self::ConnectionLost(error.to_string())
+            Self::ConnectionLost(message)
         } else {
-            Self::Refused(error.to_string())
+            Self::Refused(message)
         }
     }
 }
 
-/// What `footfall doctor` wants to know of a Redis.
+/// What is no Redis at the other end gives an error of many lines.
+fn first_line(error: &RedisError) -> String {
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// What `footfall doctor` wants to know of a Redis, as far as it may be asked.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// `redis_version`
-    pub version: String,
-    /// `master` or `slave`
-    pub role: String,
+    pub version: Option<String>,
     /// `maxmemory`; 0 is no limit
-    pub max_memory: u64,
+    pub max_memory: Option<u64>,
     /// `maxmemory-policy`
     pub eviction: Option<String>,
     /// Whether there is an append-only file.
-    pub append_only: bool,
-    /// `appendfsync`, where `CONFIG GET` is allowed.
+    pub append_only: Option<bool>,
+    /// `appendfsync`
     pub fsync: Option<String>,
-    /// Whether scripts may be run.
-    pub scripts: bool,
 }
 
 impl RedisStore {
-    /// Looks at what counting depends on.
+    /// Looks at what keeps counts from being lost.
     ///
     /// # Errors
     ///
     /// If Redis does not answer.
     pub async fn report(&self) -> Result<Report, StoreError> {
         let mut connection = self.connection().await?;
-        let info: redis::InfoDict = redis::cmd("INFO").query_async(&mut connection).await?;
-        let text = |key: &str| info.get::<String>(key);
-        // Managed services commonly forbid CONFIG.
-        let fsync: Vec<String> = redis::cmd("CONFIG")
-            .arg("GET")
-            .arg("appendfsync")
-            .query_async(&mut connection)
+        // Managed services commonly forbid INFO or CONFIG.
+        let info = redis::cmd("INFO")
+            .query_async::<redis::InfoDict>(&mut connection)
             .await
-            .unwrap_or_default();
-        let script = redis::Script::new("return 1");
+            .ok();
+        let text = |key: &str| info.as_ref()?.get::<String>(key);
+        let fsync = redis::cmd("CONFIG").arg("GET").arg("appendfsync").take();
+        let fsync: Vec<String> = fsync.query_async(&mut connection).await.unwrap_or_default();
         Ok(Report {
-            version: text("redis_version").unwrap_or_default(),
-            role: text("role").unwrap_or_default(),
-            max_memory: info.get("maxmemory").unwrap_or(0),
+            version: text("redis_version"),
+            max_memory: text("maxmemory").and_then(|bytes| bytes.parse().ok()),
             eviction: text("maxmemory_policy"),
-            append_only: text("aof_enabled").as_deref() == Some("1"),
+            append_only: text("aof_enabled").map(|enabled| enabled == "1"),
             fsync: fsync.into_iter().nth(1),
-            scripts: script.invoke_async::<_, u64>(&mut connection).await.is_ok(),
         })
     }
 

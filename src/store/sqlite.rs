@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, fs, path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -72,6 +72,9 @@ impl SqliteStore {
             .busy_timeout(timeout);
         // SQLite has one writer at a time; more connections would only fail each other.
         let writer = pool(1, timeout)
+            // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
+            // connection to be in one for ever.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
             .map_err(|error| describe(&error))?;
@@ -97,7 +100,13 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(Schema::Missing);
         }
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            // Without a log nobody writes, and no file for one is to be made.
+            .immutable(!Path::new(&log).exists());
         let mut database = options.connect().await?;
         let applied: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
             .fetch_one(&mut database)
@@ -120,15 +129,9 @@ impl SqliteStore {
         &self.reader
     }
 
-    /// Reads, or takes the lock a write would need and gives it back.
-    pub(super) async fn probe(&self, writing: bool) -> Result<(), StoreError> {
-        if writing {
-            let lock = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-            lock.rollback().await?;
-        } else {
-            let read = sqlx::query("SELECT 1 FROM counters LIMIT 1");
-            read.execute(&self.reader).await?;
-        }
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        let read = sqlx::query("SELECT 1 FROM counters LIMIT 1");
+        read.execute(&self.reader).await?;
         Ok(())
     }
 
@@ -142,7 +145,9 @@ fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .min_connections(connections)
-        .acquire_timeout(timeout)
+        // Shorter than the whole operation may take, or nobody could tell a full pool from an
+        // absent store.
+        .acquire_timeout(timeout * 3 / 4)
         .idle_timeout(None)
         .max_lifetime(None)
 }
@@ -155,14 +160,24 @@ pub fn unix_millis() -> i64 {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        let message = error.to_string();
         match error {
             sqlx::Error::PoolTimedOut => Self::Busy,
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(error.to_string())
-            }
-            // "database is locked": another process wrote for longer than the timeout.
-            sqlx::Error::Database(error) if error.message().contains("locked") => Self::Timeout,
-            error => Self::Refused(error.to_string()),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Unavailable(message),
+            sqlx::Error::Database(error) => match primary_code(error.as_ref()) {
+                // BUSY, LOCKED: another process wrote for longer than the timeout.
+                Some(5 | 6) => Self::Timeout,
+                // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: no write would succeed.
+                Some(8 | 10 | 11 | 13 | 14 | 26) => Self::Unavailable(message),
+                _ => Self::Refused(message),
+            },
+            _ => Self::Refused(message),
         }
     }
+}
+
+/// The primary result code (<https://www.sqlite.org/rescode.html>); sqlx gives the extended one.
+fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<u32> {
+    let extended: u32 = error.code()?.parse().ok()?;
+    Some(extended & 0xff)
 }

@@ -69,9 +69,11 @@ async fn health_asks_over_a_socket_or_a_url() {
     let socket = socket.display().to_string();
     let url = format!("http://{}/healthz", service.ops());
     let by_settings = format!("tcp:{}", service.ops());
+    let without_path = format!("http://{}", service.public());
     let targets = [
         &["health", "--socket", &socket][..],
         &["health", "--url", &url],
+        &["health", "--url", &without_path],
         &["health", "--ops-listen", &by_settings],
     ];
     for arguments in targets {

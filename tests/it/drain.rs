@@ -149,7 +149,7 @@ async fn what_is_still_in_flight_at_the_deadline_is_cut_and_the_exit_code_says_s
     assert_eq!(footfall.stop().code(), Some(3));
     assert!(request.await.unwrap().is_err());
     let cut = footfall
-        .find("the shutdown timeout has passed; requests in flight are cut")
+        .find("the shutdown timeout has passed; what is in flight is cut")
         .unwrap();
     assert_eq!(cut["requests"], 1);
 }

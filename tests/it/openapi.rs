@@ -93,3 +93,21 @@ fn what_wants_a_token_says_so() {
         );
     }
 }
+
+#[test]
+fn no_parameter_is_documented_twice() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let parameters = operation["parameters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let names: Vec<_> = parameters
+            .iter()
+            .map(|parameter| (&parameter["in"], &parameter["name"]))
+            .collect();
+        let distinct: std::collections::HashSet<_> =
+            names.iter().map(|name| format!("{name:?}")).collect();
+        assert_eq!(distinct.len(), names.len(), "{name}: {names:?}");
+    }
+}

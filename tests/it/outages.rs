@@ -7,7 +7,7 @@ use std::sync::{
 
 use rustix::process::Signal;
 
-use crate::support::{Footfall, Redis, footfall::AWAY};
+use crate::support::{Footfall, Redis, eventually, footfall::AWAY};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_starts_without_its_store_and_recovers_by_itself() {
@@ -263,4 +263,102 @@ async fn a_flood_of_reads_does_not_keep_visits_from_being_counted() {
         reader.await.unwrap();
     }
     assert!(footfall.find(AWAY).is_none());
+}
+
+#[tokio::test]
+async fn a_redis_user_who_may_not_do_all_that_counting_does() {
+    let redis = Redis::start();
+    redis.command("ACL SETUSER clerk on >hidden ~* +@all -hset");
+    let url = redis.url().replace("redis://", "redis://clerk:hidden@");
+    let footfall = Footfall::builder().env("REDIS_URL", url).start();
+    let mut client = footfall
+        .client()
+        .logged_in()
+        .await
+        .with("idempotency-key", "k");
+    for _ in 0..3 {
+        assert_eq!(
+            client.get("/api/count").await.problem(),
+            "store_unavailable"
+        );
+    }
+    let unready = footfall.ops_client().get("/readyz").await;
+    assert!(
+        unready.text().contains("can't run this command"),
+        "{}",
+        unready.text()
+    );
+    assert!(
+        redis
+            .command("EXISTS footfall:{visits}:count")
+            .starts_with(":0"),
+        "nothing was counted"
+    );
+    redis.command("ACL SETUSER clerk +hset");
+    ready(&footfall).await;
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    // What the probes have written is no counter, and goes away.
+    assert_eq!(
+        client.get("/api/counters").await.json()["counters"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    eventually("the probes have expired", || {
+        redis
+            .command("KEYS footfall:{.probe}*")
+            .starts_with("*0")
+            .then_some(())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_one_and_not_many() {
+    let mut redis = Redis::start();
+    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
+    let mut client = footfall.client().logged_in().await;
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    redis.kill();
+    for _ in 0..500 {
+        assert_eq!(client.get("/api/count").await.status, 503);
+    }
+    redis.restart();
+    ready(&footfall).await;
+    let turns = footfall
+        .log()
+        .iter()
+        .filter(|line| line.contains(AWAY))
+        .count();
+    assert_eq!(turns, 1, "{:?}", footfall.log());
+}
+
+/// Without a file system of its own that fills up, the subject would be missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_an_outage_that_ends_with_space() {
+    let footfall = Footfall::builder().on_small_disk("600k").start();
+    let mut client = footfall.client().logged_in().await;
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    // The file system is the process' own, and this is the way into it.
+    let ballast = format!("/proc/{}/cwd/ballast", footfall.process.0.id());
+    let mut file = std::fs::File::create(&ballast).unwrap();
+    while std::io::Write::write(&mut file, &[0; 4096]).is_ok() {}
+    let mut reply = client.get("/api/count").await;
+    // The write-ahead log may have room for some visits more.
+    while reply.status == 200 {
+        reply = client.get("/api/count").await;
+    }
+    assert_eq!(reply.problem(), "store_unavailable");
+    assert_eq!(footfall.ops_client().get("/readyz").await.status, 503);
+    let acknowledged = footfall
+        .client()
+        .logged_in()
+        .await
+        .get("/api/counters/visits")
+        .await
+        .visits();
+    drop(file);
+    std::fs::remove_file(&ballast).unwrap();
+    ready(&footfall).await;
+    assert_eq!(client.get("/api/count").await.visits(), acknowledged + 1);
 }

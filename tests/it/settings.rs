@@ -498,7 +498,7 @@ fn no_error_quotes_a_file_that_may_hold_secrets() {
 }
 
 #[test]
-fn durations_have_a_limit() {
+fn what_would_be_misunderstood_is_refused() {
     let folder = folder();
     for (name, value, expected) in [
         (
@@ -510,6 +510,27 @@ fn durations_have_a_limit() {
         ("FOOTFALL_HEADER_TIMEOUT", "2h", "not longer than 1h"),
         ("FOOTFALL_TOKEN_LEEWAY", "2h", "not longer than 1h"),
         ("FOOTFALL_TOKEN_LEEWAY", "1500ms", "must be whole seconds"),
+        ("FOOTFALL_LOG", "warning", "`warning` is no level"),
+        (
+            "FOOTFALL_LOG",
+            "info,hyper",
+            "for a target write hyper=debug",
+        ),
+        (
+            "FOOTFALL_WORKERS",
+            "many",
+            "expected a whole number from 1 to 1024",
+        ),
+        (
+            "DATABASE_URL",
+            "sqlite::memory:",
+            "options and :memory: are not supported",
+        ),
+        (
+            "DATABASE_URL",
+            "sqlite://c.db?mode=rwc",
+            "options and :memory: are not supported",
+        ),
     ] {
         let error = load(folder.path(), &[(name, value)]).unwrap_err();
         assert!(error.contains(name) && error.contains(expected), "{error}");

@@ -49,6 +49,26 @@ pub struct BatchResult {
     pub identified: Vec<Option<Counted>>,
 }
 
+/// How often a store that is there is asked again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often a store that is away is asked again: recovery is noticed within
+/// this and the time of one connect.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Asks the store again and again, for as long as the process lives.
+pub async fn monitor(mut store: CounterStore) {
+    loop {
+        if matches!(store.probe().await, Ok(()) | Err(StoreError::Busy)) {
+            // A worker that finds the store away cuts the pause short.
+            store.health().gone_within(PROBE_INTERVAL).await;
+        }
+        if store.health().ready().is_err() {
+            tokio::time::sleep(RETRY_INTERVAL).await;
+        }
+    }
+}
+
 /// How long and how many identities are remembered, by kind.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
@@ -129,6 +149,37 @@ impl CounterStore {
         results
     }
 
+    /// Asks the store whether visits can be counted, and notes the answer. One
+    /// that is up is only read from; one that is not must do all that counting
+    /// does to be up again: a full disk still answers reads.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot.
+    pub async fn probe(&mut self) -> Result<(), StoreError> {
+        let (store, counts) = (&self.store, &mut self.counts);
+        let (health, outages) = (&store.health, store.health.outages());
+        let writing = health.ready().is_err();
+        let work = async {
+            store.check().await?;
+            match counts {
+                _ if !writing => Ok(()),
+                Counts::Redis(redis) => redis.probe().await,
+                Counts::Sqlite(sqlite) => sqlite.probe().await,
+            }
+        };
+        let result = store.run(Operation::Ping, work).await;
+        match &result {
+            // A count has failed since the question was put.
+            Ok(()) if !writing && health.outages() != outages => {}
+            Ok(()) => health.mark_up(),
+            // Others are reading: that is no sign of its absence.
+            Err(StoreError::Busy) => {}
+            Err(error) => health.mark_away(error),
+        }
+        result
+    }
+
     /// To be called now and then while there is nothing to count: notices a
     /// connection that has died, so that no visit has to.
     pub async fn check_connection(&mut self) {
@@ -151,6 +202,7 @@ impl CounterStore {
                 }
             })
             .await
+            .map_err(StoreError::of_reading)
     }
 
     /// Up to `limit` counters after `after`, in the order of their names.
@@ -171,5 +223,6 @@ impl CounterStore {
                 }
             })
             .await
+            .map_err(StoreError::of_reading)
     }
 }

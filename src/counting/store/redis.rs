@@ -28,6 +28,9 @@ static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("coun
 /// A sorted set whose members all have score 0, and so are in the order of their bytes.
 const INDEX_KEY: &str = "footfall:counters";
 
+/// What a probe has written lives about this long.
+const PROBE_WINDOW: Duration = Duration::from_secs(1);
+
 /// What the script answers for a counter that is not in the index yet.
 const UNLISTED: i64 = -1;
 
@@ -96,6 +99,29 @@ impl RedisCounts {
         self.held
             .take()
             .map(|held| Connection::take(held.connection));
+    }
+
+    /// Does all that counting does, on a connection of its own. What it writes
+    /// expires.
+    pub async fn probe(&mut self) -> Result<(), StoreError> {
+        let mut connection = Connection::take(self.redis.counting_connection().await?);
+        let nonce = uuid::Uuid::now_v7();
+        let identity = |kind| Identity::new(kind, "", nonce.as_bytes());
+        let batch = Batch {
+            counter: CounterName::probe(),
+            anonymous: 1,
+            identities: vec![identity(IdentityKind::Request), identity(IdentityKind::Key)],
+        };
+        let memory = Memory {
+            requests: PROBE_WINDOW,
+            keys: PROBE_WINDOW,
+            limit: self.memory.limit,
+        };
+        call(&mut connection, &batch, memory, true).await?;
+        let window = PROBE_WINDOW.as_millis() as i64;
+        Ok(connection
+            .pexpire(count_key(&batch.counter), window)
+            .await?)
     }
 
     /// Gives the held connection up if it has died.
@@ -199,7 +225,15 @@ async fn call(
             .collect();
         call.arg(memory.window(kind).as_millis() as u64).arg(packed);
     }
-    Ok(call.invoke_async(connection).await?)
+    let numbers = call
+        .invoke_async(connection)
+        .await
+        .map_err(StoreError::from);
+    numbers.map_err(|error| match error {
+        // A script that fails, for want of a permission perhaps, leaves what it has done.
+        StoreError::Refused(message) => StoreError::Failed(message),
+        error => error,
+    })
 }
 
 fn of_kind(batch: &Batch, kind: IdentityKind) -> impl Iterator<Item = &Identity> {

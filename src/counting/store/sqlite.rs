@@ -44,6 +44,21 @@ impl SqliteCounts {
         Ok(results)
     }
 
+    /// Writes a row that has expired already.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let identity = Identity::new(IdentityKind::Request, "", b"");
+        let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+        remember(
+            &mut transaction,
+            &CounterName::probe(),
+            &identity,
+            0,
+            unix_millis(),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
     async fn count_batch(
         &self,
         db: &mut SqliteConnection,

@@ -27,6 +27,7 @@ pub const AWAY: &str = "store is away; counting answers 503 until it is back";
 pub struct Builder {
     environment: Vec<(String, String)>,
     directory: Option<PathBuf>,
+    disk: Option<String>,
 }
 
 impl Builder {
@@ -41,6 +42,12 @@ impl Builder {
         self
     }
 
+    /// Works on a file system of this size, in a mount namespace of its own.
+    pub fn on_small_disk(mut self, size: &str) -> Self {
+        self.disk = Some(size.to_owned());
+        self
+    }
+
     /// Listens on a Unix socket as well.
     pub fn socket(self, path: &Path) -> Self {
         self.env(
@@ -50,7 +57,18 @@ impl Builder {
     }
 
     fn command(&self, directory: &Path) -> Command {
-        let mut command = footfall_command();
+        let mut command = match &self.disk {
+            None => footfall_command(),
+            Some(size) => {
+                let script = format!(
+                    "mount -t tmpfs -o size={size} tmpfs . && cd \"$PWD\" && exec {}",
+                    env!("CARGO_BIN_EXE_footfall")
+                );
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "--map-root-user", "sh", "-c", &script]);
+                with_test_settings(command)
+            }
+        };
         command
             .current_dir(directory)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -88,9 +106,13 @@ impl Builder {
 
 /// The binary with an empty environment but for what every test needs.
 pub fn footfall_command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_footfall"));
+    with_test_settings(Command::new(env!("CARGO_BIN_EXE_footfall")))
+}
+
+fn with_test_settings(mut command: Command) -> Command {
     command
         .env_clear()
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
         .env("FOOTFALL_ENV", "testing")
         .env("FOOTFALL_LISTEN", "tcp:127.0.0.1:0")
         .env("FOOTFALL_OPS_LISTEN", "tcp:127.0.0.1:0")
@@ -113,6 +135,7 @@ impl Footfall {
         Builder {
             environment: Vec::new(),
             directory: None,
+            disk: None,
         }
         .env("FOOTFALL_STORE_TIMEOUT", "8s")
     }
