@@ -11,6 +11,7 @@
 //!    has them, whoever made it.
 
 use std::{
+    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,6 +25,7 @@ use axum::{
 };
 use futures_util::FutureExt;
 use tower_service::Service;
+use tracing::Level;
 
 use super::{
     Code, Peer, Problem, request_id,
@@ -86,7 +88,7 @@ impl Edge {
         B::Error: Into<axum::BoxError>,
     {
         let id = request_id::of(request.headers(), &peer);
-        let mut record = Record::start(self, &request, &id);
+        let mut record = Record::start(self, &peer, &request, &id);
         let mut response = match over_limit(&request) {
             Some(code) => code.into_response(),
             None => {
@@ -178,13 +180,15 @@ struct Record<'a> {
     route: Option<&'a Route>,
     method: Method,
     id: HeaderValue,
+    /// Looked up only where it will be logged.
+    client: Option<IpAddr>,
     started: Instant,
     cause: Option<String>,
     finished: bool,
 }
 
 impl<'a> Record<'a> {
-    fn start<B>(edge: &'a Edge, request: &Request<B>, id: &HeaderValue) -> Self {
+    fn start<B>(edge: &'a Edge, peer: &Peer, request: &Request<B>, id: &HeaderValue) -> Self {
         let route = edge
             .routes
             .as_ref()
@@ -197,6 +201,9 @@ impl<'a> Record<'a> {
             route,
             method: request.method().clone(),
             id: id.clone(),
+            client: tracing::enabled!(target: "footfall::access", Level::DEBUG)
+                .then(|| peer.client(request.headers()))
+                .flatten(),
             started: Instant::now(),
             cause: None,
             finished: false,
@@ -253,6 +260,7 @@ impl<'a> Record<'a> {
                     target: "footfall::access",
                     $level,
                     request_id = self.id(),
+                    client = self.client.map(tracing::field::display),
                     method = %self.method,
                     route = self.route.map_or("", |route| route.pattern.as_str()),
                     status = status.as_u16(),
@@ -263,9 +271,9 @@ impl<'a> Record<'a> {
             };
         }
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            access!(tracing::Level::ERROR);
+            access!(Level::ERROR);
         } else {
-            access!(tracing::Level::DEBUG);
+            access!(Level::DEBUG);
         }
     }
 }

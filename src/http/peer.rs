@@ -54,7 +54,7 @@ impl Peer {
     ///
     /// Each proxy appends the peer it saw to `X-Forwarded-For`, so the list is
     /// read from the right: what stands left of the first stranger is his claim.
-    fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
+    pub fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
         if !self.trusted {
             return self.address;
         }

@@ -144,7 +144,13 @@ async fn no_secret_reaches_log_error_or_metric() {
     });
     let log = footfall.log().join("\n");
     assert!(
-        log.contains("\"route\":\"/auth/login\"") && log.contains("\"latency_ms\""),
+        [
+            "\"route\":\"/auth/login\"",
+            "\"latency_ms\"",
+            "\"client\":\"127.0.0.1\""
+        ]
+        .iter()
+        .all(|part| log.contains(part)),
         "requests are logged"
     );
     let metrics = footfall.ops_client().get("/metrics").await.text();
