@@ -12,7 +12,7 @@ fail() {
 
 start_local() {
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
-    command -v cc >/dev/null || fail "a C compiler is missing; on Debian and Ubuntu: apt-get install gcc"
+    command -v cc >/dev/null || fail "a C compiler is missing; on Debian and Ubuntu: apt-get install gcc libc6-dev"
     echo "Building and starting the local service; the first build takes some minutes."
     cargo build --release --locked
     # Also finds wrong settings, with one message each, before anything is started.

@@ -40,6 +40,8 @@ packages=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || packages+=("${entry##*:}")
 done
+# Debian's compiler comes without the headers and start files of the C library.
+[ -e /usr/include/stdio.h ] || packages+=(libc6-dev)
 # Debian's python3 can make a virtual environment only with this package.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
