@@ -148,24 +148,18 @@ impl Browser {
         let messages = events.iter().map(|event| {
             serde_json::from_str::<Value>(event["message"].as_str().unwrap()).unwrap()
         });
+        // Those of our pages: the browser's own first page may still be loading, too.
         let requests: Vec<String> = messages
-            .filter(|message| message["message"]["method"] == "Network.requestWillBeSent")
-            .map(|message| {
-                message["message"]["params"]["request"]["url"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned()
-            })
+            .map(|message| message["message"].clone())
+            .filter(|event| event["method"] == "Network.requestWillBeSent")
+            .map(|event| event["params"].clone())
+            .filter(|request| request["documentURL"].as_str().unwrap().starts_with(origin))
+            .map(|request| request["request"]["url"].as_str().unwrap().to_owned())
             .collect();
-        // `chrome:` is the browser's own first page.
-        let mut sent = requests
+        assert!(!requests.is_empty(), "the page itself is a request");
+        let foreign = requests
             .iter()
-            .filter(|url| !url.starts_with("chrome:") && !url.starts_with("data:"));
-        assert!(
-            sent.clone().next().is_some(),
-            "the page itself is a request"
-        );
-        let foreign = sent.find(|url| !url.starts_with(origin));
+            .find(|url| !url.starts_with(origin) && !url.starts_with("data:"));
         assert_eq!(foreign, None, "another host was asked");
     }
 
