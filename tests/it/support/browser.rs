@@ -8,6 +8,7 @@ use std::{
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::process::{Process, eventually, free_port};
@@ -29,7 +30,7 @@ const ARGUMENTS: &[&str] = &[
 pub struct Browser {
     pub page: Client,
     _driver: Process,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// A command of ChromeDriver that WebDriver does not have.
@@ -87,7 +88,7 @@ impl Browser {
         Self {
             page,
             _driver: driver,
-            _profile: profile,
+            profile,
         }
     }
 
@@ -170,5 +171,20 @@ impl Browser {
 
     pub async fn close(self) {
         self.page.clone().close().await.unwrap();
+    }
+}
+
+impl Drop for Browser {
+    /// Ends what Chromium leaves behind when its driver dies, as it does when a test fails.
+    fn drop(&mut self) {
+        let profile = self.profile.path().display().to_string();
+        let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let id: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let command = std::fs::read_to_string(format!("/proc/{id}/cmdline")).ok()?;
+            command.contains(&profile).then_some(Pid::from_raw(id)?)
+        });
+        for process in processes {
+            let _ = kill_process(process, Signal::KILL);
+        }
     }
 }
