@@ -137,9 +137,9 @@ impl Counters {
     ///
     /// # Errors
     ///
-    /// See [`CountError`]. After [`StoreError::Timeout`] and
-    /// [`StoreError::ConnectionLost`] the visit may or may not have been
-    /// counted; to repeat it with the same identity is safe.
+    /// See [`CountError`]. After [`StoreError::Timeout`],
+    /// [`StoreError::ConnectionLost`] and [`StoreError::Failed`] the visit may
+    /// or may not have been counted; to repeat it with the same identity is safe.
     pub async fn visit(
         &self,
         counter: CounterName,

@@ -89,7 +89,7 @@ impl Slots {
         let changes = self.plan(leaving)?;
         changes
             .iter()
-            .try_for_each(|(path, slot, target)| place(path, slot, *target))
+            .try_for_each(|(path, target)| place(path, *target))
     }
 
     /// Whether every slot is a live replica or leads to one.
@@ -101,9 +101,9 @@ impl Slots {
         Ok(self.plan(None)?.is_empty())
     }
 
-    /// What is to be changed: a path, what is there, and the live replica it
-    /// should lead to. `leaving` counts as free.
-    fn plan(&self, leaving: Option<&Path>) -> io::Result<Vec<(&Path, Slot, Option<&OsStr>)>> {
+    /// What is to be changed: a path, and the live replica it should lead to, if
+    /// there is one. `leaving` counts as free.
+    fn plan(&self, leaving: Option<&Path>) -> io::Result<Vec<(&Path, Option<&OsStr>)>> {
         let slots = self.paths.iter().map(|path| match self.slot(path)? {
             Slot::Live if leaving == Some(path) => Ok((path.as_path(), Slot::Free)),
             slot => Ok((path.as_path(), slot)),
@@ -123,11 +123,11 @@ impl Slots {
             let target = targets.next();
             let tidy = match (slot, target) {
                 (Slot::Link(at), Some(target)) => at.as_os_str() == target,
-                (Slot::Free, None) => leaving != Some(path) && !path.is_symlink(),
+                (Slot::Free, None) => leaving != Some(path),
                 _ => false,
             };
             if !tidy {
-                changes.push((*path, slot.clone(), target));
+                changes.push((*path, target));
             }
         }
         Ok(changes)
@@ -155,15 +155,12 @@ impl Slots {
 }
 
 /// Replaces what is at the path by a link, or removes it.
-fn place(path: &Path, slot: &Slot, target: Option<&OsStr>) -> io::Result<()> {
-    match target {
-        Some(target) => {
-            let new = path.with_file_name(NEW_LINK);
-            let _ = fs::remove_file(&new);
-            symlink(target, &new)?;
-            fs::rename(&new, path)
-        }
-        None if *slot == Slot::Free && !path.exists() && !path.is_symlink() => Ok(()),
-        None => fs::remove_file(path),
-    }
+fn place(path: &Path, target: Option<&OsStr>) -> io::Result<()> {
+    let Some(target) = target else {
+        return fs::remove_file(path);
+    };
+    let new = path.with_file_name(NEW_LINK);
+    let _ = fs::remove_file(&new);
+    symlink(target, &new)?;
+    fs::rename(&new, path)
 }

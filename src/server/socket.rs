@@ -110,18 +110,19 @@ pub fn publish(
         },
     };
     let socket = bind(&path, mode).map_err(|error| (path.clone(), error))?;
-    let published = fs::symlink_metadata(&path).and_then(|file| {
-        let identity = (file.dev(), file.ino());
-        if let Some(slots) = &slots {
-            slots.spread()?;
-        }
-        Ok(PublishedSocket {
+    let publish = || -> io::Result<PublishedSocket> {
+        let file = fs::symlink_metadata(&path)?;
+        let published = PublishedSocket {
             path: path.clone(),
-            identity,
+            identity: (file.dev(), file.ino()),
             mode,
             slots,
-        })
-    });
+        };
+        // If this fails, the path is withdrawn again.
+        published.slots.as_ref().map_or(Ok(()), Slots::spread)?;
+        Ok(published)
+    };
+    let published = publish();
     Ok((socket, published.map_err(|error| (path, error.into()))?))
 }
 

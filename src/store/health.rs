@@ -32,7 +32,7 @@ enum State {
 }
 
 impl StoreHealth {
-    /// Nothing is known yet, and visits are let through to find out.
+    /// Nothing is known yet.
     pub fn new(up: IntGauge) -> Self {
         up.set(0);
         Self {

@@ -14,8 +14,8 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    Client, Footfall, Redis, eventually, footfall::footfall_command, load::assert_exact,
-    nginx::Nginx,
+    Client, Footfall, Redis, client::pings, eventually, footfall::footfall_command,
+    load::assert_exact, nginx::Nginx,
 };
 
 const SLOTS: usize = 32;
@@ -62,13 +62,6 @@ impl Directory {
 fn is_socket(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|file| file.file_type().is_socket())
-}
-
-async fn pings(path: &Path) -> bool {
-    Client::unix(path)
-        .try_send(hyper::Method::GET, "/api/ping", &[], "")
-        .await
-        .is_ok_and(|reply| reply.status == 200)
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
     process::Output,
 };
 
-use crate::support::{Client, Footfall, footfall::footfall_command};
+use crate::support::{Footfall, client::pings, footfall::footfall_command};
 
 /// Tries to start on this path; the service is expected to refuse.
 fn refused(directory: &Path, listen: &str) -> String {
@@ -25,13 +25,6 @@ fn refused(directory: &Path, listen: &str) -> String {
 
 fn unix(path: &Path) -> String {
     format!("unix:{}", path.display())
-}
-
-async fn pings(path: &Path) -> bool {
-    Client::unix(path)
-        .try_send(hyper::Method::GET, "/api/ping", &[], "")
-        .await
-        .is_ok_and(|reply| reply.status == 200)
 }
 
 #[tokio::test]

@@ -246,7 +246,7 @@ fn of_kind(batch: &Batch, kind: IdentityKind) -> impl Iterator<Item = &Identity>
 /// Brings the script's answer, which is sorted by kind, into the order of the batch.
 fn interpret(batch: &Batch, numbers: &[i64]) -> Result<BatchResult, StoreError> {
     let wrong = || {
-        StoreError::Refused(format!(
+        StoreError::Failed(format!(
             "the counting script gave {} numbers",
             numbers.len()
         ))

@@ -203,6 +203,13 @@ impl Client {
     }
 }
 
+/// Whether a service answers at this path.
+pub async fn pings(path: &std::path::Path) -> bool {
+    let mut client = Client::unix(path);
+    let reply = client.try_send(Method::GET, "/api/ping", &[], "").await;
+    reply.is_ok_and(|reply| reply.status == 200)
+}
+
 async fn connect(target: &Target) -> Result<http1::SendRequest<Full<Bytes>>, String> {
     match target {
         Target::Tcp(address) => {
