@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{HeaderValue, Request, header};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, Response, header},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
@@ -181,43 +184,68 @@ impl Connections {
 
     fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         let (stream, unsent) = Watched::new(stream, self.settings.request_timeout);
-        let in_service = Arc::new(AtomicBool::new(false));
-        let (edge, phase, busy) = (self.edge.clone(), self.phase.clone(), in_service.clone());
+        let served = Arc::new(Served {
+            edge: self.edge.clone(),
+            peer,
+            busy: AtomicBool::new(false),
+            closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
+            unsent,
+        });
+        let serving = served.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let (edge, peer) = (edge.clone(), peer.clone());
-            let (phase, busy) = (phase.clone(), Busy::start(busy.clone()));
-            async move {
-                let _busy = busy;
-                let mut response = edge.serve(peer, request).await;
-                if *phase.borrow() == Phase::Closing {
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(header::CONNECTION, close);
-                }
-                Ok::<_, std::convert::Infallible>(response)
-            }
+            let served = serving.clone();
+            async move { Ok::<_, std::convert::Infallible>(served.serve(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.settings.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
-        let in_use = move || in_service.load(Ordering::Relaxed) || unsent.load(Ordering::Relaxed);
-        let driven = until_closed(connection, self.phase.clone(), in_use);
-        self.tracker.spawn(driven);
+        self.tracker
+            .spawn(until_closed(connection, self.phase.clone(), served));
     }
 }
 
-/// Marks a connection as having a request in service.
-struct Busy(Arc<AtomicBool>);
+/// One connection. Its requests share this and nothing else of other
+/// connections: what all threads count references to, they would contend for.
+struct Served {
+    edge: Edge,
+    peer: Peer,
+    /// A request is in service.
+    busy: AtomicBool,
+    /// Responses ask the client to close.
+    closing: AtomicBool,
+    /// Bytes wait to be sent.
+    unsent: Arc<AtomicBool>,
+}
 
-impl Busy {
-    fn start(flag: Arc<AtomicBool>) -> Self {
+impl Served {
+    async fn serve(&self, request: Request<Incoming>) -> Response<Body> {
+        let _busy = Busy::start(&self.busy);
+        let mut response = self.edge.serve(self.peer.clone(), request).await;
+        if self.closing.load(Ordering::Relaxed) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
+    }
+
+    fn in_use(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) || self.unsent.load(Ordering::Relaxed)
+    }
+}
+
+/// Marks a connection as having a request in service, also if it is dropped.
+struct Busy<'a>(&'a AtomicBool);
+
+impl<'a> Busy<'a> {
+    fn start(flag: &'a AtomicBool) -> Self {
         flag.store(true, Ordering::Relaxed);
         Self(flag)
     }
 }
 
-impl Drop for Busy {
+impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }
@@ -228,7 +256,7 @@ impl Drop for Busy {
 async fn until_closed<S, T>(
     connection: http1::Connection<T, S>,
     mut phase: watch::Receiver<Phase>,
-    in_use: impl Fn() -> bool,
+    served: Arc<Served>,
 ) where
     http1::Connection<T, S>: Future<Output = hyper::Result<()>>,
     S: hyper::service::HttpService<Incoming>,
@@ -240,6 +268,7 @@ async fn until_closed<S, T>(
     let mut connection = std::pin::pin!(connection);
     let closing = async {
         let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
+        served.closing.store(true, Ordering::Relaxed);
         sleep(IDLE_GRACE).await;
     };
     tokio::select! {
@@ -254,7 +283,7 @@ async fn until_closed<S, T>(
         result = connection.as_mut() => return log_end(result),
         () = sleep(HEAD_GRACE) => {}
     }
-    if in_use() {
+    if served.in_use() {
         log_end(connection.await);
     }
 }
