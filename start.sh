@@ -1,43 +1,374 @@
 #!/usr/bin/env bash
-# Starts Footfall on this machine.
-#
-#   ./start.sh [local]    one process from source, counts in data/footfall.db
+# Starts Footfall on this machine, and stops it.
 set -euo pipefail
 cd "$(dirname "$0")"
+
+usage() {
+    cat >&2 <<'END'
+usage: ./start.sh [local [REPLICAS] | basic | nginx | monitoring | full | swarm | stop]
+
+  (nothing)      full where a Docker engine answers, else local
+  local          from source, without Docker: one process, or several behind nginx
+  basic          Docker: Footfall and Redis, on http://localhost:8000
+  nginx          Docker: replicas behind nginx, on http://localhost
+  monitoring     Docker: basic, with Prometheus and Grafana
+  full           Docker: nginx, Redis, Prometheus, Grafana
+  swarm          Docker Swarm: the stack of compose/docker-compose.swarm.yaml
+  stop           stops what was started with Docker; no data is deleted
+
+REPLICAS=5 ./start.sh full starts five replicas; TLS_DIR=… adds TLS (docs/tls.md).
+END
+    exit 2
+}
 
 fail() {
     echo "start.sh: $1" >&2
     exit 1
 }
 
-start_local() {
+# From source -------------------------------------------------------------------------------------
+
+build_local() {
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
     command -v cc >/dev/null || fail "a C compiler is missing; on Debian and Ubuntu: apt-get install gcc libc6-dev"
     echo "Building and starting the local service; the first build takes some minutes."
     cargo build --release --locked
     # Also finds wrong settings, with one message each, before anything is started.
-    local settings
     settings=$(target/release/footfall config)
-    setting() { awk -v name="$1" '$1 == name { print $2 }' <<<"$settings"; }
-    first_url() { setting "$1" | tr ',' '\n' | sed -n 's|^tcp:\(.*\)|http://\1|p' | head -n 1; }
-    local public internal
-    public=$(first_url FOOTFALL_LISTEN)
-    internal=$(first_url FOOTFALL_OPS_LISTEN)
+}
+
+setting() { awk -v name="$1" '$1 == name { print $2 }' <<<"$settings"; }
+
+first_url() { setting "$1" | tr ',' '\n' | sed -n 's|^tcp:\(.*\)|http://\1|p' | head -n 1; }
+
+print_local() { # PUBLIC INTERNAL
     echo
-    [ -z "$public" ] || echo "  Home page    $public/"
-    [ -z "$public" ] || echo "  Swagger UI   $public/swagger/"
-    [ -z "$internal" ] || echo "  Metrics      $internal/metrics"
+    [ -z "$1" ] || echo "  Home page    $1/"
+    [ -z "$1" ] || echo "  Swagger UI   $1/swagger/"
+    [ -z "$2" ] || echo "  Metrics      $2/metrics"
     echo "  Log in       as $(setting FOOTFALL_ADMIN_USERNAME); the password is that of .env, as shipped: password"
     echo
     echo "Ctrl-C stops it; counts are kept."
     echo
+}
+
+start_local() {
+    build_local
+    print_local "$(first_url FOOTFALL_LISTEN)" "$(first_url FOOTFALL_OPS_LISTEN)"
     exec target/release/footfall serve
 }
 
-case "${1-local}" in
-    local) start_local ;;
-    *)
-        echo "usage: ./start.sh [local]" >&2
-        exit 2
+# Several replicas that share the embedded database, behind an nginx of their own.
+start_local_replicas() { # REPLICAS
+    PATH="$PATH:/usr/sbin:/sbin"
+    command -v nginx >/dev/null || fail "nginx is missing, which replicas stand behind; on Debian and Ubuntu: apt-get install nginx-light"
+    build_local
+    local public run nginx replica
+    public=$(first_url FOOTFALL_LISTEN)
+    [ -n "$public" ] || fail "FOOTFALL_LISTEN has no tcp: address for nginx to listen on"
+    ! port_answers "${public##*:}" || fail "port ${public##*:} is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
+    run=$(mktemp -d -t footfall.XXXXXX)
+    mkdir "$run/sockets"
+    # nginx's own workers may be another user; others have no way through the directory above.
+    chmod 0711 "$run"
+    sed "s|/run/footfall/|$run/sockets/|" config/nginx/footfall.conf >"$run/footfall.conf"
+    cat >"$run/nginx.conf" <<END
+$([ "$(id -u)" != 0 ] || echo "user root;")
+daemon off;
+pid $run/nginx.pid;
+error_log stderr warn;
+events { worker_connections 1024; }
+http {
+    client_body_temp_path $run/client_body; proxy_temp_path $run/proxy;
+    fastcgi_temp_path $run/fastcgi; uwsgi_temp_path $run/uwsgi; scgi_temp_path $run/scgi;
+    access_log off;
+    include $run/footfall.conf;
+    server {
+        listen ${public#http://};
+        set \$footfall footfall;
+        include $PWD/config/nginx/routes.conf;
+    }
+}
+END
+    export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock"
+    local processes=()
+    for ((replica = 0; replica < $1; replica++)); do
+        target/release/footfall serve &
+        processes+=($!)
+    done
+    nginx -e stderr -c "$run/nginx.conf" &
+    nginx=$!
+    # nginx goes first, so that no client meets a replica that is gone.
+    trap 'trap "" INT TERM; kill -QUIT $nginx 2>/dev/null || true; wait $nginx || true
+          kill "${processes[@]}" 2>/dev/null || true; wait || true; rm -rf "$run"' EXIT
+    trap 'exit 0' INT TERM
+    print_local "$public" ""
+    wait -n || true
+    fail "a process has ended; its message is above"
+}
+
+# Docker ------------------------------------------------------------------------------------------
+
+project=footfall
+
+engine_answers() { command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+require_engine() {
+    command -v docker >/dev/null || fail "docker is missing; see https://docs.docker.com/engine/install/, or run ./start.sh local"
+    local answer version major minor
+    answer=$(docker version --format '{{.Server.Version}}' 2>&1) ||
+        fail "no Docker engine answers (${answer##*$'\n'}); start it, or run ./start.sh local"
+    version=${answer##*$'\n'}
+    IFS=. read -r major minor _ <<<"$version"
+    ((major > 20 || (major == 20 && minor >= 10))) ||
+        fail "the Docker engine is $version; the stack needs 20.10 or newer"
+}
+
+# Compose v2, or docker-compose 1.29.
+find_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        compose=(docker compose)
+    elif command -v docker-compose >/dev/null; then
+        compose=(docker-compose)
+        local version
+        version=$(docker-compose version --short)
+        [[ $version == 1.29.* || $version == [2-9]* ]] ||
+            fail "docker-compose is $version; the stack needs 1.29 or newer"
+    else
+        fail "neither docker compose nor docker-compose is there; see https://docs.docker.com/compose/install/"
+    fi
+    [ -e .env ] || fail ".env is missing; get it back with: git checkout .env"
+    compose+=(--project-name "$project" --env-file .env)
+}
+
+port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+is_running() { # SERVICE
+    [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1")" ]
+}
+
+require_port() { # PORT SERVICE HINT
+    if ! is_running "$2" && port_answers "$1"; then
+        fail "port $1 is in use by something else; stop that$3"
+    fi
+}
+
+# Service, state and health of all containers of the project.
+containers() {
+    docker ps -a --filter "label=com.docker.compose.project=$project" \
+        --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'
+}
+
+# Waits until every container is healthy, for two minutes at most.
+wait_until_healthy() {
+    local waiting said="" tries
+    for ((tries = 0; tries < 240; tries++)); do
+        waiting=$(containers | awk '
+            $1 == "init" && $2 == "exited" && /Exited \(0\)/ { next }
+            $2 == "running" && !/\((unhealthy|health: starting)\)/ { next }
+            { print $1 }' | sort -u | tr '\n' ' ')
+        [ -n "$waiting" ] || return 0
+        [ "$waiting" = "$said" ] || echo "Waiting for: $waiting"
+        said=$waiting
+        sleep 0.5
+    done
+    return 1
+}
+
+give_up() {
+    echo >&2
+    containers | awk '$1 != "init" && ($2 != "running" || /unhealthy/) { print $1 }' | sort -u | while read -r service; do
+        echo "The last words of $service:" >&2
+        "${compose[@]}" "${files[@]}" logs --tail=5 --no-color "$service" >&2 || true
+    done
+    if [ -z "$was_running" ]; then
+        "${compose[@]}" "${files[@]}" down --remove-orphans >/dev/null 2>&1 || true
+        fail "the stack did not start; it was taken down again, its data is kept"
+    fi
+    fail "the stack did not start; what runs was left as it is"
+}
+
+require_slots() { # REPLICAS
+    if ! [[ $1 =~ ^[0-9]+$ ]] || (($1 < 1 || $1 > 32)); then
+        fail "$1 replicas: there are slots for 1 to 32"
+    fi
+}
+
+use_tls() {
+    local directory
+    directory=$(cd "$TLS_DIR" 2>/dev/null && pwd) || fail "TLS_DIR: there is no directory $TLS_DIR"
+    if ! [ -e "$directory/tls.crt" ] || ! [ -e "$directory/tls.key" ]; then
+        fail "TLS_DIR: $directory has no tls.crt and tls.key; config/tls/self-signed.sh makes them"
+    fi
+    export TLS_DIR=$directory
+    files+=(-f compose/docker-compose.tls.yaml)
+}
+
+start_compose() { # STACK
+    require_engine
+    find_compose
+    local name=$1 scale=${REPLICAS:-2} tls=
+    case "$1" in
+        basic) files=(-f compose/docker-compose.yaml) ;;
+        *) files=(-f "compose/docker-compose.$1.yaml") ;;
+    esac
+    case "$1" in
+        basic | monitoring)
+            scale=${REPLICAS:-1}
+            files+=(-f compose/docker-compose.direct.yaml)
+            ;;
+        *)
+            if [ -n "${TLS_DIR-}" ]; then
+                tls=1
+                use_tls
+            fi
+            ;;
+    esac
+    require_slots "$scale"
+    was_running=$(docker ps -q --filter "label=com.docker.compose.project=$project")
+    case "$1" in
+        nginx | full) require_port "${HTTP_PORT:-80}" nginx ", or say another: HTTP_PORT=8080 ./start.sh $name" ;;
+        *) require_port 8000 footfall "" ;;
+    esac
+    case "$1" in
+        monitoring | full) require_port 9090 prometheus "" && require_port 3000 grafana "" ;;
+    esac
+
+    if ! docker image inspect "${IMAGE:-footfall:latest}" >/dev/null 2>&1; then
+        echo "Building the image from source; this takes some minutes, once."
+        "${compose[@]}" "${files[@]}" build footfall || fail "the image was not built; the reason is above"
+    fi
+    # Wrong settings, and demo secrets in production, end here with one message each.
+    "${compose[@]}" "${files[@]}" config -q || fail "the settings of the stack are wrong; the reason is above"
+    if ! "${compose[@]}" "${files[@]}" run --rm --no-deps -T init config >/dev/null; then
+        [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
+        fail "nothing was started; the reason is above, settings are in .env"
+    fi
+
+    echo "Starting the stack '$name', replicas: $scale."
+    "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
+    wait_until_healthy || give_up
+    print_stack "$name" "$tls"
+}
+
+print_stack() { # STACK TLS
+    local base="http://localhost"
+    case "$1" in
+        basic | monitoring) base=http://localhost:8000 ;;
+        *)
+            [ "${HTTP_PORT:-80}" = 80 ] || base=http://localhost:$HTTP_PORT
+            [ -z "$2" ] || base=https://localhost$([ "${HTTPS_PORT:-443}" = 443 ] || echo ":$HTTPS_PORT")
+            ;;
+    esac
+    echo
+    echo "  Home page    $base/"
+    echo "  Swagger UI   $base/swagger/"
+    case "$1" in
+        monitoring | full)
+            echo "  Prometheus   http://localhost:9090/"
+            echo "  Grafana      http://localhost:3000/    as admin; the password is GRAFANA_PASSWORD of .env, as shipped: password"
+            ;;
+    esac
+    echo "  Log in       as FOOTFALL_ADMIN_USERNAME of .env, as shipped: admin, password"
+    echo
+    echo "./start.sh stop stops it; counts are kept."
+}
+
+# Swarm -------------------------------------------------------------------------------------------
+
+create_secret() { # NAME VALUE
+    docker secret inspect "$1" >/dev/null 2>&1 && return 1
+    printf %s "$2" | docker secret create "$1" - >/dev/null
+}
+
+random() { head -c 48 /dev/urandom | base64 -w 0; }
+
+# A name for the content of all files the stack has as configs: other content, other name.
+config_version() {
+    cat config/redis.conf config/nginx.conf config/nginx/*.conf config/prometheus.yml \
+        config/prometheus/rules/*.yml grafana/provisioning/*/*.yaml grafana/dashboards/*.json |
+        sha256sum | cut -c 1-12
+}
+
+start_swarm() {
+    require_engine
+    [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
+        fail "this engine is no manager of a swarm; make it one with: docker swarm init"
+    docker image inspect "${IMAGE:-footfall:latest}" >/dev/null 2>&1 ||
+        fail "there is no image ${IMAGE:-footfall:latest}; build it: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
+    if [ -z "$(docker node ls -q --filter node.label=footfall.data=true)" ]; then
+        docker node update --label-add footfall.data=true "$(docker info --format '{{.Swarm.NodeID}}')" >/dev/null
+        echo "This node keeps the data (its label is footfall.data=true)."
+    fi
+    local password=${FOOTFALL_ADMIN_PASSWORD:-$(random)}
+    create_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY:-$(random)}" &&
+        echo "Made the secret ${SECRET_KEY_NAME:-footfall_secret_key}."
+    if create_secret "${ADMIN_PASSWORD_NAME:-footfall_admin_password}" "$password"; then
+        echo "Made the secret ${ADMIN_PASSWORD_NAME:-footfall_admin_password}; it is shown this once: $password"
+    fi
+    CONFIG_VERSION=$(config_version)
+    export CONFIG_VERSION
+    docker stack deploy --prune --resolve-image never -c compose/docker-compose.swarm.yaml "$project" ||
+        fail "the stack was not deployed; the reason is above"
+
+    local waiting said="" tries
+    for ((tries = 0; tries < 360; tries++)); do
+        # Desired and running tasks, as 2/2; a job has (1/1 completed) behind.
+        waiting=$(docker stack services "$project" --format '{{.Name}} {{.Replicas}}' | awk '
+            /completed/ { split($3, n, /[(\/]/); if (n[2] > 0) next; print $1; next }
+            { split($2, n, "/"); if (n[1] != n[2] || n[2] == 0 && $1 !~ /redis/) print $1 }' | tr '\n' ' ')
+        [ -n "$waiting" ] || break
+        [ "$waiting" = "$said" ] || echo "Waiting for: $waiting"
+        said=$waiting
+        sleep 0.5
+    done
+    [ -z "$waiting" ] || fail "not running: $waiting; docker stack ps $project says why"
+    echo
+    echo "  Home page    http://localhost/, and port 80 of every node"
+    echo "  Prometheus   http://localhost:9090/ on the node that keeps the data"
+    echo "  Grafana      http://localhost:3000/ there, as admin, with the same password"
+    echo
+    echo "./start.sh stop removes the stack; volumes, secrets and configs stay."
+}
+
+stop() {
+    require_engine
+    local stopped=
+    if docker stack ls --format '{{.Name}}' 2>/dev/null | grep -qx "$project"; then
+        docker stack rm "$project"
+        stopped=1
+    fi
+    if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" ]; then
+        find_compose
+        # By the project's name; all of its services are in this file.
+        "${compose[@]}" -f compose/docker-compose.full.yaml down --remove-orphans
+        stopped=1
+    fi
+    if [ -n "$stopped" ]; then
+        echo "Stopped. Counts are kept in the volume ${project}_redis."
+    else
+        echo "Nothing was running."
+    fi
+}
+
+[ $# -le 2 ] || usage
+[ $# -le 1 ] || [ "$1" = local ] || usage
+case "${1-}" in
+    "")
+        if engine_answers; then
+            echo "A Docker engine answers: starting the full stack. ./start.sh local would do without."
+            start_compose full
+        else
+            echo "No Docker engine answers: starting the local service from source."
+            start_local
+        fi
         ;;
+    local)
+        require_slots "${2-1}"
+        if [ "${2-1}" = 1 ]; then start_local; else start_local_replicas "$2"; fi
+        ;;
+    basic | nginx | monitoring | full) start_compose "$1" ;;
+    swarm) start_swarm ;;
+    stop) stop ;;
+    *) usage ;;
 esac
