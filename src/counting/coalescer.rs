@@ -55,6 +55,7 @@ impl Coalescer {
     pub fn start(store: CounterStore, metrics: Arc<Metrics>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = store.timeout();
+        metrics.queue_capacity.add(QUEUE_LIMIT as i64);
         tokio::spawn(flush_forever(waiting, store, metrics.clone()));
         Self {
             queue,

@@ -12,7 +12,10 @@ pub mod store;
 
 use self::store::CounterStore;
 pub use self::{coalescer::Coalescer, identity::Identity};
-use crate::{ops::metrics::Metrics, store::StoreError};
+use crate::{
+    ops::metrics::{Metrics, VisitFailure},
+    store::StoreError,
+};
 
 /// Longest name of a counter.
 const MAX_NAME_BYTES: usize = 64;
@@ -96,6 +99,21 @@ pub enum CountError {
     Store(#[from] StoreError),
 }
 
+impl CountError {
+    fn failure(&self) -> VisitFailure {
+        match self {
+            Self::Overloaded | Self::Store(StoreError::Busy) => VisitFailure::Overloaded,
+            Self::IdentitiesFull => VisitFailure::IdentitiesFull,
+            Self::Store(StoreError::Unavailable(_) | StoreError::Refused(_)) => {
+                VisitFailure::StoreUnavailable
+            }
+            Self::Store(
+                StoreError::Timeout | StoreError::ConnectionLost(_) | StoreError::Failed(_),
+            ) => VisitFailure::OutcomeUnknown,
+        }
+    }
+}
+
 /// A counter and how many visits it has counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
@@ -145,16 +163,25 @@ impl Counters {
         counter: CounterName,
         identity: Option<Identity>,
     ) -> Result<Counted, CountError> {
+        let result = self.number(counter, identity).await;
+        match &result {
+            Ok(counted) if counted.replayed => self.metrics.visits_replayed.inc(),
+            Ok(_) => self.metrics.visits.inc(),
+            Err(error) => self.metrics.count_failure(error.failure()),
+        }
+        result
+    }
+
+    async fn number(
+        &self,
+        counter: CounterName,
+        identity: Option<Identity>,
+    ) -> Result<Counted, CountError> {
         if self.store.health().is_away() {
             let away = StoreError::Unavailable("it was away a moment ago".to_owned());
             return Err(away.into());
         }
-        let counted = self.coalescer.count(counter, identity).await?;
-        match counted.replayed {
-            true => self.metrics.visits_replayed.inc(),
-            false => self.metrics.visits.inc(),
-        }
-        Ok(counted)
+        self.coalescer.count(counter, identity).await
     }
 
     /// The visits of one counter; `None` if nothing was ever counted on it.

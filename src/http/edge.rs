@@ -24,6 +24,7 @@ use axum::{
     response::IntoResponse,
 };
 use futures_util::FutureExt;
+use prometheus::IntGauge;
 use tower_service::Service;
 use tracing::Level;
 
@@ -79,6 +80,11 @@ impl Edge {
             metrics,
             timeout,
         }
+    }
+
+    /// The gauge of open connections, if this listener's are counted.
+    pub fn connections_open(&self) -> Option<&IntGauge> {
+        self.routes.as_ref().map(|_| &self.metrics.connections_open)
     }
 
     /// Serves one request.

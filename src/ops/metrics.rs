@@ -36,20 +36,39 @@ pub struct Metrics {
     pub request_duration: HistogramVec,
     /// `http_requests_in_flight`
     pub requests_in_flight: IntGauge,
+    /// `http_connections_open`
+    pub connections_open: IntGauge,
     /// `footfall_visits_total`
     pub visits: IntCounter,
     /// `footfall_visits_replayed_total`
     pub visits_replayed: IntCounter,
+    visits_failed: IntCounterVec,
     /// `footfall_count_batch_size`
     pub batch_size: Histogram,
     /// `footfall_count_queue_depth`
     pub queue_depth: IntGauge,
+    /// `footfall_count_queue_capacity`
+    pub queue_capacity: IntGauge,
     store_duration: HistogramVec,
     /// `footfall_store_up`
     pub store_up: IntGauge,
     logins: IntCounterVec,
     /// `footfall_draining`
     pub draining: IntGauge,
+}
+
+/// Why a visit got no number: the value of the `reason` label. The values are
+/// the codes of the problem documents, so that people find both by one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitFailure {
+    /// Too many visits were waiting.
+    Overloaded,
+    /// The counter remembers as many identities as it may.
+    IdentitiesFull,
+    /// The store was away: it was not counted.
+    StoreUnavailable,
+    /// The store did not answer: it may have been counted.
+    OutcomeUnknown,
 }
 
 /// How an attempt to log in ended: the value of the `outcome` label.
@@ -102,6 +121,13 @@ impl Metrics {
                     "Requests being served on the public listeners.",
                 )?,
             )?,
+            connections_open: register(
+                &registry,
+                IntGauge::new(
+                    "http_connections_open",
+                    "Open connections on the public listeners, idle ones included.",
+                )?,
+            )?,
             visits: register(
                 &registry,
                 IntCounter::new(
@@ -114,6 +140,16 @@ impl Metrics {
                 IntCounter::new(
                     "footfall_visits_replayed_total",
                     "Visits that had been counted before and got the same number again.",
+                )?,
+            )?,
+            visits_failed: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "footfall_visits_failed_total",
+                        "Visits that were answered 503, by reason: overloaded, identities_full, store_unavailable or outcome_unknown.",
+                    ),
+                    &["reason"],
                 )?,
             )?,
             batch_size: register(
@@ -131,6 +167,13 @@ impl Metrics {
                 IntGauge::new(
                     "footfall_count_queue_depth",
                     "Visits waiting for their round trip to the store.",
+                )?,
+            )?,
+            queue_capacity: register(
+                &registry,
+                IntGauge::new(
+                    "footfall_count_queue_capacity",
+                    "Visits that may wait, in the queues of all workers together.",
                 )?,
             )?,
             store_duration: register(
@@ -192,6 +235,14 @@ impl Metrics {
         ] {
             metrics.login_counter(outcome);
         }
+        for failure in [
+            VisitFailure::Overloaded,
+            VisitFailure::IdentitiesFull,
+            VisitFailure::StoreUnavailable,
+            VisitFailure::OutcomeUnknown,
+        ] {
+            metrics.failure_counter(failure);
+        }
         Ok(metrics)
     }
 
@@ -206,6 +257,20 @@ impl Metrics {
             LoginOutcome::Failure => "failure",
             LoginOutcome::Throttled => "throttled",
             LoginOutcome::Shed => "shed",
+        }])
+    }
+
+    /// Notes that a visit got no number.
+    pub fn count_failure(&self, failure: VisitFailure) {
+        self.failure_counter(failure).inc();
+    }
+
+    fn failure_counter(&self, failure: VisitFailure) -> IntCounter {
+        self.visits_failed.with_label_values(&[match failure {
+            VisitFailure::Overloaded => "overloaded",
+            VisitFailure::IdentitiesFull => "identities_full",
+            VisitFailure::StoreUnavailable => "store_unavailable",
+            VisitFailure::OutcomeUnknown => "outcome_unknown",
         }])
     }
 

@@ -17,6 +17,7 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
+use prometheus::IntGauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -190,6 +191,7 @@ impl Connections {
             busy: AtomicBool::new(false),
             closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
             unsent,
+            _open: self.edge.connections_open().map(Open::start),
         });
         let serving = served.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -217,6 +219,23 @@ struct Served {
     closing: AtomicBool,
     /// Bytes wait to be sent.
     unsent: Arc<AtomicBool>,
+    _open: Option<Open>,
+}
+
+/// Counts a connection for as long as it lives.
+struct Open(IntGauge);
+
+impl Open {
+    fn start(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Served {

@@ -18,6 +18,7 @@ mod identities;
 mod logins;
 mod metrics;
 mod model;
+mod monitoring;
 mod openapi;
 mod outages;
 mod pages;

@@ -95,6 +95,8 @@ async fn every_metric_moves_as_it_should() {
         ("footfall_visits_replayed_total", 1.0),
         ("footfall_count_batch_size_sum", 5.0),
         ("footfall_count_queue_depth", 0.0),
+        // Two workers.
+        ("footfall_count_queue_capacity", 2.0 * 8192.0),
         (
             r#"footfall_store_operation_duration_seconds_count{operation="count",outcome="ok"}"#,
             5.0,
@@ -188,6 +190,55 @@ async fn a_client_that_goes_away_is_seen() {
     .await;
     assert_eq!(value(&footfall, "http_requests_in_flight").await, 0.0);
     redis.signal(Signal::CONT);
+}
+
+#[tokio::test]
+async fn open_connections_are_counted_but_not_those_of_scrapes() {
+    let footfall = Footfall::start();
+    let mut ops = footfall.ops_client();
+    ops.get("/metrics").await;
+    let mut clients = [footfall.client(), footfall.client()];
+    for client in &mut clients {
+        client.get("/api/ping").await;
+    }
+    becomes(&footfall, "http_connections_open", 2.0).await;
+    let [_still_open, gone] = clients;
+    drop(gone);
+    becomes(&footfall, "http_connections_open", 1.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
+    let mut redis = Redis::start();
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_STORE_TIMEOUT", "1s")
+        .env("FOOTFALL_DEDUP_LIMIT", 1)
+        .start();
+    let mut client = footfall.client().logged_in().await;
+    let mut seen = Vec::new();
+    for key in ["first", "second"] {
+        let reply = client
+            .send(Method::GET, "/api/count", &[("idempotency-key", key)], "")
+            .await;
+        if reply.status != 200 {
+            seen.push(reply.problem());
+        }
+    }
+    redis.signal(Signal::STOP);
+    seen.push(client.get("/api/count").await.problem());
+    redis.kill();
+    seen.push(client.get("/api/count").await.problem());
+    assert_eq!(
+        seen,
+        ["identities_full", "outcome_unknown", "store_unavailable"]
+    );
+    for code in seen {
+        let series = format!("footfall_visits_failed_total{{reason=\"{code}\"}}");
+        assert_eq!(value(&footfall, &series).await, 1.0, "{series}");
+    }
+    let overloaded = r#"footfall_visits_failed_total{reason="overloaded"}"#;
+    assert_eq!(value(&footfall, overloaded).await, 0.0);
 }
 
 #[tokio::test]
