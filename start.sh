@@ -214,7 +214,8 @@ start_compose() { # STACK
     esac
     case "$1" in
         basic | monitoring)
-            scale=${REPLICAS:-1}
+            scale=1
+            [ "${REPLICAS:-1}" = 1 ] || fail "several replicas stand behind nginx: ./start.sh nginx, or full"
             files+=(-f compose/docker-compose.direct.yaml)
             ;;
         *)

@@ -2,7 +2,7 @@
 # Installs what the tests need on Debian or Ubuntu and runs them.
 #
 #   ./test.sh          everything
-#   ./test.sh quick    everything but the browser
+#   ./test.sh quick    all that needs neither a browser nor Docker
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -33,8 +33,14 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 needed=(
     cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3
     redis-server:redis-server nginx:nginx-light promtool:prometheus python3:python3
+    prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
+    prometheus-nginx-exporter:prometheus-nginx-exporter
 )
-[ -n "$quick" ] || needed+=(chromium:chromium chromedriver:chromium-driver)
+[ -n "$quick" ] || needed+=(
+    chromium:chromium chromedriver:chromium-driver
+    dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap
+    ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
+)
 
 packages=()
 for entry in "${needed[@]}"; do
@@ -45,23 +51,23 @@ done
 # Debian's python3 can make a virtual environment only with this package.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
+sudo=()
+if [ "$(id -u)" != 0 ] && { [ -z "$quick" ] || [ "${#packages[@]}" -gt 0 ]; }; then
+    command -v sudo >/dev/null || fail "this installs packages and starts Docker engines, so it needs sudo, or root"
+    sudo=(sudo "PATH=$PATH" "HOME=$HOME")
+fi
 if [ "${#packages[@]}" -gt 0 ]; then
     command -v apt-get >/dev/null || fail "please install: ${packages[*]}"
-    sudo=
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || fail "please install, or run this once as root: ${packages[*]}"
-        sudo=sudo
-    fi
     echo "== installing ${packages[*]}"
     # The tests start servers of their own; the packages must not start theirs.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
-        $sudo chmod +x "$policy"
-        trap '$sudo rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+        "${sudo[@]}" chmod +x "$policy"
+        trap '"${sudo[@]}" rm -f "$policy"' EXIT
     fi
-    $sudo apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
 python=target/python
@@ -74,6 +80,11 @@ fi
 echo "== tests"
 if [ -n "$quick" ]; then
     cargo test --locked -- --skip pages::
-else
-    cargo test --locked
+    exit
 fi
+cargo test --locked
+
+echo "== tests of the stack"
+# They take turns: there is one port 80.
+"${sudo[@]}" tests/stack/engines.sh \
+    cargo test --locked --test stack -- --ignored --test-threads=1

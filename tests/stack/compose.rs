@@ -1,0 +1,383 @@
+//! The compose stacks, started by `./start.sh`.
+
+use std::net::TcpListener;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Checkout, NODES,
+    client::{Client, Reply},
+    docker::{containers, docker, inspect, kill, logs},
+    eventually,
+    load::{Load, assert_exact},
+};
+
+const SERVICES: [&str; 7] = [
+    "footfall",
+    "grafana",
+    "nginx",
+    "nginx-exporter",
+    "prometheus",
+    "redis",
+    "redis-exporter",
+];
+
+/// One story, since each part needs the stack of the one before.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by tests/stack/engines.sh"]
+async fn the_full_stack() {
+    let checkout = Checkout::new();
+    let said = checkout.started(&["full"], &[]);
+    for address in [
+        "http://localhost/",
+        "http://localhost:9090/",
+        "http://localhost:3000/",
+    ] {
+        assert!(said.contains(address), "{said}");
+    }
+    first_steps().await;
+    containers_are_healthy_and_confined();
+    only_nginx_is_open_to_others();
+    prometheus_sees_everything().await;
+    let counted = replicas_come_and_go(&checkout).await;
+    redis_and_nginx_come_back(counted).await;
+    stopping_keeps_the_counts(&checkout, counted).await;
+    a_backup_is_restored(&checkout).await;
+    documented(&checkout, "uninstall");
+    assert_eq!(docker(&["ps", "-aq"]) + &docker(&["volume", "ls", "-q"]), "");
+}
+
+fn public() -> Client {
+    Client::tcp(&format!("{}:80", NODES[0]))
+}
+
+async fn token() -> String {
+    let reply = public().login("admin", "password").await;
+    reply.json()["token"].as_str().unwrap().to_owned()
+}
+
+async fn first_steps() {
+    let mut stranger = public();
+    assert_eq!(stranger.get("/api/ping").await.text(), r#"{"status":"ok"}"#);
+    assert_eq!(stranger.get("/swagger/").await.status, 200);
+    for internal in ["/metrics", "/readyz", "/version"] {
+        let reply = stranger.get(internal).await;
+        assert_eq!(reply.status, 404, "{internal}");
+        assert_eq!(reply.problem(), "not_found");
+    }
+    let forged = [("x-request-id", "forged"), ("x-forwarded-for", "192.0.2.1")];
+    let reply = stranger.send(Method::GET, "/api/count", &forged, "").await;
+    assert_eq!(reply.problem(), "missing_token");
+    assert_ne!(reply.header("x-request-id"), Some("forged"));
+
+    let mut client = public().with_token(&token().await);
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    let key = [("idempotency-key", "order-4711")];
+    let once = client
+        .send(Method::POST, "/api/counters/signup", &key, "")
+        .await;
+    let again = client
+        .send(Method::POST, "/api/counters/signup", &key, "")
+        .await;
+    assert_eq!((once.visits(), again.visits()), (1, 1));
+    assert!(again.replayed());
+}
+
+fn containers_are_healthy_and_confined() {
+    for service in SERVICES {
+        let containers = containers(service);
+        assert_eq!(
+            containers.len(),
+            if service == "footfall" { 2 } else { 1 },
+            "{service}"
+        );
+        let container = inspect(&containers[0]);
+        if service == "nginx-exporter" {
+            assert_eq!(container["State"]["Running"], true, "{service}");
+        } else {
+            assert_eq!(
+                container["State"]["Health"]["Status"], "healthy",
+                "{service}"
+            );
+        }
+        let user = container["Config"]["User"].as_str().unwrap();
+        assert!(
+            !user.is_empty() && !user.starts_with('0'),
+            "{service} is {user:?}"
+        );
+        let host = &container["HostConfig"];
+        assert_eq!(host["ReadonlyRootfs"], true, "{service}");
+        assert_eq!(host["CapDrop"], json!(["ALL"]), "{service}");
+        assert_eq!(
+            host["SecurityOpt"],
+            json!(["no-new-privileges:true"]),
+            "{service}"
+        );
+        assert_eq!(host["RestartPolicy"]["Name"], "unless-stopped", "{service}");
+        assert!(
+            host["Memory"].as_u64() > Some(0) && host["NanoCpus"].as_u64() > Some(0),
+            "{service}"
+        );
+        assert_eq!(host["LogConfig"]["Config"]["max-size"], "10m", "{service}");
+    }
+    let init = docker(&[
+        "ps",
+        "-aq",
+        "--filter",
+        "label=com.docker.compose.service=init",
+    ]);
+    assert_eq!(inspect(&init)["State"]["ExitCode"], 0);
+}
+
+fn only_nginx_is_open_to_others() {
+    for service in SERVICES {
+        let ports = inspect(&containers(service)[0])["HostConfig"]["PortBindings"].take();
+        let expected = match service {
+            "nginx" => json!({ "80/tcp": [{ "HostIp": "", "HostPort": "80" }] }),
+            "prometheus" => json!({ "9090/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "9090" }] }),
+            "grafana" => json!({ "3000/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "3000" }] }),
+            _ => json!({}),
+        };
+        assert_eq!(ports, expected, "{service}");
+    }
+}
+
+async fn prometheus_sees_everything() {
+    let mut prometheus = Client::tcp("127.0.0.1:9090");
+    let mut seen = Vec::new();
+    for _ in 0..120 {
+        seen = targets_up(&prometheus.get("/api/v1/targets").await);
+        if seen == ["footfall", "footfall", "nginx", "prometheus", "redis"] {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    assert_eq!(
+        seen,
+        ["footfall", "footfall", "nginx", "prometheus", "redis"]
+    );
+    let rules = prometheus.get("/api/v1/rules").await.json();
+    let groups = rules["data"]["groups"].as_array().unwrap();
+    assert!(groups.len() >= 2, "{rules}");
+    for group in groups {
+        for rule in group["rules"].as_array().unwrap() {
+            assert_ne!(rule["health"], "err", "{rule}");
+        }
+    }
+}
+
+/// The jobs of all targets that are up, sorted.
+pub fn targets_up(reply: &Reply) -> Vec<String> {
+    let reply: Value = reply.json();
+    let mut jobs: Vec<_> = reply["data"]["activeTargets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|target| target["health"] == "up")
+        .map(|target| target["labels"]["job"].as_str().unwrap().to_owned())
+        .collect();
+    jobs.sort();
+    jobs
+}
+
+/// Scales 2 → 5 → 2 and kills one, under load. Gives the visits counted until then.
+async fn replicas_come_and_go(checkout: &Checkout) -> u64 {
+    let mut client = public().with_token(&token().await);
+    let before = client.get("/api/count").await.visits();
+    let load = Load::start(&format!("{}:80", NODES[0]), &token().await, 24);
+    load.goes_on();
+    for replicas in ["5", "2"] {
+        checkout.started(&["full"], &[("REPLICAS", replicas)]);
+        eventually("the replicas have joined or left", || {
+            (containers("footfall").len().to_string() == replicas).then_some(())
+        });
+        load.goes_on();
+    }
+    let nginx = &containers("nginx")[0];
+    assert!(
+        !complaints(nginx).contains("[error]"),
+        "{}",
+        complaints(nginx)
+    );
+    assert_eq!(
+        complaints(nginx),
+        "",
+        "in the steady state nginx has nothing to say"
+    );
+
+    let victim = containers("footfall").remove(0);
+    let restarts = || inspect(&victim)["RestartCount"].as_u64();
+    assert_eq!(restarts(), Some(0));
+    kill(&victim);
+    load.goes_on();
+    eventually("the killed replica is back by itself", || {
+        let state = &inspect(&victim)["State"];
+        (restarts() == Some(1) && state["Health"]["Status"] == "healthy").then_some(())
+    });
+    load.goes_on();
+    let numbers = load.stop().await;
+    assert_exact(&numbers, before);
+    before + numbers.len() as u64
+}
+
+/// What nginx said that is no line of its access log.
+fn complaints(nginx: &str) -> String {
+    logs(nginx)
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+async fn redis_and_nginx_come_back(counted: u64) {
+    let mut client = public().with_token(&token().await);
+    kill(&containers("redis")[0]);
+    let mut next = client.get("/api/count").await;
+    for _ in 0..600 {
+        if next.status == 200 {
+            break;
+        }
+        assert_eq!(next.status, 503, "{next:?}");
+        assert!(next.header("retry-after").is_some());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        next = client.get("/api/count").await;
+    }
+    // One visit whose outcome was unknown may have been counted.
+    let visits = next.visits();
+    assert!(
+        visits > counted && visits <= counted + 2,
+        "{visits} after {counted}"
+    );
+
+    kill(&containers("nginx")[0]);
+    let token = token_when_nginx_is_back().await;
+    let mut client = public().with_token(&token);
+    assert_eq!(client.get("/api/count").await.visits(), visits + 1);
+}
+
+async fn token_when_nginx_is_back() -> String {
+    for _ in 0..600 {
+        let ping = public().try_send(Method::GET, "/api/ping", &[], "").await;
+        if ping.is_ok_and(|reply| reply.status == 200) {
+            return token().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nginx is not back");
+}
+
+/// Backs up, counts on, and goes back, by the commands of docs/operations.md.
+async fn a_backup_is_restored(checkout: &Checkout) {
+    let mut client = public().with_token(&token().await);
+    let saved = client.get("/api/count").await.visits();
+    documented(checkout, "backup");
+    assert_eq!(client.get("/api/count").await.visits(), saved + 1);
+    documented(checkout, "restore");
+    let mut client = public().with_token(&token().await);
+    assert_eq!(client.get("/api/counters/visits").await.visits(), saved);
+    assert_eq!(client.get("/api/count").await.visits(), saved + 1);
+}
+
+/// Runs the commands after a mark in docs/operations.md.
+fn documented(checkout: &Checkout, mark: &str) {
+    let text = include_str!("../../docs/operations.md");
+    let (_, rest) = text.split_once(&format!("<!-- {mark} -->\n```sh\n")).unwrap();
+    let (commands, _) = rest.split_once("```").unwrap();
+    let output = std::process::Command::new("bash")
+        .args(["-euo", "pipefail", "-c", commands])
+        .current_dir(checkout.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{mark}: {output:?}");
+}
+
+async fn stopping_keeps_the_counts(checkout: &Checkout, counted: u64) {
+    let said = checkout.started(&["stop"], &[]);
+    assert!(said.contains("footfall_redis"), "{said}");
+    assert_eq!(docker(&["ps", "-aq"]), "");
+    let said = checkout.started(&["basic"], &[]);
+    assert!(said.contains("http://localhost:8000/"), "{said}");
+    let mut client = Client::tcp("127.0.0.1:8000").logged_in().await;
+    let reply = client.get("/api/counters/visits").await;
+    assert!(reply.visits() > counted);
+    checkout.started(&["full"], &[]);
+}
+
+/// TLS on top, with a certificate of its own.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by tests/stack/engines.sh"]
+async fn tls() {
+    let checkout = Checkout::new();
+    let certificates = checkout.path("certificates");
+    let made = std::process::Command::new(checkout.path("config/tls/self-signed.sh"))
+        .arg(&certificates)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let said = checkout.started(&["nginx"], &[("TLS_DIR", "certificates")]);
+    assert!(said.contains("https://localhost/"), "{said}");
+    let curl = std::process::Command::new("curl")
+        .args(["-s", "-i", "--cacert"])
+        .arg(certificates.join("tls.crt"))
+        .arg("https://localhost/api/ping")
+        .output()
+        .unwrap();
+    let answer = String::from_utf8(curl.stdout).unwrap().to_lowercase();
+    assert!(
+        answer.contains("200") && answer.contains("strict-transport-security"),
+        "{answer}"
+    );
+    let redirect = public().get("/api/ping").await;
+    assert_eq!(redirect.status, 308);
+    assert_eq!(
+        redirect.header("location"),
+        Some(format!("https://{}/api/ping", "localhost").as_str())
+    );
+    checkout.started(&["stop"], &[]);
+    docker(&["volume", "prune", "-f"]);
+}
+
+/// Each mistake: one clear line, and nothing is left running.
+#[test]
+#[ignore = "run by tests/stack/engines.sh"]
+fn mistakes_are_told_before_anything_starts() {
+    let nothing_runs = || assert_eq!(docker(&["ps", "-aq"]), "");
+
+    let checkout = Checkout::new();
+    let edit = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(checkout.path(".env")).unwrap();
+        std::fs::write(checkout.path(".env"), text.replace(from, to)).unwrap();
+    };
+    edit("FOOTFALL_ENV=development", "FOOTFALL_ENV=production");
+    let output = checkout.start(&["nginx"], &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && said.contains("production refuses"),
+        "{said}"
+    );
+    nothing_runs();
+
+    edit(
+        "FOOTFALL_ENV=production",
+        "FOOTFALL_ENV=development\nFOOTFALL_WORKRES=2",
+    );
+    let output = checkout.start(&["nginx"], &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && said.contains("FOOTFALL_WORKERS"),
+        "{said}"
+    );
+    nothing_runs();
+
+    let checkout = Checkout::new();
+    let taken = TcpListener::bind("127.0.0.1:9090").unwrap();
+    let said = checkout.refused(&["full"], &[]);
+    assert!(said.contains("port 9090 is in use"), "{said}");
+    nothing_runs();
+    drop(taken);
+
+    let said = checkout.refused(&["swarm"], &[]);
+    assert!(said.contains("docker swarm init"), "{said}");
+    nothing_runs();
+}

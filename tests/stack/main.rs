@@ -1,0 +1,9 @@
+//! The stack as operators run it, in real Docker engines. `./test.sh` starts
+//! these on two small machines of their own (engines.sh); the tests run on the
+//! first and share its port 80, so they take turns.
+
+mod compose;
+mod images;
+mod nodes;
+mod support;
+mod swarm;

@@ -1,0 +1,194 @@
+//! Two nodes, of which the second dies.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{
+    compose::targets_up,
+    support::{
+        Checkout, NODES,
+        client::Client,
+        docker::{containers, docker, second_docker},
+        eventually,
+        load::{Load, assert_exact},
+    },
+    swarm::{deploy, remove, token},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by tests/stack/engines.sh"]
+async fn two_nodes_serve_and_one_may_die() {
+    let checkout = Checkout::new();
+    deploy(&checkout);
+    join();
+    docker(&["service", "scale", "footfall_footfall=4"]);
+    // Tasks stay where they are when a node joins; this spreads them anew.
+    docker(&[
+        "service",
+        "update",
+        "--force",
+        "--detach=false",
+        "footfall_footfall",
+    ]);
+    eventually("both nodes have replicas and nginx", || {
+        let second = on_second("footfall").len();
+        let both = containers("footfall").len() == 2 && second == 2;
+        (both && on_second("nginx").len() == 1).then_some(())
+    });
+    let [first, second] = NODES.map(|node| format!("{node}:80"));
+    serves(&second).await;
+    prometheus_finds(4).await;
+
+    let token = token(&first).await;
+    let before = Client::tcp(&first)
+        .with_token(&token)
+        .get("/api/count")
+        .await
+        .visits();
+    let here = Load::start(&first, &token, 12);
+    let there = Load::start(&second, &token, 12);
+    here.goes_on();
+    there.goes_on();
+
+    // All replicas move to the first node: the second serves through the overlay.
+    let hostname = docker(&["info", "--format", "{{.Swarm.NodeID}}"]);
+    let constraint = format!("node.id=={hostname}");
+    docker(&[
+        "service",
+        "update",
+        "--detach=false",
+        "--constraint-add",
+        &constraint,
+        "footfall_footfall",
+    ]);
+    eventually("the second node has no replica", || {
+        on_second("footfall").is_empty().then_some(())
+    });
+    there.goes_on();
+    docker(&[
+        "service",
+        "update",
+        "--detach=false",
+        "--constraint-rm",
+        &constraint,
+        "footfall_footfall",
+    ]);
+    docker(&[
+        "service",
+        "update",
+        "--force",
+        "--detach=false",
+        "footfall_footfall",
+    ]);
+    eventually("the second node has replicas again", || {
+        (on_second("footfall").len() == 2).then_some(())
+    });
+    there.goes_on();
+    let mut numbers = there.stop().await;
+
+    kill_second_node();
+    here.goes_on();
+    eventually("the lost replicas run on the first node", || {
+        (containers("footfall").len() == 4).then_some(())
+    });
+    here.goes_on();
+    numbers.extend(here.stop().await);
+    assert_exact(&numbers, before);
+    prometheus_finds(4).await;
+    remove(&checkout);
+}
+
+fn join() {
+    let token = docker(&["swarm", "join-token", "--quiet", "worker"]);
+    second_docker(&[
+        "swarm",
+        "join",
+        "--token",
+        &token,
+        "--advertise-addr",
+        NODES[1],
+        "--listen-addr",
+        NODES[1],
+        &format!("{}:2377", NODES[0]),
+    ]);
+}
+
+/// Healthy containers of a service on the second node.
+fn on_second(service: &str) -> Vec<String> {
+    let label = format!("label=com.docker.swarm.service.name=footfall_{service}");
+    second_docker(&["ps", "-q", "--filter", &label, "--filter", "health=healthy"])
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+async fn serves(address: &str) {
+    for _ in 0..600 {
+        let ping = Client::tcp(address)
+            .try_send(hyper::Method::GET, "/api/ping", &[], "")
+            .await;
+        if ping.is_ok_and(|reply| reply.status == 200) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{address} does not serve");
+}
+
+/// Waits until Prometheus has so many replicas as targets, all up, and no other.
+async fn prometheus_finds(replicas: usize) {
+    let mut prometheus = Client::tcp("127.0.0.1:9090");
+    let mut seen = Value::Null;
+    for _ in 0..360 {
+        let reply = prometheus.get("/api/v1/targets").await;
+        let up = targets_up(&reply)
+            .iter()
+            .filter(|job| *job == "footfall")
+            .count();
+        seen = reply.json()["data"]["activeTargets"].take();
+        let known = seen.as_array().unwrap().iter();
+        let known = known
+            .filter(|target| target["labels"]["job"] == "footfall")
+            .count();
+        if (up, known) == (replicas, replicas) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    panic!("Prometheus does not see {replicas} replicas: {seen}");
+}
+
+/// As if its power were cut: the cable, the engine and every container at once.
+fn kill_second_node() {
+    let engine = std::env::var("SECOND_ENGINE").unwrap();
+    let directory = engine
+        .strip_prefix("unix://")
+        .unwrap()
+        .strip_suffix("/docker.sock")
+        .unwrap();
+    let ids = second_docker(&["ps", "-q"]);
+    let pids = ids
+        .lines()
+        .map(|id| second_docker(&["inspect", "-f", "{{.State.Pid}}", id]));
+    let mut pids: Vec<_> = pids.collect();
+    pids.insert(
+        0,
+        std::fs::read_to_string(format!("{directory}/pid"))
+            .unwrap()
+            .trim()
+            .to_owned(),
+    );
+    // The shims too, or they would tell a new engine of their containers.
+    let shims = Command::new("pgrep")
+        .args(["-f", directory])
+        .output()
+        .unwrap();
+    pids.extend(
+        String::from_utf8(shims.stdout)
+            .unwrap()
+            .lines()
+            .map(str::to_owned),
+    );
+    Command::new("kill").arg("-9").args(&pids).status().unwrap();
+}

@@ -1,0 +1,208 @@
+//! The stack in a Swarm of one node: everything an operator does to it, under
+//! clients that take anything but a 200 for a failure.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::support::{
+    Checkout, NODES,
+    client::Client,
+    docker::{containers, docker, inspect},
+    eventually,
+    load::{Load, assert_exact},
+};
+
+/// Secrets of the tests.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by tests/stack/engines.sh"]
+async fn scaling_updates_rotation_and_rollback_without_a_failed_request() {
+    let checkout = Checkout::new();
+    deploy(&checkout);
+    let address = format!("{}:80", NODES[0]);
+    let load = Load::start(&address, &token(&address).await, 24);
+    load.goes_on();
+    let logins = Logins::start(&address);
+
+    for replicas in [5, 2] {
+        docker(&["service", "scale", &format!("footfall_footfall={replicas}")]);
+        eventually("the replicas have joined or left", || {
+            (containers("footfall").len() == replicas).then_some(())
+        });
+        load.goes_on();
+    }
+
+    image("footfall:next", "LABEL next=1");
+    update(&checkout, &[("IMAGE", "footfall:next")]);
+    assert_eq!(running_image(), "footfall:next");
+    load.goes_on();
+
+    rotate(&checkout);
+    load.goes_on();
+
+    image(
+        "footfall:broken",
+        r#"ENTRYPOINT ["footfall", "--no-such-option"]"#,
+    );
+    docker(&[
+        "service",
+        "update",
+        "--detach",
+        "--no-resolve-image",
+        "--image",
+        "footfall:broken",
+        "footfall_footfall",
+    ]);
+    wait_for_update("rollback_completed");
+    assert_eq!(running_image(), "footfall:next");
+    load.goes_on();
+
+    load.reaches(100_000);
+    logins.stop().await;
+    let numbers = load.stop().await;
+    let logged_in = Client::tcp(&address).with_token(&token(&address).await);
+    let total = { logged_in }.get("/api/counters/visits").await.visits();
+    assert_exact(&numbers, 0);
+    assert_eq!(total, numbers.len() as u64);
+    remove(&checkout);
+}
+
+/// Makes a swarm and deploys the stack by the script.
+pub fn deploy(checkout: &Checkout) {
+    docker(&[
+        "swarm",
+        "init",
+        "--advertise-addr",
+        NODES[0],
+        "--listen-addr",
+        NODES[0],
+    ]);
+    let said = checkout.started(&["swarm"], &[("FOOTFALL_ADMIN_PASSWORD", PASSWORD)]);
+    assert!(said.contains("port 80 of every node"), "{said}");
+}
+
+/// Takes everything down again.
+pub fn remove(checkout: &Checkout) {
+    checkout.started(&["stop"], &[]);
+    eventually("the stack is gone", || {
+        docker(&["ps", "-aq"]).is_empty().then_some(())
+    });
+    docker(&["swarm", "leave", "--force"]);
+    docker(&["volume", "prune", "-f"]);
+}
+
+pub async fn token(address: &str) -> String {
+    let reply = Client::tcp(address).login("admin", PASSWORD).await;
+    reply.json()["token"].as_str().unwrap().to_owned()
+}
+
+/// An image like ours with one more instruction.
+fn image(name: &str, instruction: &str) {
+    let context = tempfile::tempdir().unwrap();
+    std::fs::write(
+        context.path().join("Dockerfile"),
+        format!("FROM footfall:latest\n{instruction}\n"),
+    )
+    .unwrap();
+    docker(&[
+        "build",
+        "--quiet",
+        "--tag",
+        name,
+        context.path().to_str().unwrap(),
+    ]);
+}
+
+fn running_image() -> String {
+    let service = inspect("footfall_footfall");
+    let image = &service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"];
+    image.as_str().unwrap().to_owned()
+}
+
+/// Deploys the stack again with these variables and waits for the rolling update.
+fn update(checkout: &Checkout, variables: &[(&str, &str)]) {
+    let before = inspect("footfall_footfall")["Version"]["Index"].as_u64();
+    checkout.started(&["swarm"], variables);
+    assert!(inspect("footfall_footfall")["Version"]["Index"].as_u64() > before);
+    wait_for_update("completed");
+}
+
+fn wait_for_update(state: &str) {
+    eventually(&format!("the update is {state}"), || {
+        (inspect("footfall_footfall")["UpdateStatus"]["State"] == state).then_some(())
+    });
+}
+
+/// A new key, as docs/operations.md has it: first it is accepted everywhere, then
+/// it signs, so that no replica ever meets a token it cannot check.
+fn rotate(checkout: &Checkout) {
+    let file = checkout.path("new_key");
+    std::fs::write(&file, "a new key of at least thirty-two bytes").unwrap();
+    docker(&[
+        "secret",
+        "create",
+        "footfall_secret_key_2",
+        file.to_str().unwrap(),
+    ]);
+    let (image, old, new) = (
+        ("IMAGE", "footfall:next"),
+        "footfall_secret_key",
+        "footfall_secret_key_2",
+    );
+    update(
+        checkout,
+        &[
+            image,
+            ("SECRET_KEY_NAME", old),
+            ("SECRET_KEY_PREVIOUS_NAME", new),
+        ],
+    );
+    update(
+        checkout,
+        &[
+            image,
+            ("SECRET_KEY_NAME", new),
+            ("SECRET_KEY_PREVIOUS_NAME", old),
+        ],
+    );
+}
+
+/// A client that logs in again and again and uses each token at once.
+struct Logins {
+    stop: Arc<AtomicBool>,
+    client: tokio::task::JoinHandle<()>,
+}
+
+impl Logins {
+    fn start(address: &str) -> Self {
+        let (stop, address) = (Arc::new(AtomicBool::new(false)), address.to_owned());
+        let stopped = stop.clone();
+        let client = tokio::spawn(async move {
+            let mut client = Client::tcp(&address);
+            while !stopped.load(Ordering::Relaxed) {
+                let reply = client.login("admin", PASSWORD).await;
+                assert_eq!(reply.status, 200, "{reply:?}");
+                let bearer = format!("Bearer {}", reply.json()["token"].as_str().unwrap());
+                let headers = [("authorization", bearer.as_str())];
+                let reply = client
+                    .send(hyper::Method::GET, "/api/counters/visits", &headers, "")
+                    .await;
+                assert_eq!(reply.status, 200, "{reply:?}");
+                // A pace, below nginx's limit of logins.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        Self { stop, client }
+    }
+
+    async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.client.await.unwrap();
+    }
+}
