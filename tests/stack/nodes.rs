@@ -32,8 +32,9 @@ async fn two_nodes_serve_and_one_may_die() {
         "footfall_footfall",
     ]);
     eventually("both nodes have replicas and nginx", || {
-        let second = on_second("footfall").len();
-        let both = containers("footfall").len() == 2 && second == 2;
+        let here = containers("footfall").len();
+        let there = on_second("footfall").len();
+        let both = here > 0 && there > 0 && here + there == 4;
         (both && on_second("nginx").len() == 1).then_some(())
     });
     let [first, second] = NODES.map(|node| format!("{node}:80"));
@@ -82,7 +83,7 @@ async fn two_nodes_serve_and_one_may_die() {
         "footfall_footfall",
     ]);
     eventually("the second node has replicas again", || {
-        (on_second("footfall").len() == 2).then_some(())
+        (!on_second("footfall").is_empty()).then_some(())
     });
     there.goes_on();
     let mut numbers = there.stop().await;

@@ -91,9 +91,11 @@ pub fn deploy(checkout: &Checkout) {
 pub fn remove(checkout: &Checkout) {
     checkout.started(&["stop"], &[]);
     eventually("the stack is gone", || {
-        docker(&["ps", "-aq"]).is_empty().then_some(())
+        docker(&["ps", "-q"]).is_empty().then_some(())
     });
     docker(&["swarm", "leave", "--force"]);
+    // Swarm forgets the containers of jobs that are done.
+    docker(&["container", "prune", "-f"]);
     docker(&["volume", "prune", "-f"]);
 }
 
