@@ -189,7 +189,7 @@ give_up() {
 }
 
 require_slots() { # REPLICAS
-    if ! [[ $1 =~ ^[0-9]+$ ]] || (($1 < 1 || $1 > 32)); then
+    if ! [[ $1 =~ ^[1-9][0-9]?$ ]] || (($1 > 32)); then
         fail "$1 replicas: there are slots for 1 to 32"
     fi
 }
@@ -231,6 +231,7 @@ start_compose() { # STACK
         nginx | full) require_port "${HTTP_PORT:-80}" nginx ", or say another: HTTP_PORT=8080 ./start.sh $name" ;;
         *) require_port 8000 footfall "" ;;
     esac
+    [ -z "$tls" ] || require_port "${HTTPS_PORT:-443}" nginx ", or say another: HTTPS_PORT=8443 ./start.sh $name"
     case "$1" in
         monitoring | full) require_port 9090 prometheus "" && require_port 3000 grafana "" ;;
     esac
@@ -337,6 +338,12 @@ stop() {
     local stopped=
     if docker stack ls --format '{{.Name}}' 2>/dev/null | grep -qx "$project"; then
         docker stack rm "$project"
+        # The command returns at once; a stack deployed before all is gone would find half of it.
+        local label="label=com.docker.stack.namespace=$project" tries
+        for ((tries = 0; tries < 240; tries++)); do
+            [ -n "$(docker ps -q --filter "$label")$(docker network ls -q --filter "$label")" ] || break
+            sleep 0.5
+        done
         stopped=1
     fi
     if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" ]; then

@@ -45,7 +45,10 @@ async fn the_full_stack() {
     stopping_keeps_the_counts(&checkout, counted).await;
     a_backup_is_restored(&checkout).await;
     documented(&checkout, "uninstall");
-    assert_eq!(docker(&["ps", "-aq"]) + &docker(&["volume", "ls", "-q"]), "");
+    assert_eq!(
+        docker(&["ps", "-aq"]) + &docker(&["volume", "ls", "-q"]),
+        ""
+    );
 }
 
 fn public() -> Client {
@@ -188,7 +191,7 @@ async fn replicas_come_and_go(checkout: &Checkout) -> u64 {
     let load = Load::start(&format!("{}:80", NODES[0]), &token().await, 24);
     load.goes_on();
     for replicas in ["5", "2"] {
-        checkout.started(&["full"], &[("REPLICAS", replicas)]);
+        scale(checkout, replicas);
         eventually("the replicas have joined or left", || {
             (containers("footfall").len().to_string() == replicas).then_some(())
         });
@@ -219,6 +222,15 @@ async fn replicas_come_and_go(checkout: &Checkout) -> u64 {
     let numbers = load.stop().await;
     assert_exact(&numbers, before);
     before + numbers.len() as u64
+}
+
+fn scale(checkout: &Checkout, replicas: &str) {
+    let output = std::process::Command::new("docker-compose")
+        .args(["up", "-d", "--scale", &format!("footfall={replicas}")])
+        .current_dir(checkout.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// What nginx said that is no line of its access log.
@@ -282,7 +294,9 @@ async fn a_backup_is_restored(checkout: &Checkout) {
 /// Runs the commands after a mark in docs/operations.md.
 fn documented(checkout: &Checkout, mark: &str) {
     let text = include_str!("../../docs/operations.md");
-    let (_, rest) = text.split_once(&format!("<!-- {mark} -->\n```sh\n")).unwrap();
+    let (_, rest) = text
+        .split_once(&format!("<!-- {mark} -->\n```sh\n"))
+        .unwrap();
     let (commands, _) = rest.split_once("```").unwrap();
     let output = std::process::Command::new("bash")
         .args(["-euo", "pipefail", "-c", commands])
@@ -336,6 +350,34 @@ async fn tls() {
     );
     checkout.started(&["stop"], &[]);
     docker(&["volume", "prune", "-f"]);
+}
+
+/// docker-compose understands each file, and those that go on top of it.
+#[test]
+#[ignore = "run by tests/stack/engines.sh"]
+fn every_file_is_valid() {
+    let checkout = Checkout::new();
+    let tls = "compose/docker-compose.tls.yaml";
+    let direct = "compose/docker-compose.direct.yaml";
+    for files in [
+        vec!["compose/docker-compose.yaml"],
+        vec!["compose/docker-compose.yaml", direct],
+        vec!["compose/docker-compose.nginx.yaml"],
+        vec!["compose/docker-compose.nginx.yaml", tls],
+        vec!["compose/docker-compose.monitoring.yaml"],
+        vec!["compose/docker-compose.monitoring.yaml", direct],
+        vec!["compose/docker-compose.full.yaml"],
+        vec!["compose/docker-compose.full.yaml", tls],
+    ] {
+        let output = std::process::Command::new("docker-compose")
+            .args(["--env-file", ".env"])
+            .args(files.iter().flat_map(|file| ["-f", file]))
+            .args(["config", "--quiet"])
+            .current_dir(checkout.path(""))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{files:?}: {output:?}");
+    }
 }
 
 /// Each mistake: one clear line, and nothing is left running.

@@ -1,6 +1,10 @@
 //! The stack as operators run it, in real Docker engines. `./test.sh` starts
 //! these on two small machines of their own (engines.sh); the tests run on the
 //! first and share its port 80, so they take turns.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test fails"
+)]
 
 mod compose;
 mod images;

@@ -23,14 +23,7 @@ async fn two_nodes_serve_and_one_may_die() {
     deploy(&checkout);
     join();
     docker(&["service", "scale", "footfall_footfall=4"]);
-    // Tasks stay where they are when a node joins; this spreads them anew.
-    docker(&[
-        "service",
-        "update",
-        "--force",
-        "--detach=false",
-        "footfall_footfall",
-    ]);
+    spread();
     eventually("both nodes have replicas and nginx", || {
         let here = containers("footfall").len();
         let there = on_second("footfall").len();
@@ -42,50 +35,13 @@ async fn two_nodes_serve_and_one_may_die() {
     prometheus_finds(4).await;
 
     let token = token(&first).await;
-    let before = Client::tcp(&first)
-        .with_token(&token)
-        .get("/api/count")
-        .await
-        .visits();
+    let mut client = Client::tcp(&first).with_token(&token);
+    let before = client.get("/api/count").await.visits();
     let here = Load::start(&first, &token, 12);
     let there = Load::start(&second, &token, 12);
     here.goes_on();
     there.goes_on();
-
-    // All replicas move to the first node: the second serves through the overlay.
-    let hostname = docker(&["info", "--format", "{{.Swarm.NodeID}}"]);
-    let constraint = format!("node.id=={hostname}");
-    docker(&[
-        "service",
-        "update",
-        "--detach=false",
-        "--constraint-add",
-        &constraint,
-        "footfall_footfall",
-    ]);
-    eventually("the second node has no replica", || {
-        on_second("footfall").is_empty().then_some(())
-    });
-    there.goes_on();
-    docker(&[
-        "service",
-        "update",
-        "--detach=false",
-        "--constraint-rm",
-        &constraint,
-        "footfall_footfall",
-    ]);
-    docker(&[
-        "service",
-        "update",
-        "--force",
-        "--detach=false",
-        "footfall_footfall",
-    ]);
-    eventually("the second node has replicas again", || {
-        (!on_second("footfall").is_empty()).then_some(())
-    });
-    there.goes_on();
+    the_second_node_serves_without_a_replica(&there);
     let mut numbers = there.stop().await;
 
     kill_second_node();
@@ -98,6 +54,38 @@ async fn two_nodes_serve_and_one_may_die() {
     assert_exact(&numbers, before);
     prometheus_finds(4).await;
     remove(&checkout);
+}
+
+/// All replicas move to the first node and back.
+fn the_second_node_serves_without_a_replica(load: &Load) {
+    let nginx = on_second("nginx").remove(0);
+    let over_the_overlay = || second_docker(&["logs", &nginx]).contains(r#""upstream":"10.89.7."#);
+    assert!(!over_the_overlay(), "there were replicas beside it");
+    let first = docker(&["info", "--format", "{{.Swarm.NodeID}}"]);
+    let constraint = format!("node.id=={first}");
+    update(&["--constraint-add", &constraint]);
+    eventually("the second node has no replica", || {
+        on_second("footfall").is_empty().then_some(())
+    });
+    load.goes_on();
+    assert!(over_the_overlay());
+    update(&["--constraint-rm", &constraint]);
+    spread();
+    eventually("the second node has replicas again", || {
+        (!on_second("footfall").is_empty()).then_some(())
+    });
+    load.goes_on();
+}
+
+/// Tasks stay where they are when a node joins; this spreads them anew.
+fn spread() {
+    update(&["--force"]);
+}
+
+/// A rolling update of the replicas, to its end.
+fn update(change: &[&str]) {
+    let command = ["service", "update", "--detach=false"];
+    docker(&[&command, change, &["footfall_footfall"]].concat());
 }
 
 fn join() {

@@ -12,7 +12,7 @@ use std::{
 use crate::support::{
     Checkout, NODES,
     client::Client,
-    docker::{containers, docker, inspect},
+    docker::{containers, docker, inspect, logs},
     eventually,
     load::{Load, assert_exact},
 };
@@ -63,6 +63,12 @@ async fn scaling_updates_rotation_and_rollback_without_a_failed_request() {
     assert_eq!(running_image(), "footfall:next");
     load.goes_on();
 
+    assert_eq!(
+        upstreams(&containers("nginx")[0]),
+        ["unix"],
+        "nginx took the way over the sockets, and no other"
+    );
+
     load.reaches(100_000);
     logins.stop().await;
     let numbers = load.stop().await;
@@ -71,6 +77,26 @@ async fn scaling_updates_rotation_and_rollback_without_a_failed_request() {
     assert_exact(&numbers, 0);
     assert_eq!(total, numbers.len() as u64);
     remove(&checkout);
+}
+
+/// How nginx reached replicas: `unix` or `tcp`, or both.
+pub fn upstreams(nginx: &str) -> Vec<&'static str> {
+    let logs = logs(nginx);
+    let mut seen: Vec<_> = logs
+        .lines()
+        .filter_map(|line| line.split_once(r#""upstream":""#))
+        .filter(|(_, rest)| !rest.starts_with('"'))
+        .map(|(_, rest)| {
+            if rest.starts_with("unix:") {
+                "unix"
+            } else {
+                "tcp"
+            }
+        })
+        .collect();
+    seen.sort_unstable();
+    seen.dedup();
+    seen
 }
 
 /// Makes a swarm and deploys the stack by the script.
@@ -90,9 +116,7 @@ pub fn deploy(checkout: &Checkout) {
 /// Takes everything down again.
 pub fn remove(checkout: &Checkout) {
     checkout.started(&["stop"], &[]);
-    eventually("the stack is gone", || {
-        docker(&["ps", "-q"]).is_empty().then_some(())
-    });
+    assert_eq!(docker(&["ps", "-q"]), "");
     docker(&["swarm", "leave", "--force"]);
     // Swarm forgets the containers of jobs that are done.
     docker(&["container", "prune", "-f"]);
