@@ -71,8 +71,8 @@ if [ "${#packages[@]}" -gt 0 ]; then
 fi
 
 python=target/python
-if ! "$python/bin/pip" freeze 2>/dev/null | grep -qxFf <(grep -v '^#' tests/requirements.txt); then
-    echo "== installing schemathesis"
+if grep -v '^#' tests/requirements.txt | grep -qvxFf <("$python/bin/pip" freeze 2>/dev/null); then
+    echo "== installing the tools of tests/requirements.txt"
     python3 -m venv "$python"
     "$python/bin/pip" install --quiet --requirement tests/requirements.txt
 fi

@@ -25,7 +25,6 @@ use crate::{
 pub struct Shared {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
-    tokens: Arc<Tokens>,
     passwords: Passwords,
     draining: Draining,
     openapi: Bytes,
@@ -80,7 +79,6 @@ impl Shared {
             .chain(swagger::ROUTES.iter().copied());
         let routes = Arc::new(RouteMetrics::new(patterns, &metrics));
         Self {
-            tokens: Arc::new(Tokens::new(&settings.auth)),
             passwords: Passwords::new(&settings.auth),
             openapi: document
                 .to_json()
@@ -103,15 +101,16 @@ impl Shared {
     pub fn public_edge(&self, store: Store) -> Edge {
         let settings = &self.settings;
         let counters = CounterStore::new(store.clone(), &settings.store);
+        let tokens = Arc::new(Tokens::new(&settings.auth));
         let app = App {
             counters: Counters::start(counters, self.metrics.clone()),
             default_counter: CounterName::default_counter(),
             request_ids_identify: !settings.store.dedup_window.is_zero(),
-            tokens: self.tokens.clone(),
+            tokens: tokens.clone(),
             login: Login::new(
                 self.passwords.clone(),
                 Throttle::new(store),
-                self.tokens.clone(),
+                tokens,
                 self.metrics.clone(),
             ),
             draining: self.draining.clone(),

@@ -12,7 +12,7 @@ use crate::http::{Code, Problem};
 /// The bearer of a valid token (RFC 6750). A handler that takes one is closed
 /// to everyone else.
 #[derive(Debug, Clone)]
-pub struct Bearer(pub Claims);
+pub struct Bearer(pub Arc<Claims>);
 
 impl<S> FromRequestParts<S> for Bearer
 where

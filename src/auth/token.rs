@@ -3,9 +3,14 @@
 //! A token names the key that signed it (`kid`). The previous key still
 //! verifies, so a key can be replaced without logging anyone out.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
+use lru::LruCache;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,6 +23,10 @@ const ISSUER: &str = "footfall";
 
 /// Bytes of a key's fingerprint: enough to tell two keys apart.
 const FINGERPRINT_BYTES: usize = 8;
+
+/// Verified tokens that are remembered, so that a client's next request costs no
+/// second look at the same signature. At some 600 bytes each, 2.5 MB at the most.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,12 +64,14 @@ pub enum TokenError {
     Invalid,
 }
 
-/// Issues and verifies tokens.
+/// Issues and verifies tokens, for one worker thread.
 pub struct Tokens {
     header: Header,
     signing: EncodingKey,
     verifying: Vec<(String, DecodingKey)>,
     validation: Validation,
+    /// Only what was found valid is in here, and only until it expires.
+    verified: Mutex<LruCache<String, Arc<Claims>>>,
     ttl: Duration,
 }
 
@@ -89,6 +100,7 @@ impl Tokens {
             signing: EncodingKey::from_secret(settings.secret_key.expose_secret().as_bytes()),
             verifying: verifying.collect(),
             validation,
+            verified: Mutex::new(LruCache::new(REMEMBERED)),
             ttl: settings.token_ttl,
         }
     }
@@ -121,7 +133,32 @@ impl Tokens {
     /// # Errors
     ///
     /// If it is not.
-    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claims) = verified.get(token) {
+            let claims = claims.clone();
+            return match self.has_expired(&claims) {
+                true => {
+                    verified.pop(token);
+                    Err(TokenError::Expired)
+                }
+                false => Ok(claims),
+            };
+        }
+        let claims = Arc::new(self.decode(token)?);
+        if self.has_expired(&claims) {
+            return Err(TokenError::Expired);
+        }
+        verified.put(token.to_owned(), claims.clone());
+        Ok(claims)
+    }
+
+    /// The crate lets a token live through its last second; RFC 7519 (4.1.4) does not.
+    fn has_expired(&self, claims: &Claims) -> bool {
+        unix_seconds() >= claims.exp.saturating_add(self.validation.leeway)
+    }
+
+    fn decode(&self, token: &str) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         let kid = header.kid.ok_or(TokenError::Invalid)?;
         let (_, key) = self
@@ -129,17 +166,12 @@ impl Tokens {
             .iter()
             .find(|(known, _)| *known == kid)
             .ok_or(TokenError::Invalid)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+        jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+            .map(|token| token.claims)
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => TokenError::Expired,
                 _ => TokenError::Invalid,
-            })?
-            .claims;
-        // The crate lets a token live through its last second; RFC 7519 (4.1.4) does not.
-        if unix_seconds() >= claims.exp.saturating_add(self.validation.leeway) {
-            return Err(TokenError::Expired);
-        }
-        Ok(claims)
+            })
     }
 }
 

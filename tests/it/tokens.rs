@@ -260,6 +260,27 @@ async fn leeway_is_zero_unless_set() {
     }
 }
 
+/// A token that was found valid before is remembered; its end is not forgotten.
+#[tokio::test]
+async fn a_token_in_use_expires() {
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_TOKEN_TTL", "2s")
+        .env("FOOTFALL_WORKERS", 1)
+        .start();
+    let mut client = footfall.client().logged_in().await;
+    let mut served = 0;
+    let refusal = loop {
+        let reply = client.get("/api/counters").await;
+        if reply.status != 200 {
+            break reply;
+        }
+        served += 1;
+    };
+    assert!(served > 1, "it was remembered");
+    assert_eq!(refusal.problem(), "expired_token");
+    assert_eq!(client.get("/api/count").await.problem(), "expired_token");
+}
+
 #[tokio::test]
 async fn keys_rotate_without_a_forced_logout() {
     const NEW_KEY: &str = "a-new-secret-key-for-tests-of-many-characters";
