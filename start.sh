@@ -63,18 +63,25 @@ start_local_replicas() { # REPLICAS
     PATH="$PATH:/usr/sbin:/sbin"
     command -v nginx >/dev/null || fail "nginx is missing, which replicas stand behind; on Debian and Ubuntu: apt-get install nginx-light"
     build_local
-    local public run nginx replica
+    local public run nginx="" replica
     public=$(first_url FOOTFALL_LISTEN)
     [ -n "$public" ] || fail "FOOTFALL_LISTEN has no tcp: address for nginx to listen on"
     ! port_answers "${public##*:}" || fail "port ${public##*:} is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
+    local processes=()
     run=$(mktemp -d -t footfall.XXXXXX)
+    # nginx goes first, so that no client meets a replica that is gone.
+    trap 'trap "" INT TERM
+          [ -z "$nginx" ] || { kill -QUIT "$nginx" 2>/dev/null || true; wait "$nginx" || true; }
+          [ "${#processes[@]}" = 0 ] || kill "${processes[@]}" 2>/dev/null || true
+          wait || true; rm -rf "$run"' EXIT
+    trap 'exit 0' INT TERM
     mkdir "$run/sockets"
-    # nginx's own workers may be another user; others have no way through the directory above.
-    chmod 0711 "$run"
     sed "s|/run/footfall/|$run/sockets/|" config/nginx/footfall.conf >"$run/footfall.conf"
     cat >"$run/nginx.conf" <<END
 $([ "$(id -u)" != 0 ] || echo "user root;")
 daemon off;
+# A slow client does not keep Ctrl-C waiting.
+worker_shutdown_timeout 10s;
 pid $run/nginx.pid;
 error_log stderr warn;
 events { worker_connections 1024; }
@@ -86,22 +93,17 @@ http {
     server {
         listen ${public#http://};
         set \$footfall footfall;
-        include $PWD/config/nginx/routes.conf;
+        include "$PWD/config/nginx/routes.conf";
     }
 }
 END
     export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock"
-    local processes=()
     for ((replica = 0; replica < $1; replica++)); do
         target/release/footfall serve &
         processes+=($!)
     done
     nginx -e stderr -c "$run/nginx.conf" &
     nginx=$!
-    # nginx goes first, so that no client meets a replica that is gone.
-    trap 'trap "" INT TERM; kill -QUIT $nginx 2>/dev/null || true; wait $nginx || true
-          kill "${processes[@]}" 2>/dev/null || true; wait || true; rm -rf "$run"' EXIT
-    trap 'exit 0' INT TERM
     print_local "$public" ""
     wait -n || true
     fail "a process has ended; its message is above"
@@ -119,6 +121,7 @@ require_engine() {
     answer=$(docker version --format '{{.Server.Version}}' 2>&1) ||
         fail "no Docker engine answers (${answer##*$'\n'}); start it, or run ./start.sh local"
     version=${answer##*$'\n'}
+    [[ $version =~ ^[0-9]+\.[0-9]+ ]] || return 0
     IFS=. read -r major minor _ <<<"$version"
     ((major > 20 || (major == 20 && minor >= 10))) ||
         fail "the Docker engine is $version; the stack needs 20.10 or newer"
@@ -141,7 +144,20 @@ find_compose() {
     compose+=(--project-name "$project" --env-file .env)
 }
 
+# A variable of the stack, from the environment or .env.
+stack_value() { # NAME DEFAULT
+    local value=${!1-}
+    [ -n "$value" ] || value=$(sed -n "s/^$1=//p" .env | tail -n 1)
+    echo "${value:-$2}"
+}
+
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Compose and Swarm have the same volumes: two Redis on one would destroy it.
+require_no_other() { # LABEL NAME
+    [ -z "$(docker ps -aq --filter "label=$1=$project" --filter status=running)" ] ||
+        fail "$2 runs here, with the same volumes; ./start.sh stop first"
+}
 
 is_running() { # SERVICE
     [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1")" ]
@@ -185,12 +201,27 @@ give_up() {
         "${compose[@]}" "${files[@]}" down --remove-orphans >/dev/null 2>&1 || true
         fail "the stack did not start; it was taken down again, its data is kept"
     fi
-    fail "the stack did not start; what runs was left as it is"
+    fail "the stack did not start as a whole; docker ps -a shows what runs"
 }
 
 require_slots() { # REPLICAS
     if ! [[ $1 =~ ^[1-9][0-9]?$ ]] || (($1 > 32)); then
         fail "$1 replicas: there are slots for 1 to 32"
+    fi
+}
+
+# Unless told otherwise, a start again changes neither the number of replicas nor TLS.
+keep_what_runs() {
+    local nginx replicas
+    replicas=$(docker ps -q --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.service=footfall | wc -l)
+    nginx=$(docker ps -q --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.service=nginx)
+    [ -n "$nginx" ] || return 0
+    [ "$replicas" = 0 ] || REPLICAS=${REPLICAS:-$replicas}
+    if [ -z "${TLS_DIR+set}" ]; then
+        TLS_DIR=$(docker inspect --format \
+            '{{range .Mounts}}{{if eq .Destination "/etc/nginx/tls"}}{{.Source}}{{end}}{{end}}' "$nginx")
     fi
 }
 
@@ -207,7 +238,12 @@ use_tls() {
 start_compose() { # STACK
     require_engine
     find_compose
-    local name=$1 scale=${REPLICAS:-2} tls=
+    require_no_other com.docker.stack.namespace "the Swarm stack"
+    local name=$1 scale tls="" http image
+    http=$(stack_value HTTP_PORT 80)
+    image=$(stack_value IMAGE footfall:latest)
+    keep_what_runs
+    scale=${REPLICAS:-2}
     case "$1" in
         basic) files=(-f compose/docker-compose.yaml) ;;
         *) files=(-f "compose/docker-compose.$1.yaml") ;;
@@ -228,20 +264,25 @@ start_compose() { # STACK
     require_slots "$scale"
     was_running=$(docker ps -q --filter "label=com.docker.compose.project=$project")
     case "$1" in
-        nginx | full) require_port "${HTTP_PORT:-80}" nginx ", or say another: HTTP_PORT=8080 ./start.sh $name" ;;
+        nginx | full) require_port "$http" nginx ", or say another: HTTP_PORT=8080 ./start.sh $name" ;;
         *) require_port 8000 footfall "" ;;
     esac
-    [ -z "$tls" ] || require_port "${HTTPS_PORT:-443}" nginx ", or say another: HTTPS_PORT=8443 ./start.sh $name"
+    [ -z "$tls" ] || require_port "$(stack_value HTTPS_PORT 443)" nginx ", or say another: HTTPS_PORT=8443 ./start.sh $name"
     case "$1" in
         monitoring | full) require_port 9090 prometheus "" && require_port 3000 grafana "" ;;
     esac
 
-    if ! docker image inspect "${IMAGE:-footfall:latest}" >/dev/null 2>&1; then
+    if docker image inspect "$image" >/dev/null 2>&1; then
+        :
+    elif [ "$image" != footfall:latest ]; then
+        docker pull "$image" || fail "there is no image $image here, and it cannot be pulled"
+    else
         echo "Building the image from source; this takes some minutes, once."
         "${compose[@]}" "${files[@]}" build footfall || fail "the image was not built; the reason is above"
     fi
     # Wrong settings, and demo secrets in production, end here with one message each.
     "${compose[@]}" "${files[@]}" config -q || fail "the settings of the stack are wrong; the reason is above"
+    trap 'echo; echo "Interrupted." >&2; give_up' INT TERM
     if ! "${compose[@]}" "${files[@]}" run --rm --no-deps -T init config >/dev/null; then
         [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
         fail "nothing was started; the reason is above, settings are in .env"
@@ -250,16 +291,18 @@ start_compose() { # STACK
     echo "Starting the stack '$name', replicas: $scale."
     "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
     wait_until_healthy || give_up
-    print_stack "$name" "$tls"
+    trap - INT TERM
+    print_stack "$name" "$tls" "$http"
 }
 
-print_stack() { # STACK TLS
-    local base="http://localhost"
+print_stack() { # STACK TLS PORT
+    local base="http://localhost" https
+    https=$(stack_value HTTPS_PORT 443)
     case "$1" in
         basic | monitoring) base=http://localhost:8000 ;;
         *)
-            [ "${HTTP_PORT:-80}" = 80 ] || base=http://localhost:$HTTP_PORT
-            [ -z "$2" ] || base=https://localhost$([ "${HTTPS_PORT:-443}" = 443 ] || echo ":$HTTPS_PORT")
+            [ "$3" = 80 ] || base=http://localhost:$3
+            [ -z "$2" ] || base=https://localhost$([ "$https" = 443 ] || echo ":$https")
             ;;
     esac
     echo
@@ -273,64 +316,126 @@ print_stack() { # STACK TLS
     esac
     echo "  Log in       as FOOTFALL_ADMIN_USERNAME of .env, as shipped: admin, password"
     echo
+    if [ "$(stack_value FOOTFALL_ENV development)" != production ] && [[ $base != *:8000 ]]; then
+        echo "These are demo secrets, and others in your network reach this port: docs/operations.md, \"For production\"."
+    fi
     echo "./start.sh stop stops it; counts are kept."
 }
 
 # Swarm -------------------------------------------------------------------------------------------
 
-create_secret() { # NAME VALUE
-    docker secret inspect "$1" >/dev/null 2>&1 && return 1
-    printf %s "$2" | docker secret create "$1" - >/dev/null
+# A secret of this name, from VALUE where it is given. An existing one is never changed.
+ensure_secret() { # NAME VALUE VARIABLE
+    local value=$2
+    if docker secret inspect "$1" >/dev/null 2>&1; then
+        [ -z "$2" ] || fail "the secret $1 is there already and cannot change; unset $3, or say another name (docs/swarm.md)"
+        return
+    fi
+    [ -n "$value" ] || value=$(head -c 48 /dev/urandom | base64 -w 0)
+    printf %s "$value" | docker secret create "$1" - >/dev/null || fail "the secret $1 was not made; the reason is above"
+    if [ -z "$2" ] && [ "$3" = FOOTFALL_ADMIN_PASSWORD ]; then
+        echo "Made the secret $1; it is shown this once: $value"
+    else
+        echo "Made the secret $1."
+    fi
 }
 
-random() { head -c 48 /dev/urandom | base64 -w 0; }
+# A name for the content of files: other content, other name.
+content() { cat "$@" | sha256sum | cut -c 1-12; }
 
-# A name for the content of all files the stack has as configs: other content, other name.
-config_version() {
-    cat config/redis.conf config/nginx.conf config/nginx/*.conf config/prometheus.yml \
-        config/prometheus/rules/*.yml grafana/provisioning/*/*.yaml grafana/dashboards/*.json |
-        sha256sum | cut -c 1-12
+# What the running stack was deployed with is what the next deploy means, unless told otherwise.
+keep_what_is_deployed() {
+    local service=${project}_footfall name target
+    docker service inspect "$service" >/dev/null 2>&1 || return 0
+    deployed() { docker service inspect --format "$1" "${2:-$service}" 2>/dev/null; }
+    variable() {
+        deployed '{{range .Spec.TaskTemplate.ContainerSpec.Env}}{{println .}}{{end}}' | sed -n "s/^$1=//p"
+    }
+    : "${IMAGE:=$(deployed '{{.Spec.TaskTemplate.ContainerSpec.Image}}')}"
+    : "${REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}')}"
+    : "${REDIS_REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}' "${project}_redis")}"
+    : "${REDIS_URL:=$(variable REDIS_URL)}"
+    : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
+    : "${PROXY_SUBNET:=$(variable FOOTFALL_TRUSTED_PROXIES)}"
+    while read -r name target; do
+        case "$target" in
+            secret_key) : "${SECRET_KEY_NAME:=$name}" ;;
+            secret_key_previous) : "${SECRET_KEY_PREVIOUS_NAME:=$name}" ;;
+            admin_password) : "${ADMIN_PASSWORD_NAME:=$name}" ;;
+        esac
+    done < <(deployed '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName .File.Name}}{{end}}')
+}
+
+# The one node that keeps data: a second would begin from nothing.
+require_data_node() {
+    local nodes
+    nodes=$(docker node ls -q --filter node.label=footfall.data=true | wc -l)
+    if [ "$nodes" = 0 ]; then
+        docker node update --label-add footfall.data=true "$(docker info --format '{{.Swarm.NodeID}}')" >/dev/null
+        echo "This node keeps the data (its label is footfall.data=true)."
+    elif [ "$nodes" != 1 ]; then
+        fail "$nodes nodes have the label footfall.data=true; the data is on one of them: docker node update --label-rm footfall.data NODE"
+    fi
+}
+
+# Services that are not as they should be, with what they are. Empty: all is well.
+unfinished() { # SINCE: an update that ended before is not ours
+    # Desired and running tasks, as 2/2; a job has (1/1 completed) behind.
+    docker stack services "$project" --format '{{.Name}} {{.Replicas}}' | awk '
+        /completed/ { split($3, n, /[(\/]/); if (n[2] > 0) next; print $1; next }
+        { split($2, n, "/"); if (n[1] != n[2] || n[2] == 0 && $1 !~ /redis$/) print $1 }'
+    docker stack services -q "$project" | xargs docker service inspect \
+        --format '{{.Spec.Name}} {{with .UpdateStatus}}{{.State}} {{.StartedAt.UTC.Format "2006-01-02T15:04:05"}}{{end}}' |
+        awk -v since="$1" '$2 == "updating" || $2 != "" && $2 != "completed" && $3 >= since { print $1 ":" $2 }'
 }
 
 start_swarm() {
     require_engine
     [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
         fail "this engine is no manager of a swarm; make it one with: docker swarm init"
-    docker image inspect "${IMAGE:-footfall:latest}" >/dev/null 2>&1 ||
-        fail "there is no image ${IMAGE:-footfall:latest}; build it: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
-    if [ -z "$(docker node ls -q --filter node.label=footfall.data=true)" ]; then
-        docker node update --label-add footfall.data=true "$(docker info --format '{{.Swarm.NodeID}}')" >/dev/null
-        echo "This node keeps the data (its label is footfall.data=true)."
-    fi
-    local password=${FOOTFALL_ADMIN_PASSWORD:-$(random)}
-    create_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY:-$(random)}" &&
-        echo "Made the secret ${SECRET_KEY_NAME:-footfall_secret_key}."
-    if create_secret "${ADMIN_PASSWORD_NAME:-footfall_admin_password}" "$password"; then
-        echo "Made the secret ${ADMIN_PASSWORD_NAME:-footfall_admin_password}; it is shown this once: $password"
-    fi
-    CONFIG_VERSION=$(config_version)
-    export CONFIG_VERSION
-    docker stack deploy --prune --resolve-image never -c compose/docker-compose.swarm.yaml "$project" ||
-        fail "the stack was not deployed; the reason is above"
+    require_no_other com.docker.compose.project "the Compose stack"
+    keep_what_is_deployed
+    export IMAGE=${IMAGE:-footfall:latest} IMAGE_ID
+    IMAGE_ID=$(docker image inspect --format '{{.Id}}' "$IMAGE" 2>/dev/null) || {
+        docker pull "$IMAGE" || fail "there is no image $IMAGE here, and it cannot be pulled; for footfall:latest: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
+        IMAGE_ID=$(docker image inspect --format '{{.Id}}' "$IMAGE")
+    }
+    # Wrong values end here, and not as a secret that no replica starts with.
+    docker run --rm --network none -e SECRET_KEY="${SECRET_KEY:-$(head -c 48 /dev/urandom | base64 -w 0)}" \
+        -e FOOTFALL_ADMIN_PASSWORD="${FOOTFALL_ADMIN_PASSWORD:-given later}" "$IMAGE" config >/dev/null ||
+        fail "nothing was deployed; the reason is above"
+    require_data_node
+    ensure_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY-}" SECRET_KEY
+    ensure_secret "${ADMIN_PASSWORD_NAME:-footfall_admin_password}" "${FOOTFALL_ADMIN_PASSWORD-}" FOOTFALL_ADMIN_PASSWORD
+    SECRET_KEY_PREVIOUS_NAME=${SECRET_KEY_PREVIOUS_NAME:-${SECRET_KEY_NAME:-footfall_secret_key}}
+    REDIS_CONFIG=$(content config/redis.conf)
+    NGINX_CONFIG=$(content config/nginx.conf config/nginx/{footfall,routes,swarm}.conf)
+    PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
+    GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
+    export REPLICAS REDIS_URL REDIS_REPLICAS ADMIN_USERNAME PROXY_SUBNET SECRET_KEY_NAME SECRET_KEY_PREVIOUS_NAME \
+        ADMIN_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
+    local since
+    since=$(date -u +%FT%T)
+    docker stack deploy --prune --with-registry-auth --resolve-image never \
+        -c compose/docker-compose.swarm.yaml "$project" || fail "the stack was not deployed; the reason is above"
 
     local waiting said="" tries
-    for ((tries = 0; tries < 360; tries++)); do
-        # Desired and running tasks, as 2/2; a job has (1/1 completed) behind.
-        waiting=$(docker stack services "$project" --format '{{.Name}} {{.Replicas}}' | awk '
-            /completed/ { split($3, n, /[(\/]/); if (n[2] > 0) next; print $1; next }
-            { split($2, n, "/"); if (n[1] != n[2] || n[2] == 0 && $1 !~ /redis/) print $1 }' | tr '\n' ' ')
+    for ((tries = 0; tries < 1200; tries++)); do
+        waiting=$(unfinished "$since" | tr '\n' ' ')
         [ -n "$waiting" ] || break
+        [[ $waiting != *:paused* && $waiting != *:rollback_* ]] || break
         [ "$waiting" = "$said" ] || echo "Waiting for: $waiting"
         said=$waiting
         sleep 0.5
     done
-    [ -z "$waiting" ] || fail "not running: $waiting; docker stack ps $project says why"
+    [ -z "$waiting" ] || fail "not as it should be: $waiting; docker stack ps $project says why"
     echo
     echo "  Home page    http://localhost/, and port 80 of every node"
-    echo "  Prometheus   http://localhost:9090/ on the node that keeps the data"
-    echo "  Grafana      http://localhost:3000/ there, as admin, with the same password"
+    echo "  Prometheus   port 9090 of the node that keeps the data"
+    echo "  Grafana      port 3000 there, as admin; the password is the one it was first deployed with"
+    echo "  These two are open to whoever reaches that node: docs/swarm.md, \"Who reaches what\"."
     echo
-    echo "./start.sh stop removes the stack; volumes, secrets and configs stay."
+    echo "./start.sh stop removes the stack; volumes and secrets stay."
 }
 
 stop() {
@@ -346,12 +451,17 @@ stop() {
         done
         stopped=1
     fi
-    if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" ]; then
-        find_compose
-        # By the project's name; all of its services are in this file.
-        "${compose[@]}" -f compose/docker-compose.full.yaml down --remove-orphans
+    local compose_label="label=com.docker.compose.project=$project" service containers
+    if [ -n "$(docker ps -aq --filter "$compose_label")" ]; then
+        # nginx first, so that no client meets a replica that is gone, and Redis last.
+        for service in nginx footfall '' ; do
+            containers=$(docker ps -aq --filter "$compose_label" ${service:+--filter "label=com.docker.compose.service=$service"})
+            [ -z "$containers" ] || xargs docker stop -t 45 <<<"$containers" >/dev/null
+        done
+        docker ps -aq --filter "$compose_label" | xargs docker rm >/dev/null
         stopped=1
     fi
+    docker network ls -q --filter "$compose_label" | xargs -r docker network rm >/dev/null
     if [ -n "$stopped" ]; then
         echo "Stopped. Counts are kept in the volume ${project}_redis."
     else

@@ -7,12 +7,14 @@
 
 mod support;
 
+mod browser;
 mod cli;
 mod conformance;
 mod contract;
 mod counting;
 mod drain;
 mod failures;
+mod files;
 mod hostile;
 mod identities;
 mod logins;
@@ -21,10 +23,11 @@ mod model;
 mod monitoring;
 mod openapi;
 mod outages;
-mod pages;
+mod proxy;
 mod readme;
 mod settings;
 mod slots;
 mod sockets;
+mod start;
 mod tls;
 mod tokens;

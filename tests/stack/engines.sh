@@ -113,13 +113,18 @@ quietly() {
 packages=ca-certificates,curl,redis-server,nginx-light,prometheus,prometheus-redis-exporter,prometheus-nginx-exporter,busybox-static,gcc,libc6-dev
 
 import_debian() {
-    local root=$state/debian
-    [ -z "$(docker images -q footfall-tests/debian)" ] || return 0
+    local root=$state/debian tag
+    tag=footfall-tests/debian:$(sha256sum <<<"$packages" | cut -c 1-12)
+    if [ -n "$(docker images -q "$tag")" ]; then
+        docker tag "$tag" footfall-tests/debian
+        return
+    fi
     echo "== making the base image"
     rm -rf "$root"
     quietly debootstrap --variant=minbase --include="$packages" bookworm "$root" http://deb.debian.org/debian
     tar -C "$root" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -c . |
-        docker import - footfall-tests/debian >/dev/null
+        docker import - "$tag" >/dev/null
+    docker tag "$tag" footfall-tests/debian
     rm -rf "$root"
 }
 
@@ -133,7 +138,7 @@ import_rust() {
         cargo fetch --locked --quiet --target x86_64-unknown-linux-gnu
         rm -rf "$root"
         mkdir -p "$root/usr/local/cargo/registry"
-        cp -a "$(rustc --print sysroot)/." "$root/usr/local" 2>/dev/null
+        cp -a "$(rustc --print sysroot)/." "$root/usr/local"
         rm -rf "$root/usr/local/share"
         local home=${CARGO_HOME:-$HOME/.cargo}
         cp -a "$home/registry/index" "$home/registry/cache" "$root/usr/local/cargo/registry/"

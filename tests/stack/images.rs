@@ -104,7 +104,7 @@ fn the_image_has_no_shell_and_no_root() {
     assert!(size < 25_000_000, "{size} bytes");
 }
 
-/// A plain `docker run` as the README has it: read-only, without capabilities.
+/// A plain `docker run`: read-only, without capabilities.
 #[test]
 #[ignore = "run by tests/stack/engines.sh"]
 fn a_fresh_volume_is_writable_and_survives_its_container() {

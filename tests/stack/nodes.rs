@@ -148,7 +148,7 @@ async fn prometheus_finds(replicas: usize) {
     panic!("Prometheus does not see {replicas} replicas: {seen}");
 }
 
-/// As if its power were cut: the cable, the engine and every container at once.
+/// The engine, its shims and every container at once.
 fn kill_second_node() {
     let engine = std::env::var("SECOND_ENGINE").unwrap();
     let directory = engine

@@ -3,7 +3,9 @@
 use std::{convert::Infallible, path::PathBuf};
 
 use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Method, Request, StatusCode, body::Bytes, client::conn::http1};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode, body::Bytes, client::conn::http1, header::HeaderName,
+};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixStream};
@@ -24,6 +26,27 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Reads a response from its bytes.
+    #[track_caller]
+    pub fn parse(bytes: &[u8]) -> Self {
+        let shown = String::from_utf8_lossy(bytes);
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no response: {shown}"));
+        let mut lines = std::str::from_utf8(&bytes[..end]).unwrap().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            let name: HeaderName = name.parse().unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        Self {
+            status: status.parse().unwrap(),
+            headers,
+            body: Bytes::copy_from_slice(&bytes[end + 4..]),
+        }
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8(self.body.to_vec()).unwrap()
     }

@@ -6,6 +6,7 @@ pub mod footfall;
 pub mod load;
 pub mod nginx;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 
 pub use self::{

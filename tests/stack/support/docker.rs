@@ -9,7 +9,7 @@ use serde_json::Value;
 pub fn docker(arguments: &[&str]) -> String {
     assert!(
         std::env::var_os("SECOND_ENGINE").is_some(),
-        "these tests need engines of their own: tests/stack/engines.sh cargo test --test stack"
+        "these tests need engines of their own: tests/stack/engines.sh cargo test --test stack -- --ignored --test-threads=1"
     );
     succeeded(arguments, Command::new("docker").args(arguments).output())
 }

@@ -43,12 +43,7 @@ impl Load {
     /// in use now.
     #[track_caller]
     pub fn goes_on(&self) {
-        self.reaches(self.done() + 1000);
-    }
-
-    /// Waits until so many visits are counted.
-    #[track_caller]
-    pub fn reaches(&self, goal: usize) {
+        let goal = self.done() + 1000;
         eventually("visits are counted", || {
             self.assert_no_failure();
             (self.done() >= goal).then_some(())
