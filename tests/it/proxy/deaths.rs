@@ -55,7 +55,7 @@ async fn counted_exactly(proxy: &Proxy, requests: usize, mishap: impl FnOnce(&mu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_replica() {
-    counted_exactly(&Proxy::start(), 3000, |replica| replica.process.kill()).await;
+    counted_exactly(&Proxy::start(), 1500, |replica| replica.process.kill()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
