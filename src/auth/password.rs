@@ -1,10 +1,13 @@
 //! The account's password: Argon2id, off the async threads, a few at a time.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        PasswordHasher,
+        phc::{Output, PasswordHash},
+    },
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -45,6 +48,9 @@ struct Account {
     credential: AdminCredential,
     /// A password from the settings is hashed at the first login, not at each start.
     hash: OnceLock<SecretString>,
+    /// Memory of hashes, as many as run at a time, kept for the next ones. glibc finds no use for
+    /// such blocks once they are given back: each login would take 19 MiB more.
+    memory: Mutex<Vec<Vec<Block>>>,
 }
 
 /// The right to check one password now.
@@ -58,6 +64,7 @@ impl Passwords {
             username: settings.admin_username.clone(),
             credential: settings.admin_credential.clone(),
             hash: OnceLock::new(),
+            memory: Mutex::default(),
         };
         Self {
             account: Arc::new(account),
@@ -116,10 +123,32 @@ impl Account {
         PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
             #[cfg(test)]
             tests::HASHED.with(|hashed| hashed.set(hashed.get() + 1));
-            let password = password.expose_secret().as_bytes();
-            Argon2::default().verify_password(password, &hash).is_ok()
+            let mut memory = self.memory().pop().unwrap_or_default();
+            let matches = matches(password.expose_secret().as_bytes(), &hash, &mut memory);
+            self.memory().push(memory);
+            matches == Some(true)
         })
     }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the crate's `PasswordVerifier` does, in memory of ours. `None` if the hash
+/// is not one of Argon2.
+fn matches(password: &[u8], hash: &PasswordHash, memory: &mut Vec<Block>) -> Option<bool> {
+    let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+    let version = hash.version.map(Version::try_from).transpose().ok()?;
+    let params = Params::try_from(hash).ok()?;
+    memory.resize(params.block_count(), Block::default());
+    let mut computed = vec![0; expected.len()];
+    Argon2::new(algorithm, version.unwrap_or_default(), params)
+        .hash_password_into_with_memory(password, salt, &mut computed, memory)
+        .ok()?;
+    // In constant time.
+    Some(Output::new(&computed).ok()? == *expected)
 }
 
 #[cfg(test)]
@@ -139,6 +168,7 @@ mod tests {
             username: "admin".to_owned(),
             credential: AdminCredential::Hash(SecretString::from(hash("right").unwrap())),
             hash: OnceLock::new(),
+            memory: Mutex::default(),
         };
         for (username, password, matches) in [
             ("admin", "right", true),

@@ -236,3 +236,31 @@ async fn more_logins_at_once_than_may_wait_are_shed() {
         200
     );
 }
+
+/// Each hash takes 19 MiB; many of them take no more than the few that run at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_logins_take_no_more_memory_than_one() {
+    let footfall = Footfall::start();
+    footfall.client().logged_in().await;
+    let before = resident_bytes(&footfall).await;
+    let logins: Vec<_> = (0..50)
+        .map(|_| {
+            let mut client = footfall.client();
+            tokio::spawn(async move { client.login("admin", "password").await.status })
+        })
+        .collect();
+    for login in logins {
+        assert_eq!(login.await.unwrap(), 200);
+    }
+    let after = resident_bytes(&footfall).await;
+    // The hashes that run at a time, on any machine of ours, and what 50 connections take.
+    assert!(after < before + 200e6, "{before} then {after} bytes");
+}
+
+async fn resident_bytes(footfall: &Footfall) -> f64 {
+    let metrics = footfall.ops_client().get("/metrics").await.text();
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    line.unwrap().parse().unwrap()
+}
