@@ -242,7 +242,8 @@ async fn more_logins_at_once_than_may_wait_are_shed() {
 async fn many_logins_take_no_more_memory_than_one() {
     let footfall = Footfall::start();
     footfall.client().logged_in().await;
-    let before = resident_bytes(&footfall).await;
+    let resident = async || footfall.metric("process_resident_memory_bytes").await;
+    let before = resident().await.unwrap();
     let logins: Vec<_> = (0..50)
         .map(|_| {
             let mut client = footfall.client();
@@ -252,15 +253,7 @@ async fn many_logins_take_no_more_memory_than_one() {
     for login in logins {
         assert_eq!(login.await.unwrap(), 200);
     }
-    let after = resident_bytes(&footfall).await;
+    let after = resident().await.unwrap();
     // The hashes that run at a time, on any machine of ours, and what 50 connections take.
     assert!(after < before + 200e6, "{before} then {after} bytes");
-}
-
-async fn resident_bytes(footfall: &Footfall) -> f64 {
-    let metrics = footfall.ops_client().get("/metrics").await.text();
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-    line.unwrap().parse().unwrap()
 }
