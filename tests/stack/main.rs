@@ -9,5 +9,6 @@
 mod compose;
 mod images;
 mod nodes;
+mod start;
 mod support;
 mod swarm;
