@@ -1,0 +1,1 @@
+"""The measurements of Footfall; docs/benchmarks/README.md describes them."""

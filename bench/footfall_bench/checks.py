@@ -1,0 +1,69 @@
+"""Whether a contestant does what is measured: before the run, and after each turn."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from .contestants import PASSWORD
+from .errors import BenchError
+from .http_client import Address, Client
+from .instances import Instance
+
+_CLIENTS = 8
+_VISITS_EACH = 25
+
+
+def check(instance: Instance) -> str:
+    """Checks all of its answers and returns a token, if it has any."""
+    name = instance.servers[0].name
+    for address in instance.addresses:
+        _expect(name, "ping", Client(address).request("GET", "/api/ping"), (200, {"status": "ok"}))
+    if not instance.contestant.counts:
+        return ""
+    token = _check_login(name, instance.addresses[0])
+    _check_counting(name, instance, token)
+    return token
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _check_login(name: str, address: Address) -> str:
+    client = Client(address)
+    wrong = {"username": "admin", "password": "wrong"}
+    status, _ = client.request("POST", "/auth/login", body=wrong)
+    _expect(name, "login with a wrong password", status, 401)
+    right = {"username": "admin", "password": PASSWORD}
+    status, answer = client.request("POST", "/auth/login", body=right)
+    _expect(name, "login", status, 200)
+    _expect(name, "login", (answer["token_type"], answer["expires_in"]), ("Bearer", 3600))
+    return str(answer["token"])
+
+
+def _check_counting(name: str, instance: Instance, token: str) -> None:
+    client = Client(instance.addresses[0])
+    for headers in ({}, bearer("no.such.token"), bearer(token[:-6] + "AAAAAA")):
+        status, _ = client.request("GET", "/api/count", headers)
+        _expect(name, "a count without a valid token", status, 401)
+
+    def visit(number: int) -> list[int]:
+        address = instance.addresses[number % len(instance.addresses)]
+        client = Client(address)
+        answers = [client.request("GET", "/api/count", bearer(token)) for _ in range(_VISITS_EACH)]
+        client.close()
+        return [answer[1]["visits"] for answer in answers]
+
+    with ThreadPoolExecutor(_CLIENTS) as clients:
+        numbers = sorted(number for some in clients.map(visit, range(_CLIENTS)) for number in some)
+    expected = list(range(numbers[0], numbers[0] + _CLIENTS * _VISITS_EACH))
+    _expect(name, "the numbers of simultaneous visits", numbers, expected)
+
+
+def check_visits(name: str, counted: int, answered: int, connections: int) -> None:
+    """A load ends with a request under way on each connection: it may have been counted."""
+    if not answered <= counted <= answered + connections:
+        raise BenchError(f"{name} answered {answered} visits and counted {counted}")
+
+
+def _expect(name: str, what: str, seen: object, expected: object) -> None:
+    if seen != expected:
+        raise BenchError(f"{name}: {what} is {seen!r}, not {expected!r}")

@@ -1,0 +1,30 @@
+"""`bench/run.sh`"""
+
+import time
+
+from .. import comparison_plots, comparison_tables, machine
+from ..comparison import compare
+from ..plans import CONNECTIONS, FULL, QUICK
+from ..publish import Publication
+from ..results import Results
+
+
+def main(mode: str | None, seed: int | None) -> None:
+    plan = QUICK if mode == "quick" else FULL
+    seed = time.time_ns() % 1_000_000 if seed is None else seed
+    print(f"== {plan.name} run, seed {seed}", flush=True)
+    meta = machine.describe(seed) | {
+        "repetitions": plan.repetitions,
+        "seconds": plan.seconds,
+        "connections": CONNECTIONS,
+    }
+    results = Results(meta, compare(plan, seed))
+    publication = Publication(plan)
+    try:
+        publication.write("results.md", comparison_tables.page(results))
+        publication.write_json("results.json", results.to_json())
+        for name, picture in comparison_plots.pictures(results):
+            publication.write(name, picture)
+        publication.finish()
+    finally:
+        publication.discard()

@@ -1,0 +1,109 @@
+"""The services that are compared, and how each is started.
+
+Each is started as its manual says for production, on a TCP port or a Unix socket. Footfall appears
+with settings of its own for single questions; without any it is as it is shipped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .http_client import Address
+from .places import BENCH, FASTIFY, FOOTFALL, FOOTFALL_CONFIG, HYPER, PYTHON_BIN
+from .processes import Command
+
+PASSWORD = "correct horse battery staple"
+# Its hash, with the parameters OWASP recommends: the work of every login here.
+PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$mTDQ7y1Mk0AzbzGXWNFVpg$nsGaMIXMwfv7tV2FbCXPjjzxTseDemGp8/IBfYBPc1Q"
+SECRET_KEY = "only-for-measuring-0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A service that takes part."""
+
+    name: str
+    title: str
+    command: Callable[[Address], Command]
+    # The key in Redis its counter has; None if it counts nothing.
+    counter_key: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        return self.counter_key is not None
+
+    def environment(self, address: Address, redis_url: str) -> dict[str, str]:
+        """All of its environment; nothing else of ours reaches it."""
+        return {
+            "PATH": f"{PYTHON_BIN}:/usr/local/bin:/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "NODE_ENV": "production",
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": SECRET_KEY,
+            "ADMIN_PASSWORD_HASH": PASSWORD_HASH,
+        }
+
+
+@dataclass(frozen=True)
+class Footfall(Contestant):
+    """Footfall with some settings."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, address: Address, redis_url: str) -> dict[str, str]:
+        return {
+            "FOOTFALL_ENV": "production",
+            "FOOTFALL_CONFIG": str(FOOTFALL_CONFIG),
+            "FOOTFALL_LISTEN": address.text,
+            # In the run's folder, where every server is started.
+            "FOOTFALL_OPS_LISTEN": "unix:ops-{pid}.sock",
+            "FOOTFALL_ADMIN_PASSWORD_HASH": PASSWORD_HASH,
+            "SECRET_KEY": SECRET_KEY,
+            "REDIS_URL": redis_url,
+            **self.settings,
+        }
+
+
+def footfall(name: str, **settings: str) -> Contestant:
+    """Footfall with some settings."""
+    return Footfall(name, "Footfall", lambda _: [FOOTFALL], "footfall:{visits}:count", settings)
+
+
+def _hyper(address: Address) -> Command:
+    return [HYPER, "2", address.text]
+
+
+def _flask(address: Address) -> Command:
+    bind = address.text if address.is_unix else address.place
+    return [
+        PYTHON_BIN / "gunicorn", "--bind", bind, "--workers", "3", "--worker-class", "gthread",
+        "--threads", "16", "--keep-alive", "75", "--log-level", "warning",
+        "--pythonpath", BENCH / "flask", "app:app",
+    ]  # fmt: skip
+
+
+def _fastapi(address: Address) -> Command:
+    port = address.place.rpartition(":")[2]
+    bind = ["--uds", address.place] if address.is_unix else ["--host", "127.0.0.1", "--port", port]
+    return [
+        PYTHON_BIN / "uvicorn", *bind, "--workers", "2", "--no-access-log", "--log-level", "warning",
+        "--timeout-keep-alive", "75", "--app-dir", BENCH / "fastapi", "app:app",
+    ]  # fmt: skip
+
+
+def _fastify(address: Address) -> Command:
+    return [PYTHON_BIN / "node", FASTIFY / "server.mjs", address.text]
+
+
+HYPER_LIMIT = Contestant("hyper", "bare hyper (the limit)", _hyper)
+FOOTFALL_AS_SHIPPED = footfall("footfall")
+FASTIFY_CLUSTER = Contestant("fastify", "Fastify", _fastify, "fastify:visits")
+FASTAPI = Contestant("fastapi", "FastAPI", _fastapi, "fastapi:visits")
+FLASK = Contestant("flask", "Flask", _flask, "flask:visits")
+
+# Believes the X-Request-ID of who connects by TCP, as of a proxy on another machine.
+FOOTFALL_TRUSTING = footfall("footfall-trusting", FOOTFALL_TRUSTED_PROXIES="127.0.0.1/32")
+FOOTFALL_FORGETFUL = footfall("footfall-forgetful", FOOTFALL_DEDUP_WINDOW="0s")
+
+ALL = (HYPER_LIMIT, FOOTFALL_AS_SHIPPED, FASTIFY_CLUSTER, FASTAPI, FLASK)
+COUNTING = ALL[1:]
+PEERS = ALL[2:]

@@ -1,0 +1,91 @@
+"""A small HTTP client for TCP and Unix sockets, for checks and not for loads."""
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """`tcp:HOST:PORT` or `unix:PATH`"""
+
+    text: str
+
+    @classmethod
+    def tcp(cls, port: int) -> "Address":
+        return cls(f"tcp:127.0.0.1:{port}")
+
+    @property
+    def is_unix(self) -> bool:
+        return self.text.startswith("unix:")
+
+    @property
+    def place(self) -> str:
+        """HOST:PORT, or the path."""
+        return self.text.partition(":")[2]
+
+    def connect(self) -> socket.socket:
+        if self.is_unix:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(_TIMEOUT_SECONDS)
+            connection.connect(self.place)
+            return connection
+        host, _, port = self.place.partition(":")
+        return socket.create_connection((host, int(port)), _TIMEOUT_SECONDS)
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, address: Address) -> None:
+        self._connection = http.client.HTTPConnection("localhost")
+        self._connection.sock = address.connect()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> tuple[int, Any]:
+        """The status and what the JSON says."""
+        sent = dict(headers or {})
+        content = None
+        if body is not None:
+            content = json.dumps(body)
+            sent["Content-Type"] = "application/json"
+        self._connection.request(method, path, content, sent)
+        response = self._connection.getresponse()
+        text = response.read()
+        return response.status, json.loads(text) if text else None
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def accepts(address: Address) -> bool:
+    """Whether one can connect."""
+    try:
+        address.connect().close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(address: Address, path: str = "/api/ping") -> bool:
+    """Whether there is a 200 to be had."""
+    try:
+        client = Client(address)
+    except OSError:
+        return False
+    try:
+        return client.request("GET", path)[0] == 200
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        client.close()

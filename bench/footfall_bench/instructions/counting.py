@@ -1,0 +1,164 @@
+"""What a request costs in instructions.
+
+The service runs under callgrind and is asked some times, one request after the other, on one
+connection. Counting begins anew after a warm-up, and what was counted is looked at after each of
+several phases: start and shutdown are in none. Of the phases the cheapest counts, for what differs
+between them (a poll too early, a look at the store once a second) only ever adds to a request.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..contestants import PASSWORD, footfall
+from ..errors import BenchError
+from ..http_client import Address, Client, accepts, answers
+from ..places import FOOTFALL, FOOTFALL_WITH_SYMBOLS
+from ..processes import Supervisor
+
+FIRST_PORT = 18_500
+
+PHASES = 5
+REQUESTS = 500
+# Before: connections are opened and caches filled.
+WARM_UP = 200
+
+@dataclass(frozen=True)
+class Case:
+    """A request whose instructions are counted."""
+
+    name: str
+    path: str
+    # Whether visits are counted in Redis, and not in the embedded store.
+    redis: bool = True
+    identities: bool = False
+
+    @property
+    def counts(self) -> bool:
+        return self.path == "/api/count"
+
+
+CASES = (
+    Case("ping", "/api/ping"),
+    Case("count", "/api/count"),
+    Case("count_with_identity", "/api/count", identities=True),
+    Case("count_embedded", "/api/count", redis=False),
+)
+
+
+def per_request(case: Case) -> float:
+    """Instructions of one request."""
+    with Supervisor(FIRST_PORT) as supervisor:
+        callgrind = _Callgrind(supervisor, case, FOOTFALL)
+        visitor = _Visitor(callgrind.address, case)
+        visitor.ask(WARM_UP)
+        callgrind.begin()
+        counted = []
+        for _ in range(PHASES):
+            visitor.ask(REQUESTS)
+            counted.append(_total(callgrind.dump()))
+        visitor.close()
+    return min(counted) / REQUESTS
+
+
+def profile(case: Case, requests: int) -> str:
+    """What so many requests cost, function by function, as callgrind writes it."""
+    with Supervisor(FIRST_PORT) as supervisor:
+        callgrind = _Callgrind(supervisor, case, FOOTFALL_WITH_SYMBOLS)
+        visitor = _Visitor(callgrind.address, case)
+        visitor.ask(WARM_UP)
+        callgrind.begin()
+        visitor.ask(requests)
+        visitor.close()
+        return callgrind.dump()
+
+
+class _Callgrind:
+    """Footfall under callgrind."""
+
+    def __init__(self, supervisor: Supervisor, case: Case, binary: Path) -> None:
+        redis_url = _start_redis(supervisor) if case.redis else None
+        self.address = Address(f"unix:{supervisor.folder / 'footfall.sock'}")
+        self._output = supervisor.folder / "callgrind.out"
+        self._dumps = 0
+        # One worker, so that all requests meet the same one, and nothing on the side.
+        contestant = footfall(
+            "footfall",
+            FOOTFALL_WORKERS="1",
+            FOOTFALL_DATA_DIR=str(supervisor.folder),
+            FOOTFALL_OPS_LISTEN="",
+        )
+        environment = contestant.environment(self.address, redis_url or "")
+        if redis_url is None:
+            del environment["REDIS_URL"]
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self._output}", binary]
+        self._server = supervisor.start("footfall", command, environment)
+        self._server.wait_until(lambda: answers(self.address))
+
+    def begin(self) -> None:
+        """Counts from zero."""
+        self._control("--zero")
+
+    def dump(self) -> str:
+        """What was counted since this was asked last."""
+        self._control("--dump")
+        self._dumps += 1
+        return Path(f"{self._output}.{self._dumps}").read_text()
+
+    def _control(self, what: str) -> None:
+        command = ["callgrind_control", what, str(self._server.pid)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if "OK" not in done.stdout:
+            raise BenchError(f"callgrind_control {what}: {(done.stdout + done.stderr).strip()}")
+
+
+def _total(dump: str) -> int:
+    found = re.search(r"^(?:totals|summary): (\d+)", dump, re.MULTILINE)
+    if found is None:
+        raise BenchError("callgrind left no count")
+    return int(found[1])
+
+
+class _Visitor:
+    """Asks the same again and again."""
+
+    def __init__(self, address: Address, case: Case) -> None:
+        self._client = Client(address)
+        self._case = case
+        self._headers: dict[str, str] = {}
+        self._asked = 0
+        if case.counts:
+            credentials = {"username": "admin", "password": PASSWORD}
+            _, answer = self._client.request("POST", "/auth/login", body=credentials)
+            self._headers["Authorization"] = f"Bearer {answer['token']}"
+
+    def ask(self, times: int) -> None:
+        for _ in range(times):
+            if self._case.identities:
+                self._asked += 1
+                self._headers["X-Request-ID"] = f"{self._asked:032x}"
+            status, answer = self._client.request("GET", self._case.path, self._headers)
+            if status != 200:
+                raise BenchError(f"{self._case.name} answered {status}: {answer}")
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _start_redis(supervisor: Supervisor) -> str:
+    # What it does with its files costs Footfall nothing.
+    port = supervisor.port("Redis")
+    command = ["redis-server", "--port", str(port), "--save", "", "--dir", supervisor.disk]
+    server = supervisor.start("redis", command, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    server.wait_until(lambda: accepts(Address.tcp(port)))
+    return f"redis://127.0.0.1:{port}"
+
+
+def versions() -> dict[str, str]:
+    """What the counts depend on beside the source."""
+    commands = {"rustc": ["rustc", "--version"], "valgrind": ["valgrind", "--version"]}
+    return {
+        name: subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        for name, command in commands.items()
+    }

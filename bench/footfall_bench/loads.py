@@ -1,0 +1,149 @@
+"""The load generators: wrk for how much, bench-load for how fast."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BenchError
+from .http_client import Address
+from .places import LOAD, WRK_SCRIPT
+
+_WRK_THREADS = 2
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+
+# Nanoseconds, and how often they were seen.
+Histogram = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of a load."""
+
+    requests: int
+    seconds: float
+    # The generator's own.
+    cpu_seconds: float
+    p50_us: float
+    p99_us: float
+    p999_us: float
+    latency: Histogram
+    # How late the generator itself was.
+    lateness_p99_us: float = 0.0
+
+
+def wrk(
+    address: Address,
+    path: str,
+    *,
+    connections: int,
+    seconds: int,
+    headers: Mapping[str, str],
+    identities: bool = False,
+    body: str | None = None,
+) -> LoadResult:
+    """As many requests as can be: each connection sends the next when it has its answer.
+
+    wrk knows whole seconds only.
+    """
+    environment = dict(_ENVIRONMENT)
+    if identities:
+        environment["IDS"] = f"{time.time_ns():x}"
+    if body is not None:
+        environment["BODY"] = body
+    fields = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    command = [
+        "wrk", "-t", str(min(_WRK_THREADS, connections)), "-c", str(connections),
+        "-d", f"{seconds}s", "--timeout", "10s", "-s", WRK_SCRIPT, *fields,
+        f"http://{address.place}{path}",
+    ]  # fmt: skip
+    result, cpu_seconds = _run(command, environment)
+    return LoadResult(
+        requests=result["requests"],
+        seconds=result["seconds"],
+        cpu_seconds=cpu_seconds,
+        p50_us=result["p50_us"],
+        p99_us=result["p99_us"],
+        p999_us=result["p999_us"],
+        latency=[],
+    )
+
+
+def bench_load(
+    addresses: Sequence[Address],
+    path: str,
+    *,
+    connections: int,
+    seconds: float,
+    headers: Mapping[str, str],
+    rate: float | None = None,
+    threads: int = 1,
+    options: Sequence[str] = (),
+) -> LoadResult:
+    """Requests at their moments, if there is a rate; over Unix sockets, too."""
+    targets = [part for address in addresses for part in ("--target", address.text)]
+    fields = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
+    pace = [] if rate is None else ["--rate", str(rate)]
+    command = [
+        LOAD, *targets, "--path", path, "--connections", str(connections), "--seconds", str(seconds),
+        "--threads", str(min(threads, connections)), *fields, *pace, *options,
+    ]  # fmt: skip
+    result, cpu_seconds = _run(command, _ENVIRONMENT)
+    latency = [(value, count) for value, count in result["latency_ns"]]
+    lateness = [(value, count) for value, count in result["lateness_ns"]]
+    return LoadResult(
+        requests=result["requests"],
+        seconds=result["seconds"],
+        cpu_seconds=cpu_seconds,
+        p50_us=quantile_us(latency, 0.5),
+        p99_us=quantile_us(latency, 0.99),
+        p999_us=quantile_us(latency, 0.999),
+        latency=latency,
+        lateness_p99_us=quantile_us(lateness, 0.99),
+    )
+
+
+def quantile_us(histogram: Histogram, quantile: float) -> float:
+    """The latency that this share of requests did not exceed."""
+    wanted = quantile * sum(count for _, count in histogram)
+    seen = 0
+    for value, count in histogram:
+        seen += count
+        if seen >= wanted:
+            return value / 1000
+    return 0.0
+
+
+def _run(command: Sequence[str | Path], environment: Mapping[str, str]) -> tuple[Any, float]:
+    """Runs a generator to its end: what it printed last, and its CPU time."""
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait()
+    name = Path(command[0]).name
+    last = output.strip().rpartition("\n")[2]
+    if process.returncode != 0:
+        raise BenchError(f"{name} failed: {last}")
+    result = json.loads(last)
+    if result["failures"] or not result["requests"]:
+        cause = result.get("failure") or "see the log of the service"
+        failures, requests = result["failures"], result["requests"]
+        raise BenchError(f"{name}: {failures} requests failed, {requests} did not: {cause}")
+    return result, usage.ru_utime + usage.ru_stime

@@ -1,0 +1,51 @@
+"""Where and with what something was measured."""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .places import PYTHON_BIN, ROOT
+
+
+def describe(seed: int) -> dict[str, Any]:
+    """The machine, the revision and the versions."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "revision": _output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
+        "seed": seed,
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "versions": {
+            "rustc": _version(["rustc", "--version"]),
+            "nginx": _version(["nginx", "-v"]),
+            "Redis": _version(["redis-server", "--version"]),
+            "wrk": _version(["wrk", "-v"]),
+            "Python": platform.python_version(),
+            "Node.js": _version([str(PYTHON_BIN / "node"), "--version"]),
+        },
+    }
+
+
+def _cpu() -> str:
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def _output(command: Sequence[str]) -> str:
+    try:
+        # wrk and nginx have their own ideas of exit codes and of where to print.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return (done.stdout + done.stderr).strip()
+
+
+def _version(command: Sequence[str]) -> str:
+    found = re.search(r"\d+\.\d+(\.\d+)?", _output(command))
+    return found[0] if found else "unknown"

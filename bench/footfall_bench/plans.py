@@ -1,0 +1,51 @@
+"""How long a run is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often and how long each thing is measured."""
+
+    name: str
+    # Of every cell, in an order of their own each time.
+    repetitions: int
+    # wrk knows whole seconds only.
+    seconds: int
+    # Of a load at a fixed rate: rare latencies need many requests.
+    paced_seconds: float
+    starts: int
+    # Of one measurement of `scaling.sh`.
+    scaling_seconds: float
+    # "Many" there.
+    counters: int
+
+    @property
+    def published(self) -> bool:
+        """Whether its results are to be looked at."""
+        return self is FULL
+
+
+FULL = Plan(
+    "full",
+    repetitions=5,
+    seconds=2,
+    paced_seconds=3.0,
+    starts=15,
+    scaling_seconds=1.5,
+    counters=100_000,
+)
+QUICK = Plan(
+    "quick",
+    repetitions=1,
+    seconds=1,
+    paced_seconds=1.0,
+    starts=2,
+    scaling_seconds=0.5,
+    counters=2_000,
+)
+
+# Before each measurement, so that connections are open and code is compiled.
+WARM_UP_SECONDS = 0.2
+CONNECTIONS = 64
+LOGIN_CONNECTIONS = 8

@@ -1,0 +1,72 @@
+"""What the kernel knows of processes."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of some processes together, in MB. A page they share is in each's RSS, and once in the PSS."""
+
+    rss_mb: float
+    pss_mb: float
+
+
+def session_members(leader: int) -> list[int]:
+    """All processes of the session a process leads: itself, its children and theirs."""
+    members = []
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit() and _session(entry) == leader:
+            members.append(int(entry.name))
+    return members
+
+
+def is_member(pid: int, leader: int) -> bool:
+    """Whether this process lives and is of that session."""
+    return _session(_PROC / str(pid)) == leader
+
+
+def _session(entry: Path) -> int | None:
+    try:
+        stat = (entry / "stat").read_text()
+    except OSError:
+        return None
+    # The command's name is in parentheses and may hold anything; the state and the ids follow it.
+    state, _parent, _group, session = stat.rpartition(")")[2].split()[:4]
+    return None if state == "Z" else int(session)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process, of all its threads, in user and kernel, ended ones too.
+
+    This is utime + stime of /proc/PID/stat, but to the nanosecond instead of the hundredth of a
+    second: the process' own clock, numbered as clock_getcpuclockid(3) does.
+    """
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def memory(pids: list[int]) -> Memory:
+    """Memory of these processes now."""
+    rss = pss = 0
+    for pid in pids:
+        for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Rss:"):
+                rss += int(line.split()[1])
+            elif line.startswith("Pss:"):
+                pss += int(line.split()[1])
+    return Memory(rss_mb=rss / 1024, pss_mb=pss / 1024)
+
+
+def machine_busy_seconds() -> float:
+    """CPU time of everything on this machine."""
+    fields = (_PROC / "stat").read_text().splitlines()[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+    busy = user + nice + system + irq + softirq + steal
+    return busy / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,166 @@
+"""Starting and stopping processes. Whatever happens, none outlives the run."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from . import proc
+from .errors import BenchError
+from .places import LOGS, TARGET
+
+_START_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+
+Command = Sequence[str | Path]
+
+
+class Server:
+    """A server: one process, or one that has started others."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self._process = process
+        self._log = log
+        # Processes come and go while a server starts; afterwards they stay.
+        self._pids: list[int] = []
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def settled(self) -> None:
+        """To be called when it has started: from now on its processes are known."""
+        self._pids = proc.session_members(self._process.pid)
+
+    def cpu_seconds(self) -> float:
+        return sum(proc.cpu_seconds(pid) for pid in self._pids)
+
+    def memory(self) -> proc.Memory:
+        return proc.memory(self._pids)
+
+    def check(self) -> None:
+        """Raises if one of its processes has ended."""
+        if self._process.poll() is not None:
+            raise BenchError(f"{self.name} ended with {self._process.returncode}: {self._last_words()}")
+        if not all(proc.is_member(pid, self._process.pid) for pid in self._pids):
+            raise BenchError(f"a process of {self.name} ended: {self._last_words()}")
+
+    def wait_until(self, ready: Callable[[], bool], pause: float = 0.01) -> None:
+        """Waits until it is ready."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready():
+            if self._process.poll() is not None:
+                self.check()
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.name} did not start: {self._last_words()}")
+            time.sleep(pause)
+        self.settled()
+
+    def stop(self) -> None:
+        """Asks it to end, and ends it if it does not."""
+        self._signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        # Also what the first process may have left behind.
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The group is the server's own: it was started in a session of its own.
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return f"{lines[-1]} (all of it: {LOGS / self._log.name})" if lines else "it said nothing"
+
+
+class Supervisor:
+    """Keeps the servers of a run, its ports and its files, and removes all of them at the end."""
+
+    def __init__(self, first_port: int) -> None:
+        # Sockets' paths must be short. Redis' files go where the project is: /tmp may be memory,
+        # and there a durable write costs nothing.
+        self.folder = Path(tempfile.mkdtemp(prefix="footfall-bench-"))
+        TARGET.mkdir(parents=True, exist_ok=True)
+        self.disk = Path(tempfile.mkdtemp(prefix="disk-", dir=TARGET))
+        self._port = first_port
+        self._servers: list[Server] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A second Ctrl-C must not leave half of them behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for server in reversed(self._servers):
+            server.stop()
+        if error is not None:
+            self._keep_logs()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.disk, ignore_errors=True)
+
+    def _keep_logs(self) -> None:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        for log in self.folder.glob("*.log"):
+            shutil.copy(log, LOGS)
+
+    def port(self, owner: str) -> int:
+        """A port of its own for someone."""
+        port = self._port
+        self._port += 1
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise BenchError(f"port {port}, meant for {owner}, cannot be used: {error.strerror}") from error
+        return port
+
+    def start(self, name: str, command: Command, environment: Mapping[str, str]) -> Server:
+        """Starts a server, in a session of its own and with this environment and no other."""
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as output:
+            try:
+                process = subprocess.Popen(
+                    [str(part) for part in command],
+                    env=dict(environment),
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise BenchError(f"{name} cannot be started: {error}") from error
+        server = Server(name, process, log)
+        self._servers.append(server)
+        return server
+
+    def stop(self, server: Server) -> None:
+        """Stops one before the end."""
+        self._servers.remove(server)
+        server.stop()
+
+    def check(self) -> None:
+        """Raises if any server has ended."""
+        for server in self._servers:
+            server.check()

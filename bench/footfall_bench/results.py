@@ -1,0 +1,101 @@
+"""What a comparison comes to."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .cells import Cell
+from .comparison import Comparison
+from .loads import quantile_us
+from .measure import Sample
+from .spread import Spread
+
+QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999)
+
+# Others' share of the CPU from which on a measurement is worth little.
+NOISY_SHARE = 0.05
+
+_FIGURES = (
+    "requests", "per_second", "server_us", "nginx_us", "redis_us", "load_us", "redis_calls",
+    "load_share", "foreign_share", "p50_us", "p99_us", "p999_us", "lateness_p99_us",
+)  # fmt: skip
+
+
+@dataclass
+class Results:
+    """A comparison, to be asked for medians."""
+
+    meta: dict[str, Any]
+    comparison: Comparison
+
+    def spread(self, cell: Cell, figure: Callable[[Sample], float]) -> Spread:
+        return Spread.of(figure(sample) for sample in self.comparison.samples[cell])
+
+    def median(self, cell: Cell, figure: str) -> float:
+        return self.spread(cell, lambda sample: getattr(sample, figure)).median
+
+    def cells(self, part: str) -> list[Cell]:
+        """The cells of a part, in the order in which they are declared."""
+        return [cell for cell in self.comparison.samples if cell.part == part]
+
+    def cell(self, part: str, **wanted: object) -> Cell:
+        """The one cell of a part that is so."""
+        found = [
+            cell
+            for cell in self.cells(part)
+            if all(getattr(cell, name) == value for name, value in wanted.items())
+        ]
+        if len(found) != 1:
+            raise KeyError(f"{len(found)} cells of {part} are {wanted}")
+        return found[0]
+
+    def quantiles_us(self, cell: Cell) -> list[float]:
+        """Of the requests of all rounds together."""
+        together: Counter[int] = Counter()
+        for sample in self.comparison.samples[cell]:
+            together.update(dict(sample.latency))
+        histogram = sorted(together.items())
+        return [quantile_us(histogram, quantile) for quantile in QUANTILES]
+
+    def first_answer_ms(self, contestant: str) -> Spread:
+        return Spread.of(start.first_answer_ms for start in self.comparison.starts[contestant])
+
+    def foreign_share(self) -> Spread:
+        """What was taken by programs that had nothing to do with this."""
+        samples = self.comparison.samples.values()
+        return Spread.of(sample.foreign_share for some in samples for sample in some)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, for other programs."""
+        return {
+            "meta": self.meta,
+            "cells": [self._cell_to_json(cell) for cell in self.comparison.samples],
+            "first_answer_ms": {
+                name: [round(start.first_answer_ms, 2) for start in starts]
+                for name, starts in self.comparison.starts.items()
+            },
+            "idle_memory": {
+                name: asdict(starts[-1].idle)
+                for name, starts in self.comparison.starts.items()
+                if starts[-1].idle
+            },
+            "loaded_memory": {
+                name: asdict(memory) for name, memory in self.comparison.loaded.items()
+            },
+        }
+
+    def _cell_to_json(self, cell: Cell) -> dict[str, Any]:
+        samples = self.comparison.samples[cell]
+        figures = {
+            figure: [round(getattr(sample, figure), 4) for sample in samples] for figure in _FIGURES
+        }
+        document = {
+            **asdict(cell),
+            "median": {name: round(Spread.of(values).median, 4) for name, values in figures.items()},
+            "samples": figures,
+        }
+        if cell.rate is not None:
+            quantiles = zip(QUANTILES, self.quantiles_us(cell), strict=True)
+            document["quantiles_us"] = {str(name): value for name, value in quantiles}
+        return document

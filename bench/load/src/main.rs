@@ -1,0 +1,110 @@
+//! A load for HTTP services, over TCP and Unix sockets.
+//!
+//! With `--rate` it keeps its schedule, whatever the service does: each request is due at a moment
+//! that is fixed in advance, and its latency counts from that moment, so a service that stalls is
+//! charged for all requests that had to wait (no "coordinated omission"). Without, each connection
+//! sends its next request as soon as it has the answer to the last one.
+
+use std::{error::Error, sync::Arc, thread, time::Duration};
+
+use clap::Parser;
+use tokio::{runtime, task::JoinSet};
+
+mod clock;
+mod connection;
+mod requests;
+mod tally;
+
+use connection::{Address, Connection, Schedule};
+use requests::Requests;
+use tally::Tally;
+
+/// Between the opening of the connections and the first request, so that all are open by then.
+const LEAD: Duration = Duration::from_millis(100);
+
+/// How long answers may take when no more requests are sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends requests and prints, as JSON, what became of them.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// `tcp:HOST:PORT` or `unix:PATH`; of several, connections go to each in turn.
+    #[arg(long = "target", required = true)]
+    targets: Vec<Address>,
+    /// Connections, all targets together.
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+    /// Threads they are spread over.
+    #[arg(long, default_value_t = 1)]
+    threads: u32,
+    /// How long requests are sent.
+    #[arg(long)]
+    seconds: f64,
+    /// Requests per second, all connections together.
+    #[arg(long)]
+    rate: Option<f64>,
+    #[command(flatten)]
+    requests: requests::Arguments,
+}
+
+/// Runs connections number `first`, `first + threads`, …
+fn run_thread(
+    arguments: &Arguments,
+    requests: &Arc<Requests>,
+    start: Duration,
+    first: u32,
+) -> Result<Tally, String> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        for index in (first..arguments.connections).step_by(arguments.threads as usize) {
+            let target = &arguments.targets[index as usize % arguments.targets.len()];
+            let connection =
+                Connection::open(target, requests.stream(index, arguments.connections))
+                    .await
+                    .map_err(|error| format!("{target}: {error}"))?;
+            running.spawn(connection.run(schedule(arguments, start, index)));
+        }
+        let patience = Duration::from_secs_f64(arguments.seconds) + PATIENCE;
+        let ended = tokio::time::timeout(patience, running.join_all())
+            .await
+            .map_err(|_| "requests were not answered in time")?;
+        let mut tally = Tally::default();
+        ended.iter().for_each(|connection| tally.add(connection));
+        Ok(tally)
+    })
+}
+
+/// Connections take turns, so that requests are due at even distances.
+fn schedule(arguments: &Arguments, start: Duration, index: u32) -> Schedule {
+    let end = start + Duration::from_secs_f64(arguments.seconds);
+    match arguments.rate {
+        None => Schedule::AtOnce { start, end },
+        Some(rate) => Schedule::Paced {
+            first: start + Duration::from_secs_f64(f64::from(index) / rate),
+            every: Duration::from_secs_f64(f64::from(arguments.connections) / rate),
+            end,
+        },
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arc::new(Arguments::parse());
+    let requests = Arc::new(Requests::new(&arguments.requests)?);
+    let start = clock::now() + LEAD;
+    let threads: Vec<_> = (0..arguments.threads)
+        .map(|first| {
+            let (arguments, requests) = (arguments.clone(), requests.clone());
+            thread::spawn(move || run_thread(&arguments, &requests, start, first))
+        })
+        .collect();
+    let mut tally = Tally::default();
+    for thread in threads {
+        tally.add(&thread.join().map_err(|_| "a thread panicked")??);
+    }
+    println!("{}", tally.to_json(clock::now() - start));
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! What is sent: one request, ready to go but for the few bytes that differ from one to the next.
+
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use clap::Args;
+
+/// What a path has in place of a counter's number.
+const COUNTER: &str = "{counter}";
+
+/// Digits of a counter's number.
+const COUNTER_DIGITS: usize = 8;
+
+/// Hexadecimal digits of a request's id: of the run, the connection and the request.
+const ID_DIGITS: usize = 32;
+
+/// The request.
+#[derive(Debug, Clone, Args)]
+pub struct Arguments {
+    /// Its method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// Its target; `{counter}` is replaced by the number of a counter.
+    #[arg(long)]
+    path: String,
+    /// A field of its head, as `Name: value`.
+    #[arg(long = "header")]
+    headers: Vec<String>,
+    /// Sends an `X-Request-ID` of its own with each.
+    #[arg(long)]
+    ids: bool,
+    /// Counters to choose from.
+    #[arg(long, default_value_t = 1)]
+    counters: u64,
+    /// The share of requests that choose counter 0 before all others are asked.
+    #[arg(long, default_value_t = 0.0)]
+    hot: f64,
+    /// Chooses the counters in turn, not at random …
+    #[arg(long)]
+    in_turn: bool,
+    /// … and begins with this one.
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+}
+
+/// The request that all connections send.
+#[derive(Debug)]
+pub struct Requests {
+    bytes: Vec<u8>,
+    id: Option<Range<usize>>,
+    counter: Option<Range<usize>>,
+    arguments: Arguments,
+    run: u64,
+}
+
+impl Requests {
+    /// Prepares it.
+    pub fn new(arguments: &Arguments) -> Result<Self, String> {
+        let zeros = "0".repeat(COUNTER_DIGITS);
+        let target = arguments.path.replacen(COUNTER, &zeros, 1);
+        let counter = arguments.path.find(COUNTER).map(|place| {
+            let start = arguments.method.len() + 1 + place;
+            start..start + COUNTER_DIGITS
+        });
+        let mut head = format!(
+            "{} {target} HTTP/1.1\r\nHost: localhost\r\n",
+            arguments.method
+        );
+        for header in &arguments.headers {
+            if !header.contains(": ") {
+                return Err(format!("not a header field: {header}"));
+            }
+            head += &format!("{header}\r\n");
+        }
+        let id = arguments.ids.then(|| {
+            head += "X-Request-ID: ";
+            let start = head.len();
+            head += &format!("{:0ID_DIGITS$}\r\n", 0);
+            start..start + ID_DIGITS
+        });
+        head += "\r\n";
+        let run = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos() as u64;
+        Ok(Self {
+            bytes: head.into_bytes(),
+            id,
+            counter,
+            arguments: arguments.clone(),
+            run,
+        })
+    }
+
+    /// The requests of one connection.
+    pub fn stream(self: &Arc<Self>, connection: u32, connections: u32) -> Stream {
+        Stream {
+            bytes: self.bytes.clone(),
+            requests: self.clone(),
+            connection,
+            connections,
+            sent: 0,
+            // Any odd number does.
+            random: u64::from(connection) * 2 + 1,
+        }
+    }
+}
+
+/// The requests of one connection, one after the other.
+pub struct Stream {
+    bytes: Vec<u8>,
+    requests: Arc<Requests>,
+    connection: u32,
+    connections: u32,
+    sent: u32,
+    random: u64,
+}
+
+impl Stream {
+    /// The next one.
+    pub fn next(&mut self) -> &[u8] {
+        if let Some(place) = &self.requests.id {
+            let (run, connection, sent) = (self.requests.run, self.connection, self.sent);
+            let id = format!("{run:016x}{connection:08x}{sent:08x}");
+            self.bytes[place.clone()].copy_from_slice(id.as_bytes());
+        }
+        if let Some(place) = self.requests.counter.clone() {
+            let number = format!("{:0COUNTER_DIGITS$}", self.counter());
+            self.bytes[place].copy_from_slice(number.as_bytes());
+        }
+        self.sent += 1;
+        &self.bytes
+    }
+
+    fn counter(&mut self) -> u64 {
+        let Arguments {
+            counters,
+            hot,
+            in_turn,
+            first,
+            ..
+        } = self.requests.arguments;
+        if in_turn {
+            let before = u64::from(self.sent) * u64::from(self.connections);
+            return (first + before + u64::from(self.connection)) % counters;
+        }
+        let chance = self.random() as f64 / u64::MAX as f64;
+        if chance < hot {
+            0
+        } else {
+            self.random() % counters
+        }
+    }
+
+    /// Marsaglia's xorshift: the same numbers in every run.
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}

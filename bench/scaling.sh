@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# What grows with what: Redis' work with connections, replicas, counters, identities and distance.
+# Writes the tables of docs/scaling.md.
+#   ./bench/scaling.sh          under 10 minutes, on a machine that does nothing else
+#   ./bench/scaling.sh quick    a minute, a trial: writes to target/bench/results
+source "$(dirname "$0")/lib.sh"
+[ $# = 0 ] || [ "$*" = quick ] || fail "usage: bench/scaling.sh [quick]"
+
+need cc:gcc python3:python3 redis-server:redis-server
+build_service
+build_tools
+install_python
+measure scaling "$@"
