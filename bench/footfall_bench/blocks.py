@@ -12,7 +12,7 @@ def fill(page: str, blocks: Mapping[str, str]) -> str:
         begin, end = f"<!-- measured: {name} -->", "<!-- end -->"
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         filled = f"{begin}\n{text.strip()}\n{end}"
-        page, number = pattern.subn(lambda _: filled, page)
+        page, number = pattern.subn(filled.replace("\\", r"\\"), page)
         if number != 1:
             raise BenchError(f"the page has {number} places for {name}, not one")
     return page

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .contestants import ALL, COUNTING, FASTIFY_CLUSTER, FOOTFALL_AS_SHIPPED, HYPER_LIMIT, Contestant
+from .contestants import (
+    ALL,
+    COUNTING,
+    FASTIFY_CLUSTER,
+    FOOTFALL_AS_SHIPPED,
+    HYPER_LIMIT,
+    Contestant,
+)
 from .plans import CONNECTIONS, LOGIN_CONNECTIONS
 
 # Requests per second of the loads with a schedule. The first is one that every contestant can take.
@@ -52,7 +59,11 @@ def shape_key(workers: int, replicas: int) -> str:
 def throughput() -> Iterator[Cell]:
     """Everyone, directly and behind nginx. Only Footfall can do with and without identities."""
     for contestant in ALL:
-        name, tcp, unix = contestant.name, instance_key(contestant, "tcp"), instance_key(contestant, "unix")
+        name, tcp, unix = (
+            contestant.name,
+            instance_key(contestant, "tcp"),
+            instance_key(contestant, "unix"),
+        )
         yield Cell("throughput", name, tcp, "ping")
         yield Cell("throughput", name, unix, "ping", nginx_workers=1)
         if not contestant.counts:

@@ -54,7 +54,11 @@ def _measure_starts(
     for number in range(plan.starts):
         for contestant in random.sample(ALL, len(ALL)):
             start = start_once(
-                supervisor, contestant, port, stage.redis.url, look_at_memory=number == plan.starts - 1
+                supervisor,
+                contestant,
+                port,
+                stage.redis.url,
+                look_at_memory=number == plan.starts - 1,
             )
             comparison.starts[contestant.name].append(start)
 
@@ -63,7 +67,11 @@ def _measure_round(
     comparison: Comparison, stage: Stage, plan: Plan, cells: list[Cell], repetition: int
 ) -> None:
     began = time.monotonic()
-    print(f"== round {repetition} of {plan.repetitions}: {len(cells)} measurements", end="", flush=True)
+    print(
+        f"== round {repetition} of {plan.repetitions}: {len(cells)} measurements",
+        end="",
+        flush=True,
+    )
     # Counters and identities of the round before would make this one's work another.
     stage.redis.forget()
     for cell in cells:

@@ -39,7 +39,10 @@ def _cell(results: Results, contestant: str, operation: str, nginx_workers: int)
 def _throughput(results: Results) -> str:
     rows = _rows()
     series = {
-        title: [results.median(_cell(results, name, what, workers), "per_second") for _, name, what in rows]
+        title: [
+            results.median(_cell(results, name, what, workers), "per_second")
+            for _, name, what in rows
+        ]
         for title, workers in (("directly", 0), ("behind nginx", 1))
     }
     return plots.bars("Throughput", "requests per second", [row[0] for row in rows], series)
@@ -95,7 +98,9 @@ def _sockets(results: Results) -> str:
     series = {
         title: [
             results.median(cell, "per_second")
-            for cell in sorted(results.cells("sockets"), key=lambda c: contestants.index(c.contestant))
+            for cell in sorted(
+                results.cells("sockets"), key=lambda c: contestants.index(c.contestant)
+            )
             if cell.instance.endswith(f"@{transport}")
         ]
         for title, transport in (("Unix socket", "unix"), ("TCP", "tcp"))

@@ -22,13 +22,24 @@ def page(results: Results) -> str:
         f"{_origin(results)}\n\n{_quietness(results)}\n"
     )
     sections = [
-        section("Targets", table(["Target", "Limit", "Measured", ""], (t.row() for t in targets(results)))),
-        section("Directly, over TCP", "![Throughput](throughput.svg)", _throughput(results, behind=False)),
-        section("Behind nginx, over Unix sockets", _throughput(results, behind=True), "![CPU](cpu.svg)"),
+        section(
+            "Targets",
+            table(["Target", "Limit", "Measured", ""], (t.row() for t in targets(results))),
+        ),
+        section(
+            "Directly, over TCP",
+            "![Throughput](throughput.svg)",
+            _throughput(results, behind=False),
+        ),
+        section(
+            "Behind nginx, over Unix sockets", _throughput(results, behind=True), "![CPU](cpu.svg)"
+        ),
         section("Latency behind nginx", *_latency(results), "![Latency](latency.svg)"),
         section("Logins", _logins(results)),
         section("Memory and start", _memory(results)),
-        section("Worker threads, replicas, nginx workers", _shapes(results), "![Shapes](shapes.svg)"),
+        section(
+            "Worker threads, replicas, nginx workers", _shapes(results), "![Shapes](shapes.svg)"
+        ),
         section("Unix sockets or TCP behind nginx", _sockets(results), "![Sockets](sockets.svg)"),
     ]
     return "\n".join([head, *sections])
@@ -47,7 +58,11 @@ def _origin(results: Results) -> str:
 
 def _quietness(results: Results) -> str:
     foreign = results.foreign_share()
-    verdict = "" if foreign.median < NOISY_SHARE else " **The machine was not quiet: do not trust this run.**"
+    verdict = (
+        ""
+        if foreign.median < NOISY_SHARE
+        else " **The machine was not quiet: do not trust this run.**"
+    )
     return (
         "Programs that are no part of this took "
         f"{share(foreign.median)} of the CPU in the median measurement and {share(foreign.high)} in the worst.{verdict}"
@@ -69,7 +84,16 @@ def _throughput(results: Results, *, behind: bool) -> str:
     cells = [cell for cell in results.cells("throughput") if cell.direct != behind]
     cells.sort(key=lambda cell: (cell.operation != "ping", -results.median(cell, "per_second")))
     limit = results.median(next(cell for cell in cells if cell.contestant == "hyper"), "server_us")
-    head = ["", "per second", "±", "server µs", "× bare hyper", "Redis µs", "calls of Redis", "load"]
+    head = [
+        "",
+        "per second",
+        "±",
+        "server µs",
+        "× bare hyper",
+        "Redis µs",
+        "calls of Redis",
+        "load",
+    ]
     if behind:
         head.insert(5, "nginx µs")
 
@@ -111,7 +135,15 @@ def _latency(results: Results) -> Iterator[str]:
                 number(results.median(cell, "lateness_p99_us")),
             ]
 
-        head = ["", "p50", "p99", "p99 of the rounds", "p99.9", "answers per second", "generator late, p99"]
+        head = [
+            "",
+            "p50",
+            "p99",
+            "p99 of the rounds",
+            "p99.9",
+            "answers per second",
+            "generator late, p99",
+        ]
         yield table(head, map(row, cells))
 
 
@@ -153,12 +185,12 @@ def _shapes(results: Results) -> str:
     cells.sort(key=lambda cell: (cell.operation != "ping", -results.median(cell, "per_second")))
 
     def row(cell: Cell) -> list[str]:
-        workers, replicas = cell.instance.removeprefix("footfall-")[::2]
+        shape = cell.instance.removeprefix("footfall-")
         server, nginx = results.median(cell, "server_us"), results.median(cell, "nginx_us")
         return [
             cell.operation,
-            workers,
-            replicas,
+            shape[0],
+            shape[2],
             str(cell.nginx_workers),
             *_rate(results.spread(cell, lambda sample: sample.per_second)),
             number(server),
@@ -182,7 +214,9 @@ def _sockets(results: Results) -> str:
         rates, cpus = [], []
         for each in (over_tcp, cell):
             rates.append(results.spread(each, lambda sample: sample.per_second))
-            cpus.append(results.spread(each, lambda sample: sample.server_us + sample.nginx_us).median)
+            cpus.append(
+                results.spread(each, lambda sample: sample.server_us + sample.nginx_us).median
+            )
         return [
             _TITLES[cell.contestant],
             str(cell.nginx_workers),

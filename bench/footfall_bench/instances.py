@@ -1,6 +1,7 @@
 """Contestants that are running."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from . import http_client, proc
 from .contestants import Contestant
@@ -45,7 +46,7 @@ def start(
         servers.append(supervisor.start(name, command, environment))
         addresses.append(address)
     for server, address in zip(servers, addresses, strict=True):
-        server.wait_until(lambda: http_client.answers(address))
+        server.wait_until(partial(http_client.answers, address))
     return Instance(contestant, tuple(addresses), tuple(servers))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from .errors import BenchError
 from .http_client import Address
 from .places import LOAD, WRK_SCRIPT
+from .processes import Command
 
 _WRK_THREADS = 2
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
@@ -56,7 +57,7 @@ def wrk(
     if body is not None:
         environment["BODY"] = body
     fields = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    command = [
+    command: Command = [
         "wrk", "-t", str(min(_WRK_THREADS, connections)), "-c", str(connections),
         "-d", f"{seconds}s", "--timeout", "10s", "-s", WRK_SCRIPT, *fields,
         f"http://{address.place}{path}",
@@ -88,7 +89,7 @@ def bench_load(
     targets = [part for address in addresses for part in ("--target", address.text)]
     fields = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
     pace = [] if rate is None else ["--rate", str(rate)]
-    command = [
+    command: Command = [
         LOAD, *targets, "--path", path, "--connections", str(connections), "--seconds", str(seconds),
         "--threads", str(min(threads, connections)), *fields, *pace, *options,
     ]  # fmt: skip
@@ -118,7 +119,7 @@ def quantile_us(histogram: Histogram, quantile: float) -> float:
     return 0.0
 
 
-def _run(command: Sequence[str | Path], environment: Mapping[str, str]) -> tuple[Any, float]:
+def _run(command: Command, environment: Mapping[str, str]) -> tuple[Any, float]:
     """Runs a generator to its end: what it printed last, and its CPU time."""
     process = subprocess.Popen(
         [str(part) for part in command],

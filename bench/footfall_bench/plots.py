@@ -94,6 +94,8 @@ def _label(value: float) -> str:
 def _svg(figure: Figure) -> str:
     output = io.StringIO()
     # White, for those who read in the dark.
-    figure.savefig(output, format="svg", bbox_inches="tight", facecolor="white", metadata={"Date": None})
+    figure.savefig(
+        output, format="svg", bbox_inches="tight", facecolor="white", metadata={"Date": None}
+    )
     pyplot.close(figure)
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"

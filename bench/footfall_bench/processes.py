@@ -1,5 +1,6 @@
 """Starting and stopping processes. Whatever happens, none outlives the run."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,6 +19,8 @@ from .places import LOGS, TARGET
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Command = Sequence[str | Path]
 
@@ -49,7 +52,9 @@ class Server:
     def check(self) -> None:
         """Raises if one of its processes has ended."""
         if self._process.poll() is not None:
-            raise BenchError(f"{self.name} ended with {self._process.returncode}: {self._last_words()}")
+            raise BenchError(
+                f"{self.name} ended with {self._process.returncode}: {self._last_words()}"
+            )
         if not all(proc.is_member(pid, self._process.pid) for pid in self._pids):
             raise BenchError(f"a process of {self.name} ended: {self._last_words()}")
 
@@ -67,20 +72,16 @@ class Server:
     def stop(self) -> None:
         """Asks it to end, and ends it if it does not."""
         self._signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         # Also what the first process may have left behind.
         self._signal(signal.SIGKILL)
         self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         # The group is the server's own: it was started in a session of its own.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
@@ -109,14 +110,15 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> None:
         # A second Ctrl-C must not leave half of them behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
         for server in reversed(self._servers):
             server.stop()
         if error is not None:
             self._keep_logs()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.disk, ignore_errors=True)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
     def _keep_logs(self) -> None:
         LOGS.mkdir(parents=True, exist_ok=True)
@@ -132,7 +134,9 @@ class Supervisor:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
-                raise BenchError(f"port {port}, meant for {owner}, cannot be used: {error.strerror}") from error
+                raise BenchError(
+                    f"port {port}, meant for {owner}, cannot be used: {error.strerror}"
+                ) from error
         return port
 
     def start(self, name: str, command: Command, environment: Mapping[str, str]) -> Server:

@@ -7,7 +7,7 @@ import redis
 
 from .errors import BenchError
 from .places import REDIS_CONFIG
-from .processes import Server, Supervisor
+from .processes import Command, Server, Supervisor
 
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 
@@ -59,7 +59,7 @@ class RedisServer:
     def __init__(self, supervisor: Supervisor) -> None:
         self.port = supervisor.port("Redis")
         self.url = f"redis://127.0.0.1:{self.port}"
-        command = [
+        command: Command = [
             "redis-server", REDIS_CONFIG, "--port", str(self.port), "--dir", supervisor.disk,
             # Rewriting the log forks and writes in the background, in the middle of someone's turn.
             "--auto-aof-rewrite-percentage", "0",

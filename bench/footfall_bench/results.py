@@ -92,7 +92,9 @@ class Results:
         }
         document = {
             **asdict(cell),
-            "median": {name: round(Spread.of(values).median, 4) for name, values in figures.items()},
+            "median": {
+                name: round(Spread.of(values).median, 4) for name, values in figures.items()
+            },
             "samples": figures,
         }
         if cell.rate is not None:

@@ -25,7 +25,10 @@ def _compare(baseline: Baseline) -> None:
     for case in counting.CASES:
         instructions = counting.per_request(case)
         change = baseline.change_percent(case.name, instructions)
-        print(f"{case.name:20} {instructions:9,.0f} instructions per request, {change:+.1f} %", flush=True)
+        print(
+            f"{case.name:20} {instructions:9,.0f} instructions per request, {change:+.1f} %",
+            flush=True,
+        )
         if change > baseline.tolerance_percent:
             worse.append(case.name)
         elif change < -baseline.tolerance_percent:

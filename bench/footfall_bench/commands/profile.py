@@ -20,9 +20,13 @@ def main(mode: str | None, _: int | None) -> None:
     path.write_text(dump)
     costs = callgrind.self_costs(dump)
     total = sum(costs.crates.values())
-    print(f"{case.name}: {total / _REQUESTS:,.0f} instructions per request, inlined code included where it is\n")
+    print(
+        f"{case.name}: {total / _REQUESTS:,.0f} instructions per request, inlined code included where it is\n"
+    )
     _print("crate", costs.crates, total)
-    functions = Counter({f"{crate}: {name}": cost for (name, crate), cost in costs.functions.items()})
+    functions = Counter(
+        {f"{crate}: {name}": cost for (name, crate), cost in costs.functions.items()}
+    )
     _print("code of which crate: in which function", functions, total)
     print(f"By caller: callgrind_annotate --inclusive=yes --tree=both {path}")
 

@@ -25,7 +25,9 @@ class Baseline:
         try:
             return cls(**json.loads(PATH.read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise BenchError(f"{PATH.name} cannot be read ({error}): make it with `update`") from error
+            raise BenchError(
+                f"{PATH.name} cannot be read ({error}): make it with `update`"
+            ) from error
 
     def write(self) -> None:
         PATH.write_text(json.dumps(vars(self), indent=2) + "\n")

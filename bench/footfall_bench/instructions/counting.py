@@ -15,7 +15,7 @@ from ..contestants import PASSWORD, footfall
 from ..errors import BenchError
 from ..http_client import Address, Client, accepts, answers
 from ..places import FOOTFALL, FOOTFALL_WITH_SYMBOLS
-from ..processes import Supervisor
+from ..processes import Command, Supervisor
 
 FIRST_PORT = 18_500
 
@@ -23,6 +23,7 @@ PHASES = 5
 REQUESTS = 500
 # Before: connections are opened and caches filled.
 WARM_UP = 200
+
 
 @dataclass(frozen=True)
 class Case:
@@ -92,7 +93,12 @@ class _Callgrind:
         environment = contestant.environment(self.address, redis_url or "")
         if redis_url is None:
             del environment["REDIS_URL"]
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self._output}", binary]
+        command: Command = [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={self._output}",
+            binary,
+        ]
         self._server = supervisor.start("footfall", command, environment)
         self._server.wait_until(lambda: answers(self.address))
 
@@ -149,7 +155,7 @@ class _Visitor:
 def _start_redis(supervisor: Supervisor) -> str:
     # What it does with its files costs Footfall nothing.
     port = supervisor.port("Redis")
-    command = ["redis-server", "--port", str(port), "--save", "", "--dir", supervisor.disk]
+    command: Command = ["redis-server", "--port", str(port), "--save", "", "--dir", supervisor.disk]
     server = supervisor.start("redis", command, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     server.wait_until(lambda: accepts(Address.tcp(port)))
     return f"redis://127.0.0.1:{port}"

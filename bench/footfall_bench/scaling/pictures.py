@@ -11,19 +11,28 @@ _PICTURES = (
     ("replicas", "redis_calls", "Calls of Redis for a visit, 64 connections", "replicas", "calls"),
     ("replicas", "per_second", "Visits, 64 connections", "replicas of one worker", "per second"),
     ("counters", "per_second", "Visits, spread over counters", "counters", "per second"),
-    ("distance", "per_second", "Visits, with Redis at a distance", "ms added to a round trip", "per second"),
+    (
+        "distance",
+        "per_second",
+        "Visits, with Redis at a distance",
+        "ms added to a round trip",
+        "per second",
+    ),
 )
 
 
 def pictures(session: Session) -> Iterator[tuple[str, str]]:
     """File names and what is in them."""
     for experiment, figure, title, x_title, y_title in _PICTURES:
-        yield f"scaling-{experiment}-{figure.replace('_', '-')}.svg", plots.lines(
-            title,
-            (x_title, y_title),
-            _series(session, experiment, figure),
-            ticks=sorted({(float(p.x), f"{p.x:,}") for p in session.experiment(experiment)}),
-            logarithmic=experiment != "distance",
+        yield (
+            f"scaling-{experiment}-{figure.replace('_', '-')}.svg",
+            plots.lines(
+                title,
+                (x_title, y_title),
+                _series(session, experiment, figure),
+                ticks=sorted({(float(p.x), f"{p.x:,}") for p in session.experiment(experiment)}),
+                logarithmic=experiment != "distance",
+            ),
         )
 
 

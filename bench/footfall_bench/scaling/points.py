@@ -47,7 +47,9 @@ def points(plan: Plan) -> Iterator[Point]:
     for connections in CONCURRENCIES:
         for identities in (False, True):
             series = "with identities" if identities else "without identities"
-            yield Point("concurrency", series, connections, SHIPPED, connections, identities=identities)
+            yield Point(
+                "concurrency", series, connections, SHIPPED, connections, identities=identities
+            )
     for replicas in REPLICAS:
         yield Point("replicas", "with identities", replicas, ROW, replicas=replicas)
     for counters in (1, HOT_AMONG, plan.counters):

@@ -59,7 +59,11 @@ def _measure_round(
     session: Session, stage: Stage, plan: Plan, shuffled: list[Point], repetition: int
 ) -> None:
     began = time.monotonic()
-    print(f"== round {repetition} of {plan.repetitions}: {len(shuffled)} measurements", end="", flush=True)
+    print(
+        f"== round {repetition} of {plan.repetitions}: {len(shuffled)} measurements",
+        end="",
+        flush=True,
+    )
     for point in shuffled:
         # What others have left behind must not make this one's work another.
         stage.redis.forget_identities(_COUNTER)

@@ -7,7 +7,7 @@ from ..contestants import FOOTFALL_AS_SHIPPED, footfall
 from ..http_client import Address, accepts
 from ..instances import Instance
 from ..places import DELAY
-from ..processes import Supervisor
+from ..processes import Command, Supervisor
 from ..redis_server import RedisServer
 from .points import DISTANCES_MS, REPLICAS, ROW, SHIPPED, Point, distant
 
@@ -23,7 +23,9 @@ class Stage:
         row = footfall(ROW, FOOTFALL_WORKERS="1")
         self._instances = {
             SHIPPED: instances.start(supervisor, FOOTFALL_AS_SHIPPED, self.redis.url, unix=True),
-            ROW: instances.start(supervisor, row, self.redis.url, unix=True, replicas=max(REPLICAS)),
+            ROW: instances.start(
+                supervisor, row, self.redis.url, unix=True, replicas=max(REPLICAS)
+            ),
         }
         for milliseconds in DISTANCES_MS:
             self._start_distant(milliseconds)
@@ -34,7 +36,7 @@ class Stage:
         name = distant(milliseconds)
         port = self.supervisor.port(name)
         listen, target = f"127.0.0.1:{port}", f"127.0.0.1:{self.redis.port}"
-        command = [DELAY, listen, target, str(milliseconds * 1000)]
+        command: Command = [DELAY, listen, target, str(milliseconds * 1000)]
         wire = self.supervisor.start(f"{name}-wire", command, {})
         wire.wait_until(lambda: accepts(Address.tcp(port)))
         self._instances[name] = instances.start(

@@ -40,7 +40,11 @@ def blocks(session: Session, meta: Mapping[str, Any]) -> dict[str, str]:
 
 def _origin(session: Session, meta: Mapping[str, Any]) -> str:
     foreign = session.foreign_share()
-    warning = "" if foreign.median < NOISY_SHARE else " **The machine was not quiet: do not trust this run.**"
+    warning = (
+        ""
+        if foreign.median < NOISY_SHARE
+        else " **The machine was not quiet: do not trust this run.**"
+    )
     return (
         f"Revision {meta['revision']}, {meta['date']}; {meta['cores']} cores of {meta['cpu']}, which "
         f"replicas, Redis {meta['versions']['Redis']} and load share. Medians of {meta['repetitions']} rounds in "
@@ -53,7 +57,13 @@ def _origin(session: Session, meta: Mapping[str, Any]) -> str:
 def _varied(session: Session, experiment: str, varied: str) -> str:
     points = session.experiment(experiment)
     several = len({point.series for point in points}) > 1
-    head = [varied, *([""] if several else []), "per second", "±", *(title for title, _ in _FIGURES[1:])]
+    head = [
+        varied,
+        *([""] if several else []),
+        "per second",
+        "±",
+        *(title for title, _ in _FIGURES[1:]),
+    ]
 
     def row(point: Point) -> list[str]:
         spread = session.spread(point, "per_second")
@@ -77,7 +87,14 @@ def _per_counter(session: Session, meta: Mapping[str, Any]) -> str:
 
 
 def _windows(session: Session) -> str:
-    head = ["window", "visits per second", "most remembered", "that is, windows", "MB", "bytes each"]
+    head = [
+        "window",
+        "visits per second",
+        "most remembered",
+        "that is, windows",
+        "MB",
+        "bytes each",
+    ]
     rows = (
         [
             f"{window.seconds} s",
@@ -94,7 +111,12 @@ def _windows(session: Session) -> str:
 
 def _model(session: Session) -> str:
     """What the costs come to. Everything here is arithmetic on the tables above."""
-    head = ["visits per second", "cores of Redis", "cores of replicas", "identities in Redis, 60 s window"]
+    head = [
+        "visits per second",
+        "cores of Redis",
+        "cores of replicas",
+        "identities in Redis, 60 s window",
+    ]
     costs = _costs(session)
     return (
         f"With identities and {costs['connections']:.0f} connections, a visit costs "
