@@ -29,6 +29,9 @@ pub struct Shared {
     draining: Draining,
     openapi: Bytes,
     routes: Arc<RouteMetrics>,
+    /// Made once and cloned: collecting the routes makes the OpenAPI document on the way, and a
+    /// thread's arena keeps the two megabytes that takes.
+    router: Router<AppState>,
 }
 
 /// What the public handlers of one worker thread use.
@@ -70,7 +73,7 @@ impl FromRef<AppState> for Arc<Tokens> {
 impl Shared {
     /// Prepares what is made once per process.
     pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, draining: Draining) -> Self {
-        let document = document();
+        let (router, document) = public_router().split_for_parts();
         let patterns = document
             .paths
             .paths
@@ -85,6 +88,7 @@ impl Shared {
                 .expect("the document is made of text and numbers")
                 .into(),
             routes,
+            router,
             settings,
             metrics,
             draining,
@@ -116,8 +120,9 @@ impl Shared {
             draining: self.draining.clone(),
             openapi: self.openapi.clone(),
         };
-        let (router, _) = public_router().split_for_parts();
-        let router = router
+        let router = self
+            .router
+            .clone()
             .with_state(AppState(Arc::new(app)))
             .merge(swagger::router())
             .fallback(async || Code::NotFound)
