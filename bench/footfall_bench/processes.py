@@ -19,6 +19,7 @@ from .places import LOGS, TARGET
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
+_PAUSE_SECONDS = 0.01
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -58,7 +59,7 @@ class Server:
         if not all(proc.is_member(pid, self._process.pid) for pid in self._pids):
             raise BenchError(f"a process of {self.name} ended: {self._last_words()}")
 
-    def wait_until(self, ready: Callable[[], bool], pause: float = 0.01) -> None:
+    def wait_until(self, ready: Callable[[], bool], pause: float = _PAUSE_SECONDS) -> None:
         """Waits until it is ready."""
         deadline = time.monotonic() + _START_SECONDS
         while not ready():
@@ -74,9 +75,19 @@ class Server:
         self._signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-        # Also what the first process may have left behind.
+        # Also what the first process may have left behind: it may hold the port of the next server.
         self._signal(signal.SIGKILL)
         self._process.wait()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._is_there() and time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
+
+    def _is_there(self) -> bool:
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def _signal(self, number: signal.Signals) -> None:
         # The group is the server's own: it was started in a session of its own.

@@ -40,6 +40,7 @@ def start_once(
         while not http_client.answers(address):
             if time.perf_counter() - started > _LIMIT_SECONDS:
                 raise BenchError(f"{contestant.name} gave no answer in {_LIMIT_SECONDS:.0f} s")
+            server.check()
             time.sleep(_PAUSE_SECONDS)
         answered = time.perf_counter()
         idle = None
