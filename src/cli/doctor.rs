@@ -11,11 +11,17 @@ use crate::{
         catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
         values::ListenAddress,
     },
-    counting::store::CounterStore,
+    counting::store::{CounterStore, SCRIPT},
     ops::metrics::Metrics,
     server::socket::{Occupant, occupant},
     store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
 };
+
+/// Bytes a replica may be behind: about a second of a busy master's writes.
+const FAR_BEHIND: u64 = 1_000_000;
+
+/// Seconds a replica may be silent: it reports once a second.
+const LONG_SILENT: u64 = 5;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,8 +197,11 @@ fn check_directory(socket: &Path, findings: &mut Findings) {
 async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(), Failure> {
     match &settings.store.location {
         StoreLocation::Redis(url) => {
-            let redis = RedisStore::new(url, settings.store.timeout)?;
-            check_redis(&redis.report().await?, findings);
+            let redis = RedisStore::new(url, settings.store.timeout);
+            findings.good(format_args!("REDIS_URL names {}", url.topology));
+            for report in redis.reports(SCRIPT).await? {
+                check_redis(&report, settings.store.wait_replicas, findings);
+            }
             // What it writes expires within seconds.
             let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
             CounterStore::new(store, &settings.store).probe().await?;
@@ -248,38 +257,109 @@ fn check_creatable(database: &Path, findings: &mut Findings) {
     }
 }
 
-fn check_redis(report: &Report, findings: &mut Findings) {
+fn check_redis(report: &Report, wait_replicas: u32, findings: &mut Findings) {
+    let node = &report.node;
     match &report.version {
-        Some(version) => findings.good(format_args!("Redis {version} answers")),
+        Some(version) => findings.good(format_args!("Redis {version} answers at {node}")),
         None => findings.warning(
-            "Redis answers, but not INFO",
+            format_args!("Redis answers at {node}, but not INFO"),
             "look at its persistence and eviction by other means",
         ),
     }
+    if let Err(error) = &report.scripts {
+        findings.bad(
+            format_args!("{node}: it loads no scripts: {error}"),
+            "visits are counted by a script: allow EVALSHA and SCRIPT LOAD",
+        );
+    } else {
+        findings.good(format_args!("{node}: the counting script is loaded"));
+    }
+    check_memory(report, findings);
+    check_persistence(report, findings);
+    check_replicas(report, wait_replicas, findings);
+}
+
+fn check_memory(report: &Report, findings: &mut Findings) {
+    let node = &report.node;
     if report.max_memory == Some(0) {
         findings.warning(
-            "it has no maxmemory",
+            format_args!("{node}: it has no maxmemory"),
             "when the machine's memory is full, the kernel ends Redis; set maxmemory, and writes fail instead",
         );
     }
     match report.eviction.as_deref() {
-        Some("noeviction") => findings.good("it evicts nothing"),
+        Some("noeviction") => findings.good(format_args!("{node}: it evicts nothing")),
         Some(policy) => findings.bad(
-            format_args!("maxmemory-policy is {policy}"),
+            format_args!("{node}: maxmemory-policy is {policy}"),
             "counts could be evicted; set maxmemory-policy noeviction",
         ),
         None => findings.warning(
-            "its maxmemory-policy cannot be read",
+            format_args!("{node}: maxmemory-policy cannot be read"),
             "make sure that it is noeviction",
         ),
     }
+}
+
+fn check_persistence(report: &Report, findings: &mut Findings) {
+    let node = &report.node;
     match (report.append_only, report.fsync.as_deref()) {
-        (Some(true), Some("always")) => findings.good("every write is on disk before it is acknowledged"),
+        (Some(true), Some("always")) => findings.good(format_args!(
+            "{node}: every write is on disk before it is acknowledged"
+        )),
         (Some(true), fsync) => findings.warning(
-            format_args!("appendfsync is {}", fsync.unwrap_or("not readable")),
+            format_args!(
+                "{node}: appendfsync is {}",
+                fsync.unwrap_or("not readable")
+            ),
             "the last second of visits is lost if its machine dies; set appendfsync always",
         ),
-        (Some(false), _) => findings.bad("it keeps no append-only file", "acknowledged visits are lost when it is killed; set appendonly yes and appendfsync always"),
+        (Some(false), _) => findings.bad(
+            format_args!("{node}: it keeps no append-only file"),
+            "acknowledged visits are lost when it is killed; set appendonly yes and appendfsync always",
+        ),
         (None, _) => {}
+    }
+}
+
+fn check_replicas(report: &Report, wait_replicas: u32, findings: &mut Findings) {
+    let node = &report.node;
+    for replica in &report.replicas {
+        let place = format!("{node}: replica {}", replica.address);
+        if !replica.online {
+            findings.warning(
+                format_args!("{place} is still copying"),
+                "it counts for nothing until it follows; wait",
+            );
+        } else if replica.bytes_behind > FAR_BEHIND || replica.seconds_silent > LONG_SILENT {
+            findings.warning(
+                format_args!(
+                    "{place} is {} bytes behind and was heard of {} s ago",
+                    replica.bytes_behind, replica.seconds_silent
+                ),
+                "a failover to it would lose these writes; look at its machine and the network",
+            );
+        } else {
+            findings.good(format_args!(
+                "{place} is {} bytes behind",
+                replica.bytes_behind
+            ));
+        }
+    }
+    let online = report
+        .replicas
+        .iter()
+        .filter(|replica| replica.online)
+        .count();
+    let demanded = u64::from(wait_replicas).max(report.min_replicas.unwrap_or_default());
+    if (online as u64) < demanded {
+        findings.bad(
+            format_args!("{node}: {online} replicas follow, and {demanded} are demanded"),
+            "nothing can be acknowledged before more of them follow: FOOTFALL_WAIT_REPLICAS, min-replicas-to-write",
+        );
+    } else if demanded == 0 && online > 0 {
+        findings.warning(
+            format_args!("{node}: it acknowledges before its replicas have a visit"),
+            "a failover can lose the last visits; set FOOTFALL_WAIT_REPLICAS=1 if none may be lost",
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
 
+mod audit;
 mod config;
 mod doctor;
 mod hash_password;
@@ -14,6 +15,7 @@ mod health;
 mod migrate;
 mod openapi;
 mod serve;
+mod target;
 
 use crate::config::{
     Settings, SettingsError, Sources,
@@ -44,6 +46,9 @@ pub fn run() -> ExitCode {
         "doctor" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| doctor::run(&settings)),
+        "audit" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| audit::run(arguments, &settings)),
         "migrate" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| migrate::run(&settings)),
@@ -72,6 +77,7 @@ fn command() -> Command {
         .subcommand(health::command())
         .subcommand(Command::new("config").about("Print the settings in force and where each came from"))
         .subcommand(Command::new("doctor").about("Check settings, sockets and the store, with a hint for each finding"))
+        .subcommand(audit::command())
         .subcommand(Command::new("migrate").about("Prepare the store; run once before the replicas of a new version start"))
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(Command::new("hash-password").about("Read a password and print its Argon2id hash"))

@@ -11,6 +11,7 @@ mod auth;
 pub mod catalog;
 mod log;
 mod reader;
+pub mod redis_url;
 mod server;
 pub mod sources;
 mod store;
@@ -20,6 +21,7 @@ pub use self::{
     auth::{AdminCredential, AuthSettings},
     log::LogSettings,
     reader::Shown,
+    redis_url::RedisUrl,
     server::ServerSettings,
     sources::Sources,
     store::{IDEMPOTENCY_WINDOW, StoreLocation, StoreSettings},

@@ -219,10 +219,17 @@ fn redact(setting: &Setting, secret: &str) -> String {
         return HIDDEN.to_owned();
     }
     match secret.split_once("://") {
-        Some((scheme, rest)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}"),
-            None => secret.to_owned(),
-        },
+        Some((scheme, rest)) => {
+            // The options of a sentinel's URL hold a password.
+            let (rest, options) = match rest.split_once('?') {
+                Some((rest, _)) => (rest, format!("?{HIDDEN}")),
+                None => (rest, String::new()),
+            };
+            match rest.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}{options}"),
+                None => format!("{scheme}://{rest}{options}"),
+            }
+        }
         None if secret.starts_with("sqlite:") => secret.to_owned(),
         None => HIDDEN.to_owned(),
     }
@@ -245,6 +252,11 @@ mod tests {
                 "redis_url",
                 "redis://127.0.0.1:6379/1",
                 "redis://127.0.0.1:6379/1",
+            ),
+            (
+                "redis_url",
+                "redis+sentinel://a,b/main?sentinel_password=hunter2",
+                "redis+sentinel://a,b/main?[redacted]",
             ),
             (
                 "redis_url",

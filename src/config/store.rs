@@ -2,13 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use redis::IntoConnectionInfo;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::{
-    ServerSettings,
+    RedisUrl, ServerSettings,
     reader::{Reader, Secret},
-    values::HumanDuration,
+    values::{HumanDuration, Replicas},
 };
 
 /// How long an `Idempotency-Key` is remembered at least.
@@ -21,7 +20,7 @@ const MAX_DEDUP_WINDOW: Duration = IDEMPOTENCY_WINDOW;
 #[derive(Debug, Clone)]
 pub enum StoreLocation {
     /// `REDIS_URL`: shared by all replicas.
-    Redis(SecretString),
+    Redis(Box<RedisUrl>),
     /// A SQLite file, shared by the processes of one machine.
     Sqlite(PathBuf),
 }
@@ -37,6 +36,9 @@ pub struct StoreSettings {
     pub dedup_window: Duration,
     /// `FOOTFALL_DEDUP_LIMIT` (10,000,000): identities remembered per counter and kind.
     pub dedup_limit: u64,
+    /// `FOOTFALL_WAIT_REPLICAS` (0): how many of Redis' replicas must have a visit before it is
+    /// acknowledged.
+    pub wait_replicas: u32,
 }
 
 impl StoreSettings {
@@ -47,10 +49,9 @@ impl StoreSettings {
         let timeout = reader.parse::<HumanDuration>("store_timeout");
         let dedup_window = reader.parse::<HumanDuration>("dedup_window");
         let dedup_limit = reader.parse::<u64>("dedup_limit");
+        let wait_replicas = reader.parse::<Replicas>("wait_replicas");
 
-        if let Some(url) = &redis_url {
-            check_redis_url(reader, url);
-        }
+        let redis = redis_url.map(|url| parse_redis_url(reader, &url));
         let database = database_url.and_then(|url| sqlite_path(reader, &url));
         if data_dir
             .as_ref()
@@ -75,31 +76,27 @@ impl StoreSettings {
         if dedup_limit == Some(0) {
             reader.reject("dedup_limit", "must be greater than zero");
         }
+        if redis.is_none() && wait_replicas.is_some_and(|replicas| replicas.0 > 0) {
+            reader.reject("wait_replicas", "only Redis has replicas; set REDIS_URL");
+        }
         Some(Self {
-            location: match redis_url {
-                Some(url) => StoreLocation::Redis(url.value),
+            location: match redis {
+                Some(url) => StoreLocation::Redis(Box::new(url?)),
                 None => StoreLocation::Sqlite(database.unwrap_or(data_dir?.join("footfall.db"))),
             },
             timeout: timeout?.0,
             dedup_window: dedup_window?.0,
             dedup_limit: dedup_limit?,
+            wait_replicas: wait_replicas?.0,
         })
     }
 }
 
-fn check_redis_url(reader: &mut Reader, url: &Secret) {
-    let url = url.value.expose_secret();
-    if !url.starts_with("redis://") && !url.starts_with("rediss://") {
-        reader.reject(
-            "redis_url",
-            "expected redis://HOST:PORT or rediss://HOST:PORT",
-        );
-    } else if url.into_connection_info().is_err() {
-        reader.reject(
-            "redis_url",
-            "the URL cannot be parsed; expected redis://[USER:PASSWORD@]HOST[:PORT][/DB]",
-        );
-    }
+fn parse_redis_url(reader: &mut Reader, url: &Secret) -> Option<RedisUrl> {
+    let parsed = url.value.expose_secret().parse();
+    parsed
+        .map_err(|error: String| reader.reject("redis_url", error))
+        .ok()
 }
 
 fn sqlite_path(reader: &mut Reader, url: &Secret) -> Option<PathBuf> {

@@ -221,6 +221,25 @@ impl FromStr for SocketMode {
     }
 }
 
+/// A number of replicas of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replicas(pub u32);
+
+/// Most replicas that may be waited for: far above any store, low enough to
+/// catch a slip of the keyboard.
+const MAX_REPLICAS: u32 = 100;
+
+impl FromStr for Replicas {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(replicas) if replicas <= MAX_REPLICAS => Ok(Self(replicas)),
+            _ => Err(format!("expected a whole number from 0 to {MAX_REPLICAS}")),
+        }
+    }
+}
+
 /// A number of worker threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workers(pub usize);

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     CountError, Counted, CounterName, Identity,
+    ledger::Ledger,
     store::{Batch, BatchResult, CounterStore},
 };
 use crate::{ops::metrics::Metrics, store::StoreError};
@@ -101,13 +102,15 @@ async fn flush_forever(
     metrics: Arc<Metrics>,
 ) {
     let mut waiting = Vec::with_capacity(BATCH_LIMIT);
+    let mut ledger = Ledger::new(metrics.clone());
     loop {
         match timeout(IDLE_CHECK, queue.recv_many(&mut waiting, BATCH_LIMIT)).await {
             Ok(0) => return,
             Ok(visits) => {
                 metrics.queue_depth.sub(visits as i64);
                 // A bug must cost one batch, not the worker. The panic hook has logged it.
-                let flushed = AssertUnwindSafe(flush(&mut waiting, &mut store, &metrics));
+                let flushed =
+                    AssertUnwindSafe(flush(&mut waiting, &mut store, &mut ledger, &metrics));
                 let _ = flushed.catch_unwind().await;
             }
             Err(_) => store.check_connection().await,
@@ -116,7 +119,12 @@ async fn flush_forever(
 }
 
 /// Counts everything that waits and answers everyone.
-async fn flush(waiting: &mut Vec<Waiting>, store: &mut CounterStore, metrics: &Metrics) {
+async fn flush(
+    waiting: &mut Vec<Waiting>,
+    store: &mut CounterStore,
+    ledger: &mut Ledger,
+    metrics: &Metrics,
+) {
     let mut plan = Plan::default();
     for visit in waiting.drain(..) {
         // Whose reply is closed has gone, or has waited too long: nobody would see the number.
@@ -128,8 +136,10 @@ async fn flush(waiting: &mut Vec<Waiting>, store: &mut CounterStore, metrics: &M
         return;
     }
     metrics.batch_size.observe(plan.visits as f64);
+    plan.batches.iter().for_each(|batch| ledger.sent(batch));
     let results = store.count(&plan.batches).await;
-    for (recipients, result) in plan.recipients.into_iter().zip(results) {
+    for ((batch, recipients), result) in plan.batches.iter().zip(plan.recipients).zip(results) {
+        ledger.answered(batch, &result);
         recipients.answer(result);
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 mod coalescer;
 pub mod identity;
+mod ledger;
 pub mod routes;
 pub mod store;
 
@@ -33,9 +34,9 @@ impl CounterName {
         Self(DEFAULT_COUNTER.into())
     }
 
-    /// A name no client can choose, for probing the store.
-    pub(crate) fn probe() -> Self {
-        Self(".probe".into())
+    /// Names no client can choose, for probing the store.
+    pub(crate) fn probe(number: u16) -> Self {
+        Self(format!(".probe-{number}").into())
     }
 
     /// The name as text.
@@ -104,12 +105,8 @@ impl CountError {
         match self {
             Self::Overloaded | Self::Store(StoreError::Busy) => VisitFailure::Overloaded,
             Self::IdentitiesFull => VisitFailure::IdentitiesFull,
-            Self::Store(StoreError::Unavailable(_) | StoreError::Refused(_)) => {
-                VisitFailure::StoreUnavailable
-            }
-            Self::Store(
-                StoreError::Timeout | StoreError::ConnectionLost(_) | StoreError::Failed(_),
-            ) => VisitFailure::OutcomeUnknown,
+            Self::Store(error) if error.outcome_is_unknown() => VisitFailure::OutcomeUnknown,
+            Self::Store(_) => VisitFailure::StoreUnavailable,
         }
     }
 }
@@ -156,8 +153,9 @@ impl Counters {
     /// # Errors
     ///
     /// See [`CountError`]. After [`StoreError::Timeout`],
-    /// [`StoreError::ConnectionLost`] and [`StoreError::Failed`] the visit may
-    /// or may not have been counted; to repeat it with the same identity is safe.
+    /// [`StoreError::ConnectionLost`], [`StoreError::Failed`] and
+    /// [`StoreError::Unconfirmed`] the visit may or may not have been counted; to
+    /// repeat it with the same identity is safe.
     pub async fn visit(
         &self,
         counter: CounterName,

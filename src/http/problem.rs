@@ -236,11 +236,9 @@ impl From<CountError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match error {
-            StoreError::Unavailable(_) | StoreError::Refused(_) => Code::StoreUnavailable,
-            StoreError::Timeout | StoreError::ConnectionLost(_) | StoreError::Failed(_) => {
-                Code::OutcomeUnknown
-            }
             StoreError::Busy => Code::Overloaded,
+            ref error if error.outcome_is_unknown() => Code::OutcomeUnknown,
+            _ => Code::StoreUnavailable,
         };
         Self::from(code).with_cause(error)
     }

@@ -43,6 +43,14 @@ pub struct Metrics {
     /// `footfall_visits_replayed_total`
     pub visits_replayed: IntCounter,
     visits_failed: IntCounterVec,
+    /// `footfall_visits_confirmed_total`
+    pub visits_confirmed: IntCounter,
+    /// `footfall_visits_uncertain_total`
+    pub visits_uncertain: IntCounter,
+    /// `footfall_visits_unanswered`
+    pub visits_unanswered: IntGauge,
+    /// `footfall_count_regressions_total`
+    pub count_regressions: IntCounter,
     /// `footfall_count_batch_size`
     pub batch_size: Histogram,
     /// `footfall_count_queue_depth`
@@ -150,6 +158,34 @@ impl Metrics {
                         "Visits that were answered 503, by reason: overloaded, identities_full, store_unavailable or outcome_unknown.",
                     ),
                     &["reason"],
+                )?,
+            )?,
+            visits_confirmed: register(
+                &registry,
+                IntCounter::new(
+                    "footfall_visits_confirmed_total",
+                    "Visits the store has counted for this process, also those nobody waited for any more.",
+                )?,
+            )?,
+            visits_uncertain: register(
+                &registry,
+                IntCounter::new(
+                    "footfall_visits_uncertain_total",
+                    "Visits sent to the store that it may or may not have counted.",
+                )?,
+            )?,
+            visits_unanswered: register(
+                &registry,
+                IntGauge::new(
+                    "footfall_visits_unanswered",
+                    "Visits sent to the store that it has not answered yet.",
+                )?,
+            )?,
+            count_regressions: register(
+                &registry,
+                IntCounter::new(
+                    "footfall_count_regressions_total",
+                    "Times the store gave a number it had given before: acknowledged visits were lost.",
                 )?,
             )?,
             batch_size: register(

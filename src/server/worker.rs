@@ -46,7 +46,7 @@ pub fn spawn(
             .map(Bound::acceptor)
             .collect::<io::Result<Vec<_>>>()?
     };
-    let store = store.for_another_thread().map_err(io::Error::other)?;
+    let store = store.for_another_thread();
     let shared = shared.clone();
     let farewell = Farewell(index, ended);
     let body = move || {

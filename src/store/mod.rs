@@ -33,6 +33,14 @@ pub enum StoreError {
     /// It failed in the middle. What was asked may have been done in part.
     #[error("the store failed: {0}")]
     Failed(String),
+    /// It was done, but fewer replicas than demanded have it.
+    #[error("{confirmed} of {wanted} replicas of the store have it so far")]
+    Unconfirmed {
+        /// Replicas that have it.
+        confirmed: u32,
+        /// `FOOTFALL_WAIT_REPLICAS`
+        wanted: u32,
+    },
     /// It answered with an error.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -53,6 +61,17 @@ impl StoreError {
         }
     }
 
+    /// Whether what was asked may or may not have been done.
+    pub fn outcome_is_unknown(&self) -> bool {
+        match self {
+            Self::Timeout
+            | Self::ConnectionLost(_)
+            | Self::Failed(_)
+            | Self::Unconfirmed { .. } => true,
+            Self::Unavailable(_) | Self::Refused(_) | Self::Busy => false,
+        }
+    }
+
     /// The value of the `outcome` label.
     fn outcome(&self) -> &'static str {
         match self {
@@ -60,6 +79,7 @@ impl StoreError {
             Self::Timeout => "timeout",
             Self::ConnectionLost(_) => "connection_lost",
             Self::Failed(_) => "failed",
+            Self::Unconfirmed { .. } => "unconfirmed",
             Self::Refused(_) => "refused",
             Self::Busy => "busy",
         }
@@ -124,7 +144,7 @@ impl Store {
     /// If the embedded database cannot be opened.
     pub async fn open(settings: &StoreSettings, metrics: Arc<Metrics>) -> Result<Self, StoreError> {
         let backend = match &settings.location {
-            StoreLocation::Redis(url) => Backend::Redis(RedisStore::new(url, settings.timeout)?),
+            StoreLocation::Redis(url) => Backend::Redis(RedisStore::new(url, settings.timeout)),
             StoreLocation::Sqlite(path) => {
                 Backend::Sqlite(SqliteStore::open(path, settings.timeout).await?)
             }
@@ -140,19 +160,16 @@ impl Store {
 
     /// The same store for another thread: a Redis connection is driven by the
     /// runtime that opened it, so each thread has its own.
-    ///
-    /// # Errors
-    ///
-    /// If the pool cannot be built.
-    pub fn for_another_thread(&self) -> Result<Self, StoreError> {
+    #[must_use]
+    pub fn for_another_thread(&self) -> Self {
         let backend = match &self.backend {
-            Backend::Redis(redis) => Backend::Redis(redis.for_another_thread()?),
+            Backend::Redis(redis) => Backend::Redis(redis.for_another_thread()),
             Backend::Sqlite(sqlite) => Backend::Sqlite(sqlite.clone()),
         };
-        Ok(Self {
+        Self {
             backend,
             ..self.clone()
-        })
+        }
     }
 
     /// `redis` or `sqlite`.
@@ -188,7 +205,11 @@ impl Store {
         let outcome = error.map_or("ok", StoreError::outcome);
         self.metrics
             .observe_store_operation(operation.name(), outcome, started.elapsed());
-        if let Some(error @ (StoreError::Unavailable(_) | StoreError::Timeout)) = error
+        if let Some(
+            error @ (StoreError::Unavailable(_)
+            | StoreError::Timeout
+            | StoreError::Unconfirmed { .. }),
+        ) = error
             && operation == Operation::Count
         {
             self.health.mark_away(error);

@@ -7,8 +7,10 @@
 
 mod support;
 
+mod audit;
 mod browser;
 mod cli;
+mod cluster;
 mod conformance;
 mod contract;
 mod counting;
@@ -25,6 +27,8 @@ mod openapi;
 mod outages;
 mod proxy;
 mod readme;
+mod replication;
+mod sentinel;
 mod settings;
 mod slots;
 mod sockets;

@@ -131,6 +131,7 @@ async fn open(location: &StoreLocation) -> CounterStore {
         timeout: Duration::from_secs(20),
         dedup_window: Duration::from_hours(1),
         dedup_limit: LIMIT as u64,
+        wait_replicas: 0,
     };
     let store = Store::open(&settings, Arc::new(Metrics::new().unwrap()))
         .await
@@ -191,7 +192,7 @@ fn redis_does_what_the_model_does() {
     let redis = Redis::start();
     run(128, || {
         redis.command("FLUSHALL");
-        StoreLocation::Redis(redis.url().into())
+        StoreLocation::Redis(Box::new(redis.url().parse().expect("a URL")))
     });
 }
 

@@ -102,7 +102,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "redis_url",
         "rediss://user:pw@host:6380/1",
         "http://host",
-        "expected redis://HOST:PORT or rediss://HOST:PORT",
+        "expected redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://",
     ),
     (
         "database_url",
@@ -124,6 +124,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("dedup_window", "0", "25h", "must not be longer than 24h"),
     ("dedup_limit", "1", "0", "must be greater than zero"),
+    (
+        "wait_replicas",
+        "0",
+        "-1",
+        "expected a whole number from 0 to 100",
+    ),
     ("secret_key", "anything", "", "must not be empty"),
     ("secret_key_previous", "anything", "", ""),
     ("token_ttl", "8h", "500ms", "must be at least 1s"),
@@ -403,6 +409,19 @@ fn all_errors_are_reported_at_once() {
         "{error}"
     );
     assert!(error.contains("footfall.toml: "), "{error}");
+}
+
+#[test]
+fn replicas_are_waited_for_only_where_there_are_some() {
+    let folder = folder();
+    let wait = ("FOOTFALL_WAIT_REPLICAS", "1");
+    let error = load(folder.path(), &[wait]).unwrap_err();
+    assert!(
+        error.contains("only Redis has replicas; set REDIS_URL"),
+        "{error}"
+    );
+    let settings = load(folder.path(), &[wait, ("REDIS_URL", "redis+cluster://a,b")]).unwrap();
+    assert_eq!(settings.store.wait_replicas, 1);
 }
 
 #[test]

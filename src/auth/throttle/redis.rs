@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::{Failures, Subject, WINDOW};
 use crate::store::{RedisStore, StoreError};
 
@@ -10,25 +12,25 @@ fn key(subject: &Subject) -> String {
 }
 
 pub async fn read(redis: &RedisStore, subjects: &[Subject]) -> Result<Vec<Failures>, StoreError> {
-    let mut pipeline = redis::pipe();
-    for subject in subjects {
+    let reads = subjects.iter().map(async |subject| {
         let key = key(subject);
-        pipeline.get(&key).pttl(&key);
-    }
-    let found: Vec<Option<i64>> = pipeline.query_async(&mut redis.connection().await?).await?;
-    let failures = |pair: &[Option<i64>]| Failures {
-        count: pair[0].unwrap_or(0).max(0).unsigned_abs(),
-        remembered_for: Duration::from_millis(pair[1].unwrap_or(0).max(0).unsigned_abs()),
-    };
-    Ok(found.chunks_exact(2).map(failures).collect())
+        let mut read = redis::pipe();
+        read.get(&key).pttl(&key);
+        let (count, millis): (Option<i64>, i64) = redis.query(&key, &read).await?;
+        Ok(Failures {
+            count: count.unwrap_or(0).max(0).unsigned_abs(),
+            remembered_for: Duration::from_millis(millis.max(0).unsigned_abs()),
+        })
+    });
+    try_join_all(reads).await
 }
 
 pub async fn record(redis: &RedisStore, subjects: &[Subject]) -> Result<(), StoreError> {
-    let mut connection = redis.connection().await?;
     for subject in subjects {
         let key = key(subject);
+        let mut write = redis::pipe();
         // The expiry is set with the key, so that no counter can outlive its window.
-        let _: () = redis::pipe()
+        write
             .atomic()
             .cmd("SET")
             .arg(&key)
@@ -39,9 +41,8 @@ pub async fn record(redis: &RedisStore, subjects: &[Subject]) -> Result<(), Stor
             .ignore()
             .cmd("INCR")
             .arg(&key)
-            .ignore()
-            .query_async(&mut connection)
-            .await?;
+            .ignore();
+        redis.query::<()>(&key, &write).await?;
     }
     Ok(())
 }

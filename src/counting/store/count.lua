@@ -35,7 +35,8 @@ for kind = 1, KINDS do
         -- each identity in it is remembered for at least one.
         local ttl = redis.call('PTTL', current)
         if ttl >= 0 and ttl <= window then
-            if redis.call('EXISTS', previous) == 0 then
+            -- In its last millisecond a set still exists; all in it is older than a window.
+            if redis.call('PTTL', previous) <= 0 then
                 redis.call('RENAME', current, previous)
             else
                 -- Only while replicas with different windows are at work: none may be forgotten.

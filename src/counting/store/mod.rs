@@ -10,6 +10,8 @@ use std::{
 mod redis;
 mod sqlite;
 
+pub use self::redis::SCRIPT;
+
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
 use super::{Counted, CounterName, Identity, Page, identity::IdentityKind};
 use crate::{
@@ -109,7 +111,8 @@ impl CounterStore {
         };
         let counts = match &store.backend {
             Backend::Redis(redis) => {
-                Counts::Redis(Box::new(RedisCounts::new(redis.clone(), memory)))
+                let counts = RedisCounts::new(redis.clone(), memory, settings.wait_replicas);
+                Counts::Redis(Box::new(counts))
             }
             Backend::Sqlite(sqlite) => Counts::Sqlite(SqliteCounts::new(sqlite.clone(), memory)),
         };
@@ -131,7 +134,7 @@ impl CounterStore {
         let (store, started) = (&self.store, Instant::now());
         let work = async {
             match &mut self.counts {
-                Counts::Redis(redis) => redis.count(batches, store.health.outages()).await,
+                Counts::Redis(redis) => Ok(redis.count(batches, store.health.outages()).await),
                 Counts::Sqlite(sqlite) => sqlite.count(batches).await,
             }
         };

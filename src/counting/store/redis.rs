@@ -11,19 +11,32 @@
 //! `footfall:counters` is a sorted set of all names. A name is put there before
 //! its first visit is counted, so that no counted visit is ever missing from it.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use deadpool_redis::Connection;
-use futures_util::future::join_all;
-use redis::{AsyncCommands, Script, aio::MultiplexedConnection};
+use futures_util::future::{join_all, try_join_all};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind, aio::MultiplexedConnection,
+};
+use tokio::sync::Mutex;
 
 use super::{Batch, BatchResult, Memory};
 use crate::{
     counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
-    store::{RedisStore, StoreError},
+    store::{
+        RedisStore, StoreError,
+        redis::{Node, Place, Redirections, SLOTS},
+    },
 };
 
-static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
+/// The script that counts a batch.
+pub const SCRIPT: &str = include_str!("count.lua");
+
+static SCRIPT_SHA1: LazyLock<String> = LazyLock::new(|| Script::new(SCRIPT).get_hash().to_owned());
 
 /// A sorted set whose members all have score 0, and so are in the order of their bytes.
 const INDEX_KEY: &str = "footfall:counters";
@@ -34,33 +47,33 @@ const PROBE_WINDOW: Duration = Duration::from_secs(1);
 /// What the script answers for a counter that is not in the index yet.
 const UNLISTED: i64 = -1;
 
-/// Counts in Redis, over one connection that is held for good: pipelining
-/// needs no second one, and a pool would ask it for a PING before each use.
+/// Counts in Redis, over one connection to each master that is held for good:
+/// pipelining needs no second one, and a pool would ask it for a PING before
+/// each use.
 pub(super) struct RedisCounts {
     redis: RedisStore,
     memory: Memory,
-    held: Option<Held>,
-}
-
-struct Held {
-    connection: Connection,
-    /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when it was opened.
+    wait_replicas: u32,
+    held: Mutex<HashMap<Node, Connection>>,
+    /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when they were opened.
     outages: u64,
 }
 
 impl Clone for RedisCounts {
-    /// A clone opens a connection of its own when it needs one.
+    /// A clone opens connections of its own when it needs them.
     fn clone(&self) -> Self {
-        Self::new(self.redis.clone(), self.memory)
+        Self::new(self.redis.clone(), self.memory, self.wait_replicas)
     }
 }
 
 impl RedisCounts {
-    pub fn new(redis: RedisStore, memory: Memory) -> Self {
+    pub fn new(redis: RedisStore, memory: Memory, wait_replicas: u32) -> Self {
         Self {
             redis,
             memory,
-            held: None,
+            wait_replicas,
+            held: Mutex::default(),
+            outages: 0,
         }
     }
 
@@ -68,80 +81,99 @@ impl RedisCounts {
         &mut self,
         batches: &[Batch],
         outages: u64,
-    ) -> Result<Vec<Result<BatchResult, StoreError>>, StoreError> {
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.outages != outages)
-        {
+    ) -> Vec<Result<BatchResult, StoreError>> {
+        if self.outages != outages {
             self.disconnect();
+            self.outages = outages;
         }
-        let held = match &mut self.held {
-            Some(held) => held,
-            slot => {
-                let connection = self.redis.counting_connection().await?;
-                slot.insert(Held {
-                    connection,
-                    outages,
-                })
-            }
-        };
         // Sent at once, these calls share one round trip: the connection pipelines them.
-        let connection: &MultiplexedConnection = &held.connection;
-        let calls = batches
-            .iter()
-            .map(|batch| count_batch(connection.clone(), batch, self.memory));
-        Ok(join_all(calls).await)
+        let calls = batches.iter().map(|batch| self.count_batch(batch));
+        let mut results = join_all(calls).await;
+        if self.wait_replicas > 0 {
+            self.confirm(&mut results).await;
+        }
+        results
+            .into_iter()
+            .map(|result| result.map(|(_, numbers)| numbers))
+            .collect()
     }
 
-    /// Gives the held connection up; the next batch opens another.
+    /// Gives the held connections up; the next batch opens others, where the
+    /// masters are by then.
     pub fn disconnect(&mut self) {
-        self.held
-            .take()
-            .map(|held| Connection::take(held.connection));
+        for (_, connection) in self.held.get_mut().drain() {
+            drop(Connection::take(connection));
+        }
+        self.redis.forget_slots();
     }
 
-    /// Does all that counting does, on a connection of its own. What it writes
-    /// expires.
-    pub async fn probe(&mut self) -> Result<(), StoreError> {
-        let mut connection = Connection::take(self.redis.counting_connection().await?);
+    /// Does all that counting does on each master, on connections of its own.
+    /// What it writes expires.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let mut counts = self.clone();
+        counts.memory.requests = PROBE_WINDOW;
+        counts.memory.keys = PROBE_WINDOW;
+        let slots = self.redis.slots().await?;
+        let mut unseen: HashSet<&Node> = slots.masters().into_iter().collect();
         let nonce = uuid::Uuid::now_v7();
         let identity = |kind| Identity::new(kind, "", nonce.as_bytes());
-        let batch = Batch {
-            counter: CounterName::probe(),
-            anonymous: 1,
-            identities: vec![identity(IdentityKind::Request), identity(IdentityKind::Key)],
-        };
-        let memory = Memory {
-            requests: PROBE_WINDOW,
-            keys: PROBE_WINDOW,
-            limit: self.memory.limit,
-        };
-        call(&mut connection, &batch, memory, true).await?;
-        let window = PROBE_WINDOW.as_millis() as i64;
-        Ok(connection
-            .pexpire(count_key(&batch.counter), window)
-            .await?)
+        let mut batches = Vec::new();
+        for number in 0..SLOTS {
+            let counter = CounterName::probe(number);
+            if let Some(master) = slots.master(&count_key(&counter))
+                && unseen.remove(master)
+            {
+                batches.push(Batch {
+                    counter,
+                    anonymous: 1,
+                    identities: vec![identity(IdentityKind::Request), identity(IdentityKind::Key)],
+                });
+            }
+            if unseen.is_empty() {
+                break;
+            }
+        }
+        try_join_all(batches.iter().map(|batch| counts.probe_with(batch))).await?;
+        counts.disconnect();
+        Ok(())
     }
 
-    /// Gives the held connection up if it has died.
+    async fn probe_with(&self, batch: &Batch) -> Result<(), StoreError> {
+        let (node, _) = self.call(batch, true).await?;
+        let key = count_key(&batch.counter);
+        let expire = redis::cmd("PEXPIRE")
+            .arg(&key)
+            .arg(PROBE_WINDOW.as_millis() as u64)
+            .take();
+        self.send::<()>(&key, &expire, StoreError::Refused).await?;
+        if self.wait_replicas > 0 {
+            self.wait(&node).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the held connections up if one of them has died.
     pub async fn check_connection(&mut self, limit: Duration) {
-        if let Some(held) = &mut self.held {
-            let ping = redis::cmd("PING");
-            let reply = ping.query_async::<()>(&mut held.connection);
-            if !matches!(tokio::time::timeout(limit, reply).await, Ok(Ok(()))) {
-                self.disconnect();
-            }
+        let ping = redis::cmd("PING");
+        let replies = self
+            .held
+            .get_mut()
+            .values_mut()
+            .map(|connection| ping.query_async::<()>(connection));
+        if !matches!(
+            tokio::time::timeout(limit, try_join_all(replies)).await,
+            Ok(Ok(_))
+        ) {
+            self.disconnect();
         }
     }
 
     pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
-        Ok(self
-            .redis
-            .connection()
-            .await?
-            .get(count_key(counter))
-            .await?)
+        let key = count_key(counter);
+        let mut read = redis::pipe();
+        read.get(&key);
+        let (visits,) = self.redis.query(&key, &read).await?;
+        Ok(visits)
     }
 
     pub async fn list(
@@ -149,91 +181,205 @@ impl RedisCounts {
         after: Option<&CounterName>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let mut connection = self.redis.connection().await?;
         let from = after.map_or("-".to_owned(), |name| format!("({name}"));
         let one_more = limit as isize + 1;
-        let names: Vec<String> = connection
-            .zrangebylex_limit(INDEX_KEY, from, "+", 0, one_more)
-            .await?;
+        let mut read = redis::pipe();
+        read.zrangebylex_limit(INDEX_KEY, from, "+", 0, one_more);
+        let (names,): (Vec<String>,) = self.redis.query(INDEX_KEY, &read).await?;
         let mut names: Vec<CounterName> =
             names.iter().filter_map(|name| name.parse().ok()).collect();
         let more = names.len() > limit;
         names.truncate(limit);
         let next = names.last().filter(|_| more).cloned();
-        if names.is_empty() {
-            return Ok(Page {
-                counters: Vec::new(),
-                next,
-            });
-        }
-        let keys: Vec<String> = names.iter().map(count_key).collect();
-        let visits: Vec<Option<u64>> = connection.mget(keys).await?;
+        let visits = self.get_all(&names).await?;
         // A name is listed a moment before its first visit is counted.
-        let counted = names.into_iter().zip(visits).filter_map(|(name, visits)| {
-            Some(Tally {
-                name,
-                visits: visits?,
-            })
+        let counted = names.into_iter().filter_map(|name| {
+            let visits = *visits.get(&name)?;
+            Some(Tally { name, visits })
         });
         Ok(Page {
             counters: counted.collect(),
             next,
         })
     }
+
+    /// The visits of several counters, with one round trip to each master.
+    async fn get_all(
+        &self,
+        names: &[CounterName],
+    ) -> Result<HashMap<CounterName, u64>, StoreError> {
+        let mut by_node: BTreeMap<Node, Vec<&CounterName>> = BTreeMap::new();
+        for name in names {
+            let place = self.redis.place(&count_key(name)).await?;
+            by_node.entry(place.node).or_default().push(name);
+        }
+        let reads = by_node.iter().map(async |(node, names)| {
+            let mut read = redis::pipe();
+            for name in names {
+                read.get(count_key(name));
+            }
+            let mut connection = self.redis.connection(node).await?;
+            let visits: Vec<Option<u64>> = match read.query_async(&mut connection).await {
+                Ok(visits) => visits,
+                // One of them has moved: one by one they are followed.
+                Err(error) if error.is_cluster_error() => {
+                    try_join_all(names.iter().map(|name| self.get(name))).await?
+                }
+                Err(error) => return Err(StoreError::from(error)),
+            };
+            let known = names.iter().zip(visits);
+            Ok(known.filter_map(|(name, visits)| Some(((*name).clone(), visits?))))
+        });
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+
+    async fn count_batch(&self, batch: &Batch) -> Result<(Node, BatchResult), StoreError> {
+        let (mut node, mut numbers) = self.call(batch, false).await?;
+        if numbers == [UNLISTED] {
+            let list = redis::cmd("ZADD")
+                .arg(INDEX_KEY)
+                .arg(0)
+                .arg(batch.counter.as_str())
+                .take();
+            self.send::<()>(INDEX_KEY, &list, StoreError::Refused)
+                .await?;
+            (node, numbers) = self.call(batch, true).await?;
+        }
+        Ok((node, interpret(batch, &numbers)?))
+    }
+
+    fn command(&self, batch: &Batch, listed: bool) -> Cmd {
+        let name = &batch.counter;
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(SCRIPT_SHA1.as_str())
+            .arg(5)
+            .arg(count_key(name))
+            .arg(format!("footfall:{{{name}}}:requests"))
+            .arg(format!("footfall:{{{name}}}:requests:previous"))
+            .arg(format!("footfall:{{{name}}}:keys"))
+            .arg(format!("footfall:{{{name}}}:keys:previous"))
+            .arg(batch.anonymous)
+            .arg(self.memory.limit)
+            .arg(u8::from(listed));
+        for kind in [IdentityKind::Request, IdentityKind::Key] {
+            let packed: Vec<u8> = of_kind(batch, kind)
+                .flat_map(|identity| identity.digest)
+                .collect();
+            call.arg(self.memory.window(kind).as_millis() as u64)
+                .arg(packed);
+        }
+        call
+    }
+
+    /// Calls the script. One that fails, for want of a permission perhaps,
+    /// leaves what it has done.
+    async fn call(&self, batch: &Batch, listed: bool) -> Result<(Node, Vec<i64>), StoreError> {
+        let (key, call) = (count_key(&batch.counter), self.command(batch, listed));
+        self.send(&key, &call, StoreError::Failed).await
+    }
+
+    /// Sends a command to the master that has the key, and says which that
+    /// was. It is sent again only where Redis says that it executed nothing: the
+    /// script is not loaded, or the key is elsewhere.
+    async fn send<T: FromRedisValue>(
+        &self,
+        key: &str,
+        command: &Cmd,
+        refused: fn(String) -> StoreError,
+    ) -> Result<(Node, T), StoreError> {
+        let mut redirections = Redirections::start(self.redis.timeout());
+        let mut place = self.redis.place(key).await?;
+        loop {
+            let mut connection = self.connection(&place.node).await?;
+            let error = match send_to(&mut connection, &place, command).await {
+                Ok(value) => return Ok((place.node, value)),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+                let load = redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).take();
+                load.query_async::<()>(&mut connection).await?;
+            } else if let Some(next) = self.redis.redirection(key, &place, &error).await {
+                place = next;
+            } else {
+                return Err(match StoreError::from(error) {
+                    StoreError::Refused(message) => refused(message),
+                    error => error,
+                });
+            }
+            redirections.count()?;
+        }
+    }
+
+    async fn connection(&self, node: &Node) -> Result<MultiplexedConnection, StoreError> {
+        let mut held = self.held.lock().await;
+        if let Some(connection) = held.get(node) {
+            return Ok((**connection).clone());
+        }
+        let connection = self.redis.counting_connection(node).await?;
+        let clone = (*connection).clone();
+        held.insert(node.clone(), connection);
+        Ok(clone)
+    }
+
+    /// Waits until enough replicas have what was counted. `WAIT` covers all
+    /// that its connection has seen, so also a visit counted by another that is
+    /// replayed here.
+    async fn confirm(&self, results: &mut [Result<(Node, BatchResult), StoreError>]) {
+        let nodes: HashSet<Node> = results
+            .iter()
+            .flatten()
+            .map(|(node, _)| node.clone())
+            .collect();
+        let waits = nodes.into_iter().map(async |node| {
+            let confirmed = self.wait(&node).await;
+            (node, confirmed)
+        });
+        for (node, confirmed) in join_all(waits).await {
+            let Err(error) = confirmed else { continue };
+            for result in results.iter_mut() {
+                if matches!(result, Ok((counted_by, _)) if *counted_by == node) {
+                    *result = Err(error.clone());
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, node: &Node) -> Result<(), StoreError> {
+        // Shorter than the whole operation may take, so that it is known how many there were.
+        let limit = self.redis.timeout() * 3 / 4;
+        let wait = redis::cmd("WAIT")
+            .arg(self.wait_replicas)
+            .arg(limit.as_millis() as u64)
+            .take();
+        let mut connection = self.connection(node).await?;
+        let confirmed: u32 = wait.query_async(&mut connection).await?;
+        if confirmed < self.wait_replicas {
+            return Err(StoreError::Unconfirmed {
+                confirmed,
+                wanted: self.wait_replicas,
+            });
+        }
+        Ok(())
+    }
+}
+
+async fn send_to<T: FromRedisValue>(
+    connection: &mut MultiplexedConnection,
+    place: &Place,
+    command: &Cmd,
+) -> Result<T, RedisError> {
+    if !place.asking {
+        return command.query_async(connection).await;
+    }
+    // The connection is shared, and ASKING holds for the next command alone.
+    let mut both = redis::pipe();
+    both.cmd("ASKING").ignore().add_command(command.clone());
+    let (value,) = both.query_async(connection).await?;
+    Ok(value)
 }
 
 fn count_key(counter: &CounterName) -> String {
     format!("footfall:{{{counter}}}:count")
-}
-
-async fn count_batch(
-    mut connection: MultiplexedConnection,
-    batch: &Batch,
-    memory: Memory,
-) -> Result<BatchResult, StoreError> {
-    let mut numbers = call(&mut connection, batch, memory, false).await?;
-    if numbers == [UNLISTED] {
-        let _: u64 = connection
-            .zadd(INDEX_KEY, batch.counter.as_str(), 0)
-            .await?;
-        numbers = call(&mut connection, batch, memory, true).await?;
-    }
-    interpret(batch, &numbers)
-}
-
-/// Calls the script. Where Redis has forgotten it, nothing was executed, and
-/// the crate loads it and calls again; nothing else is ever repeated.
-async fn call(
-    connection: &mut MultiplexedConnection,
-    batch: &Batch,
-    memory: Memory,
-    listed: bool,
-) -> Result<Vec<i64>, StoreError> {
-    let name = &batch.counter;
-    let mut call = COUNT.prepare_invoke();
-    call.key(count_key(name))
-        .key(format!("footfall:{{{name}}}:requests"))
-        .key(format!("footfall:{{{name}}}:requests:previous"))
-        .key(format!("footfall:{{{name}}}:keys"))
-        .key(format!("footfall:{{{name}}}:keys:previous"))
-        .arg(batch.anonymous)
-        .arg(memory.limit)
-        .arg(u8::from(listed));
-    for kind in [IdentityKind::Request, IdentityKind::Key] {
-        let packed: Vec<u8> = of_kind(batch, kind)
-            .flat_map(|identity| identity.digest)
-            .collect();
-        call.arg(memory.window(kind).as_millis() as u64).arg(packed);
-    }
-    let numbers = call
-        .invoke_async(connection)
-        .await
-        .map_err(StoreError::from);
-    numbers.map_err(|error| match error {
-        // A script that fails, for want of a permission perhaps, leaves what it has done.
-        StoreError::Refused(message) => StoreError::Failed(message),
-        error => error,
-    })
 }
 
 fn of_kind(batch: &Batch, kind: IdentityKind) -> impl Iterator<Item = &Identity> {

@@ -50,7 +50,7 @@ impl SqliteCounts {
         let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
         remember(
             &mut transaction,
-            &CounterName::probe(),
+            &CounterName::probe(0),
             &identity,
             0,
             unix_millis(),

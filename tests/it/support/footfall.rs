@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use super::{
     client::Client,
-    process::{Process, eventually},
+    process::{PATIENCE, Process, eventually},
 };
 
 /// Signs the tokens of all tests, so that replicas accept each other's.
@@ -216,6 +216,15 @@ impl Footfall {
     pub async fn total(&self, token: &str) -> u64 {
         let mut client = self.client().with_token(token);
         client.get("/api/counters/visits").await.visits()
+    }
+
+    /// Waits until the service is ready.
+    pub async fn ready(&self) {
+        let mut ops = self.ops_client();
+        let waiting = async { while ops.get("/readyz").await.status != 200 {} };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("ready");
     }
 
     /// One metric's value, by its name and labels as they stand in the exposition.

@@ -1,14 +1,20 @@
 //! Many clients at once.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
-use super::client::{Client, Target};
+use hyper::Method;
+
+use super::{
+    client::{Client, Reply, Target},
+    process::PATIENCE,
+};
 
 /// Sends `total` counting requests over `connections` connections spread over
 /// the targets, and gives the numbers they got. Any failure fails the test.
@@ -44,11 +50,117 @@ pub async fn count_visits(
     numbers
 }
 
+/// Asks again for as long as the answer is 503.
+pub async fn get_insistently(client: &mut Client, path: &str) -> Reply {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let reply = client.get(path).await;
+        if reply.status != 503 {
+            return reply;
+        }
+        assert!(Instant::now() < deadline, "still {reply:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Clients that want every visit counted: each goes on with the next when it
+/// has the number of the one before, and repeats what fails with its identity.
+pub struct Insistent {
+    stop: Arc<AtomicBool>,
+    counted: Arc<AtomicUsize>,
+    tasks: Vec<tokio::task::JoinHandle<Vec<(String, u64)>>>,
+}
+
+impl Insistent {
+    /// Counts on these counters in turn.
+    pub fn start(targets: &[Target], token: &str, connections: usize, counters: &[String]) -> Self {
+        let (stop, counted) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let tasks = (0..connections)
+            .map(|index| {
+                let target = targets[index % targets.len()].clone();
+                let client = Client::new(target).with_token(token);
+                tokio::spawn(insist(
+                    client,
+                    index,
+                    counters.to_vec(),
+                    stop.clone(),
+                    Arc::clone(&counted),
+                ))
+            })
+            .collect();
+        Self {
+            stop,
+            counted,
+            tasks,
+        }
+    }
+
+    /// Waits until so many more visits are counted.
+    pub async fn count(&self, more: usize) {
+        let wanted = self.counted.load(Ordering::Relaxed) + more;
+        let waiting = async {
+            while self.counted.load(Ordering::Relaxed) < wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("counting goes on");
+    }
+
+    /// Ends when every visit begun is counted, and gives each counter its numbers.
+    pub async fn stop(self) -> HashMap<String, Vec<u64>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut numbers: HashMap<String, Vec<u64>> = HashMap::new();
+        for task in self.tasks {
+            for (counter, number) in task.await.unwrap() {
+                numbers.entry(counter).or_default().push(number);
+            }
+        }
+        numbers
+    }
+}
+
+async fn insist(
+    mut client: Client,
+    index: usize,
+    counters: Vec<String>,
+    stop: Arc<AtomicBool>,
+    counted: Arc<AtomicUsize>,
+) -> Vec<(String, u64)> {
+    let mut numbers = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let visit = numbers.len();
+        let counter = &counters[(index + visit) % counters.len()];
+        let key = format!("{index}-{visit}");
+        let deadline = Instant::now() + PATIENCE;
+        let number = loop {
+            let path = format!("/api/counters/{counter}");
+            let headers = [("idempotency-key", key.as_str())];
+            let reply = client.send(Method::POST, &path, &headers, "").await;
+            if reply.status == 200 {
+                break reply.visits();
+            }
+            assert_eq!(reply.status, 503, "{reply:?}");
+            assert!(reply.header("retry-after").is_some(), "{reply:?}");
+            assert!(Instant::now() < deadline, "never counted: {reply:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        numbers.push((counter.clone(), number));
+        counted.fetch_add(1, Ordering::Relaxed);
+    }
+    numbers
+}
+
 /// Checks that the numbers are exactly 1, 2, 3, … up to their count.
 #[track_caller]
 pub fn assert_exact(numbers: &[u64]) {
-    let distinct: HashSet<_> = numbers.iter().collect();
-    assert_eq!(distinct.len(), numbers.len(), "a number was given twice");
+    let mut distinct = HashSet::new();
+    let twice: Vec<_> = numbers
+        .iter()
+        .filter(|number| !distinct.insert(**number))
+        .collect();
+    assert!(twice.is_empty(), "given twice: {twice:?}");
     assert_eq!(numbers.iter().min(), Some(&1));
     assert_eq!(
         numbers.iter().max(),

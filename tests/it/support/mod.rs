@@ -2,12 +2,14 @@
 
 pub mod browser;
 pub mod client;
+pub mod cluster;
 pub mod footfall;
 pub mod load;
 pub mod nginx;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+pub mod sentinels;
 
 pub use self::{
     client::{Client, Reply},

@@ -1,6 +1,7 @@
 //! A real Redis with the shipped configuration, on its own port and folder.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
     path::Path,
@@ -11,21 +12,45 @@ use rustix::process::Signal;
 
 use super::process::{Process, eventually, free_port};
 
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
+
 pub struct Redis {
     pub port: u16,
+    arguments: Vec<String>,
     directory: tempfile::TempDir,
     process: Process,
 }
 
 impl Redis {
     pub fn start() -> Self {
-        let (port, directory) = (free_port(), tempfile::tempdir().unwrap());
-        let process = spawn(port, directory.path());
-        Self {
-            port,
-            directory,
-            process,
+        Self::with(&[])
+    }
+
+    /// With more options; `PORT` among them is another free port.
+    pub fn with(options: &[&str]) -> Self {
+        // Between looking for a free port and using it, another process may take it.
+        for _ in 0..10 {
+            let (port, directory) = (free_port(), tempfile::tempdir().unwrap());
+            let another = free_port().to_string();
+            let arguments: Vec<_> = options
+                .iter()
+                .map(|option| option.replace("PORT", &another))
+                .collect();
+            if let Some(process) = spawn(port, directory.path(), &arguments) {
+                return Self {
+                    port,
+                    arguments,
+                    directory,
+                    process,
+                };
+            }
         }
+        panic!("redis-server does not start with {options:?}");
+    }
+
+    /// One that follows this one.
+    pub fn replica(&self) -> Self {
+        Self::with(&["--replicaof", "127.0.0.1", &self.port.to_string()])
     }
 
     pub fn url(&self) -> String {
@@ -44,7 +69,8 @@ impl Redis {
     /// Starts it again on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port, self.directory.path());
+        self.process = spawn(self.port, self.directory.path(), &self.arguments)
+            .expect("it has ended: its last words are above");
     }
 
     /// One command, with its reply as text.
@@ -53,24 +79,36 @@ impl Redis {
     }
 }
 
-fn spawn(port: u16, directory: &Path) -> Process {
-    let process = Process::spawn(
+/// `None` if it has ended at once.
+fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Option<Process> {
+    // A copy: sentinels have the servers write their role into it.
+    let configuration = directory.join("redis.conf");
+    if !configuration.exists() {
+        fs::copy(SHIPPED, &configuration).unwrap();
+    }
+    let mut process = Process::spawn(
         Command::new("redis-server")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf"))
+            .arg(configuration)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(directory)
+            .args(arguments)
             .stdout(Stdio::null()),
     );
     eventually("Redis answers", || {
-        ask(port, "PING").filter(|reply| reply.starts_with("+PONG"))
-    });
-    process
+        if process.0.try_wait().unwrap().is_some() {
+            return Some(false);
+        }
+        let reply = ask(port, "PING")?;
+        reply.starts_with("+PONG").then_some(true)
+    })
+    .then_some(process)
 }
 
-fn ask(port: u16, line: &str) -> Option<String> {
+/// One command to whatever speaks Redis' protocol on this port.
+pub fn ask(port: u16, line: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.write_all(format!("{line}\r\n").as_bytes()).ok()?;
-    let mut reply = [0; 4096];
+    let mut reply = [0; 16384];
     let length = stream.read(&mut reply).ok()?;
     Some(String::from_utf8_lossy(&reply[..length]).into_owned())
 }

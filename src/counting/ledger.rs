@@ -1,0 +1,152 @@
+//! What the store has confirmed to this process, kept apart from the store, so
+//! that a lost or doubled visit can be seen.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use super::{
+    CounterName,
+    store::{Batch, BatchResult},
+};
+use crate::{ops::metrics::Metrics, store::StoreError};
+
+/// Counters whose last number a worker keeps in mind: those it counts most.
+const COUNTERS: usize = 1024;
+
+/// One worker's books.
+pub struct Ledger {
+    highest: LruCache<CounterName, u64>,
+    metrics: Arc<Metrics>,
+}
+
+impl Ledger {
+    /// Empty books.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            // Not with its capacity, which would be allocated at once.
+            highest: LruCache::unbounded(),
+            metrics,
+        }
+    }
+
+    /// Notes that a batch goes to the store.
+    pub fn sent(&self, batch: &Batch) {
+        self.metrics.visits_unanswered.add(visits(batch) as i64);
+    }
+
+    /// Notes what the store said of a batch.
+    pub fn answered(&mut self, batch: &Batch, result: &Result<BatchResult, StoreError>) {
+        self.metrics.visits_unanswered.sub(visits(batch) as i64);
+        match result {
+            Ok(result) => self.confirm(batch, result),
+            Err(error) if error.outcome_is_unknown() => {
+                self.metrics.visits_uncertain.inc_by(visits(batch));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn confirm(&mut self, batch: &Batch, result: &BatchResult) {
+        let anonymous = (batch.anonymous > 0).then_some(result.first);
+        let last_anonymous = anonymous.map(|first| first + batch.anonymous - 1);
+        let identified = result.identified.iter().flatten();
+        let fresh = identified
+            .filter(|counted| !counted.replayed)
+            .map(|counted| counted.number);
+        let confirmed = batch.anonymous + fresh.clone().count() as u64;
+        self.metrics.visits_confirmed.inc_by(confirmed);
+        let numbers = fresh.chain(anonymous).chain(last_anonymous);
+        let (Some(lowest), Some(highest)) = (numbers.clone().min(), numbers.max()) else {
+            return;
+        };
+        let before = self.highest.put(batch.counter.clone(), highest);
+        if self.highest.len() > COUNTERS {
+            self.highest.pop_lru();
+        }
+        if let Some(before) = before.filter(|before| lowest <= *before) {
+            self.metrics.count_regressions.inc();
+            tracing::error!(
+                counter = %batch.counter,
+                before,
+                now = lowest,
+                "the store gave a number that it had given before: acknowledged visits are lost"
+            );
+        }
+    }
+}
+
+fn visits(batch: &Batch) -> u64 {
+    batch.anonymous + batch.identities.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counting::{Counted, Identity, identity::IdentityKind};
+
+    fn answer(ledger: &mut Ledger, first: u64, anonymous: u64) {
+        let batch = Batch {
+            anonymous,
+            ..Batch::new(CounterName::default_counter())
+        };
+        ledger.sent(&batch);
+        let identified = Vec::new();
+        ledger.answered(&batch, &Ok(BatchResult { first, identified }));
+    }
+
+    #[test]
+    fn numbers_that_go_back_are_seen_once() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut ledger = Ledger::new(metrics.clone());
+        answer(&mut ledger, 1, 10);
+        answer(&mut ledger, 11, 1);
+        assert_eq!(metrics.count_regressions.get(), 0);
+        answer(&mut ledger, 11, 1);
+        assert_eq!(metrics.count_regressions.get(), 1);
+        answer(&mut ledger, 12, 5);
+        assert_eq!(metrics.count_regressions.get(), 1);
+        assert_eq!(metrics.visits_confirmed.get(), 17);
+        assert_eq!(metrics.visits_unanswered.get(), 0);
+    }
+
+    #[test]
+    fn replays_are_neither_confirmed_nor_taken_for_numbers_that_go_back() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut ledger = Ledger::new(metrics.clone());
+        answer(&mut ledger, 1, 10);
+        let identity = Identity::new(IdentityKind::Key, "user", b"key");
+        let batch = Batch {
+            identities: vec![identity],
+            ..Batch::new(CounterName::default_counter())
+        };
+        ledger.sent(&batch);
+        let replayed = Counted {
+            number: 3,
+            replayed: true,
+        };
+        let result = BatchResult {
+            first: 1,
+            identified: vec![Some(replayed)],
+        };
+        ledger.answered(&batch, &Ok(result));
+        assert_eq!(metrics.count_regressions.get(), 0);
+        assert_eq!(metrics.visits_confirmed.get(), 10);
+    }
+
+    #[test]
+    fn only_unknown_outcomes_are_uncertain() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let mut ledger = Ledger::new(metrics.clone());
+        let batch = Batch {
+            anonymous: 3,
+            ..Batch::new(CounterName::default_counter())
+        };
+        for error in [StoreError::Timeout, StoreError::Unavailable(String::new())] {
+            ledger.sent(&batch);
+            ledger.answered(&batch, &Err(error));
+        }
+        assert_eq!(metrics.visits_uncertain.get(), 3);
+        assert_eq!(metrics.visits_unanswered.get(), 0);
+    }
+}

@@ -1,0 +1,415 @@
+//! Redis: which server has what, and connections to each with explicit timeouts.
+//!
+//! One server, the master that sentinels name and the masters of a cluster are
+//! used the same way: a map says which server has a key, and each server has
+//! its pools. The map is asked for at the first use and after every failure.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
+use futures_util::future::try_join_all;
+use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
+
+mod report;
+mod topology;
+
+pub use self::{
+    report::Report,
+    topology::{Node, SLOTS, SlotMap},
+};
+use super::StoreError;
+use crate::config::{RedisUrl, redis_url::Topology};
+
+/// Connections per pool. Each thread has one pool for reads and the login
+/// throttle, and one for counting, which needs a single connection.
+const POOL_SIZE: usize = 4;
+
+/// The layout of the keys. To a process, a store with a newer one is away.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// The key that holds the layout's version.
+pub const SCHEMA_KEY: &str = "footfall:schema";
+
+/// Answers that mean that Redis has executed nothing and would execute nothing
+/// that writes: out of memory, a failing disk, a replica, not ready.
+const CANNOT_WRITE: &[&str] = &[
+    "OOM",
+    "MISCONF",
+    "READONLY",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "LOADING",
+    "BUSY",
+    "CLUSTERDOWN",
+    "NOAUTH",
+];
+
+/// Between two questions while a slot is on its way from one node to another.
+const REDIRECTION_PAUSE: Duration = Duration::from_millis(10);
+
+/// One thread's connections to Redis.
+#[derive(Clone)]
+pub struct RedisStore {
+    url: Arc<RedisUrl>,
+    timeout: Duration,
+    /// Shared by all threads: what one of them finds out holds for all.
+    slots: Arc<Mutex<Option<Arc<SlotMap>>>>,
+    pools: Arc<Mutex<HashMap<Node, Pools>>>,
+}
+
+/// The connections to one server.
+#[derive(Clone)]
+struct Pools {
+    reading: Pool,
+    /// Apart from the other, so that no number of reads can keep a visit waiting.
+    counting: Pool,
+}
+
+/// Where a command goes.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The server.
+    pub node: Node,
+    /// Whether `ASKING` has to precede it: the slot is on its way there.
+    pub asking: bool,
+}
+
+impl RedisStore {
+    /// Nothing is asked or opened before it is needed.
+    pub fn new(url: &RedisUrl, timeout: Duration) -> Self {
+        Self {
+            url: Arc::new(url.clone()),
+            timeout,
+            slots: Arc::default(),
+            pools: Arc::default(),
+        }
+    }
+
+    /// The same store with connections of its own.
+    #[must_use]
+    pub fn for_another_thread(&self) -> Self {
+        Self {
+            pools: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The longest an operation may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Which server has what.
+    ///
+    /// # Errors
+    ///
+    /// If nobody can say.
+    pub async fn slots(&self) -> Result<Arc<SlotMap>, StoreError> {
+        let known = lock(&self.slots).clone();
+        match known {
+            Some(slots) => Ok(slots),
+            None => self.discover().await,
+        }
+    }
+
+    async fn discover(&self) -> Result<Arc<SlotMap>, StoreError> {
+        let slots = Arc::new(topology::discover(&self.url, self.timeout).await?);
+        *lock(&self.slots) = Some(slots.clone());
+        Ok(slots)
+    }
+
+    /// Asks again at the next use: what failed may be elsewhere by now.
+    pub fn forget_slots(&self) {
+        *lock(&self.slots) = None;
+    }
+
+    /// Asks the sentinels again. A master that is cut off from them goes on
+    /// answering, so no failure would ever tell.
+    async fn follow_master(&self) -> Result<(), StoreError> {
+        if matches!(self.url.topology, Topology::Sentinel(_)) {
+            let before = lock(&self.slots).clone();
+            let now = self.discover().await?;
+            if before.is_some_and(|before| before != now) {
+                tracing::warn!(master = ?now.masters(), "the sentinels name another master");
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a command on this key goes.
+    ///
+    /// # Errors
+    ///
+    /// If nobody has the key, or nobody can say.
+    pub async fn place(&self, key: &str) -> Result<Place, StoreError> {
+        match self.slots().await?.master(key) {
+            Some(node) => Ok(Place {
+                node: node.clone(),
+                asking: false,
+            }),
+            None => {
+                self.forget_slots();
+                let missing = "no node of the cluster has the counter's slot";
+                Err(StoreError::Unavailable(missing.to_owned()))
+            }
+        }
+    }
+
+    /// Where to send a command that was refused, and so not executed, where it
+    /// was sent; `None` if the error is no redirection.
+    pub async fn redirection(&self, key: &str, from: &Place, error: &RedisError) -> Option<Place> {
+        let errors = error.clone().into_server_errors()?;
+        let (_, error) = errors.first()?;
+        let target = || from.node.redirected(error.details()?.split(' ').nth(1)?);
+        match error.kind()? {
+            ServerErrorKind::Moved => {
+                let node = target()?;
+                let mut slots = lock(&self.slots);
+                *slots = slots
+                    .as_ref()
+                    .map(|slots| Arc::new(slots.with_moved(key, node.clone())));
+                Some(Place {
+                    node,
+                    asking: false,
+                })
+            }
+            ServerErrorKind::Ask => Some(Place {
+                node: target()?,
+                asking: true,
+            }),
+            // Some keys of the counter have moved and some have not.
+            ServerErrorKind::TryAgain => {
+                tokio::time::sleep(REDIRECTION_PAUSE).await;
+                let node = self.slots().await.ok()?.master(key)?.clone();
+                Some(Place {
+                    node,
+                    asking: false,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Runs commands on one key, wherever that is. What is sent again was not
+    /// executed before.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection and of Redis.
+    pub async fn query<T: FromRedisValue>(
+        &self,
+        key: &str,
+        commands: &Pipeline,
+    ) -> Result<T, StoreError> {
+        let mut redirections = Redirections::start(self.timeout);
+        let mut place = self.place(key).await?;
+        loop {
+            let mut connection = self.connection(&place.node).await?;
+            if place.asking {
+                let asking = redis::cmd("ASKING");
+                asking.query_async::<()>(&mut connection).await?;
+            }
+            let error = match commands.query_async(&mut connection).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            place = match self.redirection(key, &place, &error).await {
+                Some(place) => place,
+                None => {
+                    let error = StoreError::from(error);
+                    if !matches!(error, StoreError::Refused(_)) {
+                        self.forget_slots();
+                    }
+                    return Err(error);
+                }
+            };
+            redirections.count()?;
+        }
+    }
+
+    /// A connection for reading from the pool, checked to be alive.
+    ///
+    /// # Errors
+    ///
+    /// If none can be had in time.
+    pub async fn connection(&self, node: &Node) -> Result<Connection, StoreError> {
+        let pool = self.pools(node)?.reading;
+        self.borrow(&pool).await
+    }
+
+    /// A connection for counting.
+    ///
+    /// # Errors
+    ///
+    /// If none can be had in time.
+    pub async fn counting_connection(&self, node: &Node) -> Result<Connection, StoreError> {
+        let pool = self.pools(node)?.counting;
+        self.borrow(&pool).await
+    }
+
+    fn pools(&self, node: &Node) -> Result<Pools, StoreError> {
+        let mut pools = lock(&self.pools);
+        if let Some(pools) = pools.get(node) {
+            return Ok(pools.clone());
+        }
+        // Servers that are masters no longer.
+        if let Some(slots) = &*lock(&self.slots) {
+            let masters = slots.masters();
+            pools.retain(|node, _| masters.contains(&node));
+        }
+        let new = Pools {
+            reading: self.pool(node)?,
+            counting: self.pool(node)?,
+        };
+        pools.insert(node.clone(), new.clone());
+        Ok(new)
+    }
+
+    fn pool(&self, node: &Node) -> Result<Pool, StoreError> {
+        let timeout = self.timeout;
+        // Every operation has its time limit in `Store::run`; the crate's own, 500 ms unless
+        // set, would end some of them early.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(timeout))
+            .set_response_timeout(None);
+        let info = node.connection_info(&self.url);
+        Pool::builder(Manager::new_with_config(info, config)?)
+            .max_size(POOL_SIZE)
+            .runtime(Runtime::Tokio1)
+            .timeouts(deadpool_redis::Timeouts {
+                // Shorter than the whole operation may take, or nobody could tell a full pool
+                // from an absent store.
+                wait: Some(timeout * 3 / 4),
+                create: Some(timeout),
+                recycle: Some(timeout),
+            })
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    async fn borrow(&self, pool: &Pool) -> Result<Connection, StoreError> {
+        let error = match pool.get().await {
+            Ok(connection) => return Ok(connection),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => return Err(StoreError::Busy),
+            Err(error) => error,
+        };
+        self.forget_slots();
+        Err(StoreError::Unavailable(match error {
+            PoolError::Timeout(_) => "no connection within the time limit".to_owned(),
+            PoolError::Backend(error) => first_line(&error),
+            error => error.to_string(),
+        }))
+    }
+
+    /// A store that answers is there, but one written by a newer Footfall is
+    /// not for this process.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        self.follow_master().await?;
+        let mut schema = redis::pipe();
+        schema.get(SCHEMA_KEY);
+        match self.query::<(Option<u64>,)>(SCHEMA_KEY, &schema).await? {
+            (Some(version),) if version > SCHEMA_VERSION => {
+                return Err(StoreError::Unavailable(format!(
+                    "its data has layout {version}, and this version of Footfall knows layouts up to {SCHEMA_VERSION}; upgrade"
+                )));
+            }
+            _ => {}
+        }
+        // To take a connection from the pool is to ask for a PING.
+        let slots = self.slots().await?;
+        let masters = slots.masters();
+        try_join_all(masters.into_iter().map(|node| self.connection(node))).await?;
+        Ok(())
+    }
+
+    /// Notes the layout of the keys, unless it is noted already.
+    ///
+    /// # Errors
+    ///
+    /// If Redis does not answer.
+    pub async fn write_schema_version(&self) -> Result<(), StoreError> {
+        let mut write = redis::pipe();
+        write
+            .cmd("SET")
+            .arg(SCHEMA_KEY)
+            .arg(SCHEMA_VERSION)
+            .arg("NX")
+            .ignore();
+        self.query(SCHEMA_KEY, &write).await
+    }
+
+    pub(super) fn close(&self) {
+        for pools in lock(&self.pools).values() {
+            pools.reading.close();
+            pools.counting.close();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a command may be sent from node to node.
+pub struct Redirections {
+    until: Instant,
+}
+
+impl Redirections {
+    /// For an operation that may take `limit` in all.
+    pub fn start(limit: Duration) -> Self {
+        Self {
+            // Well before the operation is cut: then it would be unknown that nothing was done.
+            until: Instant::now() + limit / 2,
+        }
+    }
+
+    /// Notes one more.
+    ///
+    /// # Errors
+    ///
+    /// If it takes too long.
+    pub fn count(&mut self) -> Result<(), StoreError> {
+        if Instant::now() < self.until {
+            Ok(())
+        } else {
+            let moving = "the cluster is moving this counter to another node; try again";
+            Err(StoreError::Refused(moving.to_owned()))
+        }
+    }
+}
+
+impl From<RedisError> for StoreError {
+    fn from(error: RedisError) -> Self {
+        let message = first_line(&error);
+        if error
+            .code()
+            .is_some_and(|code| CANNOT_WRITE.contains(&code))
+        {
+            Self::Unavailable(message)
+        } else if error.is_timeout() {
+            Self::Timeout
+        } else if error.is_io_error()
+            || error.is_connection_dropped()
+            || error.is_unrecoverable_error()
+        {
+            Self::ConnectionLost(message)
+        } else {
+            Self::Refused(message)
+        }
+    }
+}
+
+/// What is no Redis at the other end gives an error of many lines.
+fn first_line(error: &RedisError) -> String {
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

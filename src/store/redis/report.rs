@@ -1,0 +1,108 @@
+//! What `footfall doctor` wants to know of a Redis, as far as it may be asked.
+
+use super::{Node, RedisStore};
+use crate::store::StoreError;
+
+/// One server.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its address.
+    pub node: Node,
+    /// `redis_version`
+    pub version: Option<String>,
+    /// `maxmemory`; 0 is no limit
+    pub max_memory: Option<u64>,
+    /// `maxmemory-policy`
+    pub eviction: Option<String>,
+    /// Whether there is an append-only file.
+    pub append_only: Option<bool>,
+    /// `appendfsync`
+    pub fsync: Option<String>,
+    /// `min-replicas-to-write`
+    pub min_replicas: Option<u64>,
+    /// Its replicas.
+    pub replicas: Vec<Replica>,
+    /// Why scripts cannot be loaded.
+    pub scripts: Result<(), String>,
+}
+
+/// A replica, as its master sees it.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    /// `HOST:PORT`
+    pub address: String,
+    /// Whether it follows; else it is still copying.
+    pub online: bool,
+    /// Bytes it is behind.
+    pub bytes_behind: u64,
+    /// Seconds since it was last heard of.
+    pub seconds_silent: u64,
+}
+
+impl RedisStore {
+    /// Looks at what keeps counts from being lost, on each master.
+    ///
+    /// # Errors
+    ///
+    /// If one of them does not answer.
+    pub async fn reports(&self, script: &str) -> Result<Vec<Report>, StoreError> {
+        let mut reports = Vec::new();
+        for node in self.slots().await?.masters() {
+            reports.push(self.report(node, script).await?);
+        }
+        Ok(reports)
+    }
+
+    async fn report(&self, node: &Node, script: &str) -> Result<Report, StoreError> {
+        let mut connection = self.connection(node).await?;
+        // Managed services commonly forbid INFO or CONFIG.
+        let info = redis::cmd("INFO")
+            .query_async::<redis::InfoDict>(&mut connection)
+            .await
+            .ok();
+        let text = |key: &str| info.as_ref()?.get::<String>(key);
+        let mut setting = async |name: &str| {
+            let question = redis::cmd("CONFIG").arg("GET").arg(name).take();
+            let answer: Vec<String> = question.query_async(&mut connection).await.ok()?;
+            answer.into_iter().nth(1)
+        };
+        let fsync = setting("appendfsync").await;
+        let min_replicas = setting("min-replicas-to-write").await;
+        let load = redis::cmd("SCRIPT").arg("LOAD").arg(script).take();
+        let scripts = load.query_async::<String>(&mut connection).await;
+        let written = text("master_repl_offset").and_then(|offset| offset.parse().ok());
+        Ok(Report {
+            node: node.clone(),
+            version: text("redis_version"),
+            max_memory: text("maxmemory").and_then(|bytes| bytes.parse().ok()),
+            eviction: text("maxmemory_policy"),
+            append_only: text("aof_enabled").map(|enabled| enabled == "1"),
+            fsync,
+            min_replicas: min_replicas.and_then(|number| number.parse().ok()),
+            replicas: (0..)
+                .map_while(|number| text(&format!("slave{number}")))
+                .filter_map(|line| parse_replica(&line, written.unwrap_or_default()))
+                .collect(),
+            scripts: match scripts {
+                Ok(_) => Ok(()),
+                Err(error) => Err(super::first_line(&error)),
+            },
+        })
+    }
+}
+
+/// `ip=10.0.0.2,port=6379,state=online,offset=1234,lag=0`
+fn parse_replica(line: &str, written: u64) -> Option<Replica> {
+    let field = |name: &str| {
+        line.split(',')
+            .filter_map(|field| field.split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
+    };
+    let offset: u64 = field("offset")?.parse().ok()?;
+    Some(Replica {
+        address: format!("{}:{}", field("ip")?, field("port")?),
+        online: field("state") == Some("online"),
+        bytes_behind: written.saturating_sub(offset),
+        seconds_silent: field("lag")?.parse().ok()?,
+    })
+}

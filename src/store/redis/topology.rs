@@ -1,0 +1,286 @@
+//! Which server has which keys: asked of the sentinels, or of the cluster.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use futures_util::future::{BoxFuture, select_ok};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, Value,
+    aio::MultiplexedConnection,
+};
+
+use super::first_line;
+use crate::{
+    config::{RedisUrl, redis_url::Topology},
+    store::StoreError,
+};
+
+/// Hash slots of a cluster
+/// (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>).
+pub const SLOTS: u16 = 16384;
+
+/// A server, by its address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Node {
+    host: Arc<str>,
+    port: u16,
+}
+
+impl Node {
+    pub(super) fn new(host: &str, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+        }
+    }
+
+    /// Reads `HOST:PORT` as redirections have it. Without a host it is the one that was asked.
+    pub(super) fn redirected(&self, address: &str) -> Option<Self> {
+        let (host, port) = address.rsplit_once(':')?;
+        let host = if host.is_empty() { &self.host } else { host };
+        Some(Self::new(host, port.parse().ok()?))
+    }
+
+    pub(super) fn connection_info(&self, url: &RedisUrl) -> ConnectionInfo {
+        url.server(&self.host, self.port)
+    }
+
+    fn of(info: &ConnectionInfo) -> Self {
+        match info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                Self::new(host, *port)
+            }
+            address => Self::new(&address.to_string(), 0),
+        }
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// The slot of a key: of what is between its first braces, if there is
+/// something, else of all of it.
+pub fn slot(key: &str) -> u16 {
+    let tag = key
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map(|(tag, _)| tag)
+        .filter(|tag| !tag.is_empty());
+    crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key).as_bytes()) % SLOTS
+}
+
+/// Which master has which slots. Without a cluster one has them all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotMap {
+    /// The last slot of each range and who has it, in the order of the slots.
+    ranges: Vec<(u16, Node)>,
+    /// Slots that were found to have moved since.
+    moved: HashMap<u16, Node>,
+}
+
+impl SlotMap {
+    fn one(master: Node) -> Self {
+        Self {
+            ranges: vec![(SLOTS - 1, master)],
+            moved: HashMap::new(),
+        }
+    }
+
+    /// The master that has a key.
+    pub fn master(&self, key: &str) -> Option<&Node> {
+        if let [(_, master)] = self.ranges.as_slice()
+            && self.moved.is_empty()
+        {
+            return Some(master);
+        }
+        let slot = slot(key);
+        self.moved.get(&slot).or_else(|| {
+            let position = self.ranges.partition_point(|(last, _)| *last < slot);
+            self.ranges.get(position).map(|(_, master)| master)
+        })
+    }
+
+    /// All masters, each once.
+    pub fn masters(&self) -> Vec<&Node> {
+        let mut masters: Vec<_> = self.ranges.iter().map(|(_, master)| master).collect();
+        masters.sort_unstable();
+        masters.dedup();
+        masters
+    }
+
+    /// The same map with one slot elsewhere.
+    pub(super) fn with_moved(&self, key: &str, master: Node) -> Self {
+        let mut map = self.clone();
+        map.moved.insert(slot(key), master);
+        map
+    }
+}
+
+/// Asks who has which slots: all nodes of the URL at once, so that those that
+/// are gone cost no time. The first good answer counts.
+pub async fn discover(url: &RedisUrl, limit: Duration) -> Result<SlotMap, StoreError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(limit))
+        .set_response_timeout(Some(limit));
+    let (config, topology) = (&config, &url.topology);
+    let answers = url.nodes.iter().map(|node| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            match topology {
+                Topology::Single => Ok(SlotMap::one(Node::of(node))),
+                Topology::Sentinel(name) => ask_sentinel(url, node, name, config).await,
+                Topology::Cluster => ask_cluster(node, config).await,
+            }
+        })
+    });
+    Ok(select_ok(answers).await?.0)
+}
+
+async fn connect(
+    info: ConnectionInfo,
+    config: &AsyncConnectionConfig,
+) -> Result<MultiplexedConnection, StoreError> {
+    let address = info.addr().to_string();
+    let unavailable = |error| StoreError::Unavailable(format!("{address}: {}", first_line(&error)));
+    Client::open(info)
+        .map_err(unavailable)?
+        .get_multiplexed_async_connection_with_config(config)
+        .await
+        .map_err(unavailable)
+}
+
+/// Only a server that itself says that it is the master will do: a sentinel may be behind.
+async fn ask_sentinel(
+    url: &RedisUrl,
+    sentinel: &ConnectionInfo,
+    name: &str,
+    config: &AsyncConnectionConfig,
+) -> Result<SlotMap, StoreError> {
+    let mut connection = connect(sentinel.clone(), config).await?;
+    let question = redis::cmd("SENTINEL")
+        .arg("GET-MASTER-ADDR-BY-NAME")
+        .arg(name)
+        .take();
+    let address: Option<(String, u16)> = question
+        .query_async(&mut connection)
+        .await
+        .map_err(StoreError::from)
+        .map_err(StoreError::of_reading)?;
+    let Some((host, port)) = address else {
+        return Err(StoreError::Unavailable(format!(
+            "the sentinel {} knows no master named {name}",
+            sentinel.addr()
+        )));
+    };
+    let master = Node::new(&host, port);
+    let mut connection = connect(master.connection_info(url), config).await?;
+    let role: Vec<Value> = redis::cmd("ROLE")
+        .query_async(&mut connection)
+        .await
+        .map_err(StoreError::from)
+        .map_err(StoreError::of_reading)?;
+    match role.first() {
+        Some(Value::BulkString(role)) if role == b"master" => Ok(SlotMap::one(master)),
+        _ => Err(StoreError::Unavailable(format!(
+            "{master}, which is to be the master, says that it is none"
+        ))),
+    }
+}
+
+async fn ask_cluster(
+    node: &ConnectionInfo,
+    config: &AsyncConnectionConfig,
+) -> Result<SlotMap, StoreError> {
+    let mut connection = connect(node.clone(), config).await?;
+    let question = redis::cmd("CLUSTER").arg("SLOTS").take();
+    let ranges: Vec<Vec<Value>> = question
+        .query_async(&mut connection)
+        .await
+        .map_err(StoreError::from)
+        .map_err(StoreError::of_reading)?;
+    let asked = Node::of(node);
+    let ranges: Option<Vec<_>> = ranges
+        .iter()
+        .map(|range| parse_range(range, &asked))
+        .collect();
+    let mut ranges = ranges.filter(|ranges| !ranges.is_empty()).ok_or_else(|| {
+        StoreError::Unavailable(format!("the cluster node {asked} knows no slots"))
+    })?;
+    ranges.sort_unstable();
+    Ok(SlotMap {
+        ranges,
+        moved: HashMap::new(),
+    })
+}
+
+/// First and last slot, the master, its replicas; a server is host, port and more.
+fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, Node)> {
+    let [_, last, Value::Array(master), ..] = range else {
+        return None;
+    };
+    let [host, port, ..] = master.as_slice() else {
+        return None;
+    };
+    let port = u16::from_redis_value(port.clone()).ok()?;
+    // A node that does not know its own address gives none: it is the one that was asked.
+    let host = Option::<String>::from_redis_value(host.clone()).ok()?;
+    let host = host.filter(|host| !host.is_empty());
+    let master = Node::new(host.as_deref().unwrap_or(&asked.host), port);
+    Some((u16::from_redis_value(last.clone()).ok()?, master))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(slot("123456789"), 0x31c3 % SLOTS);
+        assert_eq!(slot("footfall:{visits}:count"), slot("visits"));
+        assert_eq!(slot("footfall:{visits}:keys:previous"), slot("visits"));
+        assert_eq!(
+            slot("{}a"),
+            crc16::State::<crc16::XMODEM>::calculate(b"{}a") % SLOTS
+        );
+    }
+
+    #[test]
+    fn each_slot_has_the_master_of_its_range() {
+        let node = |port| Node::new("host", port);
+        let map = SlotMap {
+            ranges: vec![(5460, node(1)), (10922, node(2)), (SLOTS - 1, node(1))],
+            moved: HashMap::new(),
+        };
+        // CRC16 of "a" is 0x7c87, of "b" 0x4ce4, of "foo" 0xaf96
+        for (key, slot_number, port) in [("a", 15495, 1), ("b", 3300, 1), ("foo", 12182, 1)] {
+            assert_eq!(slot(key), slot_number);
+            assert_eq!(map.master(key), Some(&node(port)), "{key}");
+        }
+        assert_eq!(map.masters(), [&node(1), &node(2)]);
+        let moved = map.with_moved("a", node(3));
+        assert_eq!(moved.master("a"), Some(&node(3)));
+        assert_eq!(moved.master("b"), Some(&node(1)));
+    }
+
+    #[test]
+    fn a_gap_in_the_map_has_nobody() {
+        let map = SlotMap {
+            ranges: vec![(10, Node::new("host", 1)), (20, Node::new("host", 2))],
+            moved: HashMap::new(),
+        };
+        assert_eq!(map.master("a"), None);
+    }
+
+    #[test]
+    fn redirections_without_a_host_mean_the_one_asked() {
+        let asked = Node::new("10.0.0.1", 1);
+        assert_eq!(asked.redirected(":2"), Some(Node::new("10.0.0.1", 2)));
+        assert_eq!(
+            asked.redirected("10.0.0.2:2"),
+            Some(Node::new("10.0.0.2", 2))
+        );
+        assert_eq!(asked.redirected("::1:2"), Some(Node::new("::1", 2)));
+        assert_eq!(asked.redirected("rubbish"), None);
+    }
+}
