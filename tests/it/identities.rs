@@ -281,6 +281,57 @@ async fn an_identity_is_remembered_for_a_whole_window_while_sets_rotate() {
     assert_eq!(visit(&mut client, "new").await, (3, true));
 }
 
+/// In the last millisecond of a set the next one is due to take its place. At a busy counter there is
+/// always a visit in that millisecond; it must not make the set in use last for another two windows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_is_not_used_for_longer_because_a_visit_meets_its_end() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .socket(&socket)
+        .start();
+    let token = footfall.token().await;
+    let now = || -> i64 {
+        let reply = redis.command("TIME");
+        let mut numbers = reply.lines().filter_map(|line| line.parse::<i64>().ok());
+        numbers.next().unwrap() * 1000 + numbers.next().unwrap() / 1000
+    };
+    for round in 0..5 {
+        let visit = |name: String| {
+            let (socket, token) = (socket.clone(), token.clone());
+            async move {
+                let mut client = Client::unix(socket).with_token(&token);
+                let headers = [("x-request-id", name.as_str())];
+                client.send(Method::GET, "/api/count", &headers, "").await
+            }
+        };
+        visit(format!("{round}")).await.visits();
+        // As it is when two windows of 60 s end together: the set before now, the one in use to be replaced.
+        let end = now() + 100;
+        let current = "footfall:{visits}:requests";
+        let previous = "footfall:{visits}:requests:previous";
+        redis.command(&format!("COPY {current} {previous} REPLACE"));
+        redis.command(&format!("PEXPIREAT {previous} {end}"));
+        redis.command(&format!("PEXPIREAT {current} {}", end + 60_000));
+        let load = (0..4).map(|client| {
+            let visit = &visit;
+            let now = &now;
+            async move {
+                let mut number = 0;
+                while now() < end + 10 {
+                    number += 1;
+                    visit(format!("{round}-{client}-{number}")).await.visits();
+                }
+            }
+        });
+        futures_util::future::join_all(load).await;
+        assert!(ttl(&redis, previous) > 0, "the sets have changed places");
+        redis.command(&format!("DEL {current} {previous}"));
+    }
+}
+
 #[tokio::test]
 async fn replicas_with_different_windows_forget_nothing() {
     let redis = Redis::start();
