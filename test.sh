@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the tests need on Debian or Ubuntu and runs them.
 #
-#   ./test.sh          everything
-#   ./test.sh quick    all that needs neither a browser nor Docker
+#   ./test.sh                   everything
+#   ./test.sh quick             all that needs neither a browser nor Docker
+#   ./test.sh soak [MINUTES]    load and random faults for so long (30)
 set -euo pipefail
 cd "$(dirname "$0")"
 
 usage() {
-    echo "usage: ./test.sh [quick]" >&2
+    echo "usage: ./test.sh [quick | soak [MINUTES]]" >&2
     exit 2
 }
 
@@ -17,12 +18,12 @@ fail() {
 }
 
 quick=
-case "${1-}" in
+case "$*" in
     "") ;;
-    quick) quick=1 ;;
+    quick | soak) quick=1 ;;
+    soak\ [1-9] | soak\ [1-9][0-9] | soak\ [1-9][0-9][0-9]) quick=1 ;;
     *) usage ;;
 esac
-[ $# -le 1 ] || usage
 
 command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
 
@@ -77,6 +78,11 @@ if grep -v '^#' tests/requirements.txt | grep -qvxFf <("$python/bin/pip" freeze 
     "$python/bin/pip" install --quiet --requirement tests/requirements.txt
 fi
 
+if [ "${1-}" = soak ]; then
+    echo "== soak"
+    SOAK_MINUTES=${2-30} cargo test --locked --test it -- --ignored --nocapture soak::
+    exit
+fi
 echo "== tests"
 if [ -n "$quick" ]; then
     cargo test --locked -- --skip browser::

@@ -31,6 +31,7 @@ mod replication;
 mod sentinel;
 mod settings;
 mod slots;
+mod soak;
 mod sockets;
 mod start;
 mod tls;
