@@ -6,7 +6,8 @@
 source "$(dirname "$0")/lib.sh"
 [ $# = 0 ] || [ "$*" = quick ] || fail "usage: bench/run.sh [quick]"
 
-need cc:gcc python3:python3 wrk:wrk nginx:nginx-light redis-server:redis-server
+need_python
+need cc:gcc wrk:wrk nginx:nginx-light redis-server:redis-server
 build_service
 build_tools
 install_python
