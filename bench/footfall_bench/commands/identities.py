@@ -21,7 +21,7 @@ def main(_: str | None, seed: int | None) -> None:
     ]
     rows = {}
     with Supervisor(FIRST_PORT) as supervisor:
-        stage = Stage(supervisor)
+        stage = Stage(supervisor, every)
         for point in Random(seed).sample(every, len(every)):
             rows[point] = _row(stage, point)
     head = [
