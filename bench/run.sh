@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compares Footfall with others, all in one session, and writes docs/benchmarks/results.md.
-#   ./bench/run.sh          about 15 minutes, on a machine that does nothing else
+#   ./bench/run.sh          about 16 minutes, on a machine that does nothing else
 #   ./bench/run.sh quick    under 3 minutes, a trial of the suite: writes to target/bench/results
 # docs/benchmarks/README.md says what is measured and how.
 source "$(dirname "$0")/lib.sh"

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import BenchError
 
-_TIMEOUT_SECONDS = 10.0
+_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

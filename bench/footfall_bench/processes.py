@@ -54,9 +54,9 @@ class Server:
     def check(self) -> None:
         """Raises if one of its processes has ended."""
         if self._process.poll() is not None:
-            raise BenchError(
-                f"{self.name} ended with {self._process.returncode}: {self._last_words()}"
-            )
+            code = self._process.returncode
+            how = f"with {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+            raise BenchError(f"{self.name} ended {how}: {self._last_words()}")
         if not all(proc.is_member(pid, self._process.pid) for pid in self._pids):
             raise BenchError(f"a process of {self.name} ended: {self._last_words()}")
 
@@ -116,15 +116,27 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        cause = self._cause_of(error)
         with ending.held():
             stuck = self._stop_all()
             if error is not None or stuck:
                 self._keep_logs()
             shutil.rmtree(self.folder, ignore_errors=True)
             shutil.rmtree(self.disk, ignore_errors=True)
+        if cause is not None:
+            raise cause from error
         # What went wrong first is what is worth saying.
         if stuck and error is None:
             raise stuck[0]
+
+    def _cause_of(self, error: BaseException | None) -> BenchError | None:
+        """Which server has ended, if that was noticed by something else that failed."""
+        if isinstance(error, BenchError):
+            try:
+                self.check()
+            except BenchError as cause:
+                return cause
+        return None
 
     def _stop_all(self) -> list[BenchError]:
         """Stops one after the other, even if one of them cannot be stopped."""

@@ -8,6 +8,7 @@ between them (a poll too early, a look at the store once a second) only ever add
 
 import platform
 import re
+import reprlib
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,9 @@ class _Callgrind:
             FOOTFALL_WORKERS="1",
             FOOTFALL_DATA_DIR=str(supervisor.folder),
             FOOTFALL_OPS_LISTEN="",
+            # Under callgrind, beside whatever else goes on, a disk may seem slow.
+            FOOTFALL_STORE_TIMEOUT="20s",
+            FOOTFALL_REQUEST_TIMEOUT="30s",
         )
         environment = contestant.environment(self.address, redis_url or "")
         if redis_url is None:
@@ -146,7 +150,7 @@ class _Visitor:
                 self._headers["X-Request-ID"] = f"{self._asked:032x}"
             status, answer = self._client.request("GET", self._case.path, self._headers)
             if status != 200:
-                raise BenchError(f"{self._case.name} answered {status}: {answer}")
+                raise BenchError(f"{self._case.name} answered {status}: {reprlib.repr(answer)}")
 
     def close(self) -> None:
         self._client.close()
