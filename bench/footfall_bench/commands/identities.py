@@ -26,7 +26,7 @@ def main(_: str | None, seed: int | None) -> None:
             rows[point] = _row(stage, point)
     head = [
         "Visits", "Connections", "Visits per second", "Bytes of Redis memory per visit",
-        "µs of Redis CPU per visit",
+        "µs of CPU per visit, Redis' main thread",
     ]  # fmt: skip
     print(table(head, (rows[point] for point in every)), end="")
 
