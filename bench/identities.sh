@@ -2,7 +2,8 @@
 # What identities cost Redis: memory and CPU per visit, without and with them, in one run. Under a minute.
 source "$(dirname "$0")/lib.sh"
 
-need cc:gcc python3:python3 redis-server:redis-server
+need_python
+need cc:gcc redis-server:redis-server
 build_service
 build_tools
 install_python

@@ -6,6 +6,7 @@
 source "$(dirname "$0")/lib.sh"
 [ $# = 0 ] || [ "$*" = update ] || fail "usage: bench/instructions.sh [update]"
 
-need cc:gcc python3:python3 valgrind:valgrind redis-server:redis-server
+need_python
+need cc:gcc valgrind:valgrind redis-server:redis-server
 build_service
 PYTHONPATH=bench exec python3 -m footfall_bench instructions "$@"

@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bench=target/bench
+# Where Debian has nginx; the PATH of those who are not root may lack it.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # No caches in the source tree.
 export PYTHONPYCACHEPREFIX=$PWD/$bench/pycache
 
@@ -14,36 +16,56 @@ fail() {
 
 # need COMMAND:PACKAGE …: installs the packages whose commands are missing.
 need() {
-    local entry packages=() sudo=()
+    local entry packages=()
     for entry in "$@"; do
         command -v "${entry%%:*}" >/dev/null || packages+=("${entry##*:}")
     done
     [ "${#packages[@]}" -gt 0 ] || return 0
-    command -v apt-get >/dev/null || fail "please install: ${packages[*]}"
+    install "${packages[@]}"
+    hash -r
+    for entry in "$@"; do
+        command -v "${entry%%:*}" >/dev/null ||
+            fail "${entry##*:} is installed, but ${entry%%:*} cannot be found"
+    done
+}
+
+# install PACKAGE …
+install() {
+    local sudo=() policy=/usr/sbin/policy-rc.d
+    command -v apt-get >/dev/null || fail "please install: $*"
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || fail "to install ${packages[*]} it needs sudo, or root"
+        command -v sudo >/dev/null || fail "to install $* it needs sudo, or root"
         sudo=(sudo)
     fi
-    echo "== installing ${packages[*]}"
+    echo "== installing $*"
     "${sudo[@]}" apt-get update -qq
     # The runs start servers of their own; the packages' own must not hold what these measure on.
-    local policy=/usr/sbin/policy-rc.d made=
     if [ ! -e "$policy" ]; then
-        made=$policy
+        # shellcheck disable=SC2064  # filled in now: the variables are local
+        trap "${sudo[*]} rm -f $policy" EXIT
         printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
         "${sudo[@]}" chmod +x "$policy"
     fi
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-        "${packages[@]}" >/dev/null || fail "could not install ${packages[*]}"
-    [ -z "$made" ] || "${sudo[@]}" rm -f "$made"
+        "$@" >/dev/null || fail "could not install $*"
+    # Without a trap it was there before.
+    [ -z "$(trap -p EXIT)" ] || "${sudo[@]}" rm -f "$policy"
+    trap - EXIT
+}
+
+need_python() {
+    need python3:python3
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "python3 is $(python3 --version | cut -d' ' -f2); 3.11 or later is needed"
 }
 
 build_service() {
     # Debian's own Rust is too old, so there is no package to install.
     command -v cargo >/dev/null || fail "Rust is missing; Cargo.toml says from which version on"
-    [ -e /usr/include/stdio.h ] || need stdio:libc6-dev
+    [ -e /usr/include/stdio.h ] || install libc6-dev
     echo "== building"
-    cargo build --release --locked --quiet || fail "Footfall does not build"
+    # Where it is looked for, whatever the user's own builds are set to.
+    CARGO_TARGET_DIR=$PWD/target cargo build --release --locked --quiet || fail "Footfall does not build"
 }
 
 build_tools() {
@@ -56,7 +78,7 @@ install_python() {
     local python=$bench/python
     if grep -v '^#' bench/requirements.txt | grep -qvxFf <("$python/bin/pip" freeze 2>/dev/null); then
         echo "== installing bench/requirements.txt"
-        python3 -c 'import ensurepip, venv' 2>/dev/null || need ensurepip:python3-venv
+        python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
         python3 -m venv "$python"
         "$python/bin/pip" install --quiet --requirement bench/requirements.txt ||
             fail "could not install bench/requirements.txt"
@@ -65,21 +87,21 @@ install_python() {
 
 # Node.js comes with the Python packages. Modules are found beside the program, so that is copied.
 install_fastify() {
-    local place=$bench/fastify
+    # What the modules are from. It is written last: an installation that broke off is none.
+    local place=$bench/fastify installed=$bench/fastify/installed.json
     mkdir -p "$place"
     cp bench/fastify/server.mjs "$place"
-    if ! cmp -s bench/fastify/package-lock.json "$place/package-lock.json" || [ ! -d "$place/node_modules" ]; then
+    if ! cmp -s bench/fastify/package-lock.json "$installed"; then
         echo "== installing bench/fastify/package-lock.json"
         cp bench/fastify/package*.json "$place"
         PATH="$PWD/$bench/python/bin:$PATH" npm --prefix "$place" ci \
-            --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || {
-            rm -rf "$place/node_modules"
+            --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
             fail "could not install bench/fastify/package-lock.json"
-        }
+        cp bench/fastify/package-lock.json "$installed"
     fi
 }
 
-# bench COMMAND …: the measuring itself. It stops what it started when it is told to end.
+# measure COMMAND …: the measuring itself. It stops what it started when it is told to end.
 measure() {
     PYTHONPATH=bench exec "$bench/python/bin/python" -m footfall_bench "$@"
 }

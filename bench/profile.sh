@@ -4,7 +4,8 @@
 source "$(dirname "$0")/lib.sh"
 [ $# = 1 ] || fail "usage: bench/profile.sh ping|count|count_with_identity|count_embedded"
 
-need cc:gcc python3:python3 valgrind:valgrind redis-server:redis-server
+need_python
+need cc:gcc valgrind:valgrind redis-server:redis-server
 echo "== building with debug symbols"
 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_TARGET_DIR=$bench/profiling \
     cargo build --release --locked --quiet || fail "Footfall does not build"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Compares Footfall with others, all in one session, and writes docs/benchmarks/results.md.
-#   ./bench/run.sh          about 15 minutes, on a machine that does nothing else
+#   ./bench/run.sh          about 16 minutes, on a machine that does nothing else
 #   ./bench/run.sh quick    under 3 minutes, a trial of the suite: writes to target/bench/results
 # docs/benchmarks/README.md says what is measured and how.
 source "$(dirname "$0")/lib.sh"
 [ $# = 0 ] || [ "$*" = quick ] || fail "usage: bench/run.sh [quick]"
 
-need cc:gcc python3:python3 wrk:wrk nginx:nginx-light redis-server:redis-server
+need_python
+need cc:gcc wrk:wrk nginx:nginx-light redis-server:redis-server
 build_service
 build_tools
 install_python

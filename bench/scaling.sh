@@ -6,7 +6,8 @@
 source "$(dirname "$0")/lib.sh"
 [ $# = 0 ] || [ "$*" = quick ] || fail "usage: bench/scaling.sh [quick]"
 
-need cc:gcc python3:python3 redis-server:redis-server
+need_python
+need cc:gcc redis-server:redis-server
 build_service
 build_tools
 install_python

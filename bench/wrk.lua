@@ -1,5 +1,5 @@
 -- For wrk: prints what became of the requests as one line of JSON. With IDS in the environment, each
--- request has an X-Request-ID of its own, as a proxy would set it; with BODY, it is a POST of that.
+-- request has an X-Request-ID of its own, as a proxy would set it.
 
 local PLACEHOLDER = string.rep('0', 16)
 local threads = 0
@@ -7,11 +7,6 @@ local threads = 0
 function setup(thread)
     thread:set('number', threads)
     threads = threads + 1
-end
-
-if os.getenv('BODY') then
-    wrk.method, wrk.body = 'POST', os.getenv('BODY')
-    wrk.headers['Content-Type'] = 'application/json'
 end
 
 -- wrk takes requests for constant as long as there is no such function, which is much cheaper.
@@ -31,13 +26,13 @@ if os.getenv('IDS') then
     end
 end
 
-function done(summary, latency)
+-- Latencies are not among it: see docs/benchmarks/README.md.
+function done(summary)
     local errors = summary.errors
     io.write(string.format(
-        '{"requests": %d, "failures": %d, "seconds": %f, "p50_us": %d, "p99_us": %d, "p999_us": %d}\n',
+        '{"requests": %d, "failures": %d, "seconds": %f}\n',
         summary.requests,
         errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-        summary.duration / 1e6,
-        latency:percentile(50), latency:percentile(99), latency:percentile(99.9)
+        summary.duration / 1e6
     ))
 end

@@ -3,6 +3,7 @@ in the thread pool."""
 
 import os
 import time
+from functools import lru_cache
 from typing import Annotated
 
 import jwt
@@ -29,15 +30,27 @@ class Credentials(BaseModel):
     password: str
 
 
+# Each worker remembers the tokens it has verified; those that are invalid raise, and are not kept.
+@lru_cache(maxsize=1000)
+def expiry(token: str) -> int:
+    claims = jwt.decode(
+        token, secret, algorithms=["HS256"], issuer=ISSUER, options={"require": ["exp"]}
+    )
+    return int(claims["exp"])
+
+
+def is_valid(token: str) -> bool:
+    try:
+        return time.time() < expiry(token)
+    except jwt.InvalidTokenError:
+        return False
+
+
 async def authorized(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> None:
-    if credentials is None:
+    if credentials is None or not is_valid(credentials.credentials):
         raise HTTPException(401)
-    try:
-        jwt.decode(credentials.credentials, secret, algorithms=["HS256"], issuer=ISSUER)
-    except jwt.InvalidTokenError as error:
-        raise HTTPException(401) from error
 
 
 @app.get("/api/ping")

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import lru_cache
 
 import jwt
 import redis
@@ -21,6 +22,22 @@ password_hash = os.environ["ADMIN_PASSWORD_HASH"]
 
 def unauthorized() -> tuple[Response, int]:
     return jsonify(error="unauthorized"), 401
+
+
+# Each worker remembers the tokens it has verified; those that are invalid raise, and are not kept.
+@lru_cache(maxsize=1000)
+def expiry(token: str) -> int:
+    claims = jwt.decode(
+        token, secret, algorithms=["HS256"], issuer=ISSUER, options={"require": ["exp"]}
+    )
+    return int(claims["exp"])
+
+
+def is_valid(token: str) -> bool:
+    try:
+        return time.time() < expiry(token)
+    except jwt.InvalidTokenError:
+        return False
 
 
 @app.get("/api/ping")
@@ -46,10 +63,6 @@ def login() -> Response | tuple[Response, int]:
 @app.get("/api/count")
 def count() -> Response | tuple[Response, int]:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return unauthorized()
-    try:
-        jwt.decode(token, secret, algorithms=["HS256"], issuer=ISSUER)
-    except jwt.InvalidTokenError:
+    if scheme.lower() != "bearer" or not is_valid(token):
         return unauthorized()
     return jsonify(visits=store.incr("flask:visits"))

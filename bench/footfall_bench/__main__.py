@@ -2,34 +2,42 @@
 
 import argparse
 import importlib
-import signal
 import sys
-from types import FrameType
+from http.client import HTTPException
 
+from . import ending
 from .errors import BenchError
 
-_COMMANDS = ("run", "scaling", "identities", "instructions", "profile")
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    # Unwinds, so that everything that was started is stopped.
-    raise SystemExit(128 + number)
+# What may follow each command; None: it knows itself.
+_MODES: dict[str, tuple[str, ...] | None] = {
+    "run": ("quick",),
+    "scaling": ("quick",),
+    "identities": (),
+    "instructions": ("update",),
+    "profile": None,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="footfall_bench")
-    parser.add_argument("command", choices=_COMMANDS)
+    parser.add_argument("command", choices=_MODES)
     parser.add_argument("mode", nargs="?", help="what each command makes of it")
     parser.add_argument("--seed", type=int, help="of the order; without, another one each time")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
+    modes = _MODES[arguments.command]
+    if arguments.mode is not None and modes is not None and arguments.mode not in modes:
+        known = f"only {', '.join(modes)}" if modes else "nothing"
+        parser.error(f"{arguments.command} knows no {arguments.mode}, {known}")
+    ending.listen()
     # Only what a command needs is loaded: counting instructions needs none of the Python packages.
     command = importlib.import_module(f".commands.{arguments.command}", __package__)
     try:
         command.main(arguments.mode, arguments.seed)
     except BenchError as error:
         sys.exit(f"{arguments.command}: {error}")
+    except (OSError, HTTPException) as error:
+        # A full disk, for example. What can be said better is said where it happens.
+        sys.exit(f"{arguments.command}: {error or type(error).__name__}")
 
 
 main()

@@ -1,8 +1,9 @@
 """Whether a contestant does what is measured: before the run, and after each turn."""
 
+import reprlib
 from concurrent.futures import ThreadPoolExecutor
 
-from .contestants import PASSWORD
+from .contestants import CREDENTIALS
 from .errors import BenchError
 from .http_client import Address, Client
 from .instances import Instance
@@ -29,11 +30,9 @@ def bearer(token: str) -> dict[str, str]:
 
 def _check_login(name: str, address: Address) -> str:
     client = Client(address)
-    wrong = {"username": "admin", "password": "wrong"}
-    status, _ = client.request("POST", "/auth/login", body=wrong)
+    status, _ = client.request("POST", "/auth/login", body=CREDENTIALS | {"password": "wrong"})
     _expect(name, "login with a wrong password", status, 401)
-    right = {"username": "admin", "password": PASSWORD}
-    status, answer = client.request("POST", "/auth/login", body=right)
+    status, answer = client.request("POST", "/auth/login", body=CREDENTIALS)
     _expect(name, "login", status, 200)
     _expect(name, "login", (answer["token_type"], answer["expires_in"]), ("Bearer", 3600))
     return str(answer["token"])
@@ -55,7 +54,11 @@ def _check_counting(name: str, instance: Instance, token: str) -> None:
     with ThreadPoolExecutor(_CLIENTS) as clients:
         numbers = sorted(number for some in clients.map(visit, range(_CLIENTS)) for number in some)
     expected = list(range(numbers[0], numbers[0] + _CLIENTS * _VISITS_EACH))
-    _expect(name, "the numbers of simultaneous visits", numbers, expected)
+    if numbers != expected:
+        raise BenchError(
+            f"{name} gave {len(numbers)} simultaneous visits {len(set(numbers))} different numbers "
+            f"from {numbers[0]} to {numbers[-1]}"
+        )
 
 
 def check_visits(name: str, counted: int, answered: int, connections: int) -> None:
@@ -66,4 +69,4 @@ def check_visits(name: str, counted: int, answered: int, connections: int) -> No
 
 def _expect(name: str, what: str, seen: object, expected: object) -> None:
     if seen != expected:
-        raise BenchError(f"{name}: {what} is {seen!r}, not {expected!r}")
+        raise BenchError(f"{name}: {what} is {reprlib.repr(seen)}, not {reprlib.repr(expected)}")

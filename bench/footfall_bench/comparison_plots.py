@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from . import plots
-from .cells import BUSY_RATE, EASY_RATE, Cell
+from .cells import BUSY_RATE, EASY_RATE, FEW, Cell, shape_of
 from .contestants import ALL
 from .results import QUANTILES, Results
 
@@ -62,7 +62,7 @@ def _latency(results: Results) -> str:
     series = {}
     places = [1 / (1 - quantile) for quantile in QUANTILES]
     for cell in results.cells("latency"):
-        if cell.operation == "count":
+        if cell.operation == "count" and not cell.direct:
             label = f"{_TITLES[cell.contestant]}, {cell.rate:,}/s"
             series[label] = (places, results.quantiles_us(cell))
     ticks = [(1 / (1 - quantile), f"{100 * quantile:g} %") for quantile in QUANTILES]
@@ -77,7 +77,9 @@ def _latency(results: Results) -> str:
 
 def _shapes(results: Results) -> str:
     keys = list(dict.fromkeys(cell.instance for cell in results.cells("shape")))
-    names = [f"{key[-2]} replica(s) × {key[-4]} worker(s)" for key in keys]
+    names = [
+        f"{replicas} replica(s) × {workers} worker(s)" for workers, replicas in map(shape_of, keys)
+    ]
     series = {
         f"{operation}, nginx with {workers}": [
             results.median(
@@ -87,14 +89,14 @@ def _shapes(results: Results) -> str:
             for key in keys
         ]
         for operation in ("ping", "count")
-        for workers in (1, 2)
+        for workers in FEW
     }
     return plots.bars("Shapes of Footfall behind nginx", "requests per second", names, series)
 
 
 def _sockets(results: Results) -> str:
     contestants = list(dict.fromkeys(cell.contestant for cell in results.cells("sockets")))
-    names = [f"{_TITLES[name]}, nginx with {workers}" for name in contestants for workers in (1, 2)]
+    names = [f"{_TITLES[name]}, nginx with {workers}" for name in contestants for workers in FEW]
     series = {
         title: [
             results.median(cell, "per_second")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .cells import BUSY_RATE, EASY_RATE, Cell
+from .cells import BUSY_RATE, EASY_RATE, Cell, shape_of
 from .contestants import ALL
 from .markdown import number, section, share, table
 from .results import NOISY_SHARE, Results
@@ -34,7 +34,7 @@ def page(results: Results) -> str:
         section(
             "Behind nginx, over Unix sockets", _throughput(results, behind=True), "![CPU](cpu.svg)"
         ),
-        section("Latency behind nginx", *_latency(results), "![Latency](latency.svg)"),
+        section("Latency", *_latency(results), "![Latency](latency.svg)"),
         section("Logins", _logins(results)),
         section("Memory and start", _memory(results)),
         section(
@@ -90,7 +90,7 @@ def _throughput(results: Results, *, behind: bool) -> str:
         "±",
         "server µs",
         "× bare hyper",
-        "Redis µs",
+        "Redis µs, main thread",
         "calls of Redis",
         "load",
     ]
@@ -117,10 +117,16 @@ def _throughput(results: Results, *, behind: bool) -> str:
 
 
 def _latency(results: Results) -> Iterator[str]:
-    for rate in (EASY_RATE, BUSY_RATE):
-        cells = [cell for cell in results.cells("latency") if cell.rate == rate]
+    for rate, direct in ((EASY_RATE, True), (EASY_RATE, False), (BUSY_RATE, False)):
+        cells = [
+            cell for cell in results.cells("latency") if cell.rate == rate and cell.direct is direct
+        ]
         cells.sort(key=lambda cell: (cell.operation != "ping", results.median(cell, "p50_us")))
-        yield f"{rate:,} requests per second are due, whatever the answers do; µs from when a request was due."
+        how = "Directly, over TCP" if direct else "Behind nginx"
+        yield (
+            f"{how}: {rate:,} requests per second are due, whatever the answers do; µs from when a "
+            "request was due."
+        )
 
         def row(cell: Cell) -> list[str]:
             quantiles = results.quantiles_us(cell)
@@ -133,6 +139,7 @@ def _latency(results: Results) -> Iterator[str]:
                 number(quantiles[-1]),
                 number(results.median(cell, "per_second")),
                 number(results.median(cell, "lateness_p99_us")),
+                share(results.median(cell, "load_share")),
             ]
 
         head = [
@@ -143,6 +150,7 @@ def _latency(results: Results) -> Iterator[str]:
             "p99.9",
             "answers per second",
             "generator late, p99",
+            "load",
         ]
         yield table(head, map(row, cells))
 
@@ -151,26 +159,29 @@ def _logins(results: Results) -> str:
     def row(cell: Cell) -> list[str]:
         return [
             _TITLES[cell.contestant],
+            "directly" if cell.direct else "behind nginx",
             *_rate(results.spread(cell, lambda sample: sample.per_second)),
             number(results.median(cell, "server_us") / 1000),
-            number(results.median(cell, "p50_us") / 1000),
         ]
 
-    head = ["", "logins per second", "±", "server CPU, ms", "p50, ms"]
+    head = ["", "reached", "logins per second", "±", "server CPU, ms"]
     return table(head, map(row, results.cells("login")))
 
 
 def _memory(results: Results) -> str:
     def row(name: str) -> list[str]:
-        idle = results.comparison.starts[name][-1].idle
-        loaded = results.comparison.loaded[name]
         first = results.first_answer_ms(name)
-        assert idle is not None
+        memory = (
+            results.idle_mb(name, "rss_mb").median,
+            results.idle_mb(name, "pss_mb").median,
+            results.loaded_mb(name, "rss_mb"),
+            results.loaded_mb(name, "pss_mb"),
+        )
         return [
             _TITLES[name],
             f"{first.median:.1f}",
             f"{first.low:.1f} to {first.high:.1f}",
-            *(f"{value:.1f}" for value in (idle.rss_mb, idle.pss_mb, loaded.rss_mb, loaded.pss_mb)),
+            *(f"{value:.1f}" for value in memory),
         ]
 
     head = [
@@ -185,12 +196,12 @@ def _shapes(results: Results) -> str:
     cells.sort(key=lambda cell: (cell.operation != "ping", -results.median(cell, "per_second")))
 
     def row(cell: Cell) -> list[str]:
-        shape = cell.instance.removeprefix("footfall-")
+        workers, replicas = shape_of(cell.instance)
         server, nginx = results.median(cell, "server_us"), results.median(cell, "nginx_us")
         return [
             cell.operation,
-            shape[0],
-            shape[2],
+            str(workers),
+            str(replicas),
             str(cell.nginx_workers),
             *_rate(results.spread(cell, lambda sample: sample.per_second)),
             number(server),
@@ -209,8 +220,12 @@ def _sockets(results: Results) -> str:
     unix = [cell for cell in results.cells("sockets") if cell.instance.endswith("@unix")]
 
     def row(cell: Cell) -> list[str]:
-        key = f"{cell.contestant}@tcp"
-        over_tcp = results.cell("sockets", instance=key, nginx_workers=cell.nginx_workers)
+        over_tcp = next(
+            other
+            for other in results.cells("sockets")
+            if other.instance.endswith("@tcp")
+            and (other.contestant, other.nginx_workers) == (cell.contestant, cell.nginx_workers)
+        )
         rates, cpus = [], []
         for each in (over_tcp, cell):
             rates.append(results.spread(each, lambda sample: sample.per_second))

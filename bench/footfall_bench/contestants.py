@@ -1,6 +1,7 @@
 """The services that are compared, and how each is started.
 
-Each is started as its manual says for production, on a TCP port or a Unix socket. Footfall appears
+Each is started as its manual says for production, on a TCP port or a Unix socket, with as many
+workers as suit the cores that may be used. Footfall appears
 with settings of its own for single questions; without any it is as it is shipped.
 """
 
@@ -8,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .http_client import Address
-from .places import BENCH, FASTIFY, FOOTFALL, FOOTFALL_CONFIG, HYPER, PYTHON_BIN
+from .places import BENCH, FASTIFY, FOOTFALL, FOOTFALL_CONFIG, HYPER, NODE, PYTHON_BIN
+from .proc import CORES
 from .processes import Command
 
-PASSWORD = "correct horse battery staple"
-# Its hash, with the parameters OWASP recommends: the work of every login here.
+CREDENTIALS = {"username": "admin", "password": "correct horse battery staple"}
+# The hash of this password, with the parameters OWASP recommends: the work of every login here.
 PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$mTDQ7y1Mk0AzbzGXWNFVpg$nsGaMIXMwfv7tV2FbCXPjjzxTseDemGp8/IBfYBPc1Q"
 SECRET_KEY = "only-for-measuring-0123456789abcdef"
 
@@ -57,6 +59,8 @@ class Footfall(Contestant):
             # In the run's folder, where every server is started.
             "FOOTFALL_OPS_LISTEN": "unix:ops-{pid}.sock",
             "FOOTFALL_ADMIN_PASSWORD_HASH": PASSWORD_HASH,
+            # The default, but for containers that may use less than whole cores.
+            "FOOTFALL_WORKERS": str(CORES),
             "SECRET_KEY": SECRET_KEY,
             "REDIS_URL": redis_url,
             **self.settings,
@@ -69,13 +73,15 @@ def footfall(name: str, **settings: str) -> Contestant:
 
 
 def _hyper(address: Address) -> Command:
-    return [HYPER, "2", address.text]
+    return [HYPER, str(CORES), address.text]
 
 
 def _flask(address: Address) -> Command:
     bind = address.text if address.is_unix else address.place
+    # What gunicorn's manual recommends.
+    workers = str(2 * CORES + 1)
     return [
-        PYTHON_BIN / "gunicorn", "--bind", bind, "--workers", "3", "--worker-class", "gthread",
+        PYTHON_BIN / "gunicorn", "--bind", bind, "--workers", workers, "--worker-class", "gthread",
         "--threads", "16", "--keep-alive", "75", "--log-level", "warning",
         "--pythonpath", BENCH / "flask", "app:app",
     ]  # fmt: skip
@@ -85,13 +91,13 @@ def _fastapi(address: Address) -> Command:
     port = address.place.rpartition(":")[2]
     bind = ["--uds", address.place] if address.is_unix else ["--host", "127.0.0.1", "--port", port]
     return [
-        PYTHON_BIN / "uvicorn", *bind, "--workers", "2", "--no-access-log", "--log-level", "warning",
-        "--timeout-keep-alive", "75", "--app-dir", BENCH / "fastapi", "app:app",
+        PYTHON_BIN / "uvicorn", *bind, "--workers", str(CORES), "--no-access-log",
+        "--log-level", "warning", "--timeout-keep-alive", "75", "--app-dir", BENCH / "fastapi", "app:app",
     ]  # fmt: skip
 
 
 def _fastify(address: Address) -> Command:
-    return [PYTHON_BIN / "node", FASTIFY / "server.mjs", address.text]
+    return [NODE, FASTIFY / "server.mjs", address.text, str(CORES)]
 
 
 HYPER_LIMIT = Contestant("hyper", "bare hyper (the limit)", _hyper)
@@ -106,4 +112,3 @@ FOOTFALL_FORGETFUL = footfall("footfall-forgetful", FOOTFALL_DEDUP_WINDOW="0s")
 
 ALL = (HYPER_LIMIT, FOOTFALL_AS_SHIPPED, FASTIFY_CLUSTER, FASTAPI, FLASK)
 COUNTING = ALL[1:]
-PEERS = ALL[2:]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TIMEOUT_SECONDS = 10.0
+from .errors import BenchError
+
+_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,12 @@ class Client:
     """One connection."""
 
     def __init__(self, address: Address) -> None:
+        self._address = address
         self._connection = http.client.HTTPConnection("localhost")
-        self._connection.sock = address.connect()
+        try:
+            self._connection.sock = address.connect()
+        except OSError as error:
+            raise BenchError(f"no connection to {address.text}: {error}") from error
 
     def request(
         self,
@@ -59,10 +65,14 @@ class Client:
         if body is not None:
             content = json.dumps(body)
             sent["Content-Type"] = "application/json"
-        self._connection.request(method, path, content, sent)
-        response = self._connection.getresponse()
-        text = response.read()
-        return response.status, json.loads(text) if text else None
+        try:
+            self._connection.request(method, path, content, sent)
+            response = self._connection.getresponse()
+            text = response.read()
+            return response.status, json.loads(text) if text else None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            what = f"{method} {path} at {self._address.text}"
+            raise BenchError(f"{what} failed: {error or type(error).__name__}") from error
 
     def close(self) -> None:
         self._connection.close()
@@ -81,11 +91,11 @@ def answers(address: Address, path: str = "/api/ping") -> bool:
     """Whether there is a 200 to be had."""
     try:
         client = Client(address)
-    except OSError:
+    except BenchError:
         return False
     try:
         return client.request("GET", path)[0] == 200
-    except (OSError, http.client.HTTPException, ValueError):
+    except BenchError:
         return False
     finally:
         client.close()

@@ -1,6 +1,5 @@
 """Where and with what something was measured."""
 
-import os
 import platform
 import re
 import subprocess
@@ -9,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .places import PYTHON_BIN, ROOT
+from .places import NODE, ROOT
+from .proc import CORES
 
 
 def describe(seed: int) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def describe(seed: int) -> dict[str, Any]:
         "revision": _output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
         "seed": seed,
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "cores": CORES,
         "kernel": platform.release(),
         "versions": {
             "rustc": _version(["rustc", "--version"]),
@@ -27,7 +27,7 @@ def describe(seed: int) -> dict[str, Any]:
             "Redis": _version(["redis-server", "--version"]),
             "wrk": _version(["wrk", "-v"]),
             "Python": platform.python_version(),
-            "Node.js": _version([str(PYTHON_BIN / "node"), "--version"]),
+            "Node.js": _version([str(NODE), "--version"]),
         },
     }
 

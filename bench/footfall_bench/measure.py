@@ -1,19 +1,18 @@
 """Measuring one cell once."""
 
 import json
-import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import checks, loads, proc
 from .cells import Cell
-from .contestants import PASSWORD
-from .loads import Histogram, LoadResult
+from .contestants import CREDENTIALS
+from .loads import Histogram, LoadResult, quantile_us
 from .plans import WARM_UP_SECONDS, Plan
+from .proc import CORES
 from .redis_server import Work
 from .stage import Stage
 
-_CORES = os.cpu_count() or 1
 _PATHS = {"ping": "/api/ping", "count": "/api/count", "login": "/auth/login"}
 
 # Until what a load has left under way is done.
@@ -28,17 +27,20 @@ class Sample:
     per_second: float
     server_us: float
     nginx_us: float
+    # Of Redis' main thread, and of all its threads.
     redis_us: float
+    redis_all_us: float
     load_us: float
     redis_calls: float
     # Shares of all cores: of the load generator, and of whatever is no part of the measurement.
     load_share: float
     foreign_share: float
-    p50_us: float
-    p99_us: float
-    p999_us: float
-    lateness_p99_us: float
-    latency: Histogram = field(repr=False)
+    # From when a request was due, so only where there is a rate.
+    p50_us: float = 0.0
+    p99_us: float = 0.0
+    p999_us: float = 0.0
+    lateness_p99_us: float = 0.0
+    latency: Histogram = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)
@@ -75,35 +77,45 @@ def measure(stage: Stage, cell: Cell, plan: Plan) -> Sample:
     time.sleep(_SETTLE_SECONDS)
     after = _Reading.take(stage, cell)
     stage.check()
+    done = load.requests
     if cell.operation == "count":
-        visits = after.visits - before.visits
-        checks.check_visits(cell.instance, visits, load.requests, cell.connections)
-    return _sample(before, after, load)
+        # What was under way at the end is in no answer, but was work all the same.
+        done = after.visits - before.visits
+        checks.check_visits(cell.instance, done, load.requests, cell.connections)
+    return _sample(before, after, load, done, paced=cell.rate is not None)
 
 
-def _sample(before: _Reading, after: _Reading, load: LoadResult) -> Sample:
+def _sample(
+    before: _Reading, after: _Reading, load: LoadResult, done: int, *, paced: bool
+) -> Sample:
     server, nginx = after.server - before.server, after.nginx - before.nginx
     redis = after.redis.since(before.redis)
-    available = (after.wall - before.wall) * _CORES
-    ours = server + nginx + redis.cpu_seconds + load.cpu_seconds
+    available = (after.wall - before.wall) * CORES
+    ours = server + nginx + redis.all_seconds + load.cpu_seconds
 
     def microseconds(seconds: float) -> float:
-        return seconds * 1e6 / load.requests
+        return seconds * 1e6 / done
 
-    return Sample(
+    sample = Sample(
         requests=load.requests,
         per_second=load.requests / load.seconds,
         server_us=microseconds(server),
         nginx_us=microseconds(nginx),
-        redis_us=microseconds(redis.cpu_seconds),
+        redis_us=microseconds(redis.main_seconds),
+        redis_all_us=microseconds(redis.all_seconds),
         load_us=microseconds(load.cpu_seconds),
-        redis_calls=redis.calls / load.requests,
+        redis_calls=redis.calls / done,
         load_share=load.cpu_seconds / available,
         foreign_share=max(0.0, after.machine - before.machine - ours) / available,
-        p50_us=load.p50_us,
-        p99_us=load.p99_us,
-        p999_us=load.p999_us,
-        lateness_p99_us=load.lateness_p99_us,
+    )
+    if not paced:
+        return sample
+    return replace(
+        sample,
+        p50_us=quantile_us(load.latency, 0.5),
+        p99_us=quantile_us(load.latency, 0.99),
+        p999_us=quantile_us(load.latency, 0.999),
+        lateness_p99_us=quantile_us(load.lateness, 0.99),
         latency=load.latency,
     )
 
@@ -136,8 +148,17 @@ def _load(stage: Stage, cell: Cell, plan: Plan) -> LoadResult:
             seconds=plan.paced_seconds,
             headers=headers,
             rate=cell.rate,
+            options=["--ids"] if cell.own_ids else [],
         )
-    credentials = json.dumps({"username": "admin", "password": PASSWORD})
+    if cell.operation == "login":
+        return loads.bench_load(
+            [address],
+            path,
+            connections=cell.connections,
+            seconds=plan.seconds,
+            headers={"Content-Type": "application/json"},
+            options=["--method", "POST", "--body", json.dumps(CREDENTIALS)],
+        )
     return loads.wrk(
         address,
         path,
@@ -145,5 +166,4 @@ def _load(stage: Stage, cell: Cell, plan: Plan) -> LoadResult:
         seconds=plan.seconds,
         headers=headers,
         identities=cell.own_ids,
-        body=credentials if cell.operation == "login" else None,
     )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from .http_client import Address, answers
+from .places import tool
 from .processes import Command, Server, Supervisor
 
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -67,7 +68,7 @@ class Nginx:
                 sites=sites,
             )
         )
-        command: Command = ["nginx", "-c", path, "-p", supervisor.folder]
+        command: Command = [tool("nginx"), "-c", path, "-p", supervisor.folder]
         self._server: Server = supervisor.start(f"nginx-{workers}", command, _ENVIRONMENT)
         self._server.wait_until(lambda: all(answers(self.address(name)) for name in upstreams))
 

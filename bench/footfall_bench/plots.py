@@ -1,7 +1,7 @@
 """Pictures, as SVG."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib
 
@@ -67,11 +67,17 @@ def lines(
     *,
     ticks: Sequence[tuple[float, str]] | None = None,
     logarithmic: bool = True,
+    dots: Collection[str] = (),
 ) -> str:
-    """A line for each series, on a logarithmic scale unless there is a zero on it."""
+    """A line for each series, on a logarithmic scale unless there is a zero on it.
+
+    The series that `dots` names have no line between their points.
+    """
     figure, axes = pyplot.subplots(figsize=(9, 4.5))
     for position, (label, (xs, ys)) in enumerate(series.items()):
         style = "-" if position < len(_COLOURS) else "--"
+        if label in dots:
+            style = ""
         axes.plot(xs, ys, style, marker=".", label=label, color=_COLOURS[position % len(_COLOURS)])
     if logarithmic:
         axes.set_xscale("log")

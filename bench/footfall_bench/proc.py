@@ -7,6 +7,10 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 
+# What this process, and so all that it starts, may use.
+_CPUS = os.sched_getaffinity(0)
+CORES = len(_CPUS)
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -40,6 +44,15 @@ def _session(entry: Path) -> int | None:
     return None if state == "Z" else int(session)
 
 
+def main_thread_state(pid: int) -> str:
+    """The letter that proc(5) explains; none if there is no such process."""
+    try:
+        stat = (_PROC / str(pid) / "task" / str(pid) / "stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process, of all its threads, in user and kernel, ended ones too.
 
@@ -65,8 +78,12 @@ def memory(pids: list[int]) -> Memory:
 
 
 def machine_busy_seconds() -> float:
-    """CPU time of everything on this machine."""
-    fields = (_PROC / "stat").read_text().splitlines()[0].split()[1:]
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
-    busy = user + nice + system + irq + softirq + steal
+    """CPU time of everything on the cores that may be used."""
+    names = {f"cpu{number}" for number in _CPUS}
+    busy = 0
+    for line in (_PROC / "stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name in names:
+            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+            busy += user + nice + system + irq + softirq + steal
     return busy / os.sysconf("SC_CLK_TCK")

@@ -13,15 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import proc
+from . import ending, proc
 from .errors import BenchError
 from .places import LOGS, TARGET
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
-
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Command = Sequence[str | Path]
 
@@ -48,14 +46,17 @@ class Server:
         return sum(proc.cpu_seconds(pid) for pid in self._pids)
 
     def memory(self) -> proc.Memory:
-        return proc.memory(self._pids)
+        try:
+            return proc.memory(self._pids)
+        except OSError as error:
+            raise BenchError(f"a process of {self.name} ended: {self._last_words()}") from error
 
     def check(self) -> None:
         """Raises if one of its processes has ended."""
         if self._process.poll() is not None:
-            raise BenchError(
-                f"{self.name} ended with {self._process.returncode}: {self._last_words()}"
-            )
+            code = self._process.returncode
+            how = f"with {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+            raise BenchError(f"{self.name} ended {how}: {self._last_words()}")
         if not all(proc.is_member(pid, self._process.pid) for pid in self._pids):
             raise BenchError(f"a process of {self.name} ended: {self._last_words()}")
 
@@ -79,15 +80,10 @@ class Server:
         self._signal(signal.SIGKILL)
         self._process.wait()
         deadline = time.monotonic() + _STOP_SECONDS
-        while self._is_there() and time.monotonic() < deadline:
+        while left := proc.session_members(self._process.pid):
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.name}: process {left[0]} does not end")
             time.sleep(_PAUSE_SECONDS)
-
-    def _is_there(self) -> bool:
-        try:
-            os.killpg(self._process.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
 
     def _signal(self, number: signal.Signals) -> None:
         # The group is the server's own: it was started in a session of its own.
@@ -120,19 +116,42 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # A second Ctrl-C must not leave half of them behind.
-        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+        cause = self._cause_of(error)
+        with ending.held():
+            stuck = self._stop_all()
+            if error is not None or stuck:
+                self._keep_logs()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.disk, ignore_errors=True)
+        if cause is not None:
+            raise cause from error
+        # What went wrong first is what is worth saying.
+        if stuck and error is None:
+            raise stuck[0]
+
+    def _cause_of(self, error: BaseException | None) -> BenchError | None:
+        """Which server has ended, if that was noticed by something else that failed."""
+        if isinstance(error, BenchError):
+            try:
+                self.check()
+            except BenchError as cause:
+                return cause
+        return None
+
+    def _stop_all(self) -> list[BenchError]:
+        """Stops one after the other, even if one of them cannot be stopped."""
+        stuck = []
         for server in reversed(self._servers):
-            server.stop()
-        if error is not None:
-            self._keep_logs()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.disk, ignore_errors=True)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+            try:
+                server.stop()
+            except BenchError as error:
+                stuck.append(error)
+        return stuck
 
     def _keep_logs(self) -> None:
-        LOGS.mkdir(parents=True, exist_ok=True)
+        # Those of an earlier run would be taken for this one's.
+        shutil.rmtree(LOGS, ignore_errors=True)
+        LOGS.mkdir(parents=True)
         for log in self.folder.glob("*.log"):
             shutil.copy(log, LOGS)
 
@@ -153,7 +172,8 @@ class Supervisor:
     def start(self, name: str, command: Command, environment: Mapping[str, str]) -> Server:
         """Starts a server, in a session of its own and with this environment and no other."""
         log = self.folder / f"{name}.log"
-        with log.open("wb") as output:
+        # Between its start and its place in the list nobody would stop it.
+        with log.open("wb") as output, ending.held():
             try:
                 process = subprocess.Popen(
                     [str(part) for part in command],
@@ -166,14 +186,14 @@ class Supervisor:
                 )
             except OSError as error:
                 raise BenchError(f"{name} cannot be started: {error}") from error
-        server = Server(name, process, log)
-        self._servers.append(server)
+            server = Server(name, process, log)
+            self._servers.append(server)
         return server
 
     def stop(self, server: Server) -> None:
         """Stops one before the end."""
-        self._servers.remove(server)
         server.stop()
+        self._servers.remove(server)
 
     def check(self) -> None:
         """Raises if any server has ended."""

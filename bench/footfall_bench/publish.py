@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .places import PUBLISHED, TARGET, TRIAL
+from . import ending
+from .errors import BenchError
+from .places import PUBLISHED, TRIAL
 from .plans import Plan
 
 
@@ -18,8 +20,9 @@ class Publication:
     def __init__(self, plan: Plan) -> None:
         self.place = PUBLISHED if plan.published else TRIAL
         self._elsewhere: dict[str, Path] = {}
-        TARGET.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="results-", dir=TARGET))
+        self.place.mkdir(parents=True, exist_ok=True)
+        # In the filesystem where they go, so that each can be moved there as a whole.
+        self.folder = Path(tempfile.mkdtemp(prefix=".results-", dir=self.place.parent))
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
@@ -36,15 +39,33 @@ class Publication:
             self._elsewhere[page.name] = page
 
     def finish(self) -> None:
-        """Puts all files where they belong. Each appears as a whole."""
-        self.place.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self.folder.iterdir()):
-            os.replace(path, self._elsewhere.get(path.name, self.place / path.name))
+        """Puts all files where they belong; if one cannot be, those before it are taken back."""
+        # Pages last: they show the others.
+        files = sorted(self.folder.iterdir(), key=lambda path: (path.suffix == ".md", path.name))
+        replaced: list[tuple[Path, bytes | None]] = []
+        with ending.held():
+            try:
+                for path in files:
+                    goal = self._elsewhere.get(path.name, self.place / path.name)
+                    before = goal.read_bytes() if goal.exists() else None
+                    os.replace(path, goal)
+                    replaced.append((goal, before))
+            except OSError as error:
+                _take_back(replaced)
+                raise BenchError(f"the results could not be put in place: {error}") from error
         self.discard()
         print(f"== results are in {os.path.relpath(self.place)}", flush=True)
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _take_back(replaced: list[tuple[Path, bytes | None]]) -> None:
+    for goal, before in replaced:
+        if before is None:
+            goal.unlink()
+        else:
+            goal.write_bytes(before)
 
 
 def _value(value: Any) -> str:

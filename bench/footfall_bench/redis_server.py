@@ -1,12 +1,13 @@
 """The Redis that all contestants share, and what it tells about its work."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 
 from .errors import BenchError
-from .places import REDIS_CONFIG
+from .places import REDIS_CONFIG, tool
 from .processes import Command, Server, Supervisor
 
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
@@ -21,14 +22,17 @@ _INCREMENTS = ("cmdstat_incr", "cmdstat_incrby")
 class Work:
     """What Redis had done at a moment."""
 
-    cpu_seconds: float
+    # Of the thread that runs commands, and of all of them.
+    main_seconds: float
+    all_seconds: float
     scripts: int
     increments: int
     used_memory: int
 
     def since(self, earlier: "Work") -> "Work":
         return Work(
-            self.cpu_seconds - earlier.cpu_seconds,
+            self.main_seconds - earlier.main_seconds,
+            self.all_seconds - earlier.all_seconds,
             self.scripts - earlier.scripts,
             self.increments - earlier.increments,
             self.used_memory - earlier.used_memory,
@@ -60,7 +64,7 @@ class RedisServer:
         self.port = supervisor.port("Redis")
         self.url = f"redis://127.0.0.1:{self.port}"
         command: Command = [
-            "redis-server", REDIS_CONFIG, "--port", str(self.port), "--dir", supervisor.disk,
+            tool("redis-server"), REDIS_CONFIG, "--port", str(self.port), "--dir", supervisor.disk,
             # Rewriting the log forks and writes in the background, in the middle of someone's turn.
             "--auto-aof-rewrite-percentage", "0",
             # More identities than the shipped limit allows are remembered in a run of minutes.
@@ -77,41 +81,59 @@ class RedisServer:
             return False
 
     def work(self) -> Work:
-        info = self._info("everything")
+        with _asking():
+            info = self._client.info("everything")
 
         def calls(names: tuple[str, ...]) -> int:
             return sum(info.get(name, {"calls": 0})["calls"] for name in names)
 
-        cpu = float(info["used_cpu_user_main_thread"]) + float(info["used_cpu_sys_main_thread"])
-        return Work(cpu, calls(_SCRIPTS), calls(_INCREMENTS), int(info["used_memory"]))
+        def cpu_seconds(threads: str) -> float:
+            kinds = ("used_cpu_user", "used_cpu_sys")
+            return sum(float(info[f"{kind}{threads}"]) for kind in kinds)
+
+        return Work(
+            main_seconds=cpu_seconds("_main_thread"),
+            all_seconds=cpu_seconds(""),
+            scripts=calls(_SCRIPTS),
+            increments=calls(_INCREMENTS),
+            used_memory=int(info["used_memory"]),
+        )
 
     def count(self, key: str) -> int:
         """What a counter has counted."""
-        return int(self._client.get(key) or 0)
+        with _asking():
+            return int(self._client.get(key) or 0)
 
     def counters(self) -> int:
         """How many counters there are."""
-        return int(self._client.zcard("footfall:counters"))
+        with _asking():
+            return int(self._client.zcard("footfall:counters"))
 
     def forget(self) -> None:
         """Forgets all counters and identities."""
-        self._client.flushall()
+        with _asking():
+            self._client.flushall()
 
     def forget_identities(self, counter: str) -> None:
         """Forgets who has visited, but not how many."""
-        self._client.unlink(*_identity_keys(counter))
+        with _asking():
+            self._client.unlink(*_identity_keys(counter))
 
     def identities(self, counter: str) -> Remembered:
         """What is remembered of a counter's visits that came with a request id."""
-        number = size = 0
-        for key in _identity_keys(counter):
-            number += int(self._client.hlen(key))
-            # Every entry is looked at, not a sample.
-            size += int(self._client.memory_usage(key, samples=0) or 0)
-        return Remembered(number, size)
+        # In one transaction: a set that is renamed in between would be seen twice.
+        with _asking(), self._client.pipeline(transaction=True) as looking:
+            for key in _identity_keys(counter):
+                looking.hlen(key)
+                # Every entry is looked at, not a sample.
+                looking.memory_usage(key, samples=0)
+            lengths_and_sizes = [int(answer or 0) for answer in looking.execute()]
+        return Remembered(sum(lengths_and_sizes[0::2]), sum(lengths_and_sizes[1::2]))
 
-    def _info(self, section: str) -> dict[str, Any]:
-        try:
-            return self._client.info(section)
-        except redis.RedisError as error:
-            raise BenchError(f"Redis does not answer: {error}") from error
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise BenchError(f"Redis does not answer: {error}") from error

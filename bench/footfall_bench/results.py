@@ -17,9 +17,10 @@ QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999)
 NOISY_SHARE = 0.05
 
 _FIGURES = (
-    "requests", "per_second", "server_us", "nginx_us", "redis_us", "load_us", "redis_calls",
-    "load_share", "foreign_share", "p50_us", "p99_us", "p999_us", "lateness_p99_us",
+    "requests", "per_second", "server_us", "nginx_us", "redis_us", "redis_all_us", "load_us",
+    "redis_calls", "load_share", "foreign_share",
 )  # fmt: skip
+_LATENCIES = ("p50_us", "p99_us", "p999_us", "lateness_p99_us")
 
 
 @dataclass
@@ -61,6 +62,15 @@ class Results:
     def first_answer_ms(self, contestant: str) -> Spread:
         return Spread.of(start.first_answer_ms for start in self.comparison.starts[contestant])
 
+    def idle_mb(self, contestant: str, kind: str) -> Spread:
+        """`rss_mb` or `pss_mb` of a service that rests."""
+        starts = self.comparison.starts[contestant]
+        return Spread.of(getattr(start.idle, kind) for start in starts if start.idle)
+
+    def loaded_mb(self, contestant: str, kind: str) -> float:
+        """The most after any round."""
+        return Spread.of(getattr(m, kind) for m in self.comparison.loaded[contestant]).high
+
     def foreign_share(self) -> Spread:
         """What was taken by programs that had nothing to do with this."""
         samples = self.comparison.samples.values()
@@ -76,20 +86,19 @@ class Results:
                 for name, starts in self.comparison.starts.items()
             },
             "idle_memory": {
-                name: asdict(starts[-1].idle)
+                name: [asdict(start.idle) for start in starts if start.idle]
                 for name, starts in self.comparison.starts.items()
-                if starts[-1].idle
             },
             "loaded_memory": {
-                name: asdict(memory) for name, memory in self.comparison.loaded.items()
+                name: [asdict(memory) for memory in each]
+                for name, each in self.comparison.loaded.items()
             },
         }
 
     def _cell_to_json(self, cell: Cell) -> dict[str, Any]:
         samples = self.comparison.samples[cell]
-        figures = {
-            figure: [round(getattr(sample, figure), 4) for sample in samples] for figure in _FIGURES
-        }
+        names = _FIGURES if cell.rate is None else _FIGURES + _LATENCIES
+        figures = {name: [round(getattr(sample, name), 4) for sample in samples] for name in names}
         document = {
             **asdict(cell),
             "median": {

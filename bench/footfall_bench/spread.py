@@ -4,6 +4,8 @@ import statistics as standard
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .errors import BenchError
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -16,6 +18,8 @@ class Spread:
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
         seen = sorted(values)
+        if not seen:
+            raise BenchError("there is no measurement to take the median of")
         return cls(standard.median(seen), seen[0], seen[-1])
 
     @property

@@ -24,12 +24,13 @@ class Stage:
         self.instances: dict[str, Instance] = {}
         for contestant, transport in itertools.product(ALL, ("tcp", "unix")):
             self._start(cells.instance_key(contestant, transport), contestant, transport)
-        self._start("footfall-trusting@tcp", FOOTFALL_TRUSTING, "tcp")
+        self._start(cells.instance_key(FOOTFALL_TRUSTING, "tcp"), FOOTFALL_TRUSTING, "tcp")
         self._start("footfall-forgetful@unix", FOOTFALL_FORGETFUL, "unix")
-        for workers, replicas in itertools.product((1, 2), (1, 2)):
+        for workers, replicas in itertools.product(cells.WORKERS, cells.FEW):
             key = cells.shape_key(workers, replicas)
-            contestant = footfall(key, FOOTFALL_WORKERS=str(workers))
-            self._start(key, contestant, "unix", replicas)
+            if key not in self.instances:
+                contestant = footfall(key, FOOTFALL_WORKERS=str(workers))
+                self._start(key, contestant, "unix", replicas)
         self.tokens = {key: checks.check(instance) for key, instance in self.instances.items()}
         for instance in self.instances.values():
             instances.settle(instance)

@@ -45,7 +45,6 @@ def targets(results: Results) -> list[Target]:
 
     limit_cpu = direct_cpu("hyper", "ping", identities=False)
     count = behind_nginx("footfall", "count")
-    idle = results.comparison.starts["footfall"][-1].idle
     return [
         Target(
             "CPU of a ping, times bare hyper's", 1.4, True,
@@ -65,7 +64,10 @@ def targets(results: Results) -> list[Target]:
         Target(
             "Counts behind nginx, times Flask's", 15, False, count / behind_nginx("flask", "count"), "",
         ),
-        Target("Memory of an idle replica (RSS)", 12, True, idle.rss_mb if idle else 0.0, " MB"),
+        Target(
+            "Memory of an idle replica (RSS), median", 12, True,
+            results.idle_mb("footfall", "rss_mb").median, " MB",
+        ),
         Target(
             "From start to first answer, median", 20, True, results.first_answer_ms("footfall").median, " ms",
         ),

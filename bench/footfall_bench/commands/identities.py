@@ -21,12 +21,12 @@ def main(_: str | None, seed: int | None) -> None:
     ]
     rows = {}
     with Supervisor(FIRST_PORT) as supervisor:
-        stage = Stage(supervisor)
+        stage = Stage(supervisor, every)
         for point in Random(seed).sample(every, len(every)):
             rows[point] = _row(stage, point)
     head = [
         "Visits", "Connections", "Visits per second", "Bytes of Redis memory per visit",
-        "µs of Redis CPU per visit",
+        "µs of CPU per visit, Redis' main thread",
     ]  # fmt: skip
     print(table(head, (rows[point] for point in every)), end="")
 

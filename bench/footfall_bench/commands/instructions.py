@@ -19,8 +19,8 @@ def main(mode: str | None, _: int | None) -> None:
 def _compare(baseline: Baseline) -> None:
     used = counting.versions()
     for name, version in baseline.versions.items():
-        if used[name] != version:
-            print(f"noted with {version}, counted with {used[name]}: differences may be theirs")
+        if used.get(name) != version:
+            print(f"noted with {version}, counted with {used.get(name)}: differences may be theirs")
     worse, better = [], []
     for case in counting.CASES:
         instructions = counting.per_request(case)

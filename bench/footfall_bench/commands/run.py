@@ -2,8 +2,9 @@
 
 import time
 
-from .. import comparison_plots, comparison_tables, machine
+from .. import blocks, comparison_plots, comparison_tables, machine
 from ..comparison import compare
+from ..places import BENCHMARKS_PAGE
 from ..plans import CONNECTIONS, FULL, QUICK
 from ..publish import Publication
 from ..results import Results
@@ -18,6 +19,9 @@ def main(mode: str | None, seed: int | None) -> None:
         "seconds": plan.seconds,
         "connections": CONNECTIONS,
     }
+    # Filled before, so that a page without room for it is not noticed after the run.
+    origin = f"The results are those of revision {meta['revision']}, {meta['date']}."
+    page = blocks.fill(BENCHMARKS_PAGE.read_text(), {"origin": origin})
     results = Results(meta, compare(plan, seed))
     publication = Publication(plan)
     try:
@@ -25,6 +29,7 @@ def main(mode: str | None, seed: int | None) -> None:
         publication.write_json("results.json", results.to_json())
         for name, picture in comparison_plots.pictures(results):
             publication.write(name, picture)
+        publication.write_page(BENCHMARKS_PAGE, page)
         publication.finish()
     finally:
         publication.discard()

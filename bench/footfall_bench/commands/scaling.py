@@ -8,7 +8,7 @@ from .. import blocks, machine
 from ..places import SCALING_PAGE
 from ..plans import FULL, QUICK
 from ..publish import Publication
-from ..scaling import pictures, tables
+from ..scaling import model, pictures, tables
 from ..scaling.session import Session, run
 
 
@@ -24,18 +24,19 @@ def main(mode: str | None, seed: int | None) -> None:
     # Read before, so that a page without room for the results is not noticed after them.
     page = blocks.fill(SCALING_PAGE.read_text(), dict.fromkeys(tables.PARTS, ""))
     session = run(plan, seed)
+    costs = model.fit(session)
     publication = Publication(plan)
     try:
-        publication.write_json("scaling.json", _to_json(session, meta))
-        for name, picture in pictures.pictures(session):
+        publication.write_json("scaling.json", _to_json(session, costs, meta))
+        for name, picture in pictures.pictures(session, costs):
             publication.write(name, picture)
-        publication.write_page(SCALING_PAGE, blocks.fill(page, tables.blocks(session, meta)))
+        publication.write_page(SCALING_PAGE, blocks.fill(page, tables.blocks(session, costs, meta)))
         publication.finish()
     finally:
         publication.discard()
 
 
-def _to_json(session: Session, meta: dict[str, Any]) -> dict[str, Any]:
+def _to_json(session: Session, costs: model.Model, meta: dict[str, Any]) -> dict[str, Any]:
     return {
         "meta": meta,
         "points": [
@@ -44,4 +45,5 @@ def _to_json(session: Session, meta: dict[str, Any]) -> dict[str, Any]:
         ],
         "windows": [asdict(window) for window in session.windows],
         "bytes_per_counter": session.bytes_per_counter,
+        "model": asdict(costs),
     }

@@ -8,7 +8,7 @@ from ..places import BENCH
 
 PATH = BENCH / "instructions.json"
 
-# How much more a request may cost, if the file does not say otherwise.
+# How much more a request may cost: what `update` writes into the file. A comparison reads it there.
 TOLERANCE_PERCENT = 3.0
 
 

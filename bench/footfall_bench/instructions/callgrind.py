@@ -25,8 +25,6 @@ class Costs:
     crates: Counter[str] = field(default_factory=Counter)
     # A function, and the crate of the code in it.
     functions: Counter[tuple[str, str]] = field(default_factory=Counter)
-    # File and line.
-    lines: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
 def self_costs(dump: str) -> Costs:
@@ -34,7 +32,7 @@ def self_costs(dump: str) -> Costs:
     costs = Costs()
     names: dict[tuple[str, str], str] = {}
     current = {"file": "", "function": "", "object": ""}
-    line_number, is_call = 0, False
+    is_call = False
     for line in dump.splitlines():
         if named := _NAME.match(line):
             kind, number, name = named.groups()
@@ -44,21 +42,13 @@ def self_costs(dump: str) -> Costs:
         elif line.startswith("calls="):
             is_call = True
         elif line[:1] in "+-*0123456789" and " " in line:
-            position, cost = line.split()[:2]
-            line_number = _position(position, line_number)
+            cost = line.split()[1]
             if not is_call:
                 crate = _crate(current["file"])
                 costs.crates[crate] += int(cost)
                 costs.functions[current["function"], crate] += int(cost)
-                costs.lines[current["file"], line_number] += int(cost)
             is_call = False
     return costs
-
-
-def _position(text: str, before: int) -> int:
-    if text == "*":
-        return before
-    return before + int(text) if text[0] in "+-" else int(text)
 
 
 def _crate(file: str) -> str:

@@ -6,15 +6,17 @@ several phases: start and shutdown are in none. Of the phases the cheapest count
 between them (a poll too early, a look at the store once a second) only ever adds to a request.
 """
 
+import platform
 import re
+import reprlib
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contestants import PASSWORD, footfall
+from ..contestants import CREDENTIALS, footfall
 from ..errors import BenchError
 from ..http_client import Address, Client, accepts, answers
-from ..places import FOOTFALL, FOOTFALL_WITH_SYMBOLS
+from ..places import FOOTFALL, FOOTFALL_WITH_SYMBOLS, tool
 from ..processes import Command, Supervisor
 
 FIRST_PORT = 18_500
@@ -89,12 +91,15 @@ class _Callgrind:
             FOOTFALL_WORKERS="1",
             FOOTFALL_DATA_DIR=str(supervisor.folder),
             FOOTFALL_OPS_LISTEN="",
+            # Under callgrind, beside whatever else goes on, a disk may seem slow.
+            FOOTFALL_STORE_TIMEOUT="20s",
+            FOOTFALL_REQUEST_TIMEOUT="30s",
         )
         environment = contestant.environment(self.address, redis_url or "")
         if redis_url is None:
             del environment["REDIS_URL"]
         command: Command = [
-            "valgrind",
+            tool("valgrind"),
             "--tool=callgrind",
             f"--callgrind-out-file={self._output}",
             binary,
@@ -113,7 +118,7 @@ class _Callgrind:
         return Path(f"{self._output}.{self._dumps}").read_text()
 
     def _control(self, what: str) -> None:
-        command = ["callgrind_control", what, str(self._server.pid)]
+        command = [tool("callgrind_control"), what, str(self._server.pid)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if "OK" not in done.stdout:
             raise BenchError(f"callgrind_control {what}: {(done.stdout + done.stderr).strip()}")
@@ -135,8 +140,7 @@ class _Visitor:
         self._headers: dict[str, str] = {}
         self._asked = 0
         if case.counts:
-            credentials = {"username": "admin", "password": PASSWORD}
-            _, answer = self._client.request("POST", "/auth/login", body=credentials)
+            _, answer = self._client.request("POST", "/auth/login", body=CREDENTIALS)
             self._headers["Authorization"] = f"Bearer {answer['token']}"
 
     def ask(self, times: int) -> None:
@@ -146,7 +150,7 @@ class _Visitor:
                 self._headers["X-Request-ID"] = f"{self._asked:032x}"
             status, answer = self._client.request("GET", self._case.path, self._headers)
             if status != 200:
-                raise BenchError(f"{self._case.name} answered {status}: {answer}")
+                raise BenchError(f"{self._case.name} answered {status}: {reprlib.repr(answer)}")
 
     def close(self) -> None:
         self._client.close()
@@ -155,7 +159,15 @@ class _Visitor:
 def _start_redis(supervisor: Supervisor) -> str:
     # What it does with its files costs Footfall nothing.
     port = supervisor.port("Redis")
-    command: Command = ["redis-server", "--port", str(port), "--save", "", "--dir", supervisor.disk]
+    command: Command = [
+        tool("redis-server"),
+        "--port",
+        str(port),
+        "--save",
+        "",
+        "--dir",
+        supervisor.disk,
+    ]
     server = supervisor.start("redis", command, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     server.wait_until(lambda: accepts(Address.tcp(port)))
     return f"redis://127.0.0.1:{port}"
@@ -163,8 +175,14 @@ def _start_redis(supervisor: Supervisor) -> str:
 
 def versions() -> dict[str, str]:
     """What the counts depend on beside the source."""
-    commands = {"rustc": ["rustc", "--version"], "valgrind": ["valgrind", "--version"]}
-    return {
-        name: subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        for name, command in commands.items()
+    return {name: _version(name) for name in ("rustc", "valgrind")} | {
+        # Its functions are counted with ours.
+        "libc": " ".join(platform.libc_ver())
     }
+
+
+def _version(program: str) -> str:
+    done = subprocess.run([tool(program), "--version"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"{program} --version: {(done.stdout + done.stderr).strip()}")
+    return done.stdout.strip()

@@ -1,19 +1,18 @@
 """Measuring one point once."""
 
-import os
 import time
 from dataclasses import dataclass
 
 from .. import checks, loads, proc
 from ..errors import BenchError
 from ..instances import Instance
-from ..loads import LoadResult
+from ..loads import LoadResult, quantile_us
 from ..plans import WARM_UP_SECONDS
+from ..proc import CORES
+from .busy import watched
 from .points import Point
 from .stage import Stage
 
-_CORES = os.cpu_count() or 1
-_THREADS = 2
 _SETTLE_SECONDS = 0.05
 # So many more counters a second are created at the least, or something is wrong.
 _SLOWEST_CREATION = 1_000
@@ -26,12 +25,18 @@ class Sample:
 
     per_second: float
     server_us: float
+    # Of Redis' main thread, and of all its threads.
     redis_us: float
+    redis_all_us: float
     redis_calls: float
+    # The share of the time that Redis' main thread was at work, and that time in µs per visit.
+    redis_busy: float
+    redis_wall_us: float
     load_share: float
     foreign_share: float
-    p50_us: float
-    p99_us: float
+    # As a client sees it that sends its next visit when it has the answer to the last one.
+    closed_loop_p50_us: float
+    closed_loop_p99_us: float
 
 
 def measure(stage: Stage, point: Point, seconds: float) -> Sample:
@@ -40,23 +45,29 @@ def measure(stage: Stage, point: Point, seconds: float) -> Sample:
     _load(stage, instance, point, WARM_UP_SECONDS)
     time.sleep(_SETTLE_SECONDS)
     wall, machine = time.monotonic(), proc.machine_busy_seconds()
-    server, redis = instance.cpu_seconds(), stage.redis.work()
-    load = _load(stage, instance, point, seconds)
+    server, wire = instance.cpu_seconds(), stage.wire_seconds(point)
+    redis = stage.redis.work()
+    with watched(stage.redis.server.pid) as busy:
+        load = _load(stage, instance, point, seconds)
     redis_work = stage.redis.work().since(redis)
     server = instance.cpu_seconds() - server
+    wire = stage.wire_seconds(point) - wire
     machine = proc.machine_busy_seconds() - machine
-    available = (time.monotonic() - wall) * _CORES
+    available = (time.monotonic() - wall) * CORES
     stage.supervisor.check()
-    ours = server + redis_work.cpu_seconds + load.cpu_seconds
+    ours = server + wire + redis_work.all_seconds + load.cpu_seconds
     return Sample(
         per_second=load.requests / load.seconds,
         server_us=server * 1e6 / load.requests,
-        redis_us=redis_work.cpu_seconds * 1e6 / load.requests,
+        redis_us=redis_work.main_seconds * 1e6 / load.requests,
+        redis_all_us=redis_work.all_seconds * 1e6 / load.requests,
         redis_calls=redis_work.calls / load.requests,
+        redis_busy=busy.share,
+        redis_wall_us=busy.share * load.seconds * 1e6 / load.requests,
         load_share=load.cpu_seconds / available,
         foreign_share=max(0.0, machine - ours) / available,
-        p50_us=load.p50_us,
-        p99_us=load.p99_us,
+        closed_loop_p50_us=quantile_us(load.latency, 0.5),
+        closed_loop_p99_us=quantile_us(load.latency, 0.99),
     )
 
 
@@ -71,7 +82,7 @@ def _load(stage: Stage, instance: Instance, point: Point, seconds: float) -> Loa
         connections=point.connections,
         seconds=seconds,
         headers=checks.bearer(stage.token),
-        threads=_THREADS,
+        threads=CORES,
         options=options,
     )
 
@@ -89,7 +100,7 @@ def create_counters(stage: Stage, number: int) -> float:
             connections=256,
             seconds=_CREATION_ROUND_SECONDS,
             headers=checks.bearer(stage.token),
-            threads=_THREADS,
+            threads=CORES,
             options=["--method", "POST", "--counters", str(number), "--in-turn",
                      "--first", str(stage.redis.counters())],
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from .. import plots
+from .model import Line, Model, fitted_points
 from .session import Session
 
 _PICTURES = (
@@ -21,7 +22,7 @@ _PICTURES = (
 )
 
 
-def pictures(session: Session) -> Iterator[tuple[str, str]]:
+def pictures(session: Session, model: Model) -> Iterator[tuple[str, str]]:
     """File names and what is in them."""
     for experiment, figure, title, x_title, y_title in _PICTURES:
         yield (
@@ -34,6 +35,36 @@ def pictures(session: Session) -> Iterator[tuple[str, str]]:
                 logarithmic=experiment != "distance",
             ),
         )
+
+    yield "scaling-model.svg", _model(session, model)
+
+
+def _model(session: Session, model: Model) -> str:
+    """The lines that the model draws, and what they are drawn through."""
+    points = sorted(fitted_points(session), key=lambda p: session.median(p, "redis_calls"))
+    measured = [session.median(point, "redis_calls") for point in points]
+    calls = [*measured, 1.0]
+
+    def fitted(line: Line) -> tuple[list[float], list[float]]:
+        return calls, [line.at(some) for some in calls]
+
+    def seen(figure: str) -> tuple[list[float], list[float]]:
+        return measured, [session.median(point, figure) for point in points]
+
+    series = {
+        "CPU of Redis": fitted(model.redis_cpu),
+        "time of Redis, with waiting for the disk": fitted(model.redis_wall),
+        "CPU of replicas": fitted(model.server),
+        "CPU of Redis, measured": seen("redis_us"),
+        "time of Redis, measured": seen("redis_wall_us"),
+        "CPU of replicas, measured": seen("server_us"),
+    }
+    return plots.lines(
+        "What a visit costs, by how many share a call",
+        ("calls of Redis per visit", "µs per visit"),
+        series,
+        dots=[label for label in series if label.endswith("measured")],
+    )
 
 
 def _series(

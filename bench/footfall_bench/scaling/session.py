@@ -1,9 +1,9 @@
 """One session: every point, each round in an order of its own."""
 
-import time
 from dataclasses import dataclass, field
 from random import Random
 
+from .. import progress
 from ..plans import Plan
 from ..processes import Supervisor
 from ..spread import Spread
@@ -44,28 +44,22 @@ def run(plan: Plan, seed: int) -> Session:
     session = Session({point: [] for point in every_point})
     print("== starting replicas", flush=True)
     with Supervisor(FIRST_PORT) as supervisor:
-        stage = Stage(supervisor)
+        stage = Stage(supervisor, every_point)
         print(f"== creating {plan.counters} counters", flush=True)
         session.bytes_per_counter = create_counters(stage, plan.counters)
         for repetition in range(1, plan.repetitions + 1):
             shuffled = random.sample(every_point, len(every_point))
             _measure_round(session, stage, plan, shuffled, repetition)
-        print("== how long identities are remembered", flush=True)
-        session.windows = list(measure_windows(stage, plan))
+        with progress.step("how many identities are remembered"):
+            session.windows = list(measure_windows(stage, plan))
     return session
 
 
 def _measure_round(
     session: Session, stage: Stage, plan: Plan, shuffled: list[Point], repetition: int
 ) -> None:
-    began = time.monotonic()
-    print(
-        f"== round {repetition} of {plan.repetitions}: {len(shuffled)} measurements",
-        end="",
-        flush=True,
-    )
-    for point in shuffled:
-        # What others have left behind must not make this one's work another.
-        stage.redis.forget_identities(_COUNTER)
-        session.samples[point].append(measure(stage, point, plan.scaling_seconds))
-    print(f", {time.monotonic() - began:.0f} s", flush=True)
+    with progress.step(f"round {repetition} of {plan.repetitions}: {len(shuffled)} measurements"):
+        for point in shuffled:
+            # What others have left behind must not make this one's work another.
+            stage.redis.forget_identities(_COUNTER)
+            session.samples[point].append(measure(stage, point, plan.scaling_seconds))

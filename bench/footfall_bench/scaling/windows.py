@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 from .. import checks, instances, loads
 from ..contestants import footfall
+from ..errors import BenchError
 from ..plans import Plan
 from .stage import Stage
 
-WINDOWS_SECONDS = (1, 2, 4)
 RATE = 4_000
-# A whole window is forgotten at once, so the most is remembered at the end of the second one.
-_WINDOWS_LONG = 3.5
-_LOOK_EVERY_SECONDS = 0.1
+# A window begins anew when the one before it is forgotten, so a cycle takes two; this sees several.
+_WINDOWS_LONG = 5.5
+_LOOK_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Window:
-    """The most that was remembered."""
+    """What was remembered while the same load went on."""
 
     seconds: int
+    # The most at a moment, and the memory of that.
     identities: int
     megabytes: float
-
-    @property
-    def bytes_each(self) -> float:
-        return self.megabytes * 1e6 / self.identities
+    # Bytes of one, whenever there was a window's worth of them: tables grow in steps.
+    fewest_bytes: float
+    most_bytes: float
 
     @property
     def windows(self) -> float:
@@ -36,16 +36,16 @@ class Window:
 
 
 def measure_windows(stage: Stage, plan: Plan) -> Iterator[Window]:
-    """One window after the other."""
-    for seconds in WINDOWS_SECONDS if plan.published else WINDOWS_SECONDS[:1]:
-        yield _measure(stage, seconds)
+    """One window after the other, each several times."""
+    for repetition in range(plan.windows_repetitions):
+        for seconds in plan.windows_seconds:
+            yield _measure(stage, seconds, f"window-{seconds}-{repetition}")
 
 
-def _measure(stage: Stage, seconds: int) -> Window:
-    counter = f"window-{seconds}"
+def _measure(stage: Stage, seconds: int, counter: str) -> Window:
     contestant = footfall(counter, FOOTFALL_DEDUP_WINDOW=f"{seconds}s")
     instance = instances.start(stage.supervisor, contestant, stage.redis.url, unix=True)
-    most = Window(seconds, 0, 0.0)
+    seen = []
     with ThreadPoolExecutor(1) as background:
         load = background.submit(
             loads.bench_load,
@@ -58,11 +58,14 @@ def _measure(stage: Stage, seconds: int) -> Window:
             options=["--method", "POST", "--ids"],
         )
         while not load.done():
-            seen = stage.redis.identities(counter)
-            if seen.number > most.identities:
-                most = Window(seconds, seen.number, seen.size / 1e6)
+            seen.append(stage.redis.identities(counter))
             time.sleep(_LOOK_EVERY_SECONDS)
         load.result()
     for server in instance.servers:
         stage.supervisor.stop(server)
-    return most
+    most = max(seen, key=lambda remembered: remembered.number)
+    # A little less than a window: the load's last moments are not all at once.
+    each = [one.size / one.number for one in seen if one.number >= 0.9 * RATE * seconds]
+    if not each:
+        raise BenchError(f"of {RATE * seconds} identities of a window only {most.number} were seen")
+    return Window(seconds, most.number, most.size / 1e6, min(each), max(each))

@@ -14,6 +14,9 @@ const COUNTER: &str = "{counter}";
 /// Digits of a counter's number.
 const COUNTER_DIGITS: usize = 8;
 
+/// 2⁶⁴ divided by the golden ratio: spreads small numbers over all bits.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Hexadecimal digits of a request's id: of the run, the connection and the request.
 const ID_DIGITS: usize = 32;
 
@@ -29,6 +32,9 @@ pub struct Arguments {
     /// A field of its head, as `Name: value`.
     #[arg(long = "header")]
     headers: Vec<String>,
+    /// What follows the head.
+    #[arg(long, default_value = "")]
+    body: String,
     /// Sends an `X-Request-ID` of its own with each.
     #[arg(long)]
     ids: bool,
@@ -81,7 +87,10 @@ impl Requests {
             head += &format!("{:0ID_DIGITS$}\r\n", 0);
             start..start + ID_DIGITS
         });
-        head += "\r\n";
+        if !arguments.body.is_empty() {
+            head += &format!("Content-Length: {}\r\n", arguments.body.len());
+        }
+        head += &format!("\r\n{}", arguments.body);
         let run = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -103,8 +112,8 @@ impl Requests {
             connection,
             connections,
             sent: 0,
-            // Any odd number does.
-            random: u64::from(connection) * 2 + 1,
+            // Another one for each connection of each run, and not zero.
+            random: (self.run ^ u64::from(connection).wrapping_mul(GOLDEN)) | 1,
         }
     }
 }
@@ -155,7 +164,7 @@ impl Stream {
         }
     }
 
-    /// Marsaglia's xorshift: the same numbers in every run.
+    /// Marsaglia's xorshift.
     fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
