@@ -216,6 +216,18 @@ impl Store {
         }
     }
 
+    /// Finds out whether the store is elsewhere by now.
+    ///
+    /// # Errors
+    ///
+    /// If nobody can say.
+    pub async fn follow(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Redis(redis) => redis.follow_master().await,
+            Backend::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// Reads, and checks that the data is of a layout this version knows.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use std::{
 };
 
 use deadpool_redis::Connection;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join_all, try_join_all, try_join3};
 use redis::{
     Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind, aio::MultiplexedConnection,
 };
@@ -139,13 +139,19 @@ impl RedisCounts {
     }
 
     async fn probe_with(&self, batch: &Batch) -> Result<(), StoreError> {
-        let (node, _) = self.call(batch, true).await?;
         let key = count_key(&batch.counter);
         let expire = redis::cmd("PEXPIRE")
             .arg(&key)
             .arg(PROBE_WINDOW.as_millis() as u64)
             .take();
-        self.send::<()>(&key, &expire, StoreError::Refused).await?;
+        // In this order, in one round trip: the connection pipelines them. Were the script loaded
+        // only when it is missed, it would write after the expiry was set.
+        let (_, (node, _), _) = try_join3(
+            self.send::<()>(&key, &load_script(), StoreError::Refused),
+            self.call(batch, true),
+            self.send::<()>(&key, &expire, StoreError::Refused),
+        )
+        .await?;
         if self.wait_replicas > 0 {
             self.wait(&node).await?;
         }
@@ -296,8 +302,7 @@ impl RedisCounts {
                 Err(error) => error,
             };
             if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-                let load = redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).take();
-                load.query_async::<()>(&mut connection).await?;
+                load_script().query_async::<()>(&mut connection).await?;
             } else if let Some(next) = self.redis.redirection(key, &place, &error).await {
                 place = next;
             } else {
@@ -361,6 +366,10 @@ impl RedisCounts {
         }
         Ok(())
     }
+}
+
+fn load_script() -> Cmd {
+    redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).take()
 }
 
 async fn send_to<T: FromRedisValue>(

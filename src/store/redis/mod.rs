@@ -129,7 +129,7 @@ impl RedisStore {
 
     /// Asks the sentinels again. A master that is cut off from them goes on
     /// answering, so no failure would ever tell.
-    async fn follow_master(&self) -> Result<(), StoreError> {
+    pub(super) async fn follow_master(&self) -> Result<(), StoreError> {
         if matches!(self.url.topology, Topology::Sentinel(_)) {
             let before = lock(&self.slots).clone();
             let now = self.discover().await?;
@@ -308,7 +308,6 @@ impl RedisStore {
     /// A store that answers is there, but one written by a newer Footfall is
     /// not for this process.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        self.follow_master().await?;
         let mut schema = redis::pipe();
         schema.get(SCHEMA_KEY);
         match self.query::<(Option<u64>,)>(SCHEMA_KEY, &schema).await? {
@@ -319,10 +318,11 @@ impl RedisStore {
             }
             _ => {}
         }
-        // To take a connection from the pool is to ask for a PING.
         let slots = self.slots().await?;
-        let masters = slots.masters();
-        try_join_all(masters.into_iter().map(|node| self.connection(node))).await?;
+        if let masters @ [_, _, ..] = slots.masters().as_slice() {
+            // To take a connection from the pool is to ask for a PING.
+            try_join_all(masters.iter().map(|node| self.connection(node))).await?;
+        }
         Ok(())
     }
 
