@@ -13,6 +13,7 @@ _MODES: dict[str, tuple[str, ...] | None] = {
     "run": ("quick",),
     "scaling": ("quick",),
     "identities": (),
+    "durability": (),
     "instructions": ("update",),
     "profile": None,
 }

@@ -60,23 +60,30 @@ def _identity_keys(counter: str) -> tuple[str, str]:
 class RedisServer:
     """A Redis as Footfall is shipped with it, so with an fsync before each answer."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self.port = supervisor.port("Redis")
+    def __init__(
+        self, supervisor: Supervisor, name: str = "redis", follows: "RedisServer | None" = None
+    ) -> None:
+        self.port = supervisor.port(name)
         self.url = f"redis://127.0.0.1:{self.port}"
-        command: Command = [
-            tool("redis-server"), REDIS_CONFIG, "--port", str(self.port), "--dir", supervisor.disk,
+        directory = supervisor.disk / name
+        directory.mkdir()
+        command: list[str | Path] = [
+            tool("redis-server"), REDIS_CONFIG, "--port", str(self.port), "--dir", directory,
             # Rewriting the log forks and writes in the background, in the middle of someone's turn.
             "--auto-aof-rewrite-percentage", "0",
             # More identities than the shipped limit allows are remembered in a run of minutes.
             "--maxmemory", "8gb",
         ]  # fmt: skip
-        self.server: Server = supervisor.start("redis", command, _ENVIRONMENT)
+        if follows is not None:
+            command += ["--replicaof", "127.0.0.1", str(follows.port)]
+        self.server: Server = supervisor.start(name, command, _ENVIRONMENT)
         self._client = redis.Redis(port=self.port)
         self.server.wait_until(self._is_up)
 
     def _is_up(self) -> bool:
         try:
-            return bool(self._client.ping())
+            # A replica that still copies is of no use.
+            return self._client.info("replication").get("master_link_status", "up") == "up"
         except redis.RedisError:
             return False
 

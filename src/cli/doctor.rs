@@ -199,8 +199,14 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
         StoreLocation::Redis(url) => {
             let redis = RedisStore::new(url, settings.store.timeout);
             findings.good(format_args!("REDIS_URL names {}", url.topology));
-            for report in redis.reports(SCRIPT).await? {
-                check_redis(&report, settings.store.wait_replicas, findings);
+            for master in redis.slots().await?.masters() {
+                match redis.report(master, SCRIPT).await {
+                    Ok(report) => check_redis(&report, settings.store.wait_replicas, findings),
+                    Err(error) => findings.bad(
+                        format_args!("{master}: {error}"),
+                        "look at this server and the way to it",
+                    ),
+                }
             }
             // What it writes expires within seconds.
             let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
@@ -330,19 +336,20 @@ fn check_replicas(report: &Report, wait_replicas: u32, findings: &mut Findings) 
                 format_args!("{place} is still copying"),
                 "it counts for nothing until it follows; wait",
             );
-        } else if replica.bytes_behind > FAR_BEHIND || replica.seconds_silent > LONG_SILENT {
+            continue;
+        }
+        let behind = match replica.bytes_behind {
+            Some(bytes) => format!("is {bytes} bytes behind"),
+            None => "follows, at a distance that cannot be read".to_owned(),
+        };
+        let silent = replica.seconds_silent;
+        if replica.bytes_behind > Some(FAR_BEHIND) || silent > LONG_SILENT {
             findings.warning(
-                format_args!(
-                    "{place} is {} bytes behind and was heard of {} s ago",
-                    replica.bytes_behind, replica.seconds_silent
-                ),
+                format_args!("{place} {behind}, and was heard of {silent} s ago"),
                 "a failover to it would lose these writes; look at its machine and the network",
             );
         } else {
-            findings.good(format_args!(
-                "{place} is {} bytes behind",
-                replica.bytes_behind
-            ));
+            findings.good(format_args!("{place} {behind}"));
         }
     }
     let online = report

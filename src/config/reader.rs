@@ -222,6 +222,7 @@ fn redact(setting: &Setting, secret: &str) -> String {
         Some((scheme, rest)) => {
             // The options of a sentinel's URL hold a password.
             let (rest, options) = match rest.split_once('?') {
+                Some((_, options)) if options.contains('@') => (HIDDEN, String::new()),
                 Some((rest, _)) => (rest, format!("?{HIDDEN}")),
                 None => (rest, String::new()),
             };
@@ -252,6 +253,11 @@ mod tests {
                 "redis_url",
                 "redis://127.0.0.1:6379/1",
                 "redis://127.0.0.1:6379/1",
+            ),
+            (
+                "redis_url",
+                "redis://user:123?ss@host",
+                "redis://[redacted]",
             ),
             (
                 "redis_url",

@@ -136,10 +136,10 @@ async fn flush(
         return;
     }
     metrics.batch_size.observe(plan.visits as f64);
-    plan.batches.iter().for_each(|batch| ledger.sent(batch));
+    let mut sent = ledger.send(&plan.batches);
     let results = store.count(&plan.batches).await;
     for ((batch, recipients), result) in plan.batches.iter().zip(plan.recipients).zip(results) {
-        ledger.answered(batch, &result);
+        ledger.answered(&mut sent, batch, &result);
         recipients.answer(result);
     }
 }

@@ -30,14 +30,25 @@ impl Ledger {
         }
     }
 
-    /// Notes that a batch goes to the store.
-    pub fn sent(&self, batch: &Batch) {
-        self.metrics.visits_unanswered.add(visits(batch) as i64);
+    /// Notes that these batches go to the store, until what is returned is dropped.
+    pub fn send(&self, batches: &[Batch]) -> Sent {
+        let sent = Sent {
+            all: batches.iter().map(visits).sum(),
+            answered: 0,
+            metrics: self.metrics.clone(),
+        };
+        self.metrics.visits_unanswered.add(sent.all as i64);
+        sent
     }
 
-    /// Notes what the store said of a batch.
-    pub fn answered(&mut self, batch: &Batch, result: &Result<BatchResult, StoreError>) {
-        self.metrics.visits_unanswered.sub(visits(batch) as i64);
+    /// Notes what the store said of one of the batches that were sent.
+    pub fn answered(
+        &mut self,
+        sent: &mut Sent,
+        batch: &Batch,
+        result: &Result<BatchResult, StoreError>,
+    ) {
+        sent.answered += visits(batch);
         match result {
             Ok(result) => self.confirm(batch, result),
             Err(error) if error.outcome_is_unknown() => {
@@ -76,6 +87,24 @@ impl Ledger {
     }
 }
 
+/// Visits on their way to the store. They are under way until this is dropped,
+/// so that an audit never sees one neither here nor there.
+pub struct Sent {
+    all: u64,
+    answered: u64,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        // Counting panicked: nobody knows of the rest.
+        self.metrics
+            .visits_uncertain
+            .inc_by(self.all - self.answered);
+        self.metrics.visits_unanswered.sub(self.all as i64);
+    }
+}
+
 fn visits(batch: &Batch) -> u64 {
     batch.anonymous + batch.identities.len() as u64
 }
@@ -90,9 +119,9 @@ mod tests {
             anonymous,
             ..Batch::new(CounterName::default_counter())
         };
-        ledger.sent(&batch);
+        let mut sent = ledger.send(std::slice::from_ref(&batch));
         let identified = Vec::new();
-        ledger.answered(&batch, &Ok(BatchResult { first, identified }));
+        ledger.answered(&mut sent, &batch, &Ok(BatchResult { first, identified }));
     }
 
     #[test]
@@ -120,7 +149,7 @@ mod tests {
             identities: vec![identity],
             ..Batch::new(CounterName::default_counter())
         };
-        ledger.sent(&batch);
+        let mut sent = ledger.send(std::slice::from_ref(&batch));
         let replayed = Counted {
             number: 3,
             replayed: true,
@@ -129,7 +158,7 @@ mod tests {
             first: 1,
             identified: vec![Some(replayed)],
         };
-        ledger.answered(&batch, &Ok(result));
+        ledger.answered(&mut sent, &batch, &Ok(result));
         assert_eq!(metrics.count_regressions.get(), 0);
         assert_eq!(metrics.visits_confirmed.get(), 10);
     }
@@ -143,10 +172,15 @@ mod tests {
             ..Batch::new(CounterName::default_counter())
         };
         for error in [StoreError::Timeout, StoreError::Unavailable(String::new())] {
-            ledger.sent(&batch);
-            ledger.answered(&batch, &Err(error));
+            let mut sent = ledger.send(std::slice::from_ref(&batch));
+            assert_eq!(metrics.visits_unanswered.get(), 3);
+            ledger.answered(&mut sent, &batch, &Err(error));
         }
         assert_eq!(metrics.visits_uncertain.get(), 3);
+        assert_eq!(metrics.visits_unanswered.get(), 0);
+        // As after a panic.
+        drop(ledger.send(&[batch]));
+        assert_eq!(metrics.visits_uncertain.get(), 6);
         assert_eq!(metrics.visits_unanswered.get(), 0);
     }
 }

@@ -33,14 +33,9 @@ pub enum StoreError {
     /// It failed in the middle. What was asked may have been done in part.
     #[error("the store failed: {0}")]
     Failed(String),
-    /// It was done, but fewer replicas than demanded have it.
-    #[error("{confirmed} of {wanted} replicas of the store have it so far")]
-    Unconfirmed {
-        /// Replicas that have it.
-        confirmed: u32,
-        /// `FOOTFALL_WAIT_REPLICAS`
-        wanted: u32,
-    },
+    /// It was done, but it is not known that as many replicas as demanded have it.
+    #[error("the store's replicas do not have it for certain: {0}")]
+    Unconfirmed(String),
     /// It answered with an error.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -54,9 +49,7 @@ impl StoreError {
     #[must_use]
     pub fn of_reading(self) -> Self {
         match self {
-            Self::Timeout | Self::ConnectionLost(_) | Self::Failed(_) => {
-                Self::Unavailable(self.to_string())
-            }
+            unknown if unknown.outcome_is_unknown() => Self::Unavailable(unknown.to_string()),
             other => other,
         }
     }
@@ -64,12 +57,19 @@ impl StoreError {
     /// Whether what was asked may or may not have been done.
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Timeout
-            | Self::ConnectionLost(_)
-            | Self::Failed(_)
-            | Self::Unconfirmed { .. } => true,
+            Self::Timeout | Self::ConnectionLost(_) | Self::Failed(_) | Self::Unconfirmed(_) => {
+                true
+            }
             Self::Unavailable(_) | Self::Refused(_) | Self::Busy => false,
         }
+    }
+
+    /// Whether nothing would come of asking again at once: the store is away.
+    pub fn means_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Timeout | Self::Unconfirmed(_)
+        )
     }
 
     /// The value of the `outcome` label.
@@ -79,7 +79,7 @@ impl StoreError {
             Self::Timeout => "timeout",
             Self::ConnectionLost(_) => "connection_lost",
             Self::Failed(_) => "failed",
-            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Unconfirmed(_) => "unconfirmed",
             Self::Refused(_) => "refused",
             Self::Busy => "busy",
         }
@@ -196,6 +196,12 @@ impl Store {
             Err(_) => Err(StoreError::Timeout),
         };
         self.observe(operation, started, result.as_ref().err());
+        if let (Backend::Redis(redis), Err(error)) = (&self.backend, &result)
+            && !matches!(error, StoreError::Refused(_) | StoreError::Busy)
+        {
+            // What failed may be elsewhere by now.
+            redis.forget_slots();
+        }
         result
     }
 
@@ -205,11 +211,7 @@ impl Store {
         let outcome = error.map_or("ok", StoreError::outcome);
         self.metrics
             .observe_store_operation(operation.name(), outcome, started.elapsed());
-        if let Some(
-            error @ (StoreError::Unavailable(_)
-            | StoreError::Timeout
-            | StoreError::Unconfirmed { .. }),
-        ) = error
+        if let Some(error) = error.filter(|error| error.means_away())
             && operation == Operation::Count
         {
             self.health.mark_away(error);

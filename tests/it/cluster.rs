@@ -1,5 +1,7 @@
 //! Redis Cluster: each counter on the master that has its slot, wherever that goes.
 
+use rustix::process::Signal;
+
 use crate::support::{
     Footfall, Reply,
     client::Target,
@@ -63,6 +65,16 @@ async fn a_killed_master_is_replaced_and_nothing_acknowledged_is_lost() {
     count_through(&mut cluster, async |cluster| {
         let master = cluster.master_of("footfall:{counter-0}:count");
         cluster.nodes[master].kill();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_hangs_is_replaced() {
+    let mut cluster = Cluster::start();
+    count_through(&mut cluster, async |cluster| {
+        let master = cluster.master_of("footfall:{counter-0}:count");
+        cluster.nodes[master].signal(Signal::STOP);
     })
     .await;
 }

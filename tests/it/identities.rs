@@ -327,6 +327,7 @@ async fn a_set_is_not_used_for_longer_because_a_visit_meets_its_end() {
             }
         });
         futures_util::future::join_all(load).await;
+        visit(format!("{round}-last")).await.visits();
         assert!(ttl(&redis, previous) > 0, "the sets have changed places");
         redis.command(&format!("DEL {current} {previous}"));
     }

@@ -53,8 +53,9 @@ async fn a_replay_waits_for_the_replicas_too() {
             .with_token(&token)
             .with("idempotency-key", "the-visit")
     };
-    // So that the second has a connection on which nothing has been written.
-    client(&second).get("/api/counters/visits").await;
+    // The first visit of a counter is another matter: it lists the counter before it is counted.
+    let mut anyone = first.client().with_token(&token);
+    assert_eq!(anyone.get("/api/count").await.visits(), 1);
 
     replica.signal(Signal::STOP);
     assert_eq!(
@@ -64,7 +65,7 @@ async fn a_replay_waits_for_the_replicas_too() {
     assert!(
         master
             .command("GET footfall:{visits}:count")
-            .contains("\r\n1\r\n")
+            .contains("\r\n2\r\n")
     );
     // It only finds the number; but if the master died now, that would be gone.
     assert_eq!(client(&second).get("/api/count").await.status, 503);
@@ -72,6 +73,27 @@ async fn a_replay_waits_for_the_replicas_too() {
     replica.signal(Signal::CONT);
     for footfall in [&first, &second] {
         let reply = get_insistently(&mut client(footfall), "/api/count").await;
-        assert_eq!((reply.visits(), reply.replayed()), (1, true));
+        assert_eq!((reply.visits(), reply.replayed()), (2, true));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_forbids_to_wait_leaves_outcomes_unknown() {
+    let master = Redis::start();
+    let _replica = master.replica();
+    follows(&master);
+    let footfall = footfall(&master);
+    let mut client = footfall.client().logged_in().await;
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    master.command("ACL SETUSER default -wait");
+    // It was counted, and nobody knows whether a replica has it.
+    assert_eq!(client.get("/api/count").await.problem(), "outcome_unknown");
+    assert!(
+        master
+            .command("GET footfall:{visits}:count")
+            .contains("\r\n2\r\n")
+    );
+    let away = footfall.logged(crate::support::footfall::AWAY);
+    let reason = away["error"].as_str().unwrap();
+    assert!(reason.contains("'wait' command"), "{reason}");
 }

@@ -15,7 +15,7 @@ pub async fn read(redis: &RedisStore, subjects: &[Subject]) -> Result<Vec<Failur
     let reads = subjects.iter().map(async |subject| {
         let key = key(subject);
         let mut read = redis::pipe();
-        read.get(&key).pttl(&key);
+        read.atomic().get(&key).pttl(&key);
         let (count, millis): (Option<i64>, i64) = redis.query(&key, &read).await?;
         Ok(Failures {
             count: count.unwrap_or(0).max(0).unsigned_abs(),

@@ -2,8 +2,8 @@
 --
 -- KEYS: the count; then for each kind of identity the set in use and the one before it.
 -- ARGV: visits without identity, most identities to remember, whether the counter is
---       listed (0 or 1); then for each kind its window in milliseconds and its identities,
---       16 bytes each, one after the other.
+--       listed and whether replicas are waited for (0 or 1); then for each kind its window
+--       in milliseconds and its identities, 16 bytes each, one after the other.
 --
 -- Answers {-1} if the counter is new and not listed yet, having done nothing. Else the
 -- number of the first visit without identity, then one number per identity: positive if it
@@ -24,7 +24,7 @@ local kinds = {}
 local fresh = anonymous
 for kind = 1, KINDS do
     local current, previous = KEYS[2 * kind], KEYS[2 * kind + 1]
-    local window, packed = tonumber(ARGV[2 + 2 * kind]), ARGV[3 + 2 * kind]
+    local window, packed = tonumber(ARGV[3 + 2 * kind]), ARGV[4 + 2 * kind]
     local ids = {}
     for from = 1, #packed, BYTES do
         ids[#ids + 1] = string.sub(packed, from, from + BYTES - 1)
@@ -64,6 +64,10 @@ end
 local last = 0
 if fresh > 0 then
     last = redis.call('INCRBY', count, fresh)
+elseif ARGV[4] == '1' and redis.call('EXISTS', count) == 1 then
+    -- WAIT waits for what its connection has written, and newer versions of Redis mean it
+    -- literally: without a write a replay would be acknowledged before replicas have it.
+    redis.call('INCRBY', count, 0)
 end
 local number = last - fresh + 1
 local reply = {number}

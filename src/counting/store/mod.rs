@@ -132,19 +132,23 @@ impl CounterStore {
     /// Counts batches, each of another counter: one result per batch.
     pub async fn count(&mut self, batches: &[Batch]) -> Vec<Result<BatchResult, StoreError>> {
         let (store, started) = (&self.store, Instant::now());
-        let work = async {
-            match &mut self.counts {
-                Counts::Redis(redis) => Ok(redis.count(batches, store.health.outages()).await),
-                Counts::Sqlite(sqlite) => sqlite.count(batches).await,
+        let results = match &mut self.counts {
+            Counts::Redis(redis) => redis.count(batches, store.health.outages()).await,
+            Counts::Sqlite(sqlite) => {
+                match tokio::time::timeout(store.timeout, sqlite.count(batches)).await {
+                    Ok(Ok(results)) => results,
+                    Ok(Err(error)) => vec![Err(error); batches.len()],
+                    Err(_) => vec![Err(StoreError::Timeout); batches.len()],
+                }
             }
         };
-        let results = match tokio::time::timeout(store.timeout, work).await {
-            Ok(Ok(results)) => results,
-            Ok(Err(error)) => vec![Err(error); batches.len()],
-            Err(_) => vec![Err(StoreError::Timeout); batches.len()],
-        };
-        let failure = results.iter().find_map(|result| result.as_ref().err());
-        if let (Counts::Redis(redis), Some(_)) = (&mut self.counts, failure) {
+        let failures = || results.iter().filter_map(|result| result.as_ref().err());
+        let failure = failures()
+            .find(|error| error.means_away())
+            .or_else(|| failures().next());
+        if let Counts::Redis(redis) = &mut self.counts
+            && failures().any(|error| !matches!(error, StoreError::Refused(_)))
+        {
             // After a timeout replies may still be on their way; a new connection has none.
             redis.disconnect();
         }

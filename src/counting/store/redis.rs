@@ -13,7 +13,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::LazyLock,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,14 +22,17 @@ use futures_util::future::{join_all, try_join_all, try_join3};
 use redis::{
     Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind, aio::MultiplexedConnection,
 };
-use tokio::sync::Mutex;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout_at},
+};
 
 use super::{Batch, BatchResult, Memory};
 use crate::{
     counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
     store::{
         RedisStore, StoreError,
-        redis::{Node, Place, Redirections, SLOTS},
+        redis::{Node, Place, REDIRECTIONS, SLOTS, moving, pause_before},
     },
 };
 
@@ -54,7 +57,8 @@ pub(super) struct RedisCounts {
     redis: RedisStore,
     memory: Memory,
     wait_replicas: u32,
-    held: Mutex<HashMap<Node, Connection>>,
+    /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
+    held: Mutex<HashMap<Node, Arc<OnceCell<Connection>>>>,
     /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when they were opened.
     outages: u64,
 }
@@ -86,11 +90,16 @@ impl RedisCounts {
             self.disconnect();
             self.outages = outages;
         }
-        // Sent at once, these calls share one round trip: the connection pipelines them.
-        let calls = batches.iter().map(|batch| self.count_batch(batch));
+        let deadline = Instant::now() + self.redis.timeout();
+        // Sent at once, these calls share one round trip: the connection pipelines them. One that
+        // takes too long, on a server that hangs, does not take the others' numbers with it.
+        let calls = batches.iter().map(async |batch| {
+            let counting = timeout_at(deadline, self.count_batch(batch)).await;
+            counting.unwrap_or(Err(StoreError::Timeout))
+        });
         let mut results = join_all(calls).await;
         if self.wait_replicas > 0 {
-            self.confirm(&mut results).await;
+            self.confirm(&mut results, deadline).await;
         }
         results
             .into_iter()
@@ -101,8 +110,11 @@ impl RedisCounts {
     /// Gives the held connections up; the next batch opens others, where the
     /// masters are by then.
     pub fn disconnect(&mut self) {
-        for (_, connection) in self.held.get_mut().drain() {
-            drop(Connection::take(connection));
+        let held = std::mem::take(self.held.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for cell in held.into_values() {
+            // Nobody else has it: what used it has ended.
+            let connection = Arc::into_inner(cell).and_then(OnceCell::into_inner);
+            connection.map(Connection::take);
         }
         self.redis.forget_slots();
     }
@@ -161,11 +173,12 @@ impl RedisCounts {
     /// Gives the held connections up if one of them has died.
     pub async fn check_connection(&mut self, limit: Duration) {
         let ping = redis::cmd("PING");
-        let replies = self
-            .held
-            .get_mut()
-            .values_mut()
-            .map(|connection| ping.query_async::<()>(connection));
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let replies = held.values().filter_map(|cell| {
+            let mut connection = MultiplexedConnection::clone(cell.get()?);
+            let ping = &ping;
+            Some(async move { ping.query_async::<()>(&mut connection).await })
+        });
         if !matches!(
             tokio::time::timeout(limit, try_join_all(replies)).await,
             Ok(Ok(_))
@@ -247,8 +260,10 @@ impl RedisCounts {
                 .arg(0)
                 .arg(batch.counter.as_str())
                 .take();
-            self.send::<()>(INDEX_KEY, &list, StoreError::Refused)
-                .await?;
+            // As long as nothing is counted, nothing is unknown.
+            self.list_counter(&list)
+                .await
+                .map_err(StoreError::of_reading)?;
             (node, numbers) = self.call(batch, true).await?;
         }
         Ok((node, interpret(batch, &numbers)?))
@@ -266,7 +281,8 @@ impl RedisCounts {
             .arg(format!("footfall:{{{name}}}:keys:previous"))
             .arg(batch.anonymous)
             .arg(self.memory.limit)
-            .arg(u8::from(listed));
+            .arg(u8::from(listed))
+            .arg(u8::from(self.wait_replicas > 0));
         for kind in [IdentityKind::Request, IdentityKind::Key] {
             let packed: Vec<u8> = of_kind(batch, kind)
                 .flat_map(|identity| identity.digest)
@@ -275,6 +291,15 @@ impl RedisCounts {
                 .arg(packed);
         }
         call
+    }
+
+    /// The index may be on another server than the counter, so it has replicas of its own.
+    async fn list_counter(&self, list: &Cmd) -> Result<(), StoreError> {
+        let (node, ()) = self.send(INDEX_KEY, list, StoreError::Refused).await?;
+        if self.wait_replicas > 0 {
+            self.wait(&node).await?;
+        }
+        Ok(())
     }
 
     /// Calls the script. One that fails, for want of a permission perhaps,
@@ -293,57 +318,69 @@ impl RedisCounts {
         command: &Cmd,
         refused: fn(String) -> StoreError,
     ) -> Result<(Node, T), StoreError> {
-        let mut redirections = Redirections::start(self.redis.timeout());
         let mut place = self.redis.place(key).await?;
-        loop {
+        for attempt in 0..REDIRECTIONS {
+            pause_before(attempt).await;
             let mut connection = self.connection(&place.node).await?;
             let error = match send_to(&mut connection, &place, command).await {
                 Ok(value) => return Ok((place.node, value)),
                 Err(error) => error,
             };
             if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-                load_script().query_async::<()>(&mut connection).await?;
+                let loading = load_script().query_async::<()>(&mut connection).await;
+                loading.map_err(|error| StoreError::from(error).of_reading())?;
             } else if let Some(next) = self.redis.redirection(key, &place, &error).await {
                 place = next;
             } else {
+                let is_of_cluster = error.is_cluster_error();
                 return Err(match StoreError::from(error) {
-                    StoreError::Refused(message) => refused(message),
+                    StoreError::Refused(message) if !is_of_cluster => refused(message),
                     error => error,
                 });
             }
-            redirections.count()?;
         }
+        Err(moving())
     }
 
     async fn connection(&self, node: &Node) -> Result<MultiplexedConnection, StoreError> {
-        let mut held = self.held.lock().await;
-        if let Some(connection) = held.get(node) {
-            return Ok((**connection).clone());
-        }
-        let connection = self.redis.counting_connection(node).await?;
-        let clone = (*connection).clone();
-        held.insert(node.clone(), connection);
-        Ok(clone)
+        let cell = {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            match held.get(node) {
+                Some(cell) => cell.clone(),
+                None => held.entry(node.clone()).or_default().clone(),
+            }
+        };
+        let open = || self.redis.counting_connection(node);
+        Ok((**cell.get_or_try_init(open).await?).clone())
     }
 
-    /// Waits until enough replicas have what was counted. `WAIT` covers all
-    /// that its connection has seen, so also a visit counted by another that is
-    /// replayed here.
-    async fn confirm(&self, results: &mut [Result<(Node, BatchResult), StoreError>]) {
+    /// Waits until enough replicas have what was counted, and what was counted
+    /// by another and is replayed here.
+    async fn confirm(
+        &self,
+        results: &mut [Result<(Node, BatchResult), StoreError>],
+        deadline: Instant,
+    ) {
         let nodes: HashSet<Node> = results
             .iter()
             .flatten()
             .map(|(node, _)| node.clone())
             .collect();
         let waits = nodes.into_iter().map(async |node| {
-            let confirmed = self.wait(&node).await;
-            (node, confirmed)
+            let waiting = timeout_at(deadline, self.wait(&node)).await;
+            (node, waiting.unwrap_or(Err(StoreError::Timeout)))
         });
         for (node, confirmed) in join_all(waits).await {
             let Err(error) = confirmed else { continue };
+            // It was counted, whatever WAIT says.
+            let unconfirmed = if error.outcome_is_unknown() {
+                error
+            } else {
+                StoreError::Unconfirmed(error.to_string())
+            };
             for result in results.iter_mut() {
                 if matches!(result, Ok((counted_by, _)) if *counted_by == node) {
-                    *result = Err(error.clone());
+                    *result = Err(unconfirmed.clone());
                 }
             }
         }
@@ -359,10 +396,10 @@ impl RedisCounts {
         let mut connection = self.connection(node).await?;
         let confirmed: u32 = wait.query_async(&mut connection).await?;
         if confirmed < self.wait_replicas {
-            return Err(StoreError::Unconfirmed {
-                confirmed,
-                wanted: self.wait_replicas,
-            });
+            return Err(StoreError::Unconfirmed(format!(
+                "{confirmed} of {} replicas answered in time",
+                self.wait_replicas
+            )));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
@@ -48,6 +48,9 @@ const CANNOT_WRITE: &[&str] = &[
     "NOAUTH",
 ];
 
+/// How often a command is sent until it is given up: others wait for it meanwhile.
+pub const REDIRECTIONS: u32 = 6;
+
 /// Between two questions while a slot is on its way from one node to another.
 const REDIRECTION_PAUSE: Duration = Duration::from_millis(10);
 
@@ -58,6 +61,8 @@ pub struct RedisStore {
     timeout: Duration,
     /// Shared by all threads: what one of them finds out holds for all.
     slots: Arc<Mutex<Option<Arc<SlotMap>>>>,
+    /// Held while somebody asks, so that the others wait for the answer.
+    asking: Arc<tokio::sync::Mutex<()>>,
     pools: Arc<Mutex<HashMap<Node, Pools>>>,
 }
 
@@ -85,6 +90,7 @@ impl RedisStore {
             url: Arc::new(url.clone()),
             timeout,
             slots: Arc::default(),
+            asking: Arc::default(),
             pools: Arc::default(),
         }
     }
@@ -109,11 +115,18 @@ impl RedisStore {
     ///
     /// If nobody can say.
     pub async fn slots(&self) -> Result<Arc<SlotMap>, StoreError> {
-        let known = lock(&self.slots).clone();
-        match known {
-            Some(slots) => Ok(slots),
+        if let Some(known) = self.known_slots() {
+            return Ok(known);
+        }
+        let _asking = self.asking.lock().await;
+        match self.known_slots() {
+            Some(found) => Ok(found),
             None => self.discover().await,
         }
+    }
+
+    fn known_slots(&self) -> Option<Arc<SlotMap>> {
+        lock(&self.slots).clone()
     }
 
     async fn discover(&self) -> Result<Arc<SlotMap>, StoreError> {
@@ -131,7 +144,8 @@ impl RedisStore {
     /// answering, so no failure would ever tell.
     pub(super) async fn follow_master(&self) -> Result<(), StoreError> {
         if matches!(self.url.topology, Topology::Sentinel(_)) {
-            let before = lock(&self.slots).clone();
+            let _asking = self.asking.lock().await;
+            let before = self.known_slots();
             let now = self.discover().await?;
             if before.is_some_and(|before| before != now) {
                 tracing::warn!(master = ?now.masters(), "the sentinels name another master");
@@ -167,13 +181,9 @@ impl RedisStore {
         let target = || from.node.redirected(error.details()?.split(' ').nth(1)?);
         match error.kind()? {
             ServerErrorKind::Moved => {
-                let node = target()?;
-                let mut slots = lock(&self.slots);
-                *slots = slots
-                    .as_ref()
-                    .map(|slots| Arc::new(slots.with_moved(key, node.clone())));
+                self.forget_slots();
                 Some(Place {
-                    node,
+                    node: target()?,
                     asking: false,
                 })
             }
@@ -182,20 +192,13 @@ impl RedisStore {
                 asking: true,
             }),
             // Some keys of the counter have moved and some have not.
-            ServerErrorKind::TryAgain => {
-                tokio::time::sleep(REDIRECTION_PAUSE).await;
-                let node = self.slots().await.ok()?.master(key)?.clone();
-                Some(Place {
-                    node,
-                    asking: false,
-                })
-            }
+            ServerErrorKind::TryAgain => self.place(key).await.ok(),
             _ => None,
         }
     }
 
-    /// Runs commands on one key, wherever that is. What is sent again was not
-    /// executed before.
+    /// Runs one command, or one transaction, on one key, wherever that is. What
+    /// is sent again was not executed before.
     ///
     /// # Errors
     ///
@@ -203,32 +206,26 @@ impl RedisStore {
     pub async fn query<T: FromRedisValue>(
         &self,
         key: &str,
-        commands: &Pipeline,
+        command: &Pipeline,
     ) -> Result<T, StoreError> {
-        let mut redirections = Redirections::start(self.timeout);
         let mut place = self.place(key).await?;
-        loop {
+        for attempt in 0..REDIRECTIONS {
+            pause_before(attempt).await;
             let mut connection = self.connection(&place.node).await?;
             if place.asking {
                 let asking = redis::cmd("ASKING");
                 asking.query_async::<()>(&mut connection).await?;
             }
-            let error = match commands.query_async(&mut connection).await {
+            let error = match command.query_async(&mut connection).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             place = match self.redirection(key, &place, &error).await {
                 Some(place) => place,
-                None => {
-                    let error = StoreError::from(error);
-                    if !matches!(error, StoreError::Refused(_)) {
-                        self.forget_slots();
-                    }
-                    return Err(error);
-                }
+                None => return Err(error.into()),
             };
-            redirections.count()?;
         }
+        Err(moving())
     }
 
     /// A connection for reading from the pool, checked to be alive.
@@ -238,7 +235,7 @@ impl RedisStore {
     /// If none can be had in time.
     pub async fn connection(&self, node: &Node) -> Result<Connection, StoreError> {
         let pool = self.pools(node)?.reading;
-        self.borrow(&pool).await
+        Self::borrow(&pool).await
     }
 
     /// A connection for counting.
@@ -248,7 +245,7 @@ impl RedisStore {
     /// If none can be had in time.
     pub async fn counting_connection(&self, node: &Node) -> Result<Connection, StoreError> {
         let pool = self.pools(node)?.counting;
-        self.borrow(&pool).await
+        Self::borrow(&pool).await
     }
 
     fn pools(&self, node: &Node) -> Result<Pools, StoreError> {
@@ -291,18 +288,15 @@ impl RedisStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    async fn borrow(&self, pool: &Pool) -> Result<Connection, StoreError> {
-        let error = match pool.get().await {
-            Ok(connection) => return Ok(connection),
-            Err(PoolError::Timeout(TimeoutType::Wait)) => return Err(StoreError::Busy),
-            Err(error) => error,
-        };
-        self.forget_slots();
-        Err(StoreError::Unavailable(match error {
-            PoolError::Timeout(_) => "no connection within the time limit".to_owned(),
-            PoolError::Backend(error) => first_line(&error),
-            error => error.to_string(),
-        }))
+    async fn borrow(pool: &Pool) -> Result<Connection, StoreError> {
+        pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => StoreError::Busy,
+            PoolError::Timeout(_) => {
+                StoreError::Unavailable("no connection within the time limit".to_owned())
+            }
+            PoolError::Backend(error) => StoreError::Unavailable(first_line(&error)),
+            error => StoreError::Unavailable(error.to_string()),
+        })
     }
 
     /// A store that answers is there, but one written by a newer Footfall is
@@ -354,42 +348,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a command may be sent from node to node.
-pub struct Redirections {
-    until: Instant,
+/// Waits before a command is sent for the third time and more: the cluster needs a moment.
+pub async fn pause_before(attempt: u32) {
+    if attempt > 1 {
+        tokio::time::sleep(REDIRECTION_PAUSE).await;
+    }
 }
 
-impl Redirections {
-    /// For an operation that may take `limit` in all.
-    pub fn start(limit: Duration) -> Self {
-        Self {
-            // Well before the operation is cut: then it would be unknown that nothing was done.
-            until: Instant::now() + limit / 2,
-        }
-    }
-
-    /// Notes one more.
-    ///
-    /// # Errors
-    ///
-    /// If it takes too long.
-    pub fn count(&mut self) -> Result<(), StoreError> {
-        if Instant::now() < self.until {
-            Ok(())
-        } else {
-            let moving = "the cluster is moving this counter to another node; try again";
-            Err(StoreError::Refused(moving.to_owned()))
-        }
-    }
+/// A command was sent from node to node too often, and executed by none.
+pub fn moving() -> StoreError {
+    let moving = "the cluster is moving this counter to another node; try again";
+    StoreError::Refused(moving.to_owned())
 }
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
         let message = first_line(&error);
-        if error
-            .code()
-            .is_some_and(|code| CANNOT_WRITE.contains(&code))
-        {
+        // Of several commands at once the error itself tells only some of the codes.
+        let errors = error.clone().into_server_errors();
+        let first = errors.as_ref().and_then(|errors| errors.first());
+        if first.is_some_and(|(_, error)| CANNOT_WRITE.contains(&error.code())) {
             Self::Unavailable(message)
         } else if error.is_timeout() {
             Self::Timeout

@@ -33,27 +33,27 @@ pub struct Replica {
     pub address: String,
     /// Whether it follows; else it is still copying.
     pub online: bool,
-    /// Bytes it is behind.
-    pub bytes_behind: u64,
+    /// Bytes it is behind, if the master says how far it is itself.
+    pub bytes_behind: Option<u64>,
     /// Seconds since it was last heard of.
     pub seconds_silent: u64,
 }
 
 impl RedisStore {
-    /// Looks at what keeps counts from being lost, on each master.
+    /// Looks at what keeps counts from being lost on this master.
     ///
     /// # Errors
     ///
-    /// If one of them does not answer.
-    pub async fn reports(&self, script: &str) -> Result<Vec<Report>, StoreError> {
-        let mut reports = Vec::new();
-        for node in self.slots().await?.masters() {
-            reports.push(self.report(node, script).await?);
+    /// If it does not answer in time.
+    pub async fn report(&self, node: &Node, script: &str) -> Result<Report, StoreError> {
+        let asking = self.ask(node, script);
+        match tokio::time::timeout(self.timeout(), asking).await {
+            Ok(report) => report,
+            Err(_) => Err(StoreError::Timeout),
         }
-        Ok(reports)
     }
 
-    async fn report(&self, node: &Node, script: &str) -> Result<Report, StoreError> {
+    async fn ask(&self, node: &Node, script: &str) -> Result<Report, StoreError> {
         let mut connection = self.connection(node).await?;
         // Managed services commonly forbid INFO or CONFIG.
         let info = redis::cmd("INFO")
@@ -81,7 +81,7 @@ impl RedisStore {
             min_replicas: min_replicas.and_then(|number| number.parse().ok()),
             replicas: (0..)
                 .map_while(|number| text(&format!("slave{number}")))
-                .filter_map(|line| parse_replica(&line, written.unwrap_or_default()))
+                .filter_map(|line| parse_replica(&line, written))
                 .collect(),
             scripts: match scripts {
                 Ok(_) => Ok(()),
@@ -92,7 +92,7 @@ impl RedisStore {
 }
 
 /// `ip=10.0.0.2,port=6379,state=online,offset=1234,lag=0`
-fn parse_replica(line: &str, written: u64) -> Option<Replica> {
+fn parse_replica(line: &str, written: Option<u64>) -> Option<Replica> {
     let field = |name: &str| {
         line.split(',')
             .filter_map(|field| field.split_once('='))
@@ -102,7 +102,7 @@ fn parse_replica(line: &str, written: u64) -> Option<Replica> {
     Some(Replica {
         address: format!("{}:{}", field("ip")?, field("port")?),
         online: field("state") == Some("online"),
-        bytes_behind: written.saturating_sub(offset),
+        bytes_behind: written.map(|written| written.saturating_sub(offset)),
         seconds_silent: field("lag")?.parse().ok()?,
     })
 }

@@ -1,6 +1,6 @@
 //! Which server has which keys: asked of the sentinels, or of the cluster.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, select_ok};
 use redis::{
@@ -36,7 +36,7 @@ impl Node {
     /// Reads `HOST:PORT` as redirections have it. Without a host it is the one that was asked.
     pub(super) fn redirected(&self, address: &str) -> Option<Self> {
         let (host, port) = address.rsplit_once(':')?;
-        let host = if host.is_empty() { &self.host } else { host };
+        let host = known(host).unwrap_or(&self.host);
         Some(Self::new(host, port.parse().ok()?))
     }
 
@@ -52,6 +52,11 @@ impl Node {
             address => Self::new(&address.to_string(), 0),
         }
     }
+}
+
+/// A node that does not know its own address gives none, or `?`: it is the one that was asked.
+fn known(host: &str) -> Option<&str> {
+    (!matches!(host, "" | "?")).then_some(host)
 }
 
 impl fmt::Display for Node {
@@ -76,30 +81,23 @@ pub fn slot(key: &str) -> u16 {
 pub struct SlotMap {
     /// The last slot of each range and who has it, in the order of the slots.
     ranges: Vec<(u16, Node)>,
-    /// Slots that were found to have moved since.
-    moved: HashMap<u16, Node>,
 }
 
 impl SlotMap {
     fn one(master: Node) -> Self {
         Self {
             ranges: vec![(SLOTS - 1, master)],
-            moved: HashMap::new(),
         }
     }
 
     /// The master that has a key.
     pub fn master(&self, key: &str) -> Option<&Node> {
-        if let [(_, master)] = self.ranges.as_slice()
-            && self.moved.is_empty()
-        {
+        if let [(_, master)] = self.ranges.as_slice() {
             return Some(master);
         }
         let slot = slot(key);
-        self.moved.get(&slot).or_else(|| {
-            let position = self.ranges.partition_point(|(last, _)| *last < slot);
-            self.ranges.get(position).map(|(_, master)| master)
-        })
+        let position = self.ranges.partition_point(|(last, _)| *last < slot);
+        self.ranges.get(position).map(|(_, master)| master)
     }
 
     /// All masters, each once.
@@ -108,13 +106,6 @@ impl SlotMap {
         masters.sort_unstable();
         masters.dedup();
         masters
-    }
-
-    /// The same map with one slot elsewhere.
-    pub(super) fn with_moved(&self, key: &str, master: Node) -> Self {
-        let mut map = self.clone();
-        map.moved.insert(slot(key), master);
-        map
     }
 }
 
@@ -208,10 +199,7 @@ async fn ask_cluster(
         StoreError::Unavailable(format!("the cluster node {asked} knows no slots"))
     })?;
     ranges.sort_unstable();
-    Ok(SlotMap {
-        ranges,
-        moved: HashMap::new(),
-    })
+    Ok(SlotMap { ranges })
 }
 
 /// First and last slot, the master, its replicas; a server is host, port and more.
@@ -223,10 +211,9 @@ fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, Node)> {
         return None;
     };
     let port = u16::from_redis_value(port.clone()).ok()?;
-    // A node that does not know its own address gives none: it is the one that was asked.
     let host = Option::<String>::from_redis_value(host.clone()).ok()?;
-    let host = host.filter(|host| !host.is_empty());
-    let master = Node::new(host.as_deref().unwrap_or(&asked.host), port);
+    let host = host.as_deref().and_then(known).unwrap_or(&asked.host);
+    let master = Node::new(host, port);
     Some((u16::from_redis_value(last.clone()).ok()?, master))
 }
 
@@ -250,7 +237,6 @@ mod tests {
         let node = |port| Node::new("host", port);
         let map = SlotMap {
             ranges: vec![(5460, node(1)), (10922, node(2)), (SLOTS - 1, node(1))],
-            moved: HashMap::new(),
         };
         // CRC16 of "a" is 0x7c87, of "b" 0x4ce4, of "foo" 0xaf96
         for (key, slot_number, port) in [("a", 15495, 1), ("b", 3300, 1), ("foo", 12182, 1)] {
@@ -258,16 +244,12 @@ mod tests {
             assert_eq!(map.master(key), Some(&node(port)), "{key}");
         }
         assert_eq!(map.masters(), [&node(1), &node(2)]);
-        let moved = map.with_moved("a", node(3));
-        assert_eq!(moved.master("a"), Some(&node(3)));
-        assert_eq!(moved.master("b"), Some(&node(1)));
     }
 
     #[test]
-    fn a_gap_in_the_map_has_nobody() {
+    fn what_is_beyond_the_map_has_nobody() {
         let map = SlotMap {
             ranges: vec![(10, Node::new("host", 1)), (20, Node::new("host", 2))],
-            moved: HashMap::new(),
         };
         assert_eq!(map.master("a"), None);
     }
@@ -276,6 +258,7 @@ mod tests {
     fn redirections_without_a_host_mean_the_one_asked() {
         let asked = Node::new("10.0.0.1", 1);
         assert_eq!(asked.redirected(":2"), Some(Node::new("10.0.0.1", 2)));
+        assert_eq!(asked.redirected("?:2"), Some(Node::new("10.0.0.1", 2)));
         assert_eq!(
             asked.redirected("10.0.0.2:2"),
             Some(Node::new("10.0.0.2", 2))
