@@ -4,6 +4,7 @@ pub mod browser;
 pub mod client;
 pub mod footfall;
 pub mod load;
+pub mod model_proxy;
 pub mod nginx;
 pub mod process;
 pub mod proxy;
