@@ -77,7 +77,7 @@ fn counter_names() {
 fn cursors() {
     let cursor = prop_oneof![
         "[a-z0-9][a-z0-9._-]{0,4}",
-        "[+-]?[0-9]{1,5}",
+        "[+-]?[0-9]{1,5}|0|1|1000|1001",
         "(cursor|limit)=[a-z0-9%]{0,4}(&(cursor|limit)=[a-z0-9%]{0,4})?",
     ];
     check(properties::cursor, near(cursor));
@@ -155,6 +155,7 @@ fn request_ids() {
 fn settings() {
     let value = prop_oneof![
         "[!-~]{0,20}",
+        "[a-z@:/?#]{0,6}",
         "[0-9]{0,6}(ms|s|m|h)?",
         "(tcp:[a-z0-9.]{1,9}|unix:/[a-z]{1,9}):?[0-9]{0,5}",
         "[0-9.:a-f]{3,15}/[0-9]{1,3}",

@@ -12,7 +12,7 @@ use super::{
     possibilities::{Key, Outcome, Possibilities},
     world::{Mishap, REPLICAS, TIMEOUT, World},
 };
-use crate::support::{model_proxy::Cut, process::PATIENCE};
+use crate::support::model_proxy::Cut;
 
 /// Schedules each test follows, unless `FOOTFALL_MODEL_CASES` says how many.
 const CASES: u32 = 6;
@@ -163,9 +163,10 @@ impl Case<'_> {
                 let replica = usize::from(key.1) % REPLICAS;
                 let outcome = self.world.visit(replica, name, Some(key)).await;
                 possibilities.round(&[(Some(key), outcome)]);
+                sleep(Duration::from_millis(1)).await;
             }
         };
-        timeout(PATIENCE, resolved).await.expect("repeats are told");
+        timeout(MARGIN, resolved).await.expect("repeats are told");
     }
 }
 
@@ -175,8 +176,8 @@ async fn follow(world: &mut World, mishap: BoxedStrategy<Mishap>) {
     let config = ProptestConfig {
         cases: cases.map_or(CASES, |cases| cases.parse().expect("a number of cases")),
         failure_persistence: None,
-        // Each costs a second or two.
-        max_shrink_iters: 50,
+        // Each case costs a second or two, and a failure much more.
+        max_shrink_time: 30_000,
         ..ProptestConfig::default()
     };
     let (world, mut case) = (RefCell::new(world), 0);
