@@ -84,11 +84,15 @@ if [ "${1-}" = soak ]; then
     exit
 fi
 echo "== tests"
+# What threads share, in every order: a minute to build, a second to run.
+loom=(cargo test --locked --manifest-path tests/loom/Cargo.toml --target-dir target/loom)
 if [ -n "$quick" ]; then
     cargo test --locked -- --skip browser::
+    "${loom[@]}"
     exit
 fi
 cargo test --locked
+"${loom[@]}"
 
 echo "== tests of the stack"
 # They take turns: there is one port 80.

@@ -1,6 +1,6 @@
 //! The types that settings are parsed into.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, net::Ipv6Addr, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -62,14 +62,14 @@ impl FromStr for ListenAddress {
         match text.split_once(':') {
             Some(("tcp", address)) => {
                 let (host, port) = address.rsplit_once(':').ok_or(LISTEN_SYNTAX)?;
-                let port = port
-                    .parse()
-                    .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
+                let port = whole_number(port)
+                    .ok_or_else(|| format!("`{port}` is not a port (0 to 65535)"))?;
                 let bare = host
                     .strip_prefix('[')
                     .and_then(|host| host.strip_suffix(']'));
                 let host = match bare {
-                    Some(address) => address,
+                    Some(address) if is_ipv6(address) => address,
+                    Some(address) => return Err(format!("`{address}` is not an IPv6 address")),
                     None if host.is_empty() => {
                         return Err("the host is missing; 0.0.0.0 is every IPv4 address".into());
                     }
@@ -78,7 +78,8 @@ impl FromStr for ListenAddress {
                             "an IPv6 address goes in brackets: tcp:[{host}]:{port}"
                         ));
                     }
-                    None => host,
+                    None if is_word(host) => host,
+                    None => return Err(format!("`{host}` is neither a name nor an address")),
                 };
                 Ok(Self::Tcp {
                     host: host.to_owned(),
@@ -89,6 +90,27 @@ impl FromStr for ListenAddress {
             _ => Err(LISTEN_SYNTAX.into()),
         }
     }
+}
+
+/// An IPv6 address, for a link-local one with its zone.
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = match text.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (text, None),
+    };
+    address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(is_word)
+}
+
+/// Whether a resolver may know it: no blanks, and nothing that separates.
+fn is_word(text: &str) -> bool {
+    let separates = |c: char| c.is_whitespace() || c.is_control() || "[]:/%".contains(c);
+    !text.is_empty() && !text.contains(separates)
+}
+
+/// Rust's own parser takes a sign, too.
+fn whole_number<T: FromStr>(text: &str) -> Option<T> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
 }
 
 impl fmt::Display for ListenAddress {
@@ -252,8 +274,8 @@ impl FromStr for Workers {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(workers) if (1..=MAX_WORKERS).contains(&workers) => Ok(Self(workers)),
+        match whole_number(text) {
+            Some(workers) if (1..=MAX_WORKERS).contains(&workers) => Ok(Self(workers)),
             _ => Err(format!("expected a whole number from 1 to {MAX_WORKERS}")),
         }
     }
@@ -310,6 +332,10 @@ mod tests {
                 "an IPv6 address goes in brackets: tcp:[::1]:80",
             ),
             ("tcp:localhost:http", "`http` is not a port (0 to 65535)"),
+            ("tcp:localhost:+80", "`+80` is not a port (0 to 65535)"),
+            ("tcp:[]:80", "`` is not an IPv6 address"),
+            ("tcp:[localhost]:80", "`localhost` is not an IPv6 address"),
+            ("tcp: :80", "` ` is neither a name nor an address"),
             ("udp:localhost:1", LISTEN_SYNTAX),
             ("unix:", "the path of the socket is missing"),
             ("unix:/run/", "the path of the socket is missing"),

@@ -58,11 +58,11 @@ impl Peer {
         if !self.trusted {
             return self.address;
         }
+        // As bytes: what a client claims may be no text, and what a proxy has appended to it still is.
         let values = headers.get_all(FORWARDED_FOR);
-        let forwarded: Vec<&str> = values
+        let forwarded: Vec<&[u8]> = values
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .collect();
         let mut nearest = None;
         for entry in forwarded.iter().rev() {
@@ -77,7 +77,7 @@ impl Peer {
         let real_ip = || {
             headers
                 .get(REAL_IP)
-                .and_then(|value| parse_address(value.to_str().ok()?))
+                .and_then(|value| parse_address(value.as_bytes()))
         };
         nearest.or_else(real_ip).or(self.address)
     }
@@ -88,8 +88,8 @@ fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn parse_address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
     let bracketed = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));
@@ -115,12 +115,14 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn client(peer: &Peer, headers: &[(&'static str, &'static str)]) -> Option<String> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
+            map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         peer.client(&map).map(|address| address.to_string())
     }
@@ -157,6 +159,7 @@ mod tests {
                 &[("x-forwarded-for", "rubbish, 198.51.100.7:4711")],
                 "198.51.100.7",
             ),
+            (&[("x-forwarded-for", "ü, 198.51.100.7")], "198.51.100.7"),
             (&[("x-forwarded-for", "[2001:db8::1]:80")], "2001:db8::1"),
             (&[("x-forwarded-for", "rubbish, 10.0.0.2")], "10.0.0.2"),
             (

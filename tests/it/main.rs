@@ -25,6 +25,7 @@ mod model;
 mod monitoring;
 mod openapi;
 mod outages;
+mod parsing;
 mod proxy;
 mod readme;
 mod replication;

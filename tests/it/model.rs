@@ -22,6 +22,10 @@ use tokio::runtime::Runtime;
 
 use crate::support::Redis;
 
+mod mishaps;
+mod possibilities;
+mod world;
+
 /// Identities remembered per counter and kind: few, so that the limit is met.
 const LIMIT: usize = 12;
 

@@ -5,6 +5,7 @@ pub mod client;
 pub mod cluster;
 pub mod footfall;
 pub mod load;
+pub mod model_proxy;
 pub mod nginx;
 pub mod process;
 pub mod proxy;

@@ -1,0 +1,552 @@
+//! What holds for everything that reads outside input, whatever comes in.
+//!
+//! A property takes bytes and panics where it does not hold. Each is a fuzz target
+//! (`fuzz_targets/`) and a property test (`tests/it/parsing.rs`), so it is said
+//! once. What a parser should accept is said a second time, in other words.
+
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::http::{HeaderMap, HeaderValue, Method};
+use footfall::{
+    config::{
+        Settings, Sources,
+        catalog::SETTINGS,
+        values::{HumanDuration, List, ListenAddress},
+    },
+    counting::{
+        CounterName, Identity,
+        identity::{IdentityKind, is_valid_key},
+    },
+    http::Peer,
+};
+use ipnet::IpNet;
+use serde_json::Value;
+
+mod service;
+
+pub use self::service::TOKEN;
+use self::service::{Answer, COUNTERS, Question, Service};
+
+/// What must hold for all bytes.
+pub type Property = fn(&[u8]);
+
+/// Every property, by the name of its fuzz target and of its folder in `seeds/`.
+pub const PROPERTIES: &[(&str, Property)] = &[
+    ("bearer", bearer),
+    ("counter_name", counter_name),
+    ("cursor", cursor),
+    ("duration", duration),
+    ("forwarded", forwarded),
+    ("identity", identity),
+    ("listen_address", listen_address),
+    ("login", login),
+    ("request_id", request_id),
+    ("settings", settings),
+    ("settings_file", settings_file),
+];
+
+/// Below every limit of the edge on targets and heads.
+const SHORT: usize = 2048;
+
+fn answer(question: &Question<'_>) -> Option<Answer> {
+    thread_local!(static SERVICE: Service = Service::start());
+    SERVICE.with(|service| service.answer(question))
+}
+
+/// Like [`answer`], with a valid token.
+fn authorized(target: &str, headers: &[(&str, &[u8])]) -> Option<Answer> {
+    let authorization = format!("Bearer {TOKEN}");
+    let mut all = vec![("authorization", authorization.as_bytes())];
+    all.extend(headers);
+    answer(&Question::get(target, &all))
+}
+
+fn percent_encoded(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// `[a-z0-9][a-z0-9._-]{0,63}`
+fn is_counter_name(bytes: &[u8]) -> bool {
+    let inner = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    matches!(bytes, [b'a'..=b'z' | b'0'..=b'9', rest @ ..] if rest.len() < 64 && rest.iter().all(inner))
+}
+
+/// 1 to 255 visible ASCII characters.
+fn is_key(bytes: &[u8]) -> bool {
+    matches!(bytes.len(), 1..=255) && bytes.iter().all(|byte| matches!(byte, b'!'..=b'~'))
+}
+
+/// The name of a counter: in a text, and in a path.
+pub fn counter_name(data: &[u8]) {
+    let valid = is_counter_name(data);
+    if let Ok(text) = std::str::from_utf8(data) {
+        let name = text.parse::<CounterName>();
+        assert_eq!(name.is_ok(), valid, "{text:?}");
+        if let Ok(name) = name {
+            assert_eq!(name.as_str(), text);
+            assert_eq!(name.to_string().parse(), Ok(name.clone()));
+            assert_eq!(
+                serde_json::to_value(&name).expect("JSON"),
+                Value::from(text)
+            );
+        }
+    }
+    if data.is_empty() || data.len() > SHORT {
+        return;
+    }
+    let target = format!("/api/counters/{}", percent_encoded(data));
+    let answer = authorized(&target, &[]).expect("a target");
+    if valid && COUNTERS.iter().any(|name| name.as_bytes() == data) {
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            answer.json()["name"].as_str().map(str::as_bytes),
+            Some(data)
+        );
+    } else if valid {
+        assert_eq!(answer.code(), "counter_not_found");
+    } else {
+        assert_eq!(answer.status, 400);
+        answer.code();
+    }
+}
+
+/// Who a visit is: the client's `Idempotency-Key`.
+pub fn identity(data: &[u8]) {
+    let valid = is_key(data);
+    assert_eq!(is_valid_key(data), valid);
+
+    // However user and value are cut from the same bytes, and whoever vouches, it is another.
+    let mut identities = HashSet::new();
+    for kind in [IdentityKind::Request, IdentityKind::Key] {
+        let text = String::from_utf8_lossy(data);
+        let cuts = text.char_indices().map(|(cut, _)| cut).take(32);
+        for cut in cuts {
+            let identity = Identity::new(kind, &text[..cut], &text.as_bytes()[cut..]);
+            assert_eq!(
+                identity,
+                Identity::new(kind, &text[..cut], &text.as_bytes()[cut..])
+            );
+            assert!(identities.insert(identity), "{kind:?}, cut at {cut}");
+        }
+    }
+
+    if data.len() > SHORT {
+        return;
+    }
+    let once = [("idempotency-key", data)];
+    let Some(answer) = authorized("/api/count", &once) else {
+        assert!(!valid, "a key that cannot be sent");
+        return;
+    };
+    // The store of these tests is away: only a visit that may be counted is told so.
+    let expected = match valid {
+        true => "store_unavailable",
+        false => "invalid_idempotency_key",
+    };
+    assert_eq!(answer.code(), expected);
+    let twice = authorized("/api/count", &[once[0], once[0]]).expect("it was sent once");
+    assert_eq!(twice.code(), "invalid_idempotency_key");
+}
+
+/// `X-Request-ID`: the proxy's is kept if it is well-formed, a stranger's never.
+pub fn request_id(data: &[u8]) {
+    if data.len() > SHORT {
+        return;
+    }
+    let headers = [("x-request-id", data)];
+    let proxy = Question::get("/api/ping", &headers);
+    let stranger = Question {
+        peer: Peer::tcp(SocketAddr::from(([192, 0, 2, 1], 5000)), Arc::from([])),
+        ..Question::get("/api/ping", &headers)
+    };
+    let Some(trusted) = answer(&proxy) else {
+        assert!(!is_key(data), "an id that cannot be sent");
+        return;
+    };
+    let stranger = answer(&stranger).expect("it was sent before");
+    for (answer, believed) in [(trusted, is_key(data)), (stranger, false)] {
+        let id = answer.header("x-request-id").expect("an id");
+        assert_eq!(id == data, believed, "{:?}", data.escape_ascii());
+        if !believed {
+            let id = std::str::from_utf8(id).expect("ASCII");
+            let id = uuid::Uuid::parse_str(id).expect("an id of ours");
+            assert_eq!(id.get_version_num(), 7);
+        }
+    }
+}
+
+/// `Authorization`: one token is accepted, and nothing that is only like it.
+pub fn bearer(data: &[u8]) {
+    if data.len() > SHORT {
+        return;
+    }
+    let header = ("authorization", data);
+    let Some(answer_once) = answer(&Question::get("/api/count", &[header])) else {
+        return;
+    };
+    let printable = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    let expected = match data.iter().position(|byte| *byte == b' ') {
+        _ if !data.iter().all(printable) => "invalid_token",
+        Some(space) if data[..space].eq_ignore_ascii_case(b"bearer") => {
+            match data[space..].trim_ascii() {
+                token if token == TOKEN.as_bytes() => "store_unavailable",
+                _ => "invalid_token",
+            }
+        }
+        None if data.eq_ignore_ascii_case(b"bearer") => "invalid_token",
+        _ => "missing_token",
+    };
+    match answer_once.code() {
+        // A changed token may be one of another time, never one of now.
+        code if code == "expired_token" => assert_eq!(expected, "invalid_token"),
+        code => assert_eq!(code, expected, "{:?}", data.escape_ascii()),
+    }
+    let challenge = answer_once.header("www-authenticate").unwrap_or_default();
+    assert_eq!(
+        challenge.starts_with(b"Bearer"),
+        answer_once.status == 401,
+        "{:?}",
+        challenge.escape_ascii()
+    );
+    let twice = answer(&Question::get("/api/count", &[header, header]));
+    assert_eq!(twice.expect("it was sent once").code(), "invalid_token");
+}
+
+/// Where a page of counters begins, how long it is, and the query that says so.
+pub fn cursor(data: &[u8]) {
+    if data.len() > SHORT {
+        return;
+    }
+    let encoded = percent_encoded(data);
+    let page = |query: &str| authorized(&format!("/api/counters?{query}"), &[]);
+    let names = |answer: &Answer| -> Vec<String> {
+        let page = answer.json();
+        let counters = page["counters"].as_array().expect("a list").iter();
+        counters
+            .map(|counter| counter["name"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+
+    let after = page(&format!("cursor={encoded}")).expect("a target");
+    if is_counter_name(data) {
+        let expected: Vec<_> = COUNTERS
+            .iter()
+            .copied()
+            .filter(|name| name.as_bytes() > data)
+            .collect();
+        assert_eq!(names(&after), expected);
+        assert_eq!(after.json()["next"], Value::Null);
+    } else {
+        assert_eq!(after.code(), "invalid_query");
+    }
+
+    let limited = page(&format!("limit={encoded}")).expect("a target");
+    let limit = std::str::from_utf8(data)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    match limit {
+        Some(limit @ 1..=1000) => {
+            let expected = &COUNTERS[..COUNTERS.len().min(limit)];
+            assert_eq!(names(&limited), expected);
+            let next = (limit < COUNTERS.len()).then(|| expected[limit - 1]);
+            assert_eq!(limited.json()["next"].as_str(), next);
+        }
+        _ => assert_eq!(limited.code(), "invalid_query"),
+    }
+
+    let text = String::from_utf8_lossy(data);
+    if let Some(raw) = page(&text) {
+        assert!(
+            raw.status == 200 || raw.code() == "invalid_query",
+            "{text:?}"
+        );
+    }
+}
+
+/// A length of time.
+pub fn duration(data: &[u8]) {
+    const YEAR: Duration = Duration::from_hours(365 * 24);
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let parsed = text.parse::<HumanDuration>();
+    if let Ok(HumanDuration(duration)) = parsed {
+        assert!(duration <= YEAR, "{text:?}");
+        let printed = humantime::format_duration(duration).to_string();
+        assert_eq!(printed.parse(), Ok(HumanDuration(duration)));
+    }
+
+    // The documented form, a whole number and a unit, means exactly what it says.
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return,
+    };
+    let expected = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(millis))
+        .map(Duration::from_millis)
+        .filter(|duration| *duration <= YEAR);
+    assert_eq!(parsed.ok().map(|duration| duration.0), expected, "{text:?}");
+}
+
+/// An address to listen on, and a list of them.
+pub fn listen_address(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let parsed = text.parse::<ListenAddress>();
+    assert_eq!(parsed.is_ok(), is_listen_address(text), "{text:?}");
+    if let Ok(address) = &parsed {
+        assert_eq!(
+            address.to_string().parse().as_ref(),
+            Ok(address),
+            "{text:?}"
+        );
+        if let ListenAddress::Unix(template) = address {
+            let path = template.expand("web1", 42, 3);
+            assert!(!path.contains('{'), "{path:?}");
+            assert_eq!(template.fixed().is_some(), path == text["unix:".len()..]);
+        }
+    }
+    if let Ok(List(addresses)) = text.parse::<List<ListenAddress>>() {
+        let printed: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(printed.join(",").parse(), Ok(List(addresses)));
+    }
+}
+
+/// `tcp:HOST:PORT` or `unix:PATH`
+fn is_listen_address(text: &str) -> bool {
+    let is_port = |port: &str| {
+        !port.is_empty()
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok()
+    };
+    let is_ipv6 = |text: &str| {
+        let address = text.split('%').next().unwrap_or_default();
+        let zone = text
+            .strip_prefix(address)
+            .and_then(|zone| zone.strip_prefix('%'));
+        address.parse::<Ipv6Addr>().is_ok() && (address == text || zone.is_some_and(is_word))
+    };
+    if let Some(path) = text.strip_prefix("unix:") {
+        let without = ["{hostname}", "{pid}", "{slot}"]
+            .iter()
+            .fold(path.to_owned(), |path, name| path.replace(name, "x"));
+        return !path.is_empty() && !path.ends_with('/') && !without.contains('{');
+    }
+    let address = text.strip_prefix("tcp:").unwrap_or_default();
+    match address
+        .strip_prefix('[')
+        .and_then(|address| address.split_once("]:"))
+    {
+        Some((host, port)) => is_ipv6(host) && is_port(port),
+        None => {
+            matches!(address.split_once(':'), Some((host, port)) if is_word(host) && is_port(port))
+        }
+    }
+}
+
+/// What a name or a zone is made of; the resolver knows more about it.
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !"[]:/%".contains(c))
+}
+
+/// The address of a client: its own claim never counts, and each spelling of an
+/// address is that address.
+pub fn forwarded(data: &[u8]) {
+    const CLIENT: &str = "198.51.100.7";
+    let stranger: IpAddr = CLIENT.parse().expect("an address");
+    let proxy: SocketAddr = ([10, 0, 0, 1], 5000).into();
+    let networks: Arc<[IpNet]> = Arc::from(["10.0.0.0/8".parse().expect("a network")]);
+    let Ok(claim) = HeaderValue::from_bytes(data) else {
+        return;
+    };
+    let client = |peer: &Peer, forwarded_for: &[&HeaderValue], real_ip: &HeaderValue| {
+        let mut headers = HeaderMap::new();
+        for value in forwarded_for {
+            headers.append("x-forwarded-for", (*value).clone());
+        }
+        headers.insert("x-real-ip", real_ip.clone());
+        peer.client(&headers)
+    };
+
+    let unknown = Peer::tcp(SocketAddr::new(stranger, 5000), networks.clone());
+    assert_eq!(client(&unknown, &[&claim], &claim), Some(stranger));
+
+    // The proxy appends what it saw, to the claim or in a line of its own.
+    let trusted = [
+        Peer::tcp(proxy, networks.clone()),
+        Peer::unix(networks.clone()),
+    ];
+    let seen = HeaderValue::from_static(CLIENT);
+    let appended = [data, b", ", CLIENT.as_bytes()].concat();
+    let relayed = [data, b",", CLIENT.as_bytes(), b", 10.0.0.2"].concat();
+    for line in [&appended, &relayed] {
+        let line = HeaderValue::from_bytes(line).expect("only more of the same");
+        for peer in &trusted {
+            assert_eq!(client(peer, &[&line], &claim), Some(stranger), "{line:?}");
+            assert_eq!(client(peer, &[&claim, &seen], &claim), Some(stranger));
+        }
+    }
+
+    let alone = Peer::unix(Arc::from([]));
+    let mut headers = HeaderMap::new();
+    headers.insert("x-forwarded-for", claim);
+    if let Some(address) = alone.client(&headers) {
+        assert_eq!(address, address.to_canonical());
+        for spelling in [
+            address.to_string(),
+            format!("[{address}]"),
+            format!(" {address}\t"),
+            SocketAddr::new(address, 80).to_string(),
+        ] {
+            let value = HeaderValue::from_str(&spelling).expect("ASCII");
+            headers.insert("x-forwarded-for", value);
+            assert_eq!(alone.client(&headers), Some(address), "{spelling}");
+        }
+    }
+}
+
+/// The body of a login.
+pub fn login(data: &[u8]) {
+    if data.len() > SHORT {
+        return;
+    }
+    let question = Question {
+        method: Method::POST,
+        body: data,
+        ..Question::get("/auth/login", &[("content-type", b"application/json")])
+    };
+    let answer = answer(&question).expect("any body can be sent");
+    // What is ignored need not be text.
+    let body = serde_json::from_str::<Value>(&String::from_utf8_lossy(data));
+    let given = |name: &str| body.as_ref().ok().and_then(|body| body[name].as_str());
+    match answer.status.as_u16() {
+        200 => assert_eq!(
+            (given("username"), given("password")),
+            (Some("admin"), Some("password"))
+        ),
+        401 => {
+            assert_eq!(answer.code(), "invalid_credentials");
+            assert_ne!(
+                (given("username"), given("password")),
+                (Some("admin"), Some("password"))
+            );
+            assert!(given("username").is_some() && given("password").is_some());
+        }
+        400 => {
+            assert_eq!(answer.code(), "invalid_json");
+            assert!(serde_json::from_slice::<Value>(data).is_err());
+        }
+        // Fields may be wrong before the end is.
+        422 => assert_eq!(answer.code(), "invalid_body"),
+        status => panic!("{status}"),
+    }
+}
+
+/// Part of every secret here: nothing that is shown may hold it.
+const MARK: &str = "s3cr3t-";
+
+/// Loads settings; whatever comes of it, no secret is shown.
+fn load(sources: &Sources) -> Result<Settings, String> {
+    match Settings::load(sources) {
+        Ok(settings) => {
+            for shown in &settings.shown {
+                assert!(!shown.value.contains(MARK), "{shown:?}");
+            }
+            assert!(!format!("{settings:?}").contains(MARK), "{settings:?}");
+            Ok(settings)
+        }
+        Err(error) => {
+            let message = error.to_string();
+            assert!(!message.contains(MARK), "{message}");
+            Err(message)
+        }
+    }
+}
+
+/// The value of any one setting: its first byte says of which.
+pub fn settings(data: &[u8]) {
+    let Some((first, text)) = data.split_first() else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
+    if text.contains(MARK) {
+        return;
+    }
+    let setting = SETTINGS[usize::from(*first) % SETTINGS.len()];
+    let value = match setting.key {
+        "redis_url" => format!("redis://user:{MARK}{text}{MARK}@localhost:6379"),
+        _ if setting.secret => format!("{MARK}{text}"),
+        _ => text.to_owned(),
+    };
+    in_folder(|folder| {
+        let sources = Sources {
+            environment: vec![(setting.env_name(), value)],
+            directory: folder.to_owned(),
+            ..Sources::default()
+        };
+        match setting.key {
+            // The path of a file has no credentials, and is shown.
+            "database_url" => drop(Settings::load(&sources)),
+            // These decide what else is read, and so what else may be wrong.
+            "env" | "config" => drop(load(&sources)),
+            _ => {
+                if let Err(message) = load(&sources) {
+                    assert!(message.contains(&setting.env_name()), "{message}");
+                }
+            }
+        }
+    });
+}
+
+/// In a folder without settings.
+fn in_folder(test: impl FnOnce(&Path)) {
+    thread_local!(static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder"));
+    FOLDER.with(|folder| test(folder.path()));
+}
+
+/// A line of `.env`, or of the settings file, that begins with a secret.
+pub fn settings_file(data: &[u8]) {
+    // `.env` may put one variable into another, and so a secret where it is shown.
+    if data.contains(&b'$') || String::from_utf8_lossy(data).contains(MARK) {
+        return;
+    }
+    for (name, line) in [
+        (".env", "SECRET_KEY="),
+        ("footfall.toml", "[default]\nsecret_key = \""),
+    ] {
+        in_folder(|folder| {
+            let file = folder.join(name);
+            let text = [line.as_bytes(), MARK.as_bytes(), data].concat();
+            std::fs::write(&file, text).expect("a file");
+            let options = match name {
+                ".env" => Vec::new(),
+                name => vec![("config".to_owned(), name.to_owned())],
+            };
+            let _ = load(&Sources {
+                options,
+                directory: folder.to_owned(),
+                ..Sources::default()
+            });
+            std::fs::remove_file(&file).expect("it was written");
+        });
+    }
+}

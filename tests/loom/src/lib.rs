@@ -1,0 +1,25 @@
+//! What threads of the service share, in every order in which they may meet:
+//! loom runs each test once for each.
+//!
+//! That is the view of the store's state. Everything else is one thread's
+//! alone, is one atomic value, or is shared by means of tokio.
+#![cfg(test)]
+
+mod instead;
+
+/// All that the view needs of errors.
+#[derive(Debug)]
+struct StoreError(&'static str);
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+#[allow(dead_code, reason = "the service uses all of it")]
+mod health {
+    include!(concat!(env!("OUT_DIR"), "/health.rs"));
+}
+
+mod tests;
