@@ -160,15 +160,18 @@ impl CounterStore {
         let (store, counts) = (&self.store, &mut self.counts);
         let (health, outages) = (&store.health, store.health.outages());
         let writing = health.ready().is_err();
-        let work = async {
-            store.check().await?;
-            match counts {
-                _ if !writing => Ok(()),
-                Counts::Redis(redis) => redis.probe().await,
-                Counts::Sqlite(sqlite) => sqlite.probe().await,
-            }
-        };
-        let result = store.run(Operation::Ping, work).await;
+        // Each step has the time limit for itself, as a count has: together they are more round
+        // trips than one, and a slow store would never be found to be back.
+        let mut result = store.run(Operation::Ping, store.check()).await;
+        if writing && result.is_ok() {
+            let work = async {
+                match counts {
+                    Counts::Redis(redis) => redis.probe().await,
+                    Counts::Sqlite(sqlite) => sqlite.probe().await,
+                }
+            };
+            result = store.run(Operation::Ping, work).await;
+        }
         match &result {
             // A count has failed since the question was put.
             Ok(()) if !writing && health.outages() != outages => {}
