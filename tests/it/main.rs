@@ -14,6 +14,7 @@ mod contract;
 mod counting;
 mod drain;
 mod failures;
+mod faults;
 mod files;
 mod hostile;
 mod identities;

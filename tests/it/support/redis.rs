@@ -37,6 +37,12 @@ impl Redis {
         self.process.kill();
     }
 
+    /// As an administrator would, with everything written.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        self.process.wait();
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
@@ -50,6 +56,12 @@ impl Redis {
     /// One command, with its reply as text.
     pub fn command(&self, line: &str) -> String {
         ask(self.port, line).unwrap()
+    }
+
+    /// One command that is done.
+    pub fn told(&self, line: &str) {
+        let reply = self.command(line);
+        assert!(reply.starts_with("+OK"), "{line}: {reply}");
     }
 }
 
