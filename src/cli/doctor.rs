@@ -13,7 +13,7 @@ use crate::{
     },
     counting::store::CounterStore,
     ops::metrics::Metrics,
-    server::socket::{Occupant, occupant},
+    server::socket::{Occupant, check_length, occupant},
     store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
 };
 
@@ -113,13 +113,21 @@ fn check_listener(address: &ListenAddress, findings: &mut Findings) {
                 ),
             }
         }
-        ListenAddress::Unix(template) => match template.fixed() {
-            Some(path) => check_socket(Path::new(path), findings),
-            None => {
-                let example = template.expand("HOST", 0, 1);
-                check_directory(Path::new(&example), findings);
+        ListenAddress::Unix(template) => {
+            if let Err(error) = check_length(template) {
+                return findings.bad(
+                    format_args!("{address}: {error}"),
+                    "choose a directory with a shorter name",
+                );
             }
-        },
+            match template.fixed() {
+                Some(path) => check_socket(Path::new(path), findings),
+                None => {
+                    let example = template.expand("HOST", 0, 1);
+                    check_directory(Path::new(&example), findings);
+                }
+            }
+        }
     }
 }
 
