@@ -28,6 +28,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     directory: Option<PathBuf>,
     disk: Option<String>,
+    under: Vec<String>,
 }
 
 impl Builder {
@@ -56,9 +57,27 @@ impl Builder {
         )
     }
 
+    /// May have this many descriptors open.
+    pub fn descriptors(self, limit: usize) -> Self {
+        self.under(&["prlimit", &format!("--nofile={limit}:{limit}")])
+    }
+
+    /// Is started by this command.
+    fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
     fn command(&self, directory: &Path) -> Command {
         let mut command = match &self.disk {
-            None => footfall_command(),
+            None => match self.under.split_first() {
+                None => footfall_command(),
+                Some((program, arguments)) => {
+                    let mut command = Command::new(program);
+                    command.args(arguments).arg(env!("CARGO_BIN_EXE_footfall"));
+                    with_test_settings(command)
+                }
+            },
             Some(size) => {
                 let script = format!(
                     "mount -t tmpfs -o size={size} tmpfs . && cd \"$PWD\" && exec {}",
@@ -117,6 +136,18 @@ pub fn footfall_command() -> Command {
     with_test_settings(Command::new(env!("CARGO_BIN_EXE_footfall")))
 }
 
+/// The binary as a user whom the modes of files bind, even where the tests run as root.
+pub fn unprivileged_footfall_command() -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return footfall_command();
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--bounding-set", "-dac_override,-dac_read_search"])
+        .arg(env!("CARGO_BIN_EXE_footfall"));
+    with_test_settings(command)
+}
+
 fn with_test_settings(mut command: Command) -> Command {
     command
         .env_clear()
@@ -144,6 +175,7 @@ impl Footfall {
             environment: Vec::new(),
             directory: None,
             disk: None,
+            under: Vec::new(),
         }
         .env("FOOTFALL_STORE_TIMEOUT", "8s")
     }

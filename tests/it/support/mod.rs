@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod directories;
 pub mod fault_proxy;
 pub mod footfall;
 pub mod load;
