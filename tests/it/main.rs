@@ -9,6 +9,7 @@ mod support;
 
 mod browser;
 mod cli;
+mod clock;
 mod conformance;
 mod connections;
 mod contract;

@@ -15,12 +15,25 @@ pub async fn read(redis: &RedisStore, subjects: &[Subject]) -> Result<Vec<Failur
         let key = key(subject);
         pipeline.get(&key).pttl(&key);
     }
-    let found: Vec<Option<i64>> = pipeline.query_async(&mut redis.connection().await?).await?;
+    let mut connection = redis.connection().await?;
+    let found: Vec<Option<i64>> = pipeline.query_async(&mut connection).await?;
     let failures = |pair: &[Option<i64>]| Failures {
         count: pair[0].unwrap_or(0).max(0).unsigned_abs(),
         remembered_for: Duration::from_millis(pair[1].unwrap_or(0).max(0).unsigned_abs()),
     };
-    Ok(found.chunks_exact(2).map(failures).collect())
+    let mut found: Vec<Failures> = found.chunks_exact(2).map(failures).collect();
+    for (subject, failures) in subjects.iter().zip(&mut found) {
+        // The clock of Redis was set back, and people would be locked out for as long as it was wrong.
+        if failures.remembered_for > WINDOW {
+            failures.remembered_for = WINDOW;
+            let _: () = redis::cmd("PEXPIRE")
+                .arg(key(subject))
+                .arg(WINDOW.as_millis() as u64)
+                .query_async(&mut connection)
+                .await?;
+        }
+    }
+    Ok(found)
 }
 
 pub async fn record(redis: &RedisStore, subjects: &[Subject]) -> Result<(), StoreError> {

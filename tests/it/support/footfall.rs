@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use super::{
     client::Client,
+    clock::Clock,
     process::{Process, eventually},
 };
 
@@ -55,6 +56,12 @@ impl Builder {
             "FOOTFALL_LISTEN",
             format!("tcp:127.0.0.1:0,unix:{}", path.display()),
         )
+    }
+
+    /// Goes by this clock.
+    pub fn clock(mut self, clock: &Clock) -> Self {
+        self.environment.extend(clock.environment());
+        self
     }
 
     /// May have this many descriptors open.

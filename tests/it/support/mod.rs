@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod clock;
 pub mod directories;
 pub mod fault_proxy;
 pub mod footfall;

@@ -9,21 +9,35 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::process::{Process, eventually, free_port};
+use super::{
+    clock::Clock,
+    process::{Process, eventually, free_port},
+};
 
 pub struct Redis {
     pub port: u16,
     directory: tempfile::TempDir,
+    environment: Vec<(String, String)>,
     process: Process,
 }
 
 impl Redis {
     pub fn start() -> Self {
+        Self::in_environment(Vec::new())
+    }
+
+    /// Goes by this clock.
+    pub fn start_with(clock: &Clock) -> Self {
+        Self::in_environment(clock.environment())
+    }
+
+    fn in_environment(environment: Vec<(String, String)>) -> Self {
         let (port, directory) = (free_port(), tempfile::tempdir().unwrap());
-        let process = spawn(port, directory.path());
+        let process = spawn(port, directory.path(), &environment);
         Self {
             port,
             directory,
+            environment,
             process,
         }
     }
@@ -50,7 +64,7 @@ impl Redis {
     /// Starts it again on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port, self.directory.path());
+        self.process = spawn(self.port, self.directory.path(), &self.environment);
     }
 
     /// One command, with its reply as text.
@@ -65,12 +79,13 @@ impl Redis {
     }
 }
 
-fn spawn(port: u16, directory: &Path) -> Process {
+fn spawn(port: u16, directory: &Path, environment: &[(String, String)]) -> Process {
     let process = Process::spawn(
         Command::new("redis-server")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf"))
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(directory)
+            .envs(environment.iter().cloned())
             .stdout(Stdio::null()),
     );
     eventually("Redis answers", || {
