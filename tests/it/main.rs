@@ -15,6 +15,7 @@ mod connections;
 mod contract;
 mod counting;
 mod drain;
+mod embedded;
 mod failures;
 mod faults;
 mod files;

@@ -199,7 +199,7 @@ impl Worker {
         assert_eq!(reply.status, 503, "{reply:?}");
         let code = reply.problem();
         assert!(
-            ["store_unavailable", "outcome_unknown"].contains(&code.as_str()),
+            ["store_unavailable", "outcome_unknown", "overloaded"].contains(&code.as_str()),
             "{code}"
         );
         let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();

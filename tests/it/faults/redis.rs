@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::scenario::{Effect, Fault, from_the_start, under_load};
+use super::scenario::{Effect, Fault, from_the_start, start, under_load};
 use crate::support::{Footfall, Redis, footfall::Builder};
 
 fn service(redis: &Redis) -> Builder {
@@ -12,7 +12,7 @@ fn service(redis: &Redis) -> Builder {
 async fn happens_under_load(fault: Fault<Redis>) {
     let redis = Redis::start();
     let service = service(&redis);
-    under_load(fault, redis, service).await;
+    under_load(fault, redis, start(service)).await;
 }
 
 async fn has_happened_at_the_start(fault: Fault<Redis>) {
@@ -90,7 +90,7 @@ fn with_password() -> (Redis, Builder) {
 #[tokio::test(flavor = "multi_thread")]
 async fn its_password_changed() {
     let (redis, service) = with_password();
-    under_load(PASSWORD_CHANGED, redis, service).await;
+    under_load(PASSWORD_CHANGED, redis, start(service)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

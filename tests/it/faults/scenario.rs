@@ -44,8 +44,7 @@ pub enum Effect {
 }
 
 /// The fault happens while visits are being counted.
-pub async fn under_load<S>(fault: Fault<S>, mut store: S, builder: Builder) {
-    let footfall = start(builder);
+pub async fn under_load<S>(fault: Fault<S>, mut store: S, footfall: Footfall) {
     let token = footfall.token().await;
     let load = Load::start(&footfall, &token);
     load.more_acknowledged(200).await;
@@ -92,7 +91,8 @@ pub async fn from_the_start<S>(fault: Fault<S>, mut store: S, builder: Builder) 
     recovers(fault, &mut store, footfall, &token, load).await;
 }
 
-fn start(builder: Builder) -> Footfall {
+/// A service with the time limit that the scenario goes by.
+pub fn start(builder: Builder) -> Footfall {
     builder.env("FOOTFALL_STORE_TIMEOUT", "1s").start()
 }
 

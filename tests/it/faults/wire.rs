@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::scenario::{Effect, Fault, from_the_start, under_load};
+use super::scenario::{Effect, Fault, from_the_start, start, under_load};
 use crate::support::{
     Footfall, Redis,
     fault_proxy::{FaultProxy, Mischief},
@@ -46,7 +46,7 @@ async fn cut_after_the_visits_were_counted() {
         mend: Wire::mend_after_cuts,
         effect: Effect::Refusals,
     };
-    under_load(fault, wire, service).await;
+    under_load(fault, wire, start(service)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +57,7 @@ async fn cut_in_the_middle_of_the_reply() {
         mend: Wire::mend_after_cuts,
         effect: Effect::Refusals,
     };
-    under_load(fault, wire, service).await;
+    under_load(fault, wire, start(service)).await;
 }
 
 const SLOW: Fault<Wire> = Fault {
@@ -69,7 +69,7 @@ const SLOW: Fault<Wire> = Fault {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow() {
     let (wire, service) = Wire::new().await;
-    under_load(SLOW, wire, service).await;
+    under_load(SLOW, wire, start(service)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,5 +86,5 @@ async fn slower_than_the_time_limit() {
         mend: Wire::mend,
         effect: Effect::Outage,
     };
-    under_load(fault, wire, service).await;
+    under_load(fault, wire, start(service)).await;
 }

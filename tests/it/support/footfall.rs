@@ -69,6 +69,15 @@ impl Builder {
         self.under(&["prlimit", &format!("--nofile={limit}:{limit}")])
     }
 
+    /// Is bound by the modes of files, even where the tests run as root.
+    pub fn unprivileged(self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            self.under(&UNPRIVILEGED)
+        } else {
+            self
+        }
+    }
+
     /// Is started by this command.
     fn under(mut self, words: &[&str]) -> Self {
         self.under = words.iter().map(ToString::to_string).collect();
@@ -143,16 +152,17 @@ pub fn footfall_command() -> Command {
     with_test_settings(Command::new(env!("CARGO_BIN_EXE_footfall")))
 }
 
+/// Starts what follows without the privilege to ignore the modes of files.
+const UNPRIVILEGED: [&str; 3] = [
+    "setpriv",
+    "--bounding-set",
+    "-dac_override,-dac_read_search",
+];
+
 /// The binary as a user whom the modes of files bind, even where the tests run as root.
 pub fn unprivileged_footfall_command() -> Command {
-    if !rustix::process::geteuid().is_root() {
-        return footfall_command();
-    }
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--bounding-set", "-dac_override,-dac_read_search"])
-        .arg(env!("CARGO_BIN_EXE_footfall"));
-    with_test_settings(command)
+    let directory = std::env::current_dir().unwrap();
+    Footfall::builder().unprivileged().command(&directory)
 }
 
 fn with_test_settings(mut command: Command) -> Command {
