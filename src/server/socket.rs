@@ -143,14 +143,16 @@ impl PublishedSocket {
         if !self.is_ours() {
             return;
         }
-        let lock = lock(&self.path, self.mode);
-        if let Err(error) = &lock {
-            // Shutting down must not depend on the others.
-            tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
-        }
-        let result = match &self.slots {
-            Some(slots) => slots.leave(&self.path),
-            None => fs::remove_file(&self.path),
+        let result = match (lock(&self.path, self.mode), &self.slots) {
+            (Ok(_lock), Some(slots)) => slots.leave(&self.path),
+            (Ok(_lock), None) => fs::remove_file(&self.path),
+            (Err(error), _) => {
+                // Shutting down must not depend on the others. But only our own path is ours to
+                // change then: a link put elsewhere could replace what a successor puts there.
+                // The survivors put the slots in order.
+                tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
+                fs::remove_file(&self.path)
+            }
         };
         if let Err(error) = result {
             tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be withdrawn");
