@@ -83,16 +83,6 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
 }
 
 #[tokio::test]
-async fn a_forgotten_script_is_loaded_again() {
-    let redis = Redis::start();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
-    let mut client = footfall.client().logged_in().await;
-    assert_eq!(client.get("/api/count").await.visits(), 1);
-    redis.command("SCRIPT FLUSH");
-    assert_eq!(client.get("/api/count").await.visits(), 2);
-}
-
-#[tokio::test]
 async fn data_of_a_newer_version_is_left_alone() {
     let redis = Redis::start();
     redis.command("SET footfall:schema 2");

@@ -52,7 +52,10 @@ async fn flood(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_logins_does_not_hold_counting_up() {
     let redis = Redis::start();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
+        .start();
     let token = footfall.token().await;
     let mut client = footfall.client().with_token(&token);
     let before = resident(&footfall).await;
