@@ -31,17 +31,6 @@ for kind = 1, KINDS do
     end
     local numbers, new = {}, {}
     if #ids > 0 then
-        -- A set is created to live for two windows and is written to during the first, so
-        -- each identity in it is remembered for at least one.
-        local ttl = redis.call('PTTL', current)
-        if ttl >= 0 and ttl <= window then
-            if redis.call('EXISTS', previous) == 0 then
-                redis.call('RENAME', current, previous)
-            else
-                -- Only while replicas with different windows are at work: none may be forgotten.
-                redis.call('PEXPIRE', current, 2 * window)
-            end
-        end
         local known = redis.call('HMGET', current, unpack(ids))
         local older = redis.call('HMGET', previous, unpack(ids))
         local room = limit - redis.call('HLEN', current) - redis.call('HLEN', previous)
@@ -57,11 +46,15 @@ for kind = 1, KINDS do
         end
     end
     fresh = fresh + #new
-    kinds[kind] = {ids = ids, numbers = numbers, new = new, current = current, window = window}
+    kinds[kind] = {
+        ids = ids, numbers = numbers, new = new, current = current, previous = previous, window = window
+    }
 end
 
 local last = 0
 if fresh > 0 then
+    -- The first write of all: a full Redis refuses it, and so has done nothing. After one that
+    -- takes no memory, such as RENAME, it would let all others of the script pass.
     last = redis.call('INCRBY', count, fresh)
 end
 local number = last - fresh + 1
@@ -77,6 +70,17 @@ for _, kind in ipairs(kinds) do
             -- Lua's own conversion writes 1e+14 from there on.
             entries[#entries + 1] = string.format('%.0f', number)
             number = number + 1
+        end
+        -- A set is created to live for two windows and is written to during the first, so
+        -- each identity in it is remembered for at least one.
+        local ttl = redis.call('PTTL', kind.current)
+        if ttl >= 0 and ttl <= kind.window then
+            if redis.call('EXISTS', kind.previous) == 0 then
+                redis.call('RENAME', kind.current, kind.previous)
+            else
+                -- Only while replicas with different windows are at work: none may be forgotten.
+                redis.call('PEXPIRE', kind.current, 2 * kind.window)
+            end
         end
         redis.call('HSET', kind.current, unpack(entries))
         if redis.call('PTTL', kind.current) < 0 then
