@@ -105,6 +105,12 @@ async fn away(footfall: &Footfall, token: &str, load: &Load) {
     assert_eq!(ready.status, 503);
     assert_eq!(ready.json()["dependencies"]["store"]["state"], "down");
     assert!(ready.header("retry-after").is_some());
+    let outages = footfall
+        .log()
+        .iter()
+        .filter(|line| line.contains(AWAY))
+        .count();
+    assert_eq!(outages, 1, "it is one outage: {:?}", footfall.log());
     let started = Instant::now();
     let mut client = footfall.client().with_token(token);
     assert_eq!(
