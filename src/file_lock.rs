@@ -29,3 +29,22 @@ pub fn within(file: &File, limit: Duration) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_is_waited_for_up_to_the_limit() {
+        let path = std::env::temp_dir().join(format!("footfall-lock-{}", std::process::id()));
+        let (first, second) = (File::create(&path).unwrap(), File::create(&path).unwrap());
+        within(&first, Duration::ZERO).unwrap();
+        let started = Instant::now();
+        let error = within(&second, Duration::from_millis(20)).unwrap_err();
+        assert!(started.elapsed() >= Duration::from_millis(20));
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(first);
+        within(&second, Duration::ZERO).unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -13,7 +13,7 @@ use crate::{
     },
     counting::store::{CounterStore, SCRIPT},
     ops::metrics::Metrics,
-    server::socket::{Occupant, occupant},
+    server::socket::{Occupant, check_length, occupant},
     store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
 };
 
@@ -119,13 +119,21 @@ fn check_listener(address: &ListenAddress, findings: &mut Findings) {
                 ),
             }
         }
-        ListenAddress::Unix(template) => match template.fixed() {
-            Some(path) => check_socket(Path::new(path), findings),
-            None => {
-                let example = template.expand("HOST", 0, 1);
-                check_directory(Path::new(&example), findings);
+        ListenAddress::Unix(template) => {
+            if let Err(error) = check_length(template) {
+                return findings.bad(
+                    format_args!("{address}: {error}"),
+                    "choose a directory with a shorter name",
+                );
             }
-        },
+            match template.fixed() {
+                Some(path) => check_socket(Path::new(path), findings),
+                None => {
+                    let example = template.expand("HOST", 0, 1);
+                    check_directory(Path::new(&example), findings);
+                }
+            }
+        }
     }
 }
 
@@ -152,11 +160,15 @@ fn check_socket(path: &Path, findings: &mut Findings) {
     }
 }
 
-fn check_directory(socket: &Path, findings: &mut Findings) {
-    let directory = match socket.parent() {
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn check_directory(socket: &Path, findings: &mut Findings) {
+    let directory = directory_of(socket);
     let shown = directory.display();
     let mode = match std::fs::metadata(directory) {
         Ok(metadata) if metadata.is_dir() => metadata.permissions().mode(),
@@ -224,10 +236,16 @@ fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
     let shown = path.display();
     match schema {
         Schema::Missing => check_creatable(path, findings),
-        Schema::Current => findings.good(format_args!("{shown} is up to date")),
-        Schema::Older => findings.good(format_args!(
-            "{shown} will be brought up to date by the next start"
-        )),
+        Schema::Current => {
+            findings.good(format_args!("{shown} is up to date"));
+            check_writable(path, findings);
+        }
+        Schema::Older => {
+            findings.good(format_args!(
+                "{shown} will be brought up to date by the next start"
+            ));
+            check_writable(path, findings);
+        }
         Schema::Newer(version) => findings.bad(
             format_args!("{shown} has schema {version}, which this version does not know"),
             "upgrade Footfall",
@@ -237,6 +255,18 @@ fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
         "counts are in a file of this machine",
         "replicas on several machines need a shared store: set REDIS_URL",
     );
+}
+
+/// Beside the database SQLite keeps its log, so the directory must be writable as well.
+fn check_writable(database: &Path, findings: &mut Findings) {
+    for path in [database, directory_of(database)] {
+        if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() {
+            findings.bad(
+                format_args!("{} may not be written by this user", path.display()),
+                "chown it to the user Footfall runs as",
+            );
+        }
+    }
 }
 
 fn check_creatable(database: &Path, findings: &mut Findings) {

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -50,6 +50,9 @@ const HEAD_GRACE: Duration = Duration::from_secs(2);
 /// Pause after an `accept` that failed for want of descriptors or memory:
 /// trying on without one would spin.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// As long as this lasts, or if it comes back, it is said again after this time.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// Where the process is in its life, as connections need to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,17 +155,16 @@ pub async fn run(
 }
 
 async fn accept_forever(acceptor: &Acceptor, connections: &Connections) {
-    let mut exhausted = false;
+    let mut said: Option<Instant> = None;
     loop {
         match acceptor.accept().await {
-            Ok(accepted) => {
-                exhausted = false;
-                connections.spawn(accepted);
-            }
+            Ok(accepted) => connections.spawn(accepted),
             // The client was gone before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if !std::mem::replace(&mut exhausted, true) {
+                // Not again for each connection that finds room when another one goes.
+                if said.is_none_or(|said| said.elapsed() > SAID_AGAIN) {
+                    said = Some(Instant::now());
                     tracing::error!(%error, "connections cannot be accepted; raise the limit of open files (ulimit -n)");
                 }
                 sleep(EXHAUSTED_PAUSE).await;

@@ -27,6 +27,9 @@ use crate::{config::values::SocketTemplate, file_lock};
 /// beside it may be a little longer.
 const MAX_PATH_BYTES: usize = 100;
 
+/// The largest process id Linux gives, with seven digits.
+const MAX_PID: u32 = 1 << 22;
+
 /// Looking and renaming takes a moment; who holds the lock longer is stopped.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
@@ -98,6 +101,7 @@ pub fn publish(
     let first = expand(1);
     let describe = |error| (first.clone(), error);
 
+    within_length(&first).map_err(describe)?;
     // Held until the path is published.
     let _lock = lock(&first, mode).map_err(describe)?;
     let slots = template.has_slot().then(|| Slots::new(expand));
@@ -139,14 +143,16 @@ impl PublishedSocket {
         if !self.is_ours() {
             return;
         }
-        let lock = lock(&self.path, self.mode);
-        if let Err(error) = &lock {
-            // Shutting down must not depend on the others.
-            tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
-        }
-        let result = match &self.slots {
-            Some(slots) => slots.leave(&self.path),
-            None => fs::remove_file(&self.path),
+        let result = match (lock(&self.path, self.mode), &self.slots) {
+            (Ok(_lock), Some(slots)) => slots.leave(&self.path),
+            (Ok(_lock), None) => fs::remove_file(&self.path),
+            (Err(error), _) => {
+                // Shutting down must not depend on the others. But only our own path is ours to
+                // change then: a link put elsewhere could replace what a successor puts there.
+                // The survivors put the slots in order.
+                tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
+                fs::remove_file(&self.path)
+            }
         };
         if let Err(error) = result {
             tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be withdrawn");
@@ -213,11 +219,24 @@ pub fn occupant(path: &Path) -> io::Result<Occupant> {
     }
 }
 
-fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
-    let length = path.as_os_str().len();
-    if length > MAX_PATH_BYTES {
-        return Err(SocketError::TooLong(length));
+/// Whether every path that a template may give on this machine is short enough.
+///
+/// # Errors
+///
+/// [`SocketError::TooLong`]
+pub fn check_length(template: &SocketTemplate) -> Result<(), SocketError> {
+    within_length(Path::new(&template.expand(&hostname(), MAX_PID, SLOTS)))
+}
+
+fn within_length(path: &Path) -> Result<(), SocketError> {
+    match path.as_os_str().len() {
+        0..=MAX_PATH_BYTES => Ok(()),
+        length => Err(SocketError::TooLong(length)),
     }
+}
+
+fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
+    within_length(path)?;
     // The lock makes the name ours, even among containers that all have process id 1.
     let temporary = directory(path).join(format!(".{:x}", std::process::id()));
     match fs::symlink_metadata(&temporary) {

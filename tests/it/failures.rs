@@ -13,8 +13,7 @@ use hyper::Method;
 use rustix::process::Signal;
 
 use crate::support::{
-    Client, Footfall, Redis, client::Target, eventually, footfall::AWAY, load::assert_exact,
-    nginx::Nginx,
+    Client, Footfall, Redis, client::Target, eventually, load::assert_exact, nginx::Nginx,
 };
 
 /// Counts until told to stop, reconnecting after errors; gives the acknowledged numbers.
@@ -132,29 +131,6 @@ async fn the_embedded_store_survives_kill_9() {
     .await;
     let successor = Footfall::builder().directory(directory.path()).start();
     assert_nothing_lost(&numbers, successor.total(&token).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn acknowledged_visits_survive_kill_9_of_redis() {
-    let mut redis = Redis::start();
-    let footfall = Footfall::builder()
-        .env("REDIS_URL", redis.url())
-        .env("FOOTFALL_STORE_TIMEOUT", "1s")
-        .start();
-    let token = footfall.token().await;
-    let numbers = count_while(
-        &[Target::Tcp(footfall.public())],
-        &token,
-        async |acknowledged| {
-            more(&acknowledged, 1000).await;
-            redis.kill();
-            footfall.logged(AWAY);
-            redis.restart();
-            more(&acknowledged, 1000).await;
-        },
-    )
-    .await;
-    assert_nothing_lost(&numbers, footfall.total(&token).await);
 }
 
 /// Behind nginx, where each request has its own `X-Request-ID`: every client

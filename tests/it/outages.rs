@@ -83,16 +83,6 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
 }
 
 #[tokio::test]
-async fn a_forgotten_script_is_loaded_again() {
-    let redis = Redis::start();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
-    let mut client = footfall.client().logged_in().await;
-    assert_eq!(client.get("/api/count").await.visits(), 1);
-    redis.command("SCRIPT FLUSH");
-    assert_eq!(client.get("/api/count").await.visits(), 2);
-}
-
-#[tokio::test]
 async fn data_of_a_newer_version_is_left_alone() {
     let redis = Redis::start();
     redis.command("SET footfall:schema 2");
@@ -151,6 +141,12 @@ async fn once_ready_again_no_visit_meets_a_dead_connection() {
     }
 }
 
+/// How often the store went away.
+fn outages(footfall: &Footfall) -> usize {
+    let log = footfall.log();
+    log.iter().filter(|line| line.contains(AWAY)).count()
+}
+
 /// Reads go on, writes fail: the service is not ready, says why, and recovers by itself.
 async fn a_store_that_takes_no_writes(spoil: &str, reason: &str, repair: &str) {
     let redis = Redis::start();
@@ -171,6 +167,13 @@ async fn a_store_that_takes_no_writes(spoil: &str, reason: &str, repair: &str) {
         .unwrap()
         .to_owned();
     assert!(said.contains(reason), "{said}");
+    // No probe succeeds, also when what earlier ones wrote comes to its end.
+    eventually("what the probes wrote has expired", || {
+        let left = redis.command("KEYS footfall:{.probe}*");
+        left.starts_with("*0").then_some(())
+    });
+    assert_eq!(footfall.ops_client().get("/readyz").await.status, 503);
+    assert_eq!(outages(&footfall), 1, "{:?}", footfall.log());
     assert_eq!(
         client.get("/api/counters/visits").await.visits(),
         1,
@@ -325,12 +328,7 @@ async fn an_outage_is_one_and_not_many() {
     }
     redis.restart();
     ready(&footfall).await;
-    let turns = footfall
-        .log()
-        .iter()
-        .filter(|line| line.contains(AWAY))
-        .count();
-    assert_eq!(turns, 1, "{:?}", footfall.log());
+    assert_eq!(outages(&footfall), 1, "{:?}", footfall.log());
 }
 
 /// Without a file system of its own that fills up, the subject would be missing.

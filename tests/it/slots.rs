@@ -127,6 +127,25 @@ async fn survivors_repair_what_a_crashed_replica_left() {
     assert!(pings(&directory.slot(2)).await && pings(&directory.slot(7)).await);
 }
 
+/// Without the lock a leaving replica touches nothing but its own path.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_cannot_have_the_lock_leaves_the_other_slots_alone() {
+    let directory = Directory::new();
+    let mut first = directory.start();
+    let _second = directory.start();
+    let spread = directory.spread();
+    assert_eq!(spread.values().sum::<usize>(), SLOTS - 2);
+    let lock = fs::File::create(directory.0.path().join(".footfall.lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(first.stop().code(), Some(0));
+    assert_eq!(directory.spread(), spread);
+    assert!(!directory.slot(1).exists());
+    lock.unlock().unwrap();
+    eventually("the survivor puts the slots in order", || {
+        (directory.spread() == HashMap::from([("2.sock".into(), 31)])).then_some(())
+    });
+}
+
 #[tokio::test]
 async fn a_crashed_replica_alone_is_succeeded() {
     let directory = Directory::new();

@@ -17,9 +17,16 @@ pub async fn read(redis: &RedisStore, subjects: &[Subject]) -> Result<Vec<Failur
         let mut read = redis::pipe();
         read.atomic().get(&key).pttl(&key);
         let (count, millis): (Option<i64>, i64) = redis.query(&key, &read).await?;
+        let remembered_for = Duration::from_millis(millis.max(0).unsigned_abs());
+        if remembered_for > WINDOW {
+            // The clock of Redis was set back, and people would be locked out for as long as it was wrong.
+            let mut expire = redis::pipe();
+            expire.pexpire(&key, WINDOW.as_millis() as i64).ignore();
+            redis.query::<()>(&key, &expire).await?;
+        }
         Ok(Failures {
             count: count.unwrap_or(0).max(0).unsigned_abs(),
-            remembered_for: Duration::from_millis(millis.max(0).unsigned_abs()),
+            remembered_for: remembered_for.min(WINDOW),
         })
     });
     try_join_all(reads).await

@@ -31,18 +31,6 @@ for kind = 1, KINDS do
     end
     local numbers, new = {}, {}
     if #ids > 0 then
-        -- A set is created to live for two windows and is written to during the first, so
-        -- each identity in it is remembered for at least one.
-        local ttl = redis.call('PTTL', current)
-        if ttl >= 0 and ttl <= window then
-            -- In its last millisecond a set still exists; all in it is older than a window.
-            if redis.call('PTTL', previous) <= 0 then
-                redis.call('RENAME', current, previous)
-            else
-                -- Only while replicas with different windows are at work: none may be forgotten.
-                redis.call('PEXPIRE', current, 2 * window)
-            end
-        end
         local known = redis.call('HMGET', current, unpack(ids))
         local older = redis.call('HMGET', previous, unpack(ids))
         local room = limit - redis.call('HLEN', current) - redis.call('HLEN', previous)
@@ -58,11 +46,15 @@ for kind = 1, KINDS do
         end
     end
     fresh = fresh + #new
-    kinds[kind] = {ids = ids, numbers = numbers, new = new, current = current, window = window}
+    kinds[kind] = {
+        ids = ids, numbers = numbers, new = new, current = current, previous = previous, window = window
+    }
 end
 
 local last = 0
 if fresh > 0 then
+    -- The first write of all: a full Redis refuses it, and so has done nothing. After one that
+    -- takes no memory, such as RENAME, it would let all others of the script pass.
     last = redis.call('INCRBY', count, fresh)
 elseif ARGV[4] == '1' and redis.call('EXISTS', count) == 1 then
     -- WAIT waits for what its connection has written, and newer versions of Redis mean it
@@ -82,6 +74,18 @@ for _, kind in ipairs(kinds) do
             -- Lua's own conversion writes 1e+14 from there on.
             entries[#entries + 1] = string.format('%.0f', number)
             number = number + 1
+        end
+        -- A set is created to live for two windows and is written to during the first, so
+        -- each identity in it is remembered for at least one.
+        local ttl = redis.call('PTTL', kind.current)
+        if ttl >= 0 and ttl <= kind.window then
+            -- In its last millisecond a set still exists; all in it is older than a window.
+            if redis.call('PTTL', kind.previous) <= 0 then
+                redis.call('RENAME', kind.current, kind.previous)
+            else
+                -- Only while replicas with different windows are at work: none may be forgotten.
+                redis.call('PEXPIRE', kind.current, 2 * kind.window)
+            end
         end
         redis.call('HSET', kind.current, unpack(entries))
         if redis.call('PTTL', kind.current) < 0 then

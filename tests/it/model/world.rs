@@ -141,12 +141,15 @@ impl World {
     async fn library(&self) -> Replica {
         let settings = StoreSettings {
             location: match &self.kept {
-                Kept::Redis { proxy, .. } => StoreLocation::Redis(proxy.url().into()),
+                Kept::Redis { proxy, .. } => {
+                    StoreLocation::Redis(Box::new(proxy.url().parse().expect("a URL")))
+                }
                 Kept::Sqlite(directory) => StoreLocation::Sqlite(database(directory.path())),
             },
             timeout: TIMEOUT,
             dedup_window: Duration::from_hours(1),
             dedup_limit: 1_000_000,
+            wait_replicas: 0,
         };
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use super::{
     client::Client,
+    clock::Clock,
     process::{PATIENCE, Process, eventually},
 };
 
@@ -28,6 +29,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     directory: Option<PathBuf>,
     disk: Option<String>,
+    under: Vec<String>,
 }
 
 impl Builder {
@@ -56,9 +58,42 @@ impl Builder {
         )
     }
 
+    /// Goes by this clock.
+    pub fn clock(mut self, clock: &Clock) -> Self {
+        self.environment.extend(clock.environment());
+        self
+    }
+
+    /// May have this many descriptors open.
+    pub fn descriptors(self, limit: usize) -> Self {
+        self.under(&["prlimit", &format!("--nofile={limit}:{limit}")])
+    }
+
+    /// Is bound by the modes of files, even where the tests run as root.
+    pub fn unprivileged(self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            self.under(&UNPRIVILEGED)
+        } else {
+            self
+        }
+    }
+
+    /// Is started by this command.
+    fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
     fn command(&self, directory: &Path) -> Command {
         let mut command = match &self.disk {
-            None => footfall_command(),
+            None => match self.under.split_first() {
+                None => footfall_command(),
+                Some((program, arguments)) => {
+                    let mut command = Command::new(program);
+                    command.args(arguments).arg(env!("CARGO_BIN_EXE_footfall"));
+                    with_test_settings(command)
+                }
+            },
             Some(size) => {
                 let script = format!(
                     "mount -t tmpfs -o size={size} tmpfs . && cd \"$PWD\" && exec {}",
@@ -117,6 +152,19 @@ pub fn footfall_command() -> Command {
     with_test_settings(Command::new(env!("CARGO_BIN_EXE_footfall")))
 }
 
+/// Starts what follows without the privilege to ignore the modes of files.
+const UNPRIVILEGED: [&str; 3] = [
+    "setpriv",
+    "--bounding-set",
+    "-dac_override,-dac_read_search",
+];
+
+/// The binary as a user whom the modes of files bind, even where the tests run as root.
+pub fn unprivileged_footfall_command() -> Command {
+    let directory = std::env::current_dir().unwrap();
+    Footfall::builder().unprivileged().command(&directory)
+}
+
 fn with_test_settings(mut command: Command) -> Command {
     command
         .env_clear()
@@ -144,6 +192,7 @@ impl Footfall {
             environment: Vec::new(),
             directory: None,
             disk: None,
+            under: Vec::new(),
         }
         .env("FOOTFALL_STORE_TIMEOUT", "8s")
     }

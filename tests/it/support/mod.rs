@@ -2,7 +2,10 @@
 
 pub mod browser;
 pub mod client;
+pub mod clock;
 pub mod cluster;
+pub mod directories;
+pub mod fault_proxy;
 pub mod footfall;
 pub mod load;
 pub mod model_proxy;

@@ -1,12 +1,13 @@
 //! Child processes that never outlive their test.
 
 use std::{
+    fs,
     process::{Child, Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 /// The longest a test waits for a condition. Far beyond what any of them takes:
 /// only a failing test ever waits this long.
@@ -31,6 +32,16 @@ impl Process {
     pub fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+
+    /// The time all its threads have had on a CPU.
+    pub fn cpu_time(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
+        let nanoseconds = threads.map(|thread| {
+            let told = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+            told.split(' ').next().unwrap().parse::<u64>().unwrap()
+        });
+        Duration::from_nanos(nanoseconds.sum())
     }
 
     /// Waits until the process has ended by itself.
@@ -69,4 +80,19 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
+}
+
+/// Lets the tests open this many descriptors at once, all together. The customary limit of 1024
+/// is a soft one.
+pub fn allow_descriptors(needed: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    assert!(
+        limit.maximum.is_none_or(|maximum| maximum >= needed),
+        "the tests need {needed} open files, and the hard limit (ulimit -Hn) is {limit:?}"
+    );
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
 }

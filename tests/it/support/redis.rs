@@ -10,7 +10,10 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::process::{Process, eventually, free_port};
+use super::{
+    clock::Clock,
+    process::{Process, eventually, free_port},
+};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.conf");
 
@@ -18,6 +21,7 @@ pub struct Redis {
     pub port: u16,
     arguments: Vec<String>,
     directory: tempfile::TempDir,
+    environment: Vec<(String, String)>,
     process: Process,
 }
 
@@ -28,6 +32,15 @@ impl Redis {
 
     /// With more options; `PORT` among them is another free port.
     pub fn with(options: &[&str]) -> Self {
+        Self::in_environment(Vec::new(), options)
+    }
+
+    /// Goes by this clock.
+    pub fn start_with(clock: &Clock) -> Self {
+        Self::in_environment(clock.environment(), &[])
+    }
+
+    fn in_environment(environment: Vec<(String, String)>, options: &[&str]) -> Self {
         // Between looking for a free port and using it, another process may take it.
         for _ in 0..10 {
             let (port, directory) = (free_port(), tempfile::tempdir().unwrap());
@@ -36,11 +49,12 @@ impl Redis {
                 .iter()
                 .map(|option| option.replace("PORT", &another))
                 .collect();
-            if let Some(process) = spawn(port, directory.path(), &arguments) {
+            if let Some(process) = spawn(port, directory.path(), &arguments, &environment) {
                 return Self {
                     port,
                     arguments,
                     directory,
+                    environment,
                     process,
                 };
             }
@@ -62,6 +76,12 @@ impl Redis {
         self.process.kill();
     }
 
+    /// As an administrator would, with everything written.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        self.process.wait();
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
@@ -69,7 +89,8 @@ impl Redis {
     /// Starts it again on the same port and folder.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port, self.directory.path(), &self.arguments)
+        let (directory, environment) = (self.directory.path(), &self.environment);
+        self.process = spawn(self.port, directory, &self.arguments, environment)
             .expect("it has ended: its last words are above");
     }
 
@@ -77,10 +98,21 @@ impl Redis {
     pub fn command(&self, line: &str) -> String {
         ask(self.port, line).unwrap()
     }
+
+    /// One command that is done.
+    pub fn told(&self, line: &str) {
+        let reply = self.command(line);
+        assert!(reply.starts_with("+OK"), "{line}: {reply}");
+    }
 }
 
 /// `None` if it has ended at once.
-fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Option<Process> {
+fn spawn(
+    port: u16,
+    directory: &Path,
+    arguments: &[String],
+    environment: &[(String, String)],
+) -> Option<Process> {
     // A copy: sentinels have the servers write their role into it.
     let configuration = directory.join("redis.conf");
     if !configuration.exists() {
@@ -92,6 +124,7 @@ fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Option<Process> {
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(directory)
             .args(arguments)
+            .envs(environment.iter().cloned())
             .stdout(Stdio::null()),
     );
     eventually("Redis answers", || {

@@ -1,0 +1,258 @@
+//! Embedded databases that cannot be used: a clear word, and nothing is lost.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::{fs::FileExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use crate::support::{
+    Footfall, eventually,
+    footfall::{AWAY, footfall_command, unprivileged_footfall_command},
+    process::Process,
+};
+
+/// A database with some visits, and nobody who uses it.
+struct Database {
+    directory: tempfile::TempDir,
+}
+
+const VISITS: u64 = 3;
+
+impl Database {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut footfall = Footfall::builder().directory(directory.path()).start();
+        let mut client = footfall.client().logged_in().await;
+        for number in 1..=VISITS {
+            assert_eq!(client.get("/api/count").await.visits(), number);
+        }
+        assert_eq!(footfall.stop().code(), Some(0));
+        Self { directory }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder().join("footfall.db")
+    }
+
+    /// What the sqlite3 shell says.
+    fn sql(&self, statement: &str) -> String {
+        let output = Command::new("sqlite3")
+            .arg(self.file())
+            .arg(statement)
+            .output()
+            .expect("sqlite3 is there; ./test.sh installs it");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn start(&self) -> Footfall {
+        Footfall::builder().directory(self.directory.path()).start()
+    }
+
+    /// A start that is refused: one line that names the file.
+    fn refused(&self, command: Command) -> String {
+        let output = self.run(command, "serve");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(message.contains("data/footfall.db"), "{message}");
+        message
+    }
+
+    /// What `footfall doctor` says about it, which is nothing good.
+    fn diagnosis(&self, command: Command) -> String {
+        let output = self.run(command, "doctor");
+        let found = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{found}");
+        found
+    }
+
+    fn run(&self, mut command: Command, what: &str) -> Output {
+        let directory = self.directory.path();
+        command.current_dir(directory).arg(what).output().unwrap()
+    }
+
+    /// Whoever starts next counts on.
+    async fn nothing_is_lost(&self) {
+        let footfall = self.start();
+        let mut client = footfall.client().logged_in().await;
+        assert_eq!(client.get("/api/count").await.visits(), VISITS + 1);
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_may_not_be_written() {
+    let database = Database::new().await;
+    set_mode(&database.folder(), 0o555);
+    let message = database.refused(unprivileged_footfall_command());
+    assert!(message.contains("readonly"), "{message}");
+    let found = database.diagnosis(unprivileged_footfall_command());
+    assert!(
+        found.contains("data may not be written by this user"),
+        "{found}"
+    );
+    set_mode(&database.folder(), 0o755);
+    database.nothing_is_lost().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_may_not_be_written_and_has_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database { directory };
+    fs::create_dir(database.folder()).unwrap();
+    set_mode(&database.folder(), 0o555);
+    let message = database.refused(unprivileged_footfall_command());
+    assert!(message.contains("Permission denied"), "{message}");
+    let found = database.diagnosis(unprivileged_footfall_command());
+    assert!(found.contains("footfall.db cannot be created"), "{found}");
+    assert_eq!(fs::read_dir(database.folder()).unwrap().count(), 0);
+}
+
+/// It can be read, so the service starts, and says that it cannot count.
+#[tokio::test]
+async fn a_file_that_may_not_be_written() {
+    let database = Database::new().await;
+    set_mode(&database.file(), 0o444);
+    let found = database.diagnosis(unprivileged_footfall_command());
+    assert!(
+        found.contains("footfall.db may not be written by this user"),
+        "{found}"
+    );
+    let footfall = Footfall::builder()
+        .directory(database.directory.path())
+        .unprivileged()
+        .start();
+    cannot_count(&footfall, "readonly").await;
+    let mut client = footfall.client().logged_in().await;
+    let reading = client.get("/api/counters/visits").await;
+    assert_eq!(reading.visits(), VISITS, "reading goes on");
+    drop(footfall);
+    set_mode(&database.file(), 0o644);
+    database.nothing_is_lost().await;
+}
+
+/// Up, unready, and all of it says why.
+async fn cannot_count(footfall: &Footfall, why: &str) {
+    let away = footfall.logged(AWAY);
+    assert!(away["error"].as_str().unwrap().contains(why), "{away}");
+    let ready = footfall.ops_client().get("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains(why), "{}", ready.text());
+    let mut client = footfall.client().logged_in().await;
+    assert_eq!(client.get("/api/ping").await.status, 200);
+    assert_eq!(
+        client.get("/api/count").await.problem(),
+        "store_unavailable"
+    );
+}
+
+/// The first page of a table.
+const PAGE: usize = 4096;
+
+#[tokio::test]
+async fn a_table_that_is_damaged() {
+    for table in ["counters", "identities"] {
+        let database = Database::new().await;
+        let page: u64 = database
+            .sql(&format!(
+                "SELECT rootpage FROM sqlite_master WHERE name = '{table}'"
+            ))
+            .parse()
+            .unwrap();
+        let file = fs::File::options()
+            .read(true)
+            .write(true)
+            .open(database.file())
+            .unwrap();
+        let (place, mut good) = ((page - 1) * PAGE as u64, vec![0; PAGE]);
+        file.read_exact_at(&mut good, place).unwrap();
+        file.write_all_at(&[0xa5; PAGE], place).unwrap();
+        let damaged = fs::read(database.file()).unwrap();
+        let mut footfall = database.start();
+        cannot_count(&footfall, "malformed").await;
+        assert_eq!(footfall.stop().code(), Some(0));
+        assert!(
+            fs::read(database.file()).unwrap() == damaged,
+            "what may still be rescued is not touched"
+        );
+        file.write_all_at(&good, place).unwrap();
+        database.nothing_is_lost().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut() {
+    let database = Database::new().await;
+    let whole = fs::read(database.file()).unwrap();
+    fs::write(database.file(), &whole[..whole.len() / 2]).unwrap();
+    let message = database.refused(footfall_command());
+    assert!(message.contains("malformed"), "{message}");
+    assert!(database.diagnosis(footfall_command()).contains("malformed"));
+    assert!(fs::read(database.file()).unwrap() == whole[..whole.len() / 2]);
+    fs::write(database.file(), whole).unwrap();
+    database.nothing_is_lost().await;
+}
+
+/// A newer version has come, and the older one still runs: it goes on, and no second one starts.
+#[tokio::test]
+async fn two_versions_at_once() {
+    let database = Database::new().await;
+    let old = database.start();
+    let mut client = old.client().logged_in().await;
+    assert_eq!(client.get("/api/count").await.visits(), VISITS + 1);
+    database.sql(
+        "INSERT INTO _sqlx_migrations
+         VALUES (9999, 'from the future', CURRENT_TIMESTAMP, 1, x'00', 0)",
+    );
+    let message = database.refused(footfall_command());
+    assert!(
+        message.contains("schema 9999") && message.contains("upgrade"),
+        "{message}"
+    );
+    assert!(
+        database
+            .diagnosis(footfall_command())
+            .contains("schema 9999")
+    );
+    assert_eq!(client.get("/api/count").await.visits(), VISITS + 2);
+    drop(old);
+    assert_eq!(
+        database.sql("SELECT visits FROM counters"),
+        (VISITS + 2).to_string()
+    );
+}
+
+/// A start waits for another one that has not finished, as long as that may take.
+#[tokio::test]
+async fn a_start_waits_for_another_one() {
+    let database = Database::new().await;
+    let lock = database.folder().join("footfall.db.lock");
+    let other = fs::File::create(&lock).unwrap();
+    other.lock().unwrap();
+    let mut waiting = Process::spawn(
+        footfall_command()
+            .current_dir(database.directory.path())
+            .arg("migrate")
+            .stdout(Stdio::null()),
+    );
+    let descriptors = format!("/proc/{}/fd", waiting.0.id());
+    eventually("it looks at the lock", || {
+        let open = fs::read_dir(&descriptors).unwrap();
+        let mut links = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        links.any(|link| link == lock).then_some(())
+    });
+    assert!(waiting.0.try_wait().unwrap().is_none(), "it waits");
+    drop(other);
+    assert_eq!(waiting.wait().code(), Some(0));
+    database.nothing_is_lost().await;
+}
