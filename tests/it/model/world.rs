@@ -21,13 +21,14 @@ use rustix::process::Signal;
 use sqlx::Connection;
 use tokio::{
     runtime::{Builder, Runtime},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::possibilities::{Key, Outcome};
 use crate::support::{
-    Client, Footfall, Redis,
+    Client, Footfall, Redis, eventually,
     model_proxy::{Cut, ModelProxy},
+    process::PATIENCE,
 };
 
 /// Replicas that share a store.
@@ -118,18 +119,22 @@ impl World {
 
     async fn process(&self, index: usize) -> Replica {
         let socket = self.sockets.path().join(format!("{index}.sock"));
-        let builder = Footfall::builder()
-            .env(
-                "FOOTFALL_STORE_TIMEOUT",
-                format!("{}ms", TIMEOUT.as_millis()),
-            )
-            .env("FOOTFALL_DEDUP_WINDOW", "1h")
-            .socket(&socket);
-        let builder = match &self.kept {
-            Kept::Redis { proxy, .. } => builder.env("REDIS_URL", proxy.url()),
-            Kept::Sqlite(directory) => builder.directory(directory.path()),
+        let settings = || {
+            let builder = Footfall::builder()
+                .env(
+                    "FOOTFALL_STORE_TIMEOUT",
+                    format!("{}ms", TIMEOUT.as_millis()),
+                )
+                .env("FOOTFALL_DEDUP_WINDOW", "1h")
+                .socket(&socket);
+            match &self.kept {
+                Kept::Redis { proxy, .. } => builder.env("REDIS_URL", proxy.url()),
+                Kept::Sqlite(directory) => builder.directory(directory.path()),
+            }
         };
-        let footfall = Box::new(builder.start());
+        // Opening a file has its time limit, too: a service manager would try again.
+        let started = eventually("a replica starts", || settings().try_start());
+        let footfall = Box::new(started);
         let token = footfall.token().await;
         Replica::Process {
             footfall,
@@ -158,13 +163,17 @@ impl World {
             .unwrap();
         let started = runtime.spawn(async move {
             let metrics = Arc::new(Metrics::new().unwrap());
-            let store = Store::open(&settings, metrics.clone()).await.unwrap();
-            let store = CounterStore::new(store, &settings);
+            let store = loop {
+                // As a service manager would, see `process`.
+                if let Ok(store) = Store::open(&settings, metrics.clone()).await {
+                    break CounterStore::new(store, &settings);
+                }
+            };
             tokio::spawn(monitor(store.clone()));
             Counters::start(store, metrics)
         });
         Replica::Library {
-            counters: started.await.unwrap(),
+            counters: timeout(PATIENCE, started).await.unwrap().unwrap(),
             runtime: Some(runtime),
         }
     }

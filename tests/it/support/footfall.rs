@@ -120,6 +120,12 @@ impl Builder {
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Footfall {
+        self.try_start()
+            .expect("Footfall starts; above it says why not")
+    }
+
+    /// Starts it and waits until it listens, or ends.
+    pub fn try_start(self) -> Option<Footfall> {
         let own_directory = tempfile::tempdir().unwrap();
         let directory = self
             .directory
@@ -137,13 +143,18 @@ impl Builder {
                 lines.lock().unwrap().push(line);
             }
         });
-        let footfall = Footfall {
+        let mut footfall = Footfall {
             process,
             log,
             _own_directory: own_directory,
         };
-        eventually("Footfall has started", || footfall.find("started"));
-        footfall
+        eventually("Footfall has started", || {
+            if let Ok(Some(_)) = footfall.process.0.try_wait() {
+                return Some(None);
+            }
+            footfall.find("started").map(Some)
+        })
+        .map(|_| footfall)
     }
 }
 
