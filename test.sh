@@ -40,7 +40,7 @@ needed=(
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver
     dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap
-    ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
+    c++:g++ ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
 )
 
 packages=()
