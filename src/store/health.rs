@@ -70,8 +70,7 @@ impl StoreHealth {
 
     /// Notes that the store is away. It is asked again soon, and then regularly.
     pub fn mark_away(&self, error: &StoreError) {
-        if self.change(State::Away(error.to_string())) {
-            self.outages.fetch_add(1, Ordering::Relaxed);
+        if self.change(State::Away(error.to_string()), None) {
             tracing::warn!(%error, "store is away; counting answers 503 until it is back");
             self.changed.notify_one();
         }
@@ -84,16 +83,31 @@ impl StoreHealth {
 
     /// Notes that the store is there.
     pub fn mark_up(&self) {
-        if self.change(State::Up) {
+        if self.change(State::Up, None) {
             tracing::info!("store is up");
         }
     }
 
-    /// Sets the state; whether it went from away to up or the other way round.
-    fn change(&self, new: State) -> bool {
+    /// Notes that the store is there, unless it has gone away since
+    /// [`Self::outages`] said this.
+    pub fn mark_up_since(&self, outages: u64) {
+        if self.change(State::Up, Some(outages)) {
+            tracing::info!("store is up");
+        }
+    }
+
+    /// Sets the state, if there were no more outages than that; whether it went
+    /// from away to up or the other way round.
+    fn change(&self, new: State, outages: Option<u64>) -> bool {
         let away = matches!(new, State::Away(_));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if outages.is_some_and(|outages| outages != self.outages()) {
+            return false;
+        }
         let turned = std::mem::discriminant(&*state) != std::mem::discriminant(&new);
+        if turned && away {
+            self.outages.fetch_add(1, Ordering::Relaxed);
+        }
         *state = new;
         self.away.store(away, Ordering::Relaxed);
         self.up.set(i64::from(!away));

@@ -183,8 +183,8 @@ impl CounterStore {
             result = store.run(Operation::Ping, work).await;
         }
         match &result {
-            // A count has failed since the question was put.
-            Ok(()) if !writing && health.outages() != outages => {}
+            // If a count has failed since the question was put, the answer is an old one.
+            Ok(()) if !writing => health.mark_up_since(outages),
             Ok(()) => health.mark_up(),
             // Others are reading: that is no sign of its absence.
             Err(StoreError::Busy) => {}

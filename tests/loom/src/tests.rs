@@ -88,3 +88,18 @@ fn each_time_it_goes_away_is_an_outage() {
         assert_eq!(view.health.outages(), 2);
     });
 }
+
+#[test]
+fn an_answer_to_an_older_question_does_not_bring_it_back() {
+    loom::model(|| {
+        let view = View::new();
+        let worker = view.spawn(|health| health.mark_away(&AWAY));
+        // As the monitor's probe does.
+        let asked = view.health.outages();
+        view.health.mark_up_since(asked);
+        worker.join().unwrap();
+        if asked == 0 {
+            view.assert_away(true);
+        }
+    });
+}
