@@ -70,6 +70,19 @@ impl SqliteStore {
             // NORMAL would lose the last acknowledged visits when the machine loses power.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(timeout);
+        // A file may be locked, or have a long log to recover, for longer than a visit may take.
+        let mut first = options
+            .clone()
+            .busy_timeout(OPEN_LIMIT)
+            .connect()
+            .await
+            .map_err(|error| describe(&error))?;
+        MIGRATIONS.run(&mut first).await.map_err(|error| match error {
+            MigrateError::VersionMissing(version) => describe(&format!(
+                "the file has schema {version}, which this version of Footfall does not know; upgrade"
+            )),
+            error => describe(&error),
+        })?;
         // SQLite has one writer at a time; more connections would only fail each other.
         let writer = pool(1, timeout)
             // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
@@ -78,16 +91,12 @@ impl SqliteStore {
             .connect_with(options.clone())
             .await
             .map_err(|error| describe(&error))?;
-        MIGRATIONS.run(&writer).await.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => describe(&format!(
-                "the file has schema {version}, which this version of Footfall does not know; upgrade"
-            )),
-            error => describe(&error),
-        })?;
         let reader = pool(READERS, timeout)
             .connect_with(options)
             .await
             .map_err(|error| describe(&error))?;
+        // Only now: the last connection to close would merge the log and remove it.
+        first.close().await.map_err(|error| describe(&error))?;
         Ok(Self { writer, reader })
     }
 

@@ -2,9 +2,11 @@
 
 use std::{
     fs::{self, Permissions},
+    io::{BufRead, BufReader, Write},
     os::unix::{fs::FileExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use crate::support::{
@@ -253,6 +255,40 @@ async fn a_start_waits_for_another_one() {
     });
     assert!(waiting.0.try_wait().unwrap().is_none(), "it waits");
     drop(other);
+    assert_eq!(waiting.wait().code(), Some(0));
+    database.nothing_is_lost().await;
+}
+
+/// Who has the file may keep it for longer than a visit may wait.
+#[tokio::test]
+async fn a_start_waits_for_whoever_has_the_file() {
+    let database = Database::new().await;
+    database.sql("PRAGMA journal_mode = DELETE");
+    let mut owner = Process::spawn(
+        Command::new("sqlite3")
+            .arg(database.file())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped()),
+    );
+    let mut statements = owner.0.stdin.take().unwrap();
+    writeln!(statements, "BEGIN EXCLUSIVE; SELECT 'locked';").unwrap();
+    let mut answer = String::new();
+    BufReader::new(owner.0.stdout.as_mut().unwrap())
+        .read_line(&mut answer)
+        .unwrap();
+    assert_eq!(answer, "locked\n");
+    let limit = Duration::from_millis(200);
+    let mut waiting = Process::spawn(
+        footfall_command()
+            .current_dir(database.directory.path())
+            .env("FOOTFALL_STORE_TIMEOUT", "200ms")
+            .arg("migrate")
+            .stdout(Stdio::null()),
+    );
+    // The subject is time itself.
+    std::thread::sleep(5 * limit);
+    assert!(waiting.0.try_wait().unwrap().is_none(), "it waits");
+    drop(statements);
     assert_eq!(waiting.wait().code(), Some(0));
     database.nothing_is_lost().await;
 }

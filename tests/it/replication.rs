@@ -55,7 +55,8 @@ async fn a_replay_waits_for_the_replicas_too() {
     };
     // The first visit of a counter is another matter: it lists the counter before it is counted.
     let mut anyone = first.client().with_token(&token);
-    assert_eq!(anyone.get("/api/count").await.visits(), 1);
+    let reply = get_insistently(&mut anyone, "/api/count").await;
+    assert_eq!(reply.visits(), 1);
 
     replica.signal(Signal::STOP);
     assert_eq!(
@@ -82,7 +83,10 @@ async fn a_store_that_forbids_to_wait_leaves_outcomes_unknown() {
     let master = Redis::start();
     let _replica = master.replica();
     follows(&master);
-    let footfall = footfall(&master);
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", master.url())
+        .env("FOOTFALL_WAIT_REPLICAS", 1)
+        .start();
     let mut client = footfall.client().logged_in().await;
     assert_eq!(client.get("/api/count").await.visits(), 1);
     master.command("ACL SETUSER default -wait");
