@@ -12,7 +12,7 @@ use std::{
 use crate::support::{
     Footfall, eventually,
     footfall::{AWAY, footfall_command, unprivileged_footfall_command},
-    process::Process,
+    process::{Process, run},
 };
 
 /// A database with some visits, and nobody who uses it.
@@ -77,7 +77,7 @@ impl Database {
 
     fn run(&self, mut command: Command, what: &str) -> Output {
         let directory = self.directory.path();
-        command.current_dir(directory).arg(what).output().unwrap()
+        run(command.current_dir(directory).arg(what))
     }
 
     /// Whoever starts next counts on.

@@ -10,7 +10,9 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::support::{Footfall, client::pings, directories::both, footfall::footfall_command};
+use crate::support::{
+    Footfall, client::pings, directories::both, footfall::footfall_command, process::run,
+};
 
 mod paths;
 mod queue;
@@ -26,7 +28,7 @@ fn refused_as(mut command: Command, directory: &Path, listen: &str) -> String {
     let command = command
         .current_dir(directory)
         .env("FOOTFALL_LISTEN", listen);
-    let Output { status, stderr, .. } = command.output().unwrap();
+    let Output { status, stderr, .. } = run(command);
     let message = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(1), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");

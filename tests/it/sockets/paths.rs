@@ -13,15 +13,15 @@ use crate::support::{
     client::pings,
     directories::both,
     footfall::{footfall_command, unprivileged_footfall_command},
+    process::run,
 };
 
 /// What `footfall doctor` finds to be bad about this listener.
 fn diagnosis(mut command: Command, directory: &Path, listen: &str) -> String {
-    let output = command
+    command
         .current_dir(directory)
-        .args(["doctor", "--listen", listen])
-        .output()
-        .unwrap();
+        .args(["doctor", "--listen", listen]);
+    let output = run(&mut command);
     let found = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{found}");
     found

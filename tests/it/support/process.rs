@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    process::{Child, Command, ExitStatus},
+    io::Read,
+    process::{Child, Command, ExitStatus, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -60,6 +61,25 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Runs a command that is expected to end by itself. What it says fits in a pipe.
+pub fn run(command: &mut Command) -> Output {
+    let mut process = Process::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let status = process.wait();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let Child {
+        stdout: out,
+        stderr: err,
+        ..
+    } = &mut process.0;
+    out.as_mut().unwrap().read_to_end(&mut stdout).unwrap();
+    err.as_mut().unwrap().read_to_end(&mut stderr).unwrap();
+    Output {
+        status,
+        stdout,
+        stderr,
     }
 }
 
