@@ -71,13 +71,11 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(timeout);
         // A file may be locked, or have a long log to recover, for longer than a visit may take.
-        let mut first = options
-            .clone()
-            .busy_timeout(OPEN_LIMIT)
-            .connect()
+        let first = pool(1, OPEN_LIMIT)
+            .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
             .await
             .map_err(|error| describe(&error))?;
-        MIGRATIONS.run(&mut first).await.map_err(|error| match error {
+        MIGRATIONS.run(&first).await.map_err(|error| match error {
             MigrateError::VersionMissing(version) => describe(&format!(
                 "the file has schema {version}, which this version of Footfall does not know; upgrade"
             )),
@@ -96,7 +94,7 @@ impl SqliteStore {
             .await
             .map_err(|error| describe(&error))?;
         // Only now: the last connection to close would merge the log and remove it.
-        first.close().await.map_err(|error| describe(&error))?;
+        first.close().await;
         Ok(Self { writer, reader })
     }
 
