@@ -124,3 +124,42 @@ fn the_commands_are_those_there_are() {
         );
     }
 }
+
+/// `docs/reliability.md` says which test shows what.
+#[test]
+fn the_tests_that_show_reliability_are_there() {
+    const PAGE: &str = include_str!("../../docs/reliability.md");
+    // In `tests/stack/`.
+    const OTHERS: &[&str] = &["compose::", "swarm::", "nodes::"];
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--list", "--format", "terse"])
+        .output()
+        .unwrap();
+    let list = String::from_utf8(output.stdout).unwrap();
+    let tests: Vec<_> = list
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .collect();
+    let mut named = 0;
+    for line in PAGE.lines().filter(|line| line.contains("::")) {
+        let quoted = line.split('`').skip(1).step_by(2);
+        for name in quoted.filter(|name| name.contains('_') || name.ends_with("::")) {
+            if OTHERS.contains(&name)
+                || name.contains(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c)))
+                || name.starts_with("FOOTFALL")
+            {
+                continue;
+            }
+            named += 1;
+            let there = match name.strip_suffix("::") {
+                Some(_) => tests.iter().any(|test| test.starts_with(name)),
+                // After the first of a row the module is left out.
+                None => tests
+                    .iter()
+                    .any(|test| *test == name || test.ends_with(&format!("::{name}"))),
+            };
+            assert!(there, "there is no {name}");
+        }
+    }
+    assert!(named > 50, "{named} tests are named");
+}
