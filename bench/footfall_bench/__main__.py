@@ -14,6 +14,7 @@ _MODES: dict[str, tuple[str, ...] | None] = {
     "scaling": ("quick",),
     "identities": (),
     "durability": (),
+    "disk": (),
     "instructions": ("update",),
     "profile": None,
 }

@@ -16,7 +16,7 @@ def describe(seed: int) -> dict[str, Any]:
     """The machine, the revision and the versions."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "revision": _output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
+        "revision": _revision(),
         "seed": seed,
         "cpu": _cpu(),
         "cores": CORES,
@@ -30,6 +30,13 @@ def describe(seed: int) -> dict[str, Any]:
             "Node.js": _version([str(NODE), "--version"]),
         },
     }
+
+
+def _revision() -> str:
+    git = ["git", "-C", str(ROOT)]
+    # The results of the run before are in docs/.
+    changed = _output([*git, "status", "--porcelain", "--", ".", ":!docs"])
+    return _output([*git, "rev-parse", "--short", "HEAD"]) + ("-dirty" if changed else "")
 
 
 def _cpu() -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import redis
 
@@ -61,11 +62,16 @@ class RedisServer:
     """A Redis as Footfall is shipped with it, so with an fsync before each answer."""
 
     def __init__(
-        self, supervisor: Supervisor, name: str = "redis", follows: "RedisServer | None" = None
+        self,
+        supervisor: Supervisor,
+        name: str = "redis",
+        *,
+        follows: "RedisServer | None" = None,
+        folder: Path | None = None,
     ) -> None:
         self.port = supervisor.port(name)
         self.url = f"redis://127.0.0.1:{self.port}"
-        directory = supervisor.disk / name
+        directory = (folder or supervisor.disk) / name
         directory.mkdir()
         command: list[str | Path] = [
             tool("redis-server"), REDIS_CONFIG, "--port", str(self.port), "--dir", directory,
