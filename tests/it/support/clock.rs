@@ -55,6 +55,21 @@ impl Clock {
     }
 }
 
+impl Drop for Clock {
+    /// The library leaves what it shares behind when its process is killed.
+    fn drop(&mut self) {
+        for entry in fs::read_dir("/dev/shm").unwrap().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let kinds = ["faketime_shm_", "sem.faketime_sem_"];
+            let process = kinds.iter().find_map(|kind| name.strip_prefix(kind));
+            if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
 /// Debian keeps it in a folder named after the processor.
 fn library() -> PathBuf {
     let folders = fs::read_dir("/usr/lib").unwrap();
