@@ -15,8 +15,9 @@ use std::{
 use axum::http::{HeaderMap, HeaderValue, Method};
 use footfall::{
     config::{
-        Settings, Sources,
+        RedisUrl, Settings, Sources,
         catalog::SETTINGS,
+        redis_url::Topology,
         values::{HumanDuration, List, ListenAddress},
     },
     counting::{
@@ -46,6 +47,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("identity", identity),
     ("listen_address", listen_address),
     ("login", login),
+    ("redis_url", redis_url),
     ("request_id", request_id),
     ("settings", settings),
     ("settings_file", settings_file),
@@ -461,6 +463,50 @@ pub fn login(data: &[u8]) {
 
 /// Part of every secret here: nothing that is shown may hold it.
 const MARK: &str = "s3cr3t-";
+
+/// `REDIS_URL`: as it stands, and as a password that nobody has escaped.
+pub fn redis_url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(url) = text.parse::<RedisUrl>() {
+        let (scheme, _) = text.split_once("://").expect("a scheme");
+        assert!(!url.nodes.is_empty(), "{text}");
+        match url.topology {
+            Topology::Single => assert!(matches!(scheme, "redis" | "rediss"), "{text}"),
+            Topology::Sentinel(_) => assert!(
+                matches!(scheme, "redis+sentinel" | "rediss+sentinel"),
+                "{text}"
+            ),
+            Topology::Cluster => assert!(
+                matches!(scheme, "redis+cluster" | "rediss+cluster"),
+                "{text}"
+            ),
+        }
+    }
+    if text.contains(MARK) {
+        return;
+    }
+    for (scheme, path) in [
+        ("redis", "/0"),
+        ("rediss+sentinel", "/main/0"),
+        ("redis+cluster", ""),
+    ] {
+        let url = format!("{scheme}://user:{MARK}{text}{MARK}@localhost:6379{path}");
+        let shown = match url.parse::<RedisUrl>() {
+            Ok(url) => {
+                let nodes: Vec<_> = url
+                    .nodes
+                    .iter()
+                    .map(|node| node.addr().to_string())
+                    .collect();
+                format!("{url:?} {} {nodes:?}", url.topology)
+            }
+            Err(message) => message,
+        };
+        assert!(!shown.contains(MARK), "{url}: {shown}");
+    }
+}
 
 /// Loads settings; whatever comes of it, no secret is shown.
 fn load(sources: &Sources) -> Result<Settings, String> {

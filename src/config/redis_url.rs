@@ -140,6 +140,12 @@ impl<'a> Parts<'a> {
                 "the master's name is missing; expected redis+sentinel://HOST[:PORT]/MASTER".into(),
             );
         }
+        // Names that sentinels take. Another is part of a password whose / was not escaped, and
+        // names are shown.
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if !master.bytes().all(is_of_name) {
+            return Err("the master's name may have letters, digits, '.', '-' and '_' only; a password must be percent-encoded".into());
+        }
         let credentials = self.sentinel_credentials()?;
         let sentinels = self
             .hosts
@@ -290,6 +296,10 @@ mod tests {
             ("host:6379", "expected redis://"),
             ("redis+sentinel://:hunter2@host", "master's name is missing"),
             ("redis+sentinel://host/main/x", "cannot be parsed"),
+            (
+                "redis+sentinel://user:1/hunter2@host/0",
+                "must be percent-encoded",
+            ),
             ("redis+sentinel://:hunter2@host:x/main", "cannot be parsed"),
             (
                 "redis+sentinel://host/main?password=hunter2",

@@ -146,6 +146,26 @@ fn logins() {
 }
 
 #[test]
+fn redis_urls() {
+    let scheme = select(vec![
+        "redis",
+        "rediss",
+        "redis+sentinel",
+        "rediss+sentinel",
+        "redis+cluster",
+        "rediss+cluster",
+    ]);
+    let credentials = "([a-z]{0,3}(:[!-~]{0,5})?@)?";
+    let hosts = "([a-z0-9]{0,3}|\\[::1\\])(:[0-9]{1,5})?(,[a-z0-9]{1,3}(:[0-9]{1,5})?){0,2}";
+    let path =
+        "(/[a-z]{0,4})?(/[0-9]{0,2})?(\\?sentinel_(username|password)=[a-z]{0,3})?(#insecure)?";
+    let url = (scheme, credentials, hosts, path)
+        .prop_map(|(scheme, user, hosts, path)| format!("{scheme}://{user}{hosts}{path}"));
+    let unescaped = "[0-9@:/?#,a]{0,8}";
+    check(properties::redis_url, near(prop_oneof![url, unescaped]));
+}
+
+#[test]
 fn request_ids() {
     let id = prop_oneof!["[0-9a-f]{32}", "[!-~]{1,40}", "[!-~]{250,260}"];
     check(properties::request_id, near(id));
