@@ -36,6 +36,9 @@ pub struct StoreSettings {
     pub dedup_window: Duration,
     /// `FOOTFALL_DEDUP_LIMIT` (10,000,000): identities remembered per counter and kind.
     pub dedup_limit: u64,
+    /// `FOOTFALL_COUNTER_LIMIT` (1,000,000): counters kept. They live for ever, so without a
+    /// limit new names would fill the store.
+    pub counter_limit: u32,
     /// `FOOTFALL_WAIT_REPLICAS` (0): how many of Redis' replicas must have a visit before it is
     /// acknowledged.
     pub wait_replicas: u32,
@@ -49,6 +52,7 @@ impl StoreSettings {
         let timeout = reader.parse::<HumanDuration>("store_timeout");
         let dedup_window = reader.parse::<HumanDuration>("dedup_window");
         let dedup_limit = reader.parse::<u64>("dedup_limit");
+        let counter_limit = reader.parse::<u32>("counter_limit");
         let wait_replicas = reader.parse::<Replicas>("wait_replicas");
 
         let redis = redis_url.map(|url| parse_redis_url(reader, &url));
@@ -76,6 +80,9 @@ impl StoreSettings {
         if dedup_limit == Some(0) {
             reader.reject("dedup_limit", "must be greater than zero");
         }
+        if counter_limit == Some(0) {
+            reader.reject("counter_limit", "must be greater than zero");
+        }
         if redis.is_none() && wait_replicas.is_some_and(|replicas| replicas.0 > 0) {
             reader.reject("wait_replicas", "only Redis has replicas; set REDIS_URL");
         }
@@ -87,6 +94,7 @@ impl StoreSettings {
             timeout: timeout?.0,
             dedup_window: dedup_window?.0,
             dedup_limit: dedup_limit?,
+            counter_limit: counter_limit?,
             wait_replicas: wait_replicas?.0,
         })
     }

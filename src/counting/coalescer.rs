@@ -198,7 +198,11 @@ impl Recipients {
         }
     }
 
-    fn answer(self, result: Result<BatchResult, StoreError>) {
+    fn answer(self, result: Result<Option<BatchResult>, StoreError>) {
+        let result = match result {
+            Ok(numbers) => numbers.ok_or(CountError::CountersFull),
+            Err(error) => Err(error.into()),
+        };
         match result {
             Ok(result) => {
                 for (number, reply) in (result.first..).zip(self.anonymous) {
@@ -217,7 +221,7 @@ impl Recipients {
                     .into_iter()
                     .chain(self.identified.into_iter().flatten())
                 {
-                    let _ = reply.send(Err(error.clone().into()));
+                    let _ = reply.send(Err(error.clone()));
                 }
             }
         }

@@ -46,15 +46,15 @@ impl Ledger {
         &mut self,
         sent: &mut Sent,
         batch: &Batch,
-        result: &Result<BatchResult, StoreError>,
+        result: &Result<Option<BatchResult>, StoreError>,
     ) {
         sent.answered += visits(batch);
         match result {
-            Ok(result) => self.confirm(batch, result),
+            Ok(Some(numbers)) => self.confirm(batch, numbers),
             Err(error) if error.outcome_is_unknown() => {
                 self.metrics.visits_uncertain.inc_by(visits(batch));
             }
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
     }
 
@@ -121,7 +121,8 @@ mod tests {
         };
         let mut sent = ledger.send(std::slice::from_ref(&batch));
         let identified = Vec::new();
-        ledger.answered(&mut sent, &batch, &Ok(BatchResult { first, identified }));
+        let numbers = BatchResult { first, identified };
+        ledger.answered(&mut sent, &batch, &Ok(Some(numbers)));
     }
 
     #[test]
@@ -158,7 +159,7 @@ mod tests {
             first: 1,
             identified: vec![Some(replayed)],
         };
-        ledger.answered(&mut sent, &batch, &Ok(result));
+        ledger.answered(&mut sent, &batch, &Ok(Some(result)));
         assert_eq!(metrics.count_regressions.get(), 0);
         assert_eq!(metrics.visits_confirmed.get(), 10);
     }

@@ -95,6 +95,9 @@ pub enum CountError {
     /// The counter remembers as many identities as it may. It was not counted.
     #[error("the memory for identities is full")]
     IdentitiesFull,
+    /// The counter is new, and there are as many as there may be. It was not counted.
+    #[error("there is no room for another counter")]
+    CountersFull,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -105,6 +108,7 @@ impl CountError {
         match self {
             Self::Overloaded | Self::Store(StoreError::Busy) => VisitFailure::Overloaded,
             Self::IdentitiesFull => VisitFailure::IdentitiesFull,
+            Self::CountersFull => VisitFailure::CountersFull,
             Self::Store(error) if error.outcome_is_unknown() => VisitFailure::OutcomeUnknown,
             Self::Store(_) => VisitFailure::StoreUnavailable,
         }

@@ -112,7 +112,7 @@ struct PageQuery {
 
 crate::problem_responses!(CountProblems:
     InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
-    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull);
+    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull, CountersFull);
 
 /// Count a visit.
 ///
@@ -239,7 +239,7 @@ async fn get_counter(
 
 crate::problem_responses!(VisitProblems:
     InvalidCounterName, InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
-    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull);
+    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull, CountersFull);
 
 /// Count a visit on a counter.
 ///

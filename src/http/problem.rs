@@ -108,6 +108,8 @@ codes! {
     IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "The counter remembers as many identities as it may. This visit was not counted; try again later.";
     /// The process is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "This replica is shutting down.";
+    /// The counter is new, and there are as many as there may be.
+    CountersFull = "counters_full", INSUFFICIENT_STORAGE, "There is no counter of this name, and no room for another one. Nothing was counted, and trying again would not help; FOOTFALL_COUNTER_LIMIT bounds them.";
 }
 
 /// An error on its way to the client.
@@ -228,6 +230,7 @@ impl From<CountError> for Problem {
         match error {
             CountError::Overloaded => Code::Overloaded.into(),
             CountError::IdentitiesFull => Code::IdentitiesFull.into(),
+            CountError::CountersFull => Code::CountersFull.into(),
             CountError::Store(error) => error.into(),
         }
     }

@@ -73,6 +73,8 @@ pub enum VisitFailure {
     Overloaded,
     /// The counter remembers as many identities as it may.
     IdentitiesFull,
+    /// Its counter is new, and there are as many as there may be.
+    CountersFull,
     /// The store was away: it was not counted.
     StoreUnavailable,
     /// The store did not answer: it may have been counted.
@@ -155,7 +157,7 @@ impl Metrics {
                 IntCounterVec::new(
                     Opts::new(
                         "footfall_visits_failed_total",
-                        "Visits that were answered 503, by reason: overloaded, identities_full, store_unavailable or outcome_unknown.",
+                        "Visits that got no number, by reason: overloaded, identities_full, counters_full, store_unavailable or outcome_unknown.",
                     ),
                     &["reason"],
                 )?,
@@ -274,6 +276,7 @@ impl Metrics {
         for failure in [
             VisitFailure::Overloaded,
             VisitFailure::IdentitiesFull,
+            VisitFailure::CountersFull,
             VisitFailure::StoreUnavailable,
             VisitFailure::OutcomeUnknown,
         ] {
@@ -305,6 +308,7 @@ impl Metrics {
         self.visits_failed.with_label_values(&[match failure {
             VisitFailure::Overloaded => "overloaded",
             VisitFailure::IdentitiesFull => "identities_full",
+            VisitFailure::CountersFull => "counters_full",
             VisitFailure::StoreUnavailable => "store_unavailable",
             VisitFailure::OutcomeUnknown => "outcome_unknown",
         }])

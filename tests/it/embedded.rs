@@ -205,6 +205,27 @@ async fn a_file_that_was_cut() {
     database.nothing_is_lost().await;
 }
 
+/// The first schema did not know how many counters there are.
+#[tokio::test]
+async fn a_database_of_an_older_version_is_brought_up_to_date() {
+    let database = Database::new().await;
+    database.sql(
+        "DROP TRIGGER counter_created; DROP TABLE counter_total;
+         DELETE FROM _sqlx_migrations WHERE version = 2",
+    );
+    let found = database.run(footfall_command(), "doctor");
+    let found = String::from_utf8(found.stdout).unwrap();
+    assert!(found.contains("will be brought up to date"), "{found}");
+    let footfall = Footfall::builder()
+        .directory(database.directory.path())
+        .env("FOOTFALL_COUNTER_LIMIT", 2)
+        .start();
+    let mut client = footfall.client().logged_in().await;
+    assert_eq!(client.get("/api/count").await.visits(), VISITS + 1);
+    assert_eq!(client.post("/api/counters/second").await.visits(), 1);
+    assert_eq!(client.post("/api/counters/third").await.status, 507);
+}
+
 /// A newer version has come, and the older one still runs: it goes on, and no second one starts.
 #[tokio::test]
 async fn two_versions_at_once() {

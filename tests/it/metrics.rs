@@ -214,6 +214,7 @@ async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
         .env("REDIS_URL", redis.url())
         .env("FOOTFALL_STORE_TIMEOUT", "1s")
         .env("FOOTFALL_DEDUP_LIMIT", 1)
+        .env("FOOTFALL_COUNTER_LIMIT", 1)
         .start();
     let mut client = footfall.client().logged_in().await;
     let mut seen = Vec::new();
@@ -225,13 +226,19 @@ async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
             seen.push(reply.problem());
         }
     }
+    seen.push(client.post("/api/counters/another").await.problem());
     redis.signal(Signal::STOP);
     seen.push(client.get("/api/count").await.problem());
     redis.kill();
     seen.push(client.get("/api/count").await.problem());
     assert_eq!(
         seen,
-        ["identities_full", "outcome_unknown", "store_unavailable"]
+        [
+            "identities_full",
+            "counters_full",
+            "outcome_unknown",
+            "store_unavailable"
+        ]
     );
     for code in seen {
         let series = format!("footfall_visits_failed_total{{reason=\"{code}\"}}");

@@ -29,6 +29,10 @@ mod world;
 /// Identities remembered per counter and kind: few, so that the limit is met.
 const LIMIT: usize = 12;
 
+/// Names that are counted under, and how many of them there is room for.
+const NAMES: usize = 4;
+const COUNTERS: usize = 3;
+
 /// Replicas that share a store.
 const REPLICAS: usize = 3;
 
@@ -52,9 +56,10 @@ struct Visits {
 
 fn visits() -> impl Strategy<Value = Visits> {
     let identities = proptest::collection::btree_set((any::<bool>(), 0..20_u8), 0..6);
-    (0..3_usize, 0..4_u64, identities).prop_map(|(counter, anonymous, identities)| Visits {
+    (0..NAMES, 0..4_u64, identities).prop_map(|(counter, anonymous, identities)| Visits {
         counter,
-        anonymous,
+        // No batch is without a visit.
+        anonymous: anonymous.max(u64::from(identities.is_empty())),
         identities,
     })
 }
@@ -92,6 +97,12 @@ struct Model {
 }
 
 impl Model {
+    /// Checks that a batch was refused for want of room for its counter.
+    fn check_refused(&self, visits: &Visits) {
+        assert!(!self.counts.contains_key(&visits.counter), "it is known");
+        assert_eq!(self.counts.len(), COUNTERS, "refused only when full");
+    }
+
     /// Checks the numbers of one batch and remembers them.
     fn check(&mut self, visits: &Visits, first: u64, identified: &[Option<Counted>]) {
         assert_eq!(identified.len(), visits.identities.len());
@@ -126,6 +137,7 @@ impl Model {
         assert_eq!(given, expected, "the next numbers, each once");
         self.counts
             .insert(visits.counter, before + given.len() as u64);
+        assert!(self.counts.len() <= COUNTERS, "more than there is room for");
     }
 }
 
@@ -135,6 +147,7 @@ async fn open(location: &StoreLocation) -> CounterStore {
         timeout: Duration::from_secs(20),
         dedup_window: Duration::from_hours(1),
         dedup_limit: LIMIT as u64,
+        counter_limit: COUNTERS as u32,
         wait_replicas: 0,
     };
     let store = Store::open(&settings, Arc::new(Metrics::new().unwrap()))
@@ -163,12 +176,14 @@ async fn follow(steps: &[Step], location: &StoreLocation) {
                     .collect();
                 let results = replicas[*replica].count(&batches).await;
                 for (visits, result) in all.iter().zip(results) {
-                    let result = result.unwrap();
-                    model.check(visits, result.first, &result.identified);
+                    match result.unwrap() {
+                        Some(numbers) => model.check(visits, numbers.first, &numbers.identified),
+                        None => model.check_refused(visits),
+                    }
                 }
             }
         }
-        for counter in 0..3 {
+        for counter in 0..NAMES {
             let visits = replicas[0].get(&name(counter)).await.unwrap().unwrap_or(0);
             assert_eq!(visits, model.counts.get(&counter).copied().unwrap_or(0));
         }

@@ -124,6 +124,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("dedup_window", "0", "25h", "must not be longer than 24h"),
     ("dedup_limit", "1", "0", "must be greater than zero"),
+    ("counter_limit", "1", "0", "must be greater than zero"),
     (
         "wait_replicas",
         "0",

@@ -71,12 +71,14 @@ pub async fn monitor(mut store: CounterStore) {
     }
 }
 
-/// How long and how many identities are remembered, by kind.
+/// How long identities are remembered, by kind, and how much is kept at most.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
     requests: Duration,
     keys: Duration,
-    limit: u64,
+    /// Per counter and kind.
+    identities: u64,
+    counters: u32,
 }
 
 impl Memory {
@@ -107,7 +109,8 @@ impl CounterStore {
         let memory = Memory {
             requests: settings.dedup_window,
             keys: IDEMPOTENCY_WINDOW,
-            limit: settings.dedup_limit,
+            identities: settings.dedup_limit,
+            counters: settings.counter_limit,
         };
         let counts = match &store.backend {
             Backend::Redis(redis) => {
@@ -129,8 +132,12 @@ impl CounterStore {
         &self.store.health
     }
 
-    /// Counts batches, each of another counter: one result per batch.
-    pub async fn count(&mut self, batches: &[Batch]) -> Vec<Result<BatchResult, StoreError>> {
+    /// Counts batches, each of another counter: one result per batch; `None` if
+    /// its counter is new and there is no room for it, and so nothing was counted.
+    pub async fn count(
+        &mut self,
+        batches: &[Batch],
+    ) -> Vec<Result<Option<BatchResult>, StoreError>> {
         let (store, started) = (&self.store, Instant::now());
         let results = match &mut self.counts {
             Counts::Redis(redis) => redis.count(batches, store.health.outages()).await,

@@ -28,7 +28,7 @@ impl SqliteCounts {
     pub async fn count(
         &self,
         batches: &[Batch],
-    ) -> Result<Vec<Result<BatchResult, StoreError>>, StoreError> {
+    ) -> Result<Vec<Result<Option<BatchResult>, StoreError>>, StoreError> {
         let now = unix_millis();
         // A deferred transaction would fail at its first write if another process wrote in between.
         let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
@@ -64,7 +64,7 @@ impl SqliteCounts {
         db: &mut SqliteConnection,
         batch: &Batch,
         now: i64,
-    ) -> Result<BatchResult, StoreError> {
+    ) -> Result<Option<BatchResult>, StoreError> {
         let mut identified = Vec::with_capacity(batch.identities.len());
         for identity in &batch.identities {
             identified.push(remembered(db, &batch.counter, identity, now).await?);
@@ -82,10 +82,12 @@ impl SqliteCounts {
             }
         }
         let total = batch.anonymous + fresh.len() as u64;
-        let first = if total == 0 {
-            0
-        } else {
-            add(db, &batch.counter, total).await? + 1 - total
+        let first = match total {
+            0 => 0,
+            _ => match self.add(db, &batch.counter, total).await? {
+                Some(last) => last + 1 - total,
+                None => return Ok(None),
+            },
         };
         for (number, position) in (first + batch.anonymous..).zip(fresh) {
             let identity = &batch.identities[position];
@@ -96,7 +98,37 @@ impl SqliteCounts {
                 replayed: false,
             });
         }
-        Ok(BatchResult { first, identified })
+        Ok(Some(BatchResult { first, identified }))
+    }
+
+    /// The number of the last visit; `None` if the counter is new and there is
+    /// no room for it.
+    async fn add(
+        &self,
+        db: &mut SqliteConnection,
+        counter: &CounterName,
+        visits: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let known: Option<i64> = sqlx::query_scalar(
+            "UPDATE counters SET visits = visits + ? WHERE name = ? RETURNING visits",
+        )
+        .bind(visits as i64)
+        .bind(counter.as_str())
+        .fetch_optional(&mut *db)
+        .await?;
+        if let Some(total) = known {
+            return Ok(Some(total.unsigned_abs()));
+        }
+        let created: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO counters (name, visits)
+             SELECT ?, ? FROM counter_total WHERE counters < ? RETURNING visits",
+        )
+        .bind(counter.as_str())
+        .bind(visits as i64)
+        .bind(self.memory.counters)
+        .fetch_optional(db)
+        .await?;
+        Ok(created.map(i64::unsigned_abs))
     }
 
     /// How many more identities of a kind the counter may remember.
@@ -122,7 +154,7 @@ impl SqliteCounts {
         .await?;
         Ok(self
             .memory
-            .limit
+            .identities
             .saturating_sub(remembered.unwrap_or(0).unsigned_abs()))
     }
 
@@ -186,22 +218,6 @@ async fn remembered(
         number: number.unsigned_abs(),
         replayed: true,
     }))
-}
-
-async fn add(
-    db: &mut SqliteConnection,
-    counter: &CounterName,
-    visits: u64,
-) -> Result<u64, StoreError> {
-    let total: i64 = sqlx::query_scalar(
-        "INSERT INTO counters (name, visits) VALUES (?, ?)
-         ON CONFLICT (name) DO UPDATE SET visits = visits + excluded.visits RETURNING visits",
-    )
-    .bind(counter.as_str())
-    .bind(visits as i64)
-    .fetch_one(db)
-    .await?;
-    Ok(total.unsigned_abs())
 }
 
 /// The identity may be there still, expired and not yet purged.

@@ -71,7 +71,7 @@ enum Replica {
         token: String,
     },
     Library {
-        counters: Counters,
+        counters: Box<Counters>,
         runtime: Option<Runtime>,
     },
 }
@@ -154,6 +154,7 @@ impl World {
             timeout: TIMEOUT,
             dedup_window: Duration::from_hours(1),
             dedup_limit: 1_000_000,
+            counter_limit: 1_000_000,
             wait_replicas: 0,
         };
         let runtime = Builder::new_multi_thread()
@@ -173,7 +174,7 @@ impl World {
             Counters::start(store, metrics)
         });
         Replica::Library {
-            counters: timeout(PATIENCE, started).await.unwrap().unwrap(),
+            counters: Box::new(timeout(PATIENCE, started).await.unwrap().unwrap()),
             runtime: Some(runtime),
         }
     }
@@ -280,7 +281,7 @@ async fn connect(directory: &Path) -> sqlx::SqliteConnection {
 
 /// A way to one replica that outlives it.
 enum Call {
-    Library(Counters),
+    Library(Box<Counters>),
     Process(Box<dyn Fn(bool) -> Client + Send>),
 }
 

@@ -1,7 +1,7 @@
 //! Floods of logins, of new counters and of identities.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,7 +13,10 @@ use hyper::Method;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Client, Footfall, Redis, Reply, footfall::AWAY, load::assert_exact, process::PATIENCE,
+    Client, Footfall, Redis, Reply,
+    footfall::{AWAY, Builder},
+    load::assert_exact,
+    process::PATIENCE,
 };
 
 /// Clients of a flood.
@@ -98,7 +101,72 @@ async fn a_flood_of_logins_does_not_hold_counting_up() {
     assert!(footfall.find(AWAY).is_none());
 }
 
-/// Counters live for ever, so what bounds them is the memory of the store.
+/// Names that are there already are counted on; as many others as there is room for are created.
+async fn new_counters_are_refused_beyond_the_limit(builder: Builder) {
+    const LIMIT: usize = 300;
+    let footfall = builder.env("FOOTFALL_COUNTER_LIMIT", LIMIT).start();
+    let token = footfall.token().await;
+    let mut client = footfall.client().with_token(&token);
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    // Each name comes several times, also at once.
+    let create = async |client: &mut Client, number: usize| {
+        let name = number / 4;
+        client.post(&format!("/api/counters/flood-{name}")).await
+    };
+    let more = |number, _: &Reply| number < 4 * 2 * LIMIT;
+    let mut numbers = BTreeMap::<usize, Vec<u64>>::new();
+    for (number, reply) in flood(&footfall, &token, create, more).await {
+        if reply.status == 200 {
+            numbers.entry(number / 4).or_default().push(reply.visits());
+        } else {
+            assert_eq!(
+                (reply.status.as_u16(), &*reply.problem()),
+                (507, "counters_full")
+            );
+            assert!(reply.header("retry-after").is_none(), "it would not help");
+        }
+    }
+    assert_eq!(numbers.len(), LIMIT - 1);
+    for numbers in numbers.values() {
+        assert_exact(numbers);
+    }
+    assert_eq!(listed(&mut client).await.len(), LIMIT);
+    assert_eq!(client.get("/api/count").await.visits(), 2);
+    assert_eq!(client.post("/api/counters/late").await.status, 507);
+    assert_eq!(client.get("/api/counters/late").await.status, 404);
+    assert!(footfall.find(AWAY).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_new_counters_is_refused_beyond_the_limit() {
+    let redis = Redis::start();
+    let builder = Footfall::builder().env("REDIS_URL", redis.url());
+    new_counters_are_refused_beyond_the_limit(builder).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_new_embedded_counters_is_refused_beyond_the_limit() {
+    new_counters_are_refused_beyond_the_limit(Footfall::builder()).await;
+}
+
+/// All names, page by page.
+async fn listed(client: &mut Client) -> BTreeSet<String> {
+    let mut listed = BTreeSet::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/counters?limit=1000{cursor}");
+        let page = client.get(&path).await.json();
+        for counter in page["counters"].as_array().unwrap() {
+            listed.insert(counter["name"].as_str().unwrap().to_owned());
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return listed,
+        }
+    }
+}
+
+/// What bounds counters where the limit is set too high: the memory of the store.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_new_counters_ends_when_the_store_is_full_and_loses_nothing() {
     let redis = Redis::start();
@@ -138,21 +206,7 @@ async fn a_flood_of_new_counters_ends_when_the_store_is_full_and_loses_nothing()
     let ready = async { while footfall.ops_client().get("/readyz").await.status != 200 {} };
     tokio::time::timeout(PATIENCE, ready).await.unwrap();
     assert_eq!(client.get("/api/count").await.visits(), 2);
-    let mut listed = BTreeSet::new();
-    let mut cursor = String::new();
-    loop {
-        let page = client
-            .get(&format!("/api/counters?limit=1000{cursor}"))
-            .await
-            .json();
-        for counter in page["counters"].as_array().unwrap() {
-            listed.insert(counter["name"].as_str().unwrap().to_owned());
-        }
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
-    }
+    let listed = listed(&mut client).await;
     assert!(created.is_subset(&listed), "a counter was lost");
 }
 

@@ -12,7 +12,7 @@
 //! its first visit is counted, so that no counted visit is ever missing from it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
@@ -27,9 +27,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+mod reading;
+
 use super::{Batch, BatchResult, Memory};
 use crate::{
-    counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
+    counting::{Counted, CounterName, Identity, identity::IdentityKind},
     store::{
         RedisStore, StoreError,
         redis::{Node, Place, REDIRECTIONS, SLOTS, moving, pause_before},
@@ -40,6 +42,9 @@ use crate::{
 pub const SCRIPT: &str = include_str!("count.lua");
 
 static SCRIPT_SHA1: LazyLock<String> = LazyLock::new(|| Script::new(SCRIPT).get_hash().to_owned());
+
+/// The script that puts a counter into the index.
+const LIST_SCRIPT: &str = include_str!("list.lua");
 
 /// A sorted set whose members all have score 0, and so are in the order of their bytes.
 const INDEX_KEY: &str = "footfall:counters";
@@ -85,7 +90,7 @@ impl RedisCounts {
         &mut self,
         batches: &[Batch],
         outages: u64,
-    ) -> Vec<Result<BatchResult, StoreError>> {
+    ) -> Vec<Result<Option<BatchResult>, StoreError>> {
         if self.outages != outages {
             self.disconnect();
             self.outages = outages;
@@ -187,86 +192,17 @@ impl RedisCounts {
         }
     }
 
-    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
-        let key = count_key(counter);
-        let mut read = redis::pipe();
-        read.get(&key);
-        let (visits,) = self.redis.query(&key, &read).await?;
-        Ok(visits)
-    }
-
-    pub async fn list(
-        &self,
-        after: Option<&CounterName>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let from = after.map_or("-".to_owned(), |name| format!("({name}"));
-        let one_more = limit as isize + 1;
-        let mut read = redis::pipe();
-        read.zrangebylex_limit(INDEX_KEY, from, "+", 0, one_more);
-        let (names,): (Vec<String>,) = self.redis.query(INDEX_KEY, &read).await?;
-        let mut names: Vec<CounterName> =
-            names.iter().filter_map(|name| name.parse().ok()).collect();
-        let more = names.len() > limit;
-        names.truncate(limit);
-        let next = names.last().filter(|_| more).cloned();
-        let visits = self.get_all(&names).await?;
-        // A name is listed a moment before its first visit is counted.
-        let counted = names.into_iter().filter_map(|name| {
-            let visits = *visits.get(&name)?;
-            Some(Tally { name, visits })
-        });
-        Ok(Page {
-            counters: counted.collect(),
-            next,
-        })
-    }
-
-    /// The visits of several counters, with one round trip to each master.
-    async fn get_all(
-        &self,
-        names: &[CounterName],
-    ) -> Result<HashMap<CounterName, u64>, StoreError> {
-        let mut by_node: BTreeMap<Node, Vec<&CounterName>> = BTreeMap::new();
-        for name in names {
-            let place = self.redis.place(&count_key(name)).await?;
-            by_node.entry(place.node).or_default().push(name);
-        }
-        let reads = by_node.iter().map(async |(node, names)| {
-            let mut read = redis::pipe();
-            for name in names {
-                read.get(count_key(name));
-            }
-            let mut connection = self.redis.connection(node).await?;
-            let visits: Vec<Option<u64>> = match read.query_async(&mut connection).await {
-                Ok(visits) => visits,
-                // One of them has moved: one by one they are followed.
-                Err(error) if error.is_cluster_error() => {
-                    try_join_all(names.iter().map(|name| self.get(name))).await?
-                }
-                Err(error) => return Err(StoreError::from(error)),
-            };
-            let known = names.iter().zip(visits);
-            Ok(known.filter_map(|(name, visits)| Some(((*name).clone(), visits?))))
-        });
-        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
-    }
-
-    async fn count_batch(&self, batch: &Batch) -> Result<(Node, BatchResult), StoreError> {
+    async fn count_batch(&self, batch: &Batch) -> Result<(Node, Option<BatchResult>), StoreError> {
         let (mut node, mut numbers) = self.call(batch, false).await?;
         if numbers == [UNLISTED] {
-            let list = redis::cmd("ZADD")
-                .arg(INDEX_KEY)
-                .arg(0)
-                .arg(batch.counter.as_str())
-                .take();
             // As long as nothing is counted, nothing is unknown.
-            self.list_counter(&list)
-                .await
-                .map_err(StoreError::of_reading)?;
+            let listed = self.list_counter(&batch.counter).await;
+            if !listed.map_err(StoreError::of_reading)? {
+                return Ok((node, None));
+            }
             (node, numbers) = self.call(batch, true).await?;
         }
-        Ok((node, interpret(batch, &numbers)?))
+        Ok((node, Some(interpret(batch, &numbers)?)))
     }
 
     fn command(&self, batch: &Batch, listed: bool) -> Cmd {
@@ -280,7 +216,7 @@ impl RedisCounts {
             .arg(format!("footfall:{{{name}}}:keys"))
             .arg(format!("footfall:{{{name}}}:keys:previous"))
             .arg(batch.anonymous)
-            .arg(self.memory.limit)
+            .arg(self.memory.identities)
             .arg(u8::from(listed))
             .arg(u8::from(self.wait_replicas > 0));
         for kind in [IdentityKind::Request, IdentityKind::Key] {
@@ -293,13 +229,22 @@ impl RedisCounts {
         call
     }
 
-    /// The index may be on another server than the counter, so it has replicas of its own.
-    async fn list_counter(&self, list: &Cmd) -> Result<(), StoreError> {
-        let (node, ()) = self.send(INDEX_KEY, list, StoreError::Refused).await?;
-        if self.wait_replicas > 0 {
+    /// Puts a counter into the index; says whether there was room. The index may
+    /// be on another server than the counter, so it has replicas of its own.
+    async fn list_counter(&self, counter: &CounterName) -> Result<bool, StoreError> {
+        // With its text: it runs once in the life of a counter.
+        let list = redis::cmd("EVAL")
+            .arg(LIST_SCRIPT)
+            .arg(1)
+            .arg(INDEX_KEY)
+            .arg(counter.as_str())
+            .arg(self.memory.counters)
+            .take();
+        let (node, listed) = self.send(INDEX_KEY, &list, StoreError::Refused).await?;
+        if listed && self.wait_replicas > 0 {
             self.wait(&node).await?;
         }
-        Ok(())
+        Ok(listed)
     }
 
     /// Calls the script. One that fails, for want of a permission perhaps,
@@ -358,7 +303,7 @@ impl RedisCounts {
     /// by another and is replayed here.
     async fn confirm(
         &self,
-        results: &mut [Result<(Node, BatchResult), StoreError>],
+        results: &mut [Result<(Node, Option<BatchResult>), StoreError>],
         deadline: Instant,
     ) {
         let nodes: HashSet<Node> = results

@@ -1,0 +1,78 @@
+//! Reading counts, over the connections that all rooms share.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::try_join_all;
+
+use super::{INDEX_KEY, RedisCounts, count_key};
+use crate::{
+    counting::{CounterName, Page, Tally},
+    store::{StoreError, redis::Node},
+};
+
+impl RedisCounts {
+    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
+        let key = count_key(counter);
+        let mut read = redis::pipe();
+        read.get(&key);
+        let (visits,) = self.redis.query(&key, &read).await?;
+        Ok(visits)
+    }
+
+    pub async fn list(
+        &self,
+        after: Option<&CounterName>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let from = after.map_or("-".to_owned(), |name| format!("({name}"));
+        let one_more = limit as isize + 1;
+        let mut read = redis::pipe();
+        read.zrangebylex_limit(INDEX_KEY, from, "+", 0, one_more);
+        let (names,): (Vec<String>,) = self.redis.query(INDEX_KEY, &read).await?;
+        let mut names: Vec<CounterName> =
+            names.iter().filter_map(|name| name.parse().ok()).collect();
+        let more = names.len() > limit;
+        names.truncate(limit);
+        let next = names.last().filter(|_| more).cloned();
+        let visits = self.get_all(&names).await?;
+        // A name is listed a moment before its first visit is counted.
+        let counted = names.into_iter().filter_map(|name| {
+            let visits = *visits.get(&name)?;
+            Some(Tally { name, visits })
+        });
+        Ok(Page {
+            counters: counted.collect(),
+            next,
+        })
+    }
+
+    /// The visits of several counters, with one round trip to each master.
+    async fn get_all(
+        &self,
+        names: &[CounterName],
+    ) -> Result<HashMap<CounterName, u64>, StoreError> {
+        let mut by_node: BTreeMap<Node, Vec<&CounterName>> = BTreeMap::new();
+        for name in names {
+            let place = self.redis.place(&count_key(name)).await?;
+            by_node.entry(place.node).or_default().push(name);
+        }
+        let reads = by_node.iter().map(async |(node, names)| {
+            let mut read = redis::pipe();
+            for name in names {
+                read.get(count_key(name));
+            }
+            let mut connection = self.redis.connection(node).await?;
+            let visits: Vec<Option<u64>> = match read.query_async(&mut connection).await {
+                Ok(visits) => visits,
+                // One of them has moved: one by one they are followed.
+                Err(error) if error.is_cluster_error() => {
+                    try_join_all(names.iter().map(|name| self.get(name))).await?
+                }
+                Err(error) => return Err(StoreError::from(error)),
+            };
+            let known = names.iter().zip(visits);
+            Ok(known.filter_map(|(name, visits)| Some(((*name).clone(), visits?))))
+        });
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+}
