@@ -163,3 +163,69 @@ fn the_tests_that_show_reliability_are_there() {
     }
     assert!(named > 50, "{named} tests are named");
 }
+
+/// The median of a service's figures in docs/benchmarks/results.json.
+fn median(figures: &serde_json::Value) -> f64 {
+    let mut figures: Vec<f64> = figures
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|figure| figure.as_f64().unwrap())
+        .collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+#[test]
+fn the_speed_is_that_of_the_published_run() {
+    let results = format!(
+        "{}/docs/benchmarks/results.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let results: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(results).unwrap()).unwrap();
+    let figure = |service: &str, operation: &str, nginx_workers: u64, figure: &str| {
+        // Others know no identities, so their counts are noted as without.
+        let identities = (service, operation) == ("footfall", "count");
+        let cells = results["cells"].as_array().unwrap();
+        let cell = cells.iter().find(|cell| {
+            cell["part"] == "throughput"
+                && cell["contestant"] == service
+                && cell["operation"] == operation
+                && cell["nginx_workers"] == nginx_workers
+                && cell["identities"] == identities
+        });
+        cell.map(|cell| cell["median"][figure].as_f64().unwrap())
+    };
+    let (_, table) = README.split_once("<!-- speed -->").unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .skip(3)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let services = ["hyper", "footfall", "fastify", "fastapi", "flask"];
+    assert_eq!(rows.len(), services.len());
+    for (row, service) in rows.iter().zip(services) {
+        let idle = results["idle_memory"][service].as_array().unwrap();
+        let idle = idle.iter().map(|memory| memory["rss_mb"].clone()).collect();
+        let measured = [
+            figure(service, "ping", 0, "server_us"),
+            figure(service, "count", 0, "server_us"),
+            figure(service, "count", 1, "per_second"),
+            Some(median(&idle)),
+            Some(median(&results["first_answer_ms"][service])),
+        ];
+        assert!(row[0].to_lowercase().contains(service), "{row:?}");
+        for (shown, measured) in row[1..].iter().zip(measured) {
+            match measured {
+                None => assert_eq!(*shown, "–"),
+                Some(measured) => {
+                    let shown: f64 = shown.replace(',', "").parse().unwrap();
+                    let off = (shown / measured - 1.0).abs();
+                    assert!(off < 0.03, "{row:?}: {measured} was measured for {shown}");
+                }
+            }
+        }
+    }
+}
