@@ -64,11 +64,11 @@ def _latency(results: Results) -> str:
     for cell in results.cells("latency"):
         if cell.operation == "count" and not cell.direct:
             label = f"{_TITLES[cell.contestant]}, {cell.rate:,}/s"
-            series[label] = (places, results.quantiles_us(cell))
+            series[label] = (places, results.typical_quantiles_us(cell))
     ticks = [(1 / (1 - quantile), f"{100 * quantile:g} %") for quantile in QUANTILES]
     assert {cell.rate for cell in results.cells("latency")} == {EASY_RATE, BUSY_RATE}
     return plots.lines(
-        "Latency of a count behind nginx, at a fixed rate",
+        "Latency of a count behind nginx, at a fixed rate: the median of the rounds",
         ("share of requests that were answered within", "µs"),
         series,
         ticks=ticks,

@@ -1,7 +1,7 @@
 """Pictures, as SVG."""
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 
@@ -16,7 +16,7 @@ matplotlib.rcParams["axes.spines.right"] = False
 from matplotlib import pyplot  # noqa: E402  (the settings above come first)
 from matplotlib.figure import Figure  # noqa: E402
 
-_COLOURS = ("#1b6ca8", "#f2a65a", "#6a994e", "#a23b72", "#7d7d7d")
+_COLOURS = ("#1b6ca8", "#f2a65a", "#6a994e", "#a23b72", "#7d7d7d", "#2a2a2a")
 
 
 def bars(
@@ -67,18 +67,20 @@ def lines(
     *,
     ticks: Sequence[tuple[float, str]] | None = None,
     logarithmic: bool = True,
-    dots: Collection[str] = (),
+    dots: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
 ) -> str:
     """A line for each series, on a logarithmic scale unless there is a zero on it.
 
-    The series that `dots` names have no line between their points.
+    A series may also have dots, in the colour of its line.
     """
+    assert len(series) <= len(_COLOURS), "one would look like another"
     figure, axes = pyplot.subplots(figsize=(9, 4.5))
-    for position, (label, (xs, ys)) in enumerate(series.items()):
-        style = "-" if position < len(_COLOURS) else "--"
-        if label in dots:
-            style = ""
-        axes.plot(xs, ys, style, marker=".", label=label, color=_COLOURS[position % len(_COLOURS)])
+    for (label, (xs, ys)), colour in zip(series.items(), _COLOURS, strict=False):
+        if dots is None:
+            axes.plot(xs, ys, marker=".", label=label, color=colour)
+        else:
+            axes.plot(xs, ys, label=label, color=colour)
+            axes.plot(*dots[label], linestyle="none", marker="o", markersize=4, color=colour)
     if logarithmic:
         axes.set_xscale("log")
         axes.set_yscale("log")

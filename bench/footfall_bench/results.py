@@ -59,6 +59,14 @@ class Results:
         histogram = sorted(together.items())
         return [quantile_us(histogram, quantile) for quantile in QUANTILES]
 
+    def typical_quantiles_us(self, cell: Cell) -> list[float]:
+        """Those of each round, and of these the median: one stall does not hide the rest."""
+        histograms = [sample.latency for sample in self.comparison.samples[cell]]
+        return [
+            Spread.of(quantile_us(histogram, quantile) for histogram in histograms).median
+            for quantile in QUANTILES
+        ]
+
     def first_answer_ms(self, contestant: str) -> Spread:
         return Spread.of(start.first_answer_ms for start in self.comparison.starts[contestant])
 

@@ -55,15 +55,17 @@ def _model(session: Session, model: Model) -> str:
         "CPU of Redis": fitted(model.redis_cpu),
         "time of Redis, with waiting for the disk": fitted(model.redis_wall),
         "CPU of replicas": fitted(model.server),
-        "CPU of Redis, measured": seen("redis_us"),
-        "time of Redis, measured": seen("redis_wall_us"),
-        "CPU of replicas, measured": seen("server_us"),
+    }
+    dots = {
+        "CPU of Redis": seen("redis_us"),
+        "time of Redis, with waiting for the disk": seen("redis_wall_us"),
+        "CPU of replicas": seen("server_us"),
     }
     return plots.lines(
-        "What a visit costs, by how many share a call",
+        "What a visit costs, by how many share a call: measured (dots) and fitted",
         ("calls of Redis per visit", "µs per visit"),
         series,
-        dots=[label for label in series if label.endswith("measured")],
+        dots=dots,
     )
 
 
