@@ -175,11 +175,16 @@ async fn follow(steps: &[Step], location: &StoreLocation) {
                     })
                     .collect();
                 let results = replicas[*replica].count(&batches).await;
+                let mut refused = Vec::new();
                 for (visits, result) in all.iter().zip(results) {
                     match result.unwrap() {
                         Some(numbers) => model.check(visits, numbers.first, &numbers.identified),
-                        None => model.check_refused(visits),
+                        None => refused.push(visits),
                     }
+                }
+                // Last: of batches that go together any may be the one that finds no room.
+                for visits in refused {
+                    model.check_refused(visits);
                 }
             }
         }
