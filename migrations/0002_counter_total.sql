@@ -9,3 +9,8 @@ CREATE TRIGGER counter_created AFTER INSERT ON counters
 BEGIN
     UPDATE counter_total SET counters = counters + 1;
 END;
+
+CREATE TRIGGER counter_removed AFTER DELETE ON counters
+BEGIN
+    UPDATE counter_total SET counters = counters - 1;
+END;

@@ -91,6 +91,16 @@ impl FromStr for RedisUrl {
             return Err(FORMS.to_owned());
         }
         let parts = Parts::of(security, rest);
+        // Else a part of a password would be taken for something else, and shown.
+        if [parts.path, parts.query, parts.fragment]
+            .iter()
+            .any(|part| part.contains('@'))
+        {
+            return Err(
+                "'/', '?' and '#' in a user or a password must be percent-encoded (%2F, %3F, %23)"
+                    .into(),
+            );
+        }
         match kind {
             None => {
                 let server = connection_info(url)?;
@@ -139,12 +149,6 @@ impl<'a> Parts<'a> {
             return Err(
                 "the master's name is missing; expected redis+sentinel://HOST[:PORT]/MASTER".into(),
             );
-        }
-        // Names that sentinels take. Another is part of a password whose / was not escaped, and
-        // names are shown.
-        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if !master.bytes().all(is_of_name) {
-            return Err("the master's name may have letters, digits, '.', '-' and '_' only; a password must be percent-encoded".into());
         }
         let credentials = self.sentinel_credentials()?;
         let sentinels = self
@@ -300,6 +304,12 @@ mod tests {
                 "redis+sentinel://user:1/hunter2@host/0",
                 "must be percent-encoded",
             ),
+            (
+                "redis+sentinel://user:1/hunter2#x@host/main",
+                "must be percent-encoded",
+            ),
+            ("redis://:p@hunter2#w@host", "must be percent-encoded"),
+            ("redis://:p@hunter2?w@host", "must be percent-encoded"),
             ("redis+sentinel://:hunter2@host:x/main", "cannot be parsed"),
             (
                 "redis+sentinel://host/main?password=hunter2",

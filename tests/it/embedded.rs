@@ -210,7 +210,7 @@ async fn a_file_that_was_cut() {
 async fn a_database_of_an_older_version_is_brought_up_to_date() {
     let database = Database::new().await;
     database.sql(
-        "DROP TRIGGER counter_created; DROP TABLE counter_total;
+        "DROP TRIGGER counter_created; DROP TRIGGER counter_removed; DROP TABLE counter_total;
          DELETE FROM _sqlx_migrations WHERE version = 2",
     );
     let found = database.run(footfall_command(), "doctor");
@@ -224,6 +224,8 @@ async fn a_database_of_an_older_version_is_brought_up_to_date() {
     assert_eq!(client.get("/api/count").await.visits(), VISITS + 1);
     assert_eq!(client.post("/api/counters/second").await.visits(), 1);
     assert_eq!(client.post("/api/counters/third").await.status, 507);
+    database.sql("DELETE FROM counters WHERE name = 'second'");
+    assert_eq!(client.post("/api/counters/third").await.visits(), 1);
 }
 
 /// A newer version has come, and the older one still runs: it goes on, and no second one starts.

@@ -3,7 +3,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Footfall, Redis, eventually, load::get_insistently};
+use crate::support::{Footfall, Redis, eventually, footfall::AWAY, load::get_insistently};
 
 fn follows(master: &Redis) {
     eventually("the replica follows", || {
@@ -28,7 +28,7 @@ async fn without_enough_replicas_nothing_is_acknowledged() {
     let footfall = footfall(&master);
     let mut client = footfall.client().logged_in().await;
     assert_eq!(client.get("/api/count").await.status, 503);
-    let away = footfall.logged(crate::support::footfall::AWAY);
+    let away = footfall.logged(AWAY);
     let reason = away["error"].as_str().unwrap();
     assert!(reason.contains("0 of 1 replicas"), "{reason}");
     let ready = footfall.ops_client().get("/readyz").await;
@@ -97,7 +97,27 @@ async fn a_store_that_forbids_to_wait_leaves_outcomes_unknown() {
             .command("GET footfall:{visits}:count")
             .contains("\r\n2\r\n")
     );
-    let away = footfall.logged(crate::support::footfall::AWAY);
+    let away = footfall.logged(AWAY);
     let reason = away["error"].as_str().unwrap();
     assert!(reason.contains("'wait' command"), "{reason}");
+}
+
+/// What is refused was not counted, whether or not replicas follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_that_finds_no_room_waits_for_no_replica() {
+    let master = Redis::start();
+    let replica = master.replica();
+    follows(&master);
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", master.url())
+        .env("FOOTFALL_WAIT_REPLICAS", 1)
+        .env("FOOTFALL_COUNTER_LIMIT", 1)
+        .start();
+    let token = footfall.token().await;
+    let mut client = footfall.client().with_token(&token);
+    assert_eq!(client.post("/api/counters/first").await.visits(), 1);
+    replica.signal(Signal::STOP);
+    let reply = client.post("/api/counters/second").await;
+    assert_eq!(reply.problem(), "counters_full");
+    assert!(footfall.find(AWAY).is_none());
 }

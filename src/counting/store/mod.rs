@@ -88,6 +88,15 @@ impl Memory {
             IdentityKind::Key => self.keys,
         }
     }
+
+    /// How many counters there may be before this one. Whatever names others
+    /// make up, there is room for the default counter.
+    fn counters_before(&self, counter: &CounterName) -> u32 {
+        match *counter == CounterName::default_counter() {
+            true => u32::MAX,
+            false => self.counters,
+        }
+    }
 }
 
 #[derive(Clone)]

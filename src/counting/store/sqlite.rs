@@ -125,7 +125,7 @@ impl SqliteCounts {
         )
         .bind(counter.as_str())
         .bind(visits as i64)
-        .bind(self.memory.counters)
+        .bind(self.memory.counters_before(counter))
         .fetch_optional(db)
         .await?;
         Ok(created.map(i64::unsigned_abs))

@@ -5,9 +5,10 @@
 -- Answers 1 if it is listed now, 0 if there is no room.
 
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
-    return 1
-end
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
+    -- Another has listed it a moment ago, and WAIT waits for what its own connection has
+    -- written: written again, it is on the replicas before anything is counted.
+    redis.call('ZREM', KEYS[1], ARGV[1])
+elseif redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
     return 0
 end
 redis.call('ZADD', KEYS[1], 0, ARGV[1])

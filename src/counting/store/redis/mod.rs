@@ -238,7 +238,7 @@ impl RedisCounts {
             .arg(1)
             .arg(INDEX_KEY)
             .arg(counter.as_str())
-            .arg(self.memory.counters)
+            .arg(self.memory.counters_before(counter))
             .take();
         let (node, listed) = self.send(INDEX_KEY, &list, StoreError::Refused).await?;
         if listed && self.wait_replicas > 0 {
@@ -300,7 +300,7 @@ impl RedisCounts {
     }
 
     /// Waits until enough replicas have what was counted, and what was counted
-    /// by another and is replayed here.
+    /// by another and is replayed here. What was refused is on none of them.
     async fn confirm(
         &self,
         results: &mut [Result<(Node, Option<BatchResult>), StoreError>],
@@ -309,6 +309,7 @@ impl RedisCounts {
         let nodes: HashSet<Node> = results
             .iter()
             .flatten()
+            .filter(|(_, numbers)| numbers.is_some())
             .map(|(node, _)| node.clone())
             .collect();
         let waits = nodes.into_iter().map(async |node| {
@@ -324,7 +325,7 @@ impl RedisCounts {
                 StoreError::Unconfirmed(error.to_string())
             };
             for result in results.iter_mut() {
-                if matches!(result, Ok((counted_by, _)) if *counted_by == node) {
+                if matches!(result, Ok((counted_by, Some(_))) if *counted_by == node) {
                     *result = Err(unconfirmed.clone());
                 }
             }
