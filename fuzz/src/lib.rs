@@ -464,7 +464,8 @@ pub fn login(data: &[u8]) {
 /// Part of every secret here: nothing that is shown may hold it.
 const MARK: &str = "s3cr3t-";
 
-/// `REDIS_URL`: as it stands, and as a password that nobody has escaped.
+/// `REDIS_URL`: as it stands, and as what stands around a secret in a password that
+/// nobody has escaped.
 pub fn redis_url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -487,24 +488,28 @@ pub fn redis_url(data: &[u8]) {
     if text.contains(MARK) {
         return;
     }
-    for (scheme, path) in [
-        ("redis", "/0"),
-        ("rediss+sentinel", "/main/0"),
-        ("redis+cluster", ""),
+    let middle = text.ceil_char_boundary(text.len() / 2);
+    let (before, after) = text.split_at(middle);
+    for scheme in [
+        "redis",
+        "rediss",
+        "redis+sentinel",
+        "rediss+sentinel",
+        "redis+cluster",
+        "rediss+cluster",
     ] {
-        let url = format!("{scheme}://user:{MARK}{text}{MARK}@localhost:6379{path}");
-        let shown = match url.parse::<RedisUrl>() {
-            Ok(url) => {
-                let nodes: Vec<_> = url
-                    .nodes
-                    .iter()
-                    .map(|node| node.addr().to_string())
-                    .collect();
-                format!("{url:?} {} {nodes:?}", url.topology)
-            }
-            Err(message) => message,
-        };
-        assert!(!shown.contains(MARK), "{url}: {shown}");
+        for path in ["", "/0", "/main", "/main/0"] {
+            let url = format!("{scheme}://user:{before}{MARK}{after}@localhost{path}");
+            let shown = match url.parse::<RedisUrl>() {
+                Ok(url) => {
+                    let addresses = url.nodes.iter().map(|node| node.addr().to_string());
+                    let addresses: Vec<_> = addresses.collect();
+                    format!("{url:?} {} {addresses:?}", url.topology)
+                }
+                Err(message) => message,
+            };
+            assert!(!shown.contains(MARK), "{url}: {shown}");
+        }
     }
 }
 
