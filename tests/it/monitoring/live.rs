@@ -57,6 +57,7 @@ async fn all_kinds(target: Target, token: String, stop: Arc<AtomicBool>) {
     while !stop.load(Ordering::Relaxed) {
         client.get("/api/count").await;
         client.post("/api/counters/other").await;
+        client.post("/api/counters/one-too-many").await;
         client.send(Method::GET, "/api/count", &[key], "").await;
         client.get("/api/counters").await;
         client.get("/api/counters/visits").await;

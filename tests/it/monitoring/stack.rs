@@ -37,7 +37,9 @@ impl Stack {
         let redis = Redis::start();
         let socket = |number: usize| directory.path().join(format!("{number}.sock"));
         let replica = |number| {
-            let footfall = Footfall::builder().env("REDIS_URL", redis.url());
+            let footfall = Footfall::builder()
+                .env("REDIS_URL", redis.url())
+                .env("FOOTFALL_COUNTER_LIMIT", 2);
             footfall.socket(&socket(number)).start()
         };
         let replicas = [replica(1), replica(2)];
