@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 
 use rustix::process::Signal;
 
-use crate::support::{Client, Footfall, Redis};
+use crate::support::{Client, Footfall, Redis, footfall::AWAY};
 
 async fn value(footfall: &Footfall, series: &str) -> f64 {
     footfall
@@ -229,6 +229,7 @@ async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
     seen.push(client.post("/api/counters/another").await.problem());
     redis.signal(Signal::STOP);
     seen.push(client.get("/api/count").await.problem());
+    footfall.logged(AWAY);
     redis.kill();
     seen.push(client.get("/api/count").await.problem());
     assert_eq!(

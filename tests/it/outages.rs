@@ -64,6 +64,7 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
     );
     assert_eq!(client.get("/api/ping").await.status, 200);
     // Known to be away, it is not waited for again.
+    footfall.logged(AWAY);
     assert_eq!(
         client.get("/api/count").await.problem(),
         "store_unavailable"
@@ -221,6 +222,7 @@ async fn a_database_that_another_process_has_locked() {
         .await
         .unwrap();
     assert_eq!(client.get("/api/count").await.problem(), "outcome_unknown");
+    footfall.logged(AWAY);
     assert_eq!(
         client.get("/api/count").await.problem(),
         "store_unavailable"

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -68,6 +68,7 @@ pub struct Load {
 struct Tally {
     acknowledged: AtomicUsize,
     refused: AtomicUsize,
+    slowest_answer_us: AtomicU64,
 }
 
 impl Load {
@@ -100,6 +101,11 @@ impl Load {
 
     pub fn refused(&self) -> usize {
         self.tally.refused.load(Ordering::Relaxed)
+    }
+
+    /// The longest that an answer took.
+    pub fn slowest_answer(&self) -> Duration {
+        Duration::from_micros(self.tally.slowest_answer_us.load(Ordering::Relaxed))
     }
 
     /// Waits until so many more visits are acknowledged.
@@ -191,7 +197,11 @@ impl Worker {
 
     /// A number, or a clear refusal; either in time.
     async fn acknowledged(&self, reply: &Reply, started: Instant) -> bool {
-        assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
+        let took = started.elapsed();
+        assert!(took < BOUND, "{took:?}");
+        self.tally
+            .slowest_answer_us
+            .fetch_max(took.as_micros() as u64, Ordering::Relaxed);
         if reply.status == 200 {
             self.tally.acknowledged.fetch_add(1, Ordering::Relaxed);
             return true;

@@ -144,8 +144,16 @@ async fn recovers<S>(fault: Fault<S>, store: &mut S, footfall: Footfall, token: 
     while ops.get("/readyz").await.status != 200 {
         assert!(mended.elapsed() < RECOVERY, "{:?}", footfall.log());
     }
-    assert!(mended.elapsed() < RECOVERY, "{:?}", mended.elapsed());
+    let recovery = mended.elapsed();
+    assert!(recovery < RECOVERY, "{recovery:?}");
     load.more_acknowledged(200).await;
+    // For docs/reliability.md; see there.
+    println!(
+        "{}: {} visits refused, slowest answer {:.2?}, counting again after {recovery:.2?}",
+        std::thread::current().name().unwrap_or_default(),
+        load.refused(),
+        load.slowest_answer(),
+    );
     let ledgers = load.stop().await;
     check(&ledgers, &footfall, token).await;
 }
