@@ -78,6 +78,10 @@ if grep -v '^#' tests/requirements.txt | grep -qvxFf <("$python/bin/pip" freeze 
     "$python/bin/pip" install --quiet --requirement tests/requirements.txt
 fi
 
+# Most tests wait for processes rather than compute.
+cores=$(nproc)
+export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > 6 ? cores : 6))}
+
 if [ "${1-}" = soak ]; then
     echo "== soak"
     SOAK_MINUTES=${2-30} cargo test --locked --test it -- --ignored --nocapture soak::
