@@ -1,9 +1,11 @@
 //! Child processes that never outlive their test.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Read,
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -96,10 +98,16 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A TCP port nobody has now.
+/// A TCP port nobody has now. The kernel may offer one twice; it is given out once.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 /// Lets the tests open this many descriptors at once, all together. The customary limit of 1024
