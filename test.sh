@@ -78,10 +78,6 @@ if grep -v '^#' tests/requirements.txt | grep -qvxFf <("$python/bin/pip" freeze 
     "$python/bin/pip" install --quiet --requirement tests/requirements.txt
 fi
 
-# Most tests wait for processes rather than compute.
-cores=$(nproc)
-export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > 6 ? cores : 6))}
-
 if [ "${1-}" = soak ]; then
     echo "== soak"
     SOAK_MINUTES=${2-30} cargo test --locked --test it -- --ignored --nocapture soak::
@@ -91,6 +87,9 @@ echo "== tests"
 # What threads share, in every order: a minute to build, a second to run.
 loom=(cargo test --locked --manifest-path tests/loom/Cargo.toml --target-dir target/loom)
 if [ -n "$quick" ]; then
+    # Most tests wait for processes rather than compute.
+    cores=$(nproc)
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > 6 ? cores : 6))}
     cargo test --locked -- --skip browser::
     "${loom[@]}"
     exit

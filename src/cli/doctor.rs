@@ -305,7 +305,7 @@ fn check_redis(report: &Report, wait_replicas: u32, findings: &mut Findings) {
     if let Err(error) = &report.scripts {
         findings.bad(
             format_args!("{node}: it loads no scripts: {error}"),
-            "visits are counted by a script: allow EVALSHA and SCRIPT LOAD",
+            "visits are counted by scripts: allow EVAL, EVALSHA and SCRIPT LOAD",
         );
     } else {
         findings.good(format_args!("{node}: the counting script is loaded"));
