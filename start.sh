@@ -70,11 +70,11 @@ start_local_replicas() { # REPLICAS
     local processes=()
     run=$(mktemp -d -t footfall.XXXXXX)
     # nginx goes first, so that no client meets a replica that is gone.
-    trap 'trap "" INT TERM HUP
+    trap 'trap "" INT TERM
           [ -z "$nginx" ] || { kill -QUIT "$nginx" 2>/dev/null || true; wait "$nginx" || true; }
           [ "${#processes[@]}" = 0 ] || kill "${processes[@]}" 2>/dev/null || true
           wait || true; rm -rf "$run"' EXIT
-    trap 'exit 0' INT TERM HUP
+    trap 'exit 0' INT TERM
     mkdir "$run/sockets"
     sed "s|/run/footfall/|$run/sockets/|" config/nginx/footfall.conf >"$run/footfall.conf"
     cat >"$run/nginx.conf" <<END
@@ -98,15 +98,12 @@ http {
 }
 END
     export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock"
-    # In process groups of their own: Ctrl-C is for this script alone, which ends them in their order.
-    set -m
     for ((replica = 0; replica < $1; replica++)); do
         target/release/footfall serve &
         processes+=($!)
     done
     nginx -e stderr -c "$run/nginx.conf" &
     nginx=$!
-    set +m
     print_local "$public" ""
     wait -n || true
     fail "a process has ended; its message is above"
