@@ -58,8 +58,12 @@ impl Tree {
 
     /// `start.sh`, in this copy.
     fn start(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.path("start.sh"));
+        let mut command = Command::new("/usr/bin/env");
         command
+            // Who starts the tests in the background may have turned Ctrl-C off, and a shell cannot
+            // turn on what was off before it.
+            .arg("--default-signal=INT")
+            .arg(self.path("start.sh"))
             .args(arguments)
             .env_clear()
             .env("PATH", self.path("bin"))
