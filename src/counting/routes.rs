@@ -112,7 +112,7 @@ struct PageQuery {
 
 crate::problem_responses!(CountProblems:
     InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
-    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull, CountersFull);
+    Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull);
 
 /// Count a visit.
 ///
