@@ -464,6 +464,16 @@ pub fn login(data: &[u8]) {
 /// Part of every secret here: nothing that is shown may hold it.
 const MARK: &str = "s3cr3t-";
 
+/// The schemes of `REDIS_URL`.
+pub const SCHEMES: &[&str] = &[
+    "redis",
+    "rediss",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "redis+cluster",
+    "rediss+cluster",
+];
+
 /// `REDIS_URL`: as it stands, and as what stands around a secret in a password that
 /// nobody has escaped.
 pub fn redis_url(data: &[u8]) {
@@ -490,14 +500,7 @@ pub fn redis_url(data: &[u8]) {
     }
     let middle = text.ceil_char_boundary(text.len() / 2);
     let (before, after) = text.split_at(middle);
-    for scheme in [
-        "redis",
-        "rediss",
-        "redis+sentinel",
-        "rediss+sentinel",
-        "redis+cluster",
-        "rediss+cluster",
-    ] {
+    for scheme in SCHEMES {
         for path in ["", "/0", "/main", "/main/0"] {
             let url = format!("{scheme}://user:{before}{MARK}{after}@localhost{path}");
             let shown = match url.parse::<RedisUrl>() {

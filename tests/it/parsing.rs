@@ -16,7 +16,7 @@ use proptest::{
 #[path = "../../fuzz/src/lib.rs"]
 mod properties;
 
-use properties::{PROPERTIES, Property, TOKEN};
+use properties::{PROPERTIES, Property, SCHEMES, TOKEN};
 
 const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
 
@@ -147,14 +147,7 @@ fn logins() {
 
 #[test]
 fn redis_urls() {
-    let scheme = select(vec![
-        "redis",
-        "rediss",
-        "redis+sentinel",
-        "rediss+sentinel",
-        "redis+cluster",
-        "rediss+cluster",
-    ]);
+    let scheme = select(SCHEMES);
     let credentials = "([a-z]{0,3}(:[!-~]{0,5})?@)?";
     let hosts = "([a-z0-9]{0,3}|\\[::1\\])(:[0-9]{1,5})?(,[a-z0-9]{1,3}(:[0-9]{1,5})?){0,2}";
     let path =

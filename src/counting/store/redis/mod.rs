@@ -232,7 +232,7 @@ impl RedisCounts {
     /// Puts a counter into the index; says whether there was room. The index may
     /// be on another server than the counter, so it has replicas of its own.
     async fn list_counter(&self, counter: &CounterName) -> Result<bool, StoreError> {
-        // With its text: it runs once in the life of a counter.
+        // With its text: a counter that is listed is never listed again.
         let list = redis::cmd("EVAL")
             .arg(LIST_SCRIPT)
             .arg(1)
