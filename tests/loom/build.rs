@@ -2,18 +2,33 @@
 
 use std::{env, fs, path::Path};
 
-const HEALTH: &str = "../../src/store/health.rs";
+/// Each file, and the crates it uses.
+const SOURCES: [(&str, &[&str]); 2] = [
+    (
+        "../../src/store/health.rs",
+        &["std", "prometheus", "tokio", "tracing"],
+    ),
+    ("../../src/store/redis/shared_map.rs", &["std", "tokio"]),
+];
 
 fn main() {
-    println!("cargo::rerun-if-changed={HEALTH}");
-    let mut source = fs::read_to_string(HEALTH).expect("the file is where it was");
-    for name in ["std", "prometheus", "tokio", "tracing"] {
+    for (path, crates) in SOURCES {
+        bring(Path::new(path), crates);
+    }
+}
+
+fn bring(path: &Path, crates: &[&str]) {
+    let shown = path.display();
+    println!("cargo::rerun-if-changed={shown}");
+    let mut source = fs::read_to_string(path).expect("the file is where it was");
+    for name in crates {
         let path = format!("{name}::");
-        assert!(source.contains(&path), "{HEALTH} no longer uses {name}");
+        assert!(source.contains(&path), "{shown} no longer uses {name}");
         source = source.replace(&path, &format!("crate::instead::{name}::"));
     }
     // An included file cannot describe the module it is included in.
     source = source.replace("//!", "//");
     let folder = env::var("OUT_DIR").expect("cargo sets it");
-    fs::write(Path::new(&folder).join("health.rs"), source).expect("a file");
+    let name = path.file_name().expect("it is a file");
+    fs::write(Path::new(&folder).join(name), source).expect("a file");
 }

@@ -15,8 +15,10 @@ use futures_util::future::try_join_all;
 use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 
 mod report;
+mod shared_map;
 mod topology;
 
+use self::shared_map::SharedMap;
 pub use self::{
     report::Report,
     topology::{Node, SLOTS, SlotMap},
@@ -60,9 +62,7 @@ pub struct RedisStore {
     url: Arc<RedisUrl>,
     timeout: Duration,
     /// Shared by all threads: what one of them finds out holds for all.
-    slots: Arc<Mutex<Option<Arc<SlotMap>>>>,
-    /// Held while somebody asks, so that the others wait for the answer.
-    asking: Arc<tokio::sync::Mutex<()>>,
+    slots: Arc<SharedMap<SlotMap>>,
     pools: Arc<Mutex<HashMap<Node, Pools>>>,
 }
 
@@ -89,8 +89,7 @@ impl RedisStore {
         Self {
             url: Arc::new(url.clone()),
             timeout,
-            slots: Arc::default(),
-            asking: Arc::default(),
+            slots: Arc::new(SharedMap::new()),
             pools: Arc::default(),
         }
     }
@@ -115,38 +114,23 @@ impl RedisStore {
     ///
     /// If nobody can say.
     pub async fn slots(&self) -> Result<Arc<SlotMap>, StoreError> {
-        if let Some(known) = self.known_slots() {
-            return Ok(known);
-        }
-        let _asking = self.asking.lock().await;
-        match self.known_slots() {
-            Some(found) => Ok(found),
-            None => self.discover().await,
-        }
+        self.slots.get(async || self.discover().await).await
     }
 
-    fn known_slots(&self) -> Option<Arc<SlotMap>> {
-        lock(&self.slots).clone()
-    }
-
-    async fn discover(&self) -> Result<Arc<SlotMap>, StoreError> {
-        let slots = Arc::new(topology::discover(&self.url, self.timeout).await?);
-        *lock(&self.slots) = Some(slots.clone());
-        Ok(slots)
+    async fn discover(&self) -> Result<SlotMap, StoreError> {
+        topology::discover(&self.url, self.timeout).await
     }
 
     /// Asks again at the next use: what failed may be elsewhere by now.
     pub fn forget_slots(&self) {
-        *lock(&self.slots) = None;
+        self.slots.forget();
     }
 
     /// Asks the sentinels again. A master that is cut off from them goes on
     /// answering, so no failure would ever tell.
     pub(super) async fn follow_master(&self) -> Result<(), StoreError> {
         if matches!(self.url.topology, Topology::Sentinel(_)) {
-            let _asking = self.asking.lock().await;
-            let before = self.known_slots();
-            let now = self.discover().await?;
+            let (before, now) = self.slots.ask_again(async || self.discover().await).await?;
             if before.is_some_and(|before| before != now) {
                 tracing::warn!(master = ?now.masters(), "the sentinels name another master");
             }
@@ -254,7 +238,7 @@ impl RedisStore {
             return Ok(pools.clone());
         }
         // Servers that are masters no longer.
-        if let Some(slots) = &*lock(&self.slots) {
+        if let Some(slots) = self.slots.known() {
             let masters = slots.masters();
             pools.retain(|node, _| masters.contains(&node));
         }

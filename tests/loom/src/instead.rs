@@ -4,7 +4,7 @@ pub mod std {
     pub use ::std::{mem, time};
 
     pub mod sync {
-        pub use loom::sync::{Mutex, atomic};
+        pub use loom::sync::{Arc, Mutex, MutexGuard, atomic};
         pub use std::sync::PoisonError;
     }
 }
@@ -36,19 +36,33 @@ pub mod prometheus {
 
 pub mod tokio {
     pub mod sync {
-        use loom::sync::{Condvar, Mutex};
+        use loom::sync::{Condvar, MutexGuard};
+
+        /// Whoever waits for it keeps its thread: here each has one of its own.
+        #[derive(Debug)]
+        pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+        impl<T> Mutex<T> {
+            pub fn new(value: T) -> Self {
+                Self(loom::sync::Mutex::new(value))
+            }
+
+            pub async fn lock(&self) -> MutexGuard<'_, T> {
+                self.0.lock().unwrap()
+            }
+        }
 
         /// Remembers one notification, as tokio's does.
         #[derive(Debug)]
         pub struct Notify {
-            notified: Mutex<bool>,
+            notified: loom::sync::Mutex<bool>,
             changed: Condvar,
         }
 
         impl Notify {
             pub fn new() -> Self {
                 Self {
-                    notified: Mutex::new(false),
+                    notified: loom::sync::Mutex::new(false),
                     changed: Condvar::new(),
                 }
             }

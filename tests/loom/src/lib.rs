@@ -1,8 +1,9 @@
 //! What threads of the service share, in every order in which they may meet:
 //! loom runs each test once for each.
 //!
-//! That is the view of the store's state. Everything else is one thread's
-//! alone, is one atomic value, or is shared by means of tokio.
+//! That is the view of the store's state, and the map of which server has what.
+//! Everything else is one thread's alone, is one atomic value, or is shared by
+//! means of tokio.
 #![cfg(test)]
 
 mod instead;
@@ -22,4 +23,10 @@ mod health {
     include!(concat!(env!("OUT_DIR"), "/health.rs"));
 }
 
-mod tests;
+#[allow(dead_code, reason = "the service uses all of it")]
+mod shared_map {
+    include!(concat!(env!("OUT_DIR"), "/shared_map.rs"));
+}
+
+mod health_tests;
+mod shared_map_tests;
