@@ -206,6 +206,7 @@ async fn pages(footfall: &Footfall) {
                 .iter()
                 .map(|counter| counter["name"].as_str().unwrap().to_owned()),
         );
+        assert!(found.len() <= names.len(), "a name is on two pages");
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,

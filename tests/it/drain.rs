@@ -26,7 +26,9 @@ async fn a_request_in_flight_is_served_and_its_connection_closed() {
     let mut client = Client::unix(&socket).logged_in().await;
     redis.signal(Signal::STOP);
     let request = tokio::spawn(async move { client.get("/api/count").await });
-    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    footfall
+        .metric_becomes("http_requests_in_flight", 1.0)
+        .await;
     footfall.process.signal(Signal::TERM);
     eventually("the path is withdrawn", || {
         (!is_socket(&socket)).then_some(())
@@ -101,7 +103,9 @@ async fn a_signal_sent_twice_at_once_is_one() {
     let mut client = footfall.client().logged_in().await;
     redis.signal(Signal::STOP);
     let request = tokio::spawn(async move { client.get("/api/count").await });
-    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    footfall
+        .metric_becomes("http_requests_in_flight", 1.0)
+        .await;
     footfall.process.signal(Signal::INT);
     footfall.process.signal(Signal::INT);
     footfall.logged("draining");
@@ -145,7 +149,9 @@ async fn what_is_still_in_flight_at_the_deadline_is_cut_and_the_exit_code_says_s
     redis.signal(Signal::STOP);
     let request =
         tokio::spawn(async move { client.try_send(Method::GET, "/api/count", &[], "").await });
-    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    footfall
+        .metric_becomes("http_requests_in_flight", 1.0)
+        .await;
     assert_eq!(footfall.stop().code(), Some(3));
     assert!(request.await.unwrap().is_err());
     let cut = footfall
@@ -166,7 +172,9 @@ async fn a_body_that_is_still_arriving_is_waited_for() {
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+    footfall
+        .metric_becomes("http_requests_in_flight", 1.0)
+        .await;
     footfall.process.signal(Signal::TERM);
     footfall.logged("draining");
     stream.write_all(body.as_bytes()).await.unwrap();

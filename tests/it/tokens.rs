@@ -1,12 +1,12 @@
 //! Tokens and the keys that sign them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Footfall, footfall::SECRET_KEY};
+use crate::support::{Client, Footfall, footfall::SECRET_KEY, process::PATIENCE};
 
 fn now() -> i64 {
     SystemTime::now()
@@ -268,8 +268,9 @@ async fn a_token_in_use_expires() {
         .env("FOOTFALL_WORKERS", 1)
         .start();
     let mut client = footfall.client().logged_in().await;
-    let mut served = 0;
+    let (started, mut served) = (Instant::now(), 0);
     let refusal = loop {
+        assert!(started.elapsed() < PATIENCE, "it never expires");
         let reply = client.get("/api/counters").await;
         if reply.status != 200 {
             break reply;

@@ -1,12 +1,15 @@
 //! Random schedules of visits and mishaps, over a model of what may have happened.
 //!
 //! `FOOTFALL_MODEL_CASES=500 cargo test --release --test it model::mishaps` runs
-//! many more of them, `PROPTEST_RNG_SEED=1` always the same ones.
+//! many more of them.
 
 use std::{cell::RefCell, time::Duration};
 
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use super::{
     possibilities::{Key, Outcome, Possibilities},
@@ -14,8 +17,11 @@ use super::{
 };
 use crate::support::model_proxy::Cut;
 
-/// Schedules each test follows, unless `FOOTFALL_MODEL_CASES` says how many.
-const CASES: u32 = 6;
+/// Schedules each world follows, unless `FOOTFALL_MODEL_CASES` says how many.
+const CASES: u32 = 16;
+
+/// Worlds that each test follows schedules in, at the same time: most of a schedule is waiting.
+const WORLDS: usize = 4;
 
 const COUNTERS: usize = 2;
 
@@ -170,8 +176,18 @@ impl Case<'_> {
     }
 }
 
+/// Follows random schedules in worlds of this kind.
+async fn follow(world: impl AsyncFn() -> World, mishap: fn() -> BoxedStrategy<Mishap>) {
+    let mut worlds = JoinSet::new();
+    for _ in 0..WORLDS {
+        let mut world = world().await;
+        worlds.spawn_blocking(move || follow_in(&mut world, &schedule(mishap())));
+    }
+    worlds.join_all().await;
+}
+
 /// Follows random schedules in one world.
-async fn follow(world: &mut World, mishap: BoxedStrategy<Mishap>) {
+fn follow_in(world: &mut World, schedules: &impl Strategy<Value = Vec<Round>>) {
     let cases = std::env::var("FOOTFALL_MODEL_CASES");
     let config = ProptestConfig {
         cases: cases.map_or(CASES, |cases| cases.parse().expect("a number of cases")),
@@ -183,45 +199,43 @@ async fn follow(world: &mut World, mishap: BoxedStrategy<Mishap>) {
     let (world, mut case) = (RefCell::new(world), 0);
     let case = RefCell::new(&mut case);
     let runtime = tokio::runtime::Handle::current();
-    let result = tokio::task::block_in_place(|| {
-        TestRunner::new(config).run(&schedule(mishap), |rounds| {
-            **case.borrow_mut() += 1;
-            let name = |index| {
-                (
-                    format!("case-{}.{index}", case.borrow()),
-                    Possibilities::default(),
-                )
-            };
-            let mut world = world.borrow_mut();
-            let mut case = Case {
-                counters: std::array::from_fn(name),
-                world: &mut world,
-            };
-            runtime.block_on(case.follow(&rounds));
-            Ok(())
-        })
+    let result = TestRunner::new(config).run(schedules, |rounds| {
+        **case.borrow_mut() += 1;
+        let name = |index| {
+            (
+                format!("case-{}.{index}", case.borrow()),
+                Possibilities::default(),
+            )
+        };
+        let mut world = world.borrow_mut();
+        let mut case = Case {
+            counters: std::array::from_fn(name),
+            world: &mut world,
+        };
+        runtime.block_on(case.follow(&rounds));
+        Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_library_on_redis() {
-    follow(&mut World::redis(false).await, mishaps_of_redis()).await;
+    follow(async || World::redis(false).await, mishaps_of_redis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_library_on_sqlite() {
-    follow(&mut World::sqlite(false).await, mishaps_of_sqlite()).await;
+    follow(async || World::sqlite(false).await, mishaps_of_sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_on_redis() {
-    follow(&mut World::redis(true).await, mishaps_of_redis()).await;
+    follow(async || World::redis(true).await, mishaps_of_redis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_on_sqlite() {
-    follow(&mut World::sqlite(true).await, mishaps_of_sqlite()).await;
+    follow(async || World::sqlite(true).await, mishaps_of_sqlite).await;
 }
 
 /// The mishaps are what they are called: else nothing above would mean anything.

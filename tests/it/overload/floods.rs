@@ -16,7 +16,6 @@ use crate::support::{
     Client, Footfall, Redis, Reply,
     footfall::{AWAY, Builder},
     load::assert_exact,
-    process::PATIENCE,
 };
 
 /// Clients of a flood.
@@ -157,7 +156,8 @@ async fn listed(client: &mut Client) -> BTreeSet<String> {
         let path = format!("/api/counters?limit=1000{cursor}");
         let page = client.get(&path).await.json();
         for counter in page["counters"].as_array().unwrap() {
-            listed.insert(counter["name"].as_str().unwrap().to_owned());
+            let name = counter["name"].as_str().unwrap().to_owned();
+            assert!(listed.insert(name), "a name is on two pages");
         }
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -203,8 +203,7 @@ async fn a_flood_of_new_counters_ends_when_the_store_is_full_and_loses_nothing()
     assert_eq!(client.get("/api/counters/visits").await.visits(), 1);
 
     redis.told("CONFIG SET maxmemory 0");
-    let ready = async { while footfall.ops_client().get("/readyz").await.status != 200 {} };
-    tokio::time::timeout(PATIENCE, ready).await.unwrap();
+    footfall.ready().await;
     assert_eq!(client.get("/api/count").await.visits(), 2);
     let listed = listed(&mut client).await;
     assert!(created.is_subset(&listed), "a counter was lost");

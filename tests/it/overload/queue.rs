@@ -25,7 +25,9 @@ const QUEUE: usize = 8192;
 
 /// One visit on a connection of its own.
 async fn visit(socket: &Path, token: &str) -> Reply {
+    let started = Instant::now();
     let mut stream = loop {
+        assert!(started.elapsed() < PATIENCE, "no connection");
         match UnixStream::connect(socket).await {
             Ok(stream) => break stream,
             // So many at once are more than the kernel queues.
@@ -74,15 +76,15 @@ async fn beyond_a_full_queue_visits_are_refused_at_once_and_the_rest_is_counted(
     };
     // The first is on its way to the store, the others wait.
     send(&mut waiting);
-    while footfall.metric("footfall_count_batch_size_count").await != Some(2.0) {}
+    footfall
+        .metric_becomes("footfall_count_batch_size_count", 2.0)
+        .await;
     for _ in 0..QUEUE {
         send(&mut waiting);
     }
-    let started = Instant::now();
-    while footfall.metric("footfall_count_queue_depth").await != Some(QUEUE as f64) {
-        sleep(Duration::from_millis(20)).await;
-        assert!(started.elapsed() < PATIENCE, "the queue is not filled");
-    }
+    footfall
+        .metric_becomes("footfall_count_queue_depth", QUEUE as f64)
+        .await;
 
     // The store still hangs, so what is answered now is answered without it.
     for _ in 0..50 {

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     Client, Footfall, Redis, client::pings, directories::both, eventually, footfall::Builder,
+    load::get_insistently,
 };
 
 fn is_socket(path: &Path) -> bool {
@@ -27,7 +28,7 @@ async fn a_successor_starts_while_the_old_one_drains() {
         let mut client = Client::unix(&socket).logged_in().await;
         redis.signal(Signal::STOP);
         let request = tokio::spawn(async move { client.get("/api/count").await });
-        while old.metric("http_requests_in_flight").await != Some(1.0) {}
+        old.metric_becomes("http_requests_in_flight", 1.0).await;
         old.process.signal(Signal::TERM);
         eventually("the path is free", || (!is_socket(&socket)).then_some(()));
 
@@ -44,6 +45,6 @@ async fn a_successor_starts_while_the_old_one_drains() {
         assert!(pings(&socket).await, "the path is the successor's");
         successor.logged("store is up");
         let mut client = Client::unix(&socket).logged_in().await;
-        while client.get("/api/count").await.status != 200 {}
+        get_insistently(&mut client, "/api/count").await.visits();
     }
 }

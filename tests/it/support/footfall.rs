@@ -282,9 +282,8 @@ impl Footfall {
     pub async fn ready(&self) {
         let mut ops = self.ops_client();
         let waiting = async { while ops.get("/readyz").await.status != 200 {} };
-        tokio::time::timeout(PATIENCE, waiting)
-            .await
-            .expect("ready");
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(waited.is_ok(), "never ready: {:?}", self.log());
     }
 
     /// One metric's value, by its name and labels as they stand in the exposition.
@@ -292,6 +291,17 @@ impl Footfall {
         let text = self.ops_client().get("/metrics").await.text();
         text.lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Waits until a metric has this value.
+    pub async fn metric_becomes(&self, series: &str, value: f64) {
+        let waiting = async { while self.metric(series).await != Some(value) {} };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(
+            waited.is_ok(),
+            "{series} is never {value}: {:?}",
+            self.metric(series).await
+        );
     }
 
     /// `SIGTERM`, and how the process ended.
