@@ -65,6 +65,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("ops_listen", "tcp:127.0.0.1:9000", "Internal listeners for metrics and health; empty for none"),
     plain("socket_mode", "0660", "Mode of Unix sockets, octal"),
     plain("trusted_proxies", "", "Networks (CIDR) of TCP peers whose forwarding headers are believed"),
+    plain("proxy_request_id", "off", "Whether the proxy makes X-Request-ID itself: on or off"),
     plain("workers", "", "Worker threads; the CPUs this process may use when unset"),
     plain("request_timeout", "10s", "Time a request may take once its head has arrived"),
     plain("header_timeout", "30s", "Time a connection may take to send a request head, idle time included"),
@@ -123,6 +124,12 @@ impl Setting {
             names.push(name);
         }
         names
+    }
+
+    /// Whether nothing of its value is ever shown. Of a store's URL only the credentials are
+    /// hidden.
+    pub fn is_hidden(&self) -> bool {
+        self.secret && !matches!(self.key, "redis_url" | "database_url")
     }
 
     /// The key under which the path of a secret's file travels.

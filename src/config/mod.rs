@@ -86,14 +86,16 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    fn new(origin: impl fmt::Display, message: impl fmt::Display) -> Self {
+    /// `message` about what is set at `origin`.
+    pub fn new(origin: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self {
             origin: origin.to_string(),
             message: message.to_string(),
         }
     }
 
-    fn unknown(origin: impl fmt::Display, suggestion: Option<String>) -> Self {
+    /// That no setting is called as `origin` says; `suggestion` is one that is.
+    pub fn unknown(origin: impl fmt::Display, suggestion: Option<String>) -> Self {
         Self::new(
             origin,
             match suggestion {

@@ -208,14 +208,20 @@ fn text_of(value: &Value) -> Option<String> {
             .map(|number| number.to_string())
             .or_else(|| value.to_f64().map(|number| number.to_string()))
     };
-    value.as_str().map(str::to_owned).or_else(number)
+    // A setting that is `on` or `off` says so of `true` better than a message about types would.
+    let truth = || value.to_bool().map(|truth| truth.to_string());
+    value
+        .as_str()
+        .map(str::to_owned)
+        .or_else(number)
+        .or_else(truth)
 }
 
 /// Hides a secret; of a store's URL only the credentials, since the host is
 /// what an operator wants to see.
 fn redact(setting: &Setting, secret: &str) -> String {
     const HIDDEN: &str = "[redacted]";
-    if !matches!(setting.key, "redis_url" | "database_url") {
+    if setting.is_hidden() {
         return HIDDEN.to_owned();
     }
     match secret.split_once("://") {

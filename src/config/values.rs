@@ -262,6 +262,22 @@ impl FromStr for Replicas {
     }
 }
 
+/// Something that is done or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "on" => Ok(Self(true)),
+            "off" => Ok(Self(false)),
+            _ => Err("expected on or off".into()),
+        }
+    }
+}
+
 /// A number of worker threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workers(pub usize);

@@ -83,6 +83,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "10.0.0.0/33",
         "expected an address or a network",
     ),
+    ("proxy_request_id", "on", "yes", "expected on or off"),
     (
         "workers",
         "4",
