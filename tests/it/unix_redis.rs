@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::support::{
-    Footfall, Redis,
+    Footfall, Redis, eventually,
     footfall::{AWAY, footfall_command},
 };
 
@@ -59,7 +59,11 @@ async fn counting_over_a_unix_socket() {
     assert_eq!(ready.status, 503, "{}", ready.text());
     redis.restart();
     redis.told("ACL SETUSER counter on >p@ss+word ~* &* +@all");
-    service.logged("store is back");
+    eventually("the store is up again", || {
+        let log = service.log();
+        let times = log.iter().filter(|line| line.contains("store is up"));
+        (times.count() == 2).then_some(())
+    });
     assert_eq!(client.get("/api/count").await.visits(), 21);
 }
 
