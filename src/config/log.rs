@@ -1,5 +1,7 @@
 //! What is logged and how it looks.
 
+use std::ffi::OsStr;
+
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{Sources, reader::Reader, values::LogFormat};
@@ -31,9 +33,7 @@ impl LogSettings {
         Some(Self {
             filter: filter?,
             format: format?,
-            color: !sources
-                .variable("NO_COLOR")
-                .is_some_and(|value| !value.is_empty())
+            color: sources.variable("NO_COLOR").is_none_or(OsStr::is_empty)
                 && sources.variable("TERM").is_none_or(|term| term != "dumb"),
         })
     }
