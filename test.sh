@@ -35,11 +35,11 @@ needed=(
     cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3 shellcheck:shellcheck systemd-analyze:systemd
     redis-server:redis-server faketime:faketime nginx:nginx-light promtool:prometheus python3:python3
     prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
-    prometheus-nginx-exporter:prometheus-nginx-exporter
+    prometheus-nginx-exporter:prometheus-nginx-exporter docker-compose:docker-compose script:bsdutils
 )
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver
-    dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap
+    dockerd:docker.io docker:docker.io debootstrap:debootstrap
     c++:g++ ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
 )
 

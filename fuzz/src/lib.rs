@@ -17,6 +17,7 @@ use footfall::{
     config::{
         RedisUrl, Settings, Sources,
         catalog::SETTINGS,
+        dotenv,
         redis_url::Topology,
         values::{HumanDuration, List, ListenAddress},
     },
@@ -42,6 +43,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("bearer", bearer),
     ("counter_name", counter_name),
     ("cursor", cursor),
+    ("dotenv", dotenv),
     ("duration", duration),
     ("forwarded", forwarded),
     ("identity", identity),
@@ -472,7 +474,73 @@ pub const SCHEMES: &[&str] = &[
     "rediss+sentinel",
     "redis+cluster",
     "rediss+cluster",
+    "valkey",
+    "unix",
+    "Redis+Unix",
+    "VALKEYS+sentinel",
 ];
+
+/// `.env`. Without quotes, variables and line ends of its own kind, each line stands alone.
+pub fn dotenv(data: &[u8]) {
+    let environment = [("HOST".into(), "127.0.0.1".into())];
+    let Ok(statements) = dotenv::read(data, &environment) else {
+        let is_utf16 = data.starts_with(b"\xff\xfe") || data.starts_with(b"\xfe\xff");
+        assert!(is_utf16 || data.contains(&0) || data.contains(&b'\r'));
+        return;
+    };
+    assert!(statements.is_sorted_by_key(|statement| statement.line));
+    let lines = data.split(|byte| *byte == b'\n').count();
+    for statement in &statements {
+        assert!((1..=lines).contains(&statement.line), "{statement:?}");
+    }
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.contains(['"', '\'', '$', '\r']) {
+        return;
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let expected: Vec<_> = (1..)
+        .zip(text.split('\n'))
+        .filter_map(|(number, line)| Some((number, line_alone(line)?)))
+        .collect();
+    let read: Vec<_> = statements
+        .into_iter()
+        .map(|statement| {
+            let value = statement.value.ok().map(|value| value.text);
+            let name = value.is_some().then_some(statement.name);
+            (statement.line, name.zip(value))
+        })
+        .collect();
+    assert_eq!(read, expected, "{text:?}");
+}
+
+/// The name and the value of a line of `.env` without quotes and variables. `None` of one that
+/// says nothing, and within it of one that cannot be read.
+fn line_alone(line: &str) -> Option<Option<(String, String)>> {
+    let is_blank = |c: char| "\t\u{b}\u{c}\r \u{85}\u{a0}".contains(c);
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return None;
+    }
+    let statement = match line.split_once(is_blank) {
+        Some(("export", rest)) => rest.trim_start_matches(is_blank),
+        _ => line,
+    };
+    let is_name = |name: &str| {
+        name.chars()
+            .all(|c| c.is_alphanumeric() || "_.-[]".contains(c))
+    };
+    match statement.split_once(['=', ':']) {
+        Some((name, value)) if is_name(name.trim_end()) => {
+            let value = value.trim_start_matches(is_blank);
+            let value = value.split(" #").next().unwrap_or_default().trim_end();
+            Some(Some((name.trim_end().to_owned(), value.to_owned())))
+        }
+        None if is_name(statement) => None,
+        _ => Some(None),
+    }
+}
 
 /// `REDIS_URL`: as it stands, and as what stands around a secret in a password that
 /// nobody has escaped.
@@ -482,15 +550,19 @@ pub fn redis_url(data: &[u8]) {
     };
     if let Ok(url) = text.parse::<RedisUrl>() {
         let (scheme, _) = text.split_once("://").expect("a scheme");
+        let scheme = scheme.to_lowercase().replace("valkey", "redis");
         assert!(!url.nodes.is_empty(), "{text}");
         match url.topology {
-            Topology::Single => assert!(matches!(scheme, "redis" | "rediss"), "{text}"),
+            Topology::Single => assert!(
+                matches!(&*scheme, "redis" | "rediss" | "unix" | "redis+unix"),
+                "{text}"
+            ),
             Topology::Sentinel(_) => assert!(
-                matches!(scheme, "redis+sentinel" | "rediss+sentinel"),
+                matches!(&*scheme, "redis+sentinel" | "rediss+sentinel"),
                 "{text}"
             ),
             Topology::Cluster => assert!(
-                matches!(scheme, "redis+cluster" | "rediss+cluster"),
+                matches!(&*scheme, "redis+cluster" | "rediss+cluster"),
                 "{text}"
             ),
         }
@@ -553,7 +625,7 @@ pub fn settings(data: &[u8]) {
     };
     in_folder(|folder| {
         let sources = Sources {
-            environment: vec![(setting.env_name(), value)],
+            environment: vec![(setting.env_name().into(), value.into())],
             directory: folder.to_owned(),
             ..Sources::default()
         };

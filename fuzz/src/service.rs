@@ -121,7 +121,7 @@ impl Service {
                 ("SECRET_KEY", SECRET_KEY),
                 ("FOOTFALL_ADMIN_PASSWORD_HASH", PASSWORD_HASH),
             ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name.into(), value.into()))
             .to_vec(),
             directory: folder.path().to_owned(),
             ..Sources::default()

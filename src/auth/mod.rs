@@ -3,6 +3,7 @@
 mod bearer;
 mod login;
 pub mod password;
+pub mod phc;
 pub mod routes;
 pub mod throttle;
 pub mod token;

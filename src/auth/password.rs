@@ -2,16 +2,11 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use argon2::{
-    Algorithm, Argon2, Block, Params, Version,
-    password_hash::{
-        PasswordHasher,
-        phc::{Output, PasswordHash},
-    },
-};
+use argon2::{Argon2, Block, password_hash::PasswordHasher};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::phc::Hash;
 use crate::config::{AdminCredential, AuthSettings};
 
 /// Logins that may wait for their turn. At some 20 ms each, the last of them
@@ -120,35 +115,19 @@ impl Account {
                 SecretString::from(hash(password.expose_secret()).unwrap_or_default())
             }),
         };
-        PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
+        Hash::parse(hash.expose_secret()).is_ok_and(|hash| {
             #[cfg(test)]
             tests::HASHED.with(|hashed| hashed.set(hashed.get() + 1));
             let mut memory = self.memory().pop().unwrap_or_default();
-            let matches = matches(password.expose_secret().as_bytes(), &hash, &mut memory);
+            let matches = hash.matches(password.expose_secret().as_bytes(), &mut memory);
             self.memory().push(memory);
-            matches == Some(true)
+            matches
         })
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What the crate's `PasswordVerifier` does, in memory of ours. `None` if the hash
-/// is not one of Argon2.
-fn matches(password: &[u8], hash: &PasswordHash, memory: &mut Vec<Block>) -> Option<bool> {
-    let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
-    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
-    let version = hash.version.map(Version::try_from).transpose().ok()?;
-    let params = Params::try_from(hash).ok()?;
-    memory.resize(params.block_count(), Block::default());
-    let mut computed = vec![0; expected.len()];
-    Argon2::new(algorithm, version.unwrap_or_default(), params)
-        .hash_password_into_with_memory(password, salt, &mut computed, memory)
-        .ok()?;
-    // In constant time.
-    Some(Output::new(&computed).ok()? == *expected)
 }
 
 #[cfg(test)]

@@ -1,25 +1,35 @@
 //! `footfall hash-password`
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Read},
     process::ExitCode,
 };
 
 use super::Failure;
-use crate::auth::password;
+use crate::{auth::password, text};
+
+/// Longer than any password. What does not end is not read to its end.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Reads the password from the terminal, unseen, or from standard input, one line.
 pub fn run() -> Result<ExitCode, Failure> {
-    let password = if io::stdin().is_terminal() {
-        rpassword::prompt_password("Password: ")?
+    let typed = if io::stdin().is_terminal() {
+        rpassword::prompt_password("Password: ")?.into_bytes()
     } else {
-        let mut line = String::new();
-        io::stdin().read_line(&mut line)?;
-        line.trim_end_matches(['\r', '\n']).to_owned()
+        let mut piped = Vec::new();
+        io::stdin().take(MAX_BYTES + 1).read_to_end(&mut piped)?;
+        piped
     };
+    if typed.len() as u64 > MAX_BYTES {
+        return Err("the password is longer than 64 KiB".into());
+    }
+    let password = text::decode(&typed).map_err(|error| format!("the password: {error}"))?;
     if password.is_empty() {
         return Err("the password is empty; type one, or send one line to standard input".into());
     }
-    super::print(format_args!("{}", password::hash(&password)?))?;
+    if password.contains(['\n', '\r']) {
+        return Err("there is more than one line; a password is one".into());
+    }
+    super::print(format_args!("{}", password::hash(password)?))?;
     Ok(ExitCode::SUCCESS)
 }

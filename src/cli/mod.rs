@@ -42,7 +42,7 @@ pub fn run() -> ExitCode {
         "health" => health::run(arguments),
         "config" => settings(arguments)
             .map_err(Failure::from)
-            .and_then(|settings| config::run(&settings)),
+            .and_then(|settings| config::run(arguments, &settings)),
         "doctor" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| doctor::run(&settings)),
@@ -75,7 +75,7 @@ fn command() -> Command {
         .args(SETTINGS.iter().map(option))
         .subcommand(Command::new("serve").about("Serve (the default)"))
         .subcommand(health::command())
-        .subcommand(Command::new("config").about("Print the settings in force and where each came from"))
+        .subcommand(config::command())
         .subcommand(Command::new("doctor").about("Check settings, sockets and the store, with a hint for each finding"))
         .subcommand(audit::command())
         .subcommand(Command::new("migrate").about("Prepare the store; run once before the replicas of a new version start"))

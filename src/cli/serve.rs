@@ -1,6 +1,6 @@
 //! `footfall serve`
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::IsTerminal, process::ExitCode, sync::Arc};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -33,7 +33,7 @@ fn init_logging(settings: &LogSettings) -> Result<(), Failure> {
     let registry = tracing_subscriber::registry().with(EnvFilter::try_new(&settings.filter)?);
     match settings.format {
         LogFormat::Pretty => {
-            let ansi = std::io::IsTerminal::is_terminal(&std::io::stdout());
+            let ansi = settings.color && std::io::stdout().is_terminal();
             registry.with(fmt::layer().with_ansi(ansi)).try_init()?;
         }
         LogFormat::Json => registry

@@ -2,7 +2,6 @@
 
 use std::{cmp::Ordering, time::Duration};
 
-use argon2::password_hash::phc::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
     reader::{Reader, Secret},
     values::HumanDuration,
 };
+use crate::auth::phc::Hash;
 
 /// Shortest key production accepts: an HMAC-SHA-256 key should be as long as
 /// the hash (RFC 7518, section 3.2).
@@ -96,6 +96,9 @@ fn admin_credential(
     password: Option<Secret>,
     hash: Option<Secret>,
 ) -> Option<AdminCredential> {
+    if reader.is_broken("admin_password") || reader.is_broken("admin_password_hash") {
+        return None;
+    }
     match (password, hash) {
         (Some(password), Some(hash)) => match password.strength.cmp(&hash.strength) {
             Ordering::Greater => Some(AdminCredential::Password(password.value)),
@@ -117,11 +120,10 @@ fn admin_credential(
 }
 
 fn check_hash(reader: &mut Reader, hash: &Secret) {
-    let argon2id = PasswordHash::new(hash.value.expose_secret())
-        .is_ok_and(|hash| hash.algorithm.as_str() == "argon2id" && hash.hash.is_some());
-    if !argon2id {
-        let what = "expected an Argon2id PHC string ($argon2id$v=19$...); `footfall hash-password` makes one \
-                    (in .env it goes in single quotes, or its dollar signs are expanded)";
+    if let Err(error) = Hash::parse(hash.value.expose_secret()) {
+        let what = format!(
+            "{error}; `footfall hash-password` makes a good one (in .env it goes in single quotes, or its dollar signs are expanded)"
+        );
         reader.reject("admin_password_hash", what);
     }
 }

@@ -65,12 +65,13 @@ pub const SETTINGS: &[Setting] = &[
     plain("ops_listen", "tcp:127.0.0.1:9000", "Internal listeners for metrics and health; empty for none"),
     plain("socket_mode", "0660", "Mode of Unix sockets, octal"),
     plain("trusted_proxies", "", "Networks (CIDR) of TCP peers whose forwarding headers are believed"),
+    plain("proxy_request_id", "off", "Whether the proxy makes X-Request-ID itself: on or off"),
     plain("workers", "", "Worker threads; the CPUs this process may use when unset"),
     plain("request_timeout", "10s", "Time a request may take once its head has arrived"),
     plain("header_timeout", "30s", "Time a connection may take to send a request head, idle time included"),
     plain("drain_delay", "0s", "Time to stay up, unready, after SIGTERM"),
     plain("shutdown_timeout", "30s", "Time in-flight requests get before they are cut"),
-    bare_secret("redis_url", "", "Shared store, redis://, redis+sentinel:// or redis+cluster:// (rediss for TLS); the embedded store when unset"),
+    bare_secret("redis_url", "", "Shared store, redis://, unix://, redis+sentinel:// or redis+cluster:// (rediss for TLS); the embedded store when unset"),
     bare_secret("database_url", "", "Embedded database as sqlite:PATH; footfall.db in the data directory when unset"),
     plain("data_dir", "data", "Directory of the embedded database"),
     plain("store_timeout", "1s", "Time the store may take before a request is answered 503"),
@@ -125,6 +126,12 @@ impl Setting {
         names
     }
 
+    /// Whether nothing of its value is ever shown. Of a store's URL only the credentials are
+    /// hidden.
+    pub fn is_hidden(&self) -> bool {
+        self.secret && !matches!(self.key, "redis_url" | "database_url")
+    }
+
     /// The key under which the path of a secret's file travels.
     pub fn file_key(&self) -> String {
         format!("{}_file", self.key)
@@ -155,6 +162,19 @@ pub fn key_of_variable(variable: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// The setting that an environment variable, or the file it names, gives its value.
+pub fn setting_of_variable(variable: &str) -> Option<&'static Setting> {
+    let key = key_of_variable(variable)?;
+    SETTINGS
+        .iter()
+        .find(|setting| key == setting.key || setting.secret && key == setting.file_key())
+}
+
+/// Whether a variable is meant for Footfall, rightly spelt or not.
+pub fn is_ours(variable: &str) -> bool {
+    variable.starts_with("FOOTFALL_") || key_of_variable(variable).is_some()
 }
 
 /// The key a TOML entry sets, `None` when it is not one of ours.

@@ -1,8 +1,10 @@
 //! What is logged and how it looks.
 
+use std::ffi::OsStr;
+
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{reader::Reader, values::LogFormat};
+use super::{Sources, reader::Reader, values::LogFormat};
 
 /// Logs.
 #[derive(Debug, Clone)]
@@ -11,10 +13,13 @@ pub struct LogSettings {
     pub filter: String,
     /// `FOOTFALL_LOG_FORMAT` (`pretty`; `json` in production).
     pub format: LogFormat,
+    /// Whether a terminal may be given colours: not with `NO_COLOR` (<https://no-color.org>), and
+    /// not one that knows nothing but text (`TERM=dumb`).
+    pub color: bool,
 }
 
 impl LogSettings {
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader, sources: &Sources) -> Option<Self> {
         let filter = reader.parse::<String>("log");
         let format = reader.parse::<LogFormat>("log_format");
         if let Some(Err(error)) = filter.as_deref().map(EnvFilter::try_new) {
@@ -28,6 +33,8 @@ impl LogSettings {
         Some(Self {
             filter: filter?,
             format: format?,
+            color: sources.variable("NO_COLOR").is_none_or(OsStr::is_empty)
+                && sources.variable("TERM").is_none_or(|term| term != "dumb"),
         })
     }
 }

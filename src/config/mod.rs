@@ -9,6 +9,7 @@ use std::fmt;
 
 mod auth;
 pub mod catalog;
+pub mod dotenv;
 mod log;
 mod reader;
 pub mod redis_url;
@@ -59,10 +60,10 @@ impl Settings {
         let server = ServerSettings::read(&mut reader);
         let store = StoreSettings::read(&mut reader, server.as_ref());
         let auth = AuthSettings::read(&mut reader, production);
-        let log = LogSettings::read(&mut reader);
+        let log = LogSettings::read(&mut reader, sources);
         match (environment, server, store, auth, log) {
             (Some(environment), Some(server), Some(store), Some(auth), Some(log))
-                if reader.errors.is_empty() =>
+                if reader.is_sound() =>
             {
                 Ok(Self {
                     environment,
@@ -73,7 +74,7 @@ impl Settings {
                     shown: reader.shown,
                 })
             }
-            _ => Err(SettingsError(reader.errors)),
+            _ => Err(SettingsError(reader.into_errors())),
         }
     }
 }
@@ -86,14 +87,16 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    fn new(origin: impl fmt::Display, message: impl fmt::Display) -> Self {
+    /// `message` about what is set at `origin`.
+    pub fn new(origin: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self {
             origin: origin.to_string(),
             message: message.to_string(),
         }
     }
 
-    fn unknown(origin: impl fmt::Display, suggestion: Option<String>) -> Self {
+    /// That no setting is called as `origin` says; `suggestion` is one that is.
+    pub fn unknown(origin: impl fmt::Display, suggestion: Option<String>) -> Self {
         Self::new(
             origin,
             match suggestion {

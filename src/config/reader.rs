@@ -9,8 +9,9 @@ use secrecy::SecretString;
 use super::{
     SettingError,
     catalog::Setting,
-    sources::{Layer, Merged},
+    sources::{Errors, Layer, Merged},
 };
+use crate::text;
 
 /// One line of `footfall config`.
 #[derive(Debug, Clone)]
@@ -54,7 +55,7 @@ struct Raw {
 /// Reads settings and collects what is wrong with them.
 pub(super) struct Reader {
     figment: Figment,
-    pub errors: Vec<SettingError>,
+    errors: Errors,
     pub shown: Vec<Shown>,
 }
 
@@ -67,6 +68,23 @@ impl Reader {
         }
     }
 
+    /// Everything that was wrong.
+    pub fn into_errors(self) -> Vec<SettingError> {
+        self.errors.list
+    }
+
+    /// Whether nothing was wrong so far.
+    pub fn is_sound(&self) -> bool {
+        self.errors.list.is_empty()
+    }
+
+    /// Whether the value of a setting could not be taken: that has been said, and what stands in
+    /// for it is not to be judged.
+    pub fn is_broken(&self, key: &'static str) -> bool {
+        let broken = &self.errors.broken;
+        broken.contains(key) || broken.contains(&Setting::named(key).file_key())
+    }
+
     /// A setting that always has a value. `None` means its error was recorded.
     pub fn parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
         let raw = self.raw(key)?;
@@ -76,8 +94,8 @@ impl Reader {
             Err(error) => {
                 let name = Setting::named(key).env_name();
                 let what = format!("`{}`: {error}", raw.text);
-                self.errors
-                    .push(SettingError::new(with_origin(&name, &raw.origin), what));
+                let error = SettingError::new(with_origin(&name, &raw.origin), what);
+                self.errors.list.push(error);
                 None
             }
         }
@@ -86,6 +104,9 @@ impl Reader {
     /// A secret, from its value or its file. `None` when it is unset, or when
     /// an error was recorded.
     pub fn secret(&mut self, key: &'static str) -> Option<Secret> {
+        if self.is_broken(key) {
+            return None;
+        }
         let setting = Setting::named(key);
         let value = self.raw(key).filter(|raw| !raw.text.is_empty());
         let file = self
@@ -94,11 +115,17 @@ impl Reader {
         let raw = match (value, file) {
             (Some(value), Some(file)) if value.strength == file.strength => {
                 let what = format!("{} sets it too; set only one of the two", file.origin);
-                self.errors.push(SettingError::new(value.origin, what));
+                self.break_key(key, SettingError::new(value.origin, what));
                 return None;
             }
             (Some(value), Some(file)) if value.strength > file.strength => value,
-            (_, Some(file)) => self.contents_of(file)?,
+            (_, Some(file)) => match contents_of(file) {
+                Ok(raw) => raw,
+                Err(error) => {
+                    self.break_key(key, error);
+                    return None;
+                }
+            },
             (Some(value), None) => value,
             (None, None) => {
                 let origin = self.raw(key).map_or(BUILT_IN.to_owned(), |raw| raw.origin);
@@ -115,21 +142,29 @@ impl Reader {
 
     /// A secret that must be set: `NAME=` in the environment is an error, not a request for the default.
     pub fn required_secret(&mut self, key: &'static str) -> Option<Secret> {
-        let errors = self.errors.len();
         let secret = self.secret(key);
-        if secret.is_none() && self.errors.len() == errors {
+        if secret.is_none() {
             self.reject(key, "must not be empty");
         }
         secret
     }
 
-    /// Records an error found after parsing, under the origin of the setting.
+    /// Records an error found after parsing, under the origin of the setting; none about a value
+    /// that could not be taken.
     pub fn reject(&mut self, key: &'static str, message: impl fmt::Display) {
+        if self.is_broken(key) {
+            return;
+        }
         let shown = self.shown.iter().find(|shown| shown.setting.key == key);
         let origin = shown.map_or("unset", |shown| shown.origin.as_str());
         let name = Setting::named(key).env_name();
-        self.errors
-            .push(SettingError::new(with_origin(&name, origin), message));
+        let error = SettingError::new(with_origin(&name, origin), message);
+        self.errors.list.push(error);
+    }
+
+    fn break_key(&mut self, key: &str, error: SettingError) {
+        self.errors.list.push(error);
+        self.errors.broken.insert(key.to_owned());
     }
 
     fn show(&mut self, key: &str, value: String, origin: &str) {
@@ -140,29 +175,10 @@ impl Reader {
         });
     }
 
-    /// Replaces the path of a secret's file by what the file holds.
-    fn contents_of(&mut self, file: Raw) -> Option<Raw> {
-        let path = std::path::Path::new(&file.text);
-        let origin = format!("{}, {}", file.origin, path.display());
-        let problem = match std::fs::read_to_string(path) {
-            // Editors and `echo` end a file with a newline that is no part of the secret.
-            Ok(text) => match text.trim_end_matches(['\r', '\n']) {
-                "" => "the file is empty".to_owned(),
-                secret => {
-                    return Some(Raw {
-                        text: secret.to_owned(),
-                        origin,
-                        strength: file.strength,
-                    });
-                }
-            },
-            Err(error) => format!("the file cannot be read: {error}"),
-        };
-        self.errors.push(SettingError::new(origin, problem));
-        None
-    }
-
     fn raw(&mut self, key: &str) -> Option<Raw> {
+        if self.errors.broken.contains(key) {
+            return None;
+        }
         let value = self.figment.find_value(key).ok()?;
         let tag = value.tag();
         // figment names only its own two profiles; any other is the selected one.
@@ -181,12 +197,20 @@ impl Reader {
             },
             None => (Layer::Default, BUILT_IN.to_owned()),
         };
-        let Some(text) = text_of(&value) else {
-            self.errors.push(SettingError::new(
-                origin,
-                "expected a text, a number or a list of them",
-            ));
-            return None;
+        let text = match text_of(key, &value) {
+            Some(text) => text::decode(text.as_bytes()).map(str::to_owned),
+            None => {
+                let what = "expected a text, a number or a list of them";
+                self.break_key(key, SettingError::new(origin, what));
+                return None;
+            }
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => {
+                self.break_key(key, SettingError::new(origin, error));
+                return None;
+            }
         };
         Some(Raw {
             text,
@@ -196,26 +220,54 @@ impl Reader {
     }
 }
 
+/// Replaces the path of a secret's file by what the file holds.
+fn contents_of(file: Raw) -> Result<Raw, SettingError> {
+    let path = std::path::Path::new(&file.text);
+    let origin = format!("{}, {}", file.origin, path.display());
+    let problem = match std::fs::read(path) {
+        Ok(bytes) => match text::decode(&bytes) {
+            Ok("") => "the file is empty".to_owned(),
+            Ok(secret) => {
+                return Ok(Raw {
+                    text: secret.to_owned(),
+                    origin,
+                    strength: file.strength,
+                });
+            }
+            Err(error) => error.to_string(),
+        },
+        Err(error) => format!("the file cannot be read: {error}"),
+    };
+    Err(SettingError::new(origin, problem))
+}
+
 /// TOML allows numbers and lists where the environment has only text.
-fn text_of(value: &Value) -> Option<String> {
+fn text_of(key: &str, value: &Value) -> Option<String> {
     if let Some(entries) = value.as_array() {
-        let entries: Option<Vec<_>> = entries.iter().map(text_of).collect();
+        let entries: Option<Vec<_>> = entries.iter().map(|entry| text_of(key, entry)).collect();
         return Some(entries?.join(","));
     }
-    let number = || {
-        value
-            .to_i128()
-            .map(|number| number.to_string())
-            .or_else(|| value.to_f64().map(|number| number.to_string()))
+    let number = || match (key, value.to_i128()) {
+        // TOML has octal numbers, and what is left of `0o660` is the number it means. No decimal
+        // number in this range would be a mode if its digits were octal.
+        ("socket_mode", Some(mode @ 0o600..=0o777)) => Some(format!("0{mode:o}")),
+        (_, Some(number)) => Some(number.to_string()),
+        (_, None) => value.to_f64().map(|number| number.to_string()),
     };
-    value.as_str().map(str::to_owned).or_else(number)
+    // A setting that is `on` or `off` says so of `true` better than a message about types would.
+    let truth = || value.to_bool().map(|truth| truth.to_string());
+    value
+        .as_str()
+        .map(str::to_owned)
+        .or_else(number)
+        .or_else(truth)
 }
 
 /// Hides a secret; of a store's URL only the credentials, since the host is
 /// what an operator wants to see.
 fn redact(setting: &Setting, secret: &str) -> String {
     const HIDDEN: &str = "[redacted]";
-    if !matches!(setting.key, "redis_url" | "database_url") {
+    if setting.is_hidden() {
         return HIDDEN.to_owned();
     }
     match secret.split_once("://") {

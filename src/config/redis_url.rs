@@ -1,6 +1,6 @@
 //! `REDIS_URL`: one server, the master that sentinels name, or a cluster.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, io::tcp::TcpSettings};
 
@@ -13,8 +13,10 @@ const SERVER_PORT: u16 = 6379;
 
 /// The forms of `REDIS_URL`.
 const FORMS: &str = "expected redis://[USER:PASSWORD@]HOST[:PORT][/DB], \
+    unix:///PATH[?db=DB&user=USER&pass=PASSWORD], \
     redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...]/MASTER[/DB] or \
-    redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...], and rediss instead of redis for TLS";
+    redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...]; for TLS rediss instead of redis; \
+    valkey means the same as redis";
 
 /// What the nodes of a `REDIS_URL` are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,14 @@ pub struct RedisUrl {
 }
 
 impl RedisUrl {
+    fn single(server: ConnectionInfo) -> Self {
+        Self {
+            topology: Topology::Single,
+            nodes: vec![server.clone()],
+            server,
+        }
+    }
+
     /// How to reach a server whose address was found out.
     pub fn server(&self, host: &str, port: u16) -> ConnectionInfo {
         let host = host.to_owned();
@@ -67,6 +77,12 @@ impl RedisUrl {
         };
         self.server.clone().set_addr(address)
     }
+
+    /// How to reach a server by its Unix socket.
+    pub fn socket(&self, path: &Path) -> ConnectionInfo {
+        let address = ConnectionAddr::Unix(path.to_owned());
+        self.server.clone().set_addr(address)
+    }
 }
 
 impl fmt::Debug for RedisUrl {
@@ -83,13 +99,7 @@ impl FromStr for RedisUrl {
 
     fn from_str(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or(FORMS)?;
-        let (security, kind) = match scheme.split_once('+') {
-            Some((security, kind)) => (security, Some(kind)),
-            None => (scheme, None),
-        };
-        if !matches!(security, "redis" | "rediss") {
-            return Err(FORMS.to_owned());
-        }
+        let (security, kind) = scheme_of(&scheme.to_ascii_lowercase()).ok_or(FORMS)?;
         let parts = Parts::of(security, rest);
         // Else a part of a password would be taken for something else, and shown.
         if [parts.path, parts.query, parts.fragment]
@@ -97,24 +107,79 @@ impl FromStr for RedisUrl {
             .any(|part| part.contains('@'))
         {
             return Err(
-                "'/', '?' and '#' in a user or a password must be percent-encoded (%2F, %3F, %23)"
+                "'@', '/', '?' and '#' in a user, a password or a path must be percent-encoded \
+                 (%40, %2F, %3F, %23)"
+                    .into(),
+            );
+        }
+        let is_known = security == "rediss" && parts.fragment == "insecure";
+        if !parts.fragment.is_empty() && !is_known {
+            return Err(
+                "only `insecure` can follow a '#', and only with TLS (rediss://HOST#insecure)"
                     .into(),
             );
         }
         match kind {
-            None => {
-                let server = connection_info(url)?;
-                Ok(Self {
-                    topology: Topology::Single,
-                    nodes: vec![server.clone()],
-                    server,
-                })
-            }
-            Some("sentinel") => parts.sentinel(),
-            Some("cluster") => parts.cluster(),
-            Some(_) => Err(FORMS.to_owned()),
+            Kind::Server => parts.server(),
+            Kind::Socket => parts.socket(),
+            Kind::Sentinel => parts.sentinel(),
+            Kind::Cluster => parts.cluster(),
         }
     }
+}
+
+/// What a scheme says of the rest of the URL.
+enum Kind {
+    Server,
+    Socket,
+    Sentinel,
+    Cluster,
+}
+
+/// Whether there is TLS, in the words of the Redis library, and what the URL names.
+fn scheme_of(scheme: &str) -> Option<(&'static str, Kind)> {
+    if scheme == "unix" {
+        return Some(("redis", Kind::Socket));
+    }
+    let (security, kind) = match scheme.split_once('+') {
+        Some((security, kind)) => (security, Some(kind)),
+        None => (scheme, None),
+    };
+    let security = match security {
+        "redis" | "valkey" => "redis",
+        "rediss" | "valkeys" => "rediss",
+        _ => return None,
+    };
+    let kind = match kind {
+        None => Kind::Server,
+        Some("sentinel") => Kind::Sentinel,
+        Some("cluster") => Kind::Cluster,
+        // A socket is not encrypted.
+        Some("unix") if security == "redis" => Kind::Socket,
+        Some(_) => return None,
+    };
+    Some((security, kind))
+}
+
+/// The options of a URL, each at most once; `None` if there are others than these.
+fn options<'a>(query: &'a str, known: &[&str]) -> Option<Vec<(&'a str, &'a str)>> {
+    let mut options: Vec<(&str, &str)> = Vec::new();
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        let (name, value) = option.split_once('=')?;
+        if !known.contains(&name) || options.iter().any(|(other, _)| *other == name) {
+            return None;
+        }
+        options.push((name, value));
+    }
+    Some(options)
+}
+
+fn check_database(number: &str) -> Result<(), String> {
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    if number.is_empty() || is_number && number.parse::<u32>().is_ok() {
+        return Ok(());
+    }
+    Err("the database must be a number, as 1 in redis://HOST:6379/1".into())
 }
 
 /// `[CREDENTIALS@]HOSTS[/PATH][?QUERY][#FRAGMENT]`
@@ -141,6 +206,56 @@ impl<'a> Parts<'a> {
             query,
             fragment,
         }
+    }
+
+    fn server(&self) -> Result<RedisUrl, String> {
+        let [host] = *self.hosts else {
+            return Err(
+                "one server has one host; several are redis+sentinel://HOST,HOST/MASTER or \
+                 redis+cluster://HOST,HOST"
+                    .into(),
+            );
+        };
+        if !self.query.is_empty() {
+            return Err(
+                "options are not understood here; the database goes after the host, as 1 in \
+                 redis://HOST:6379/1, and TLS is rediss://"
+                    .into(),
+            );
+        }
+        let database = self.path.trim_matches('/');
+        Ok(RedisUrl::single(self.node(
+            self.credentials,
+            host,
+            SERVER_PORT,
+            database,
+        )?))
+    }
+
+    fn socket(&self) -> Result<RedisUrl, String> {
+        if !self.credentials.is_empty() || self.hosts != [""] {
+            return Err(
+                "a Unix socket has no host, its path is absolute, and a user is an option: \
+                 unix:///run/redis.sock?user=USER&pass=PASSWORD"
+                    .into(),
+            );
+        }
+        if self.path.is_empty() || self.path.ends_with('/') {
+            return Err("the path of the socket is missing: unix:///run/redis.sock".into());
+        }
+        let options = options(self.query, &["db", "user", "pass"])
+            .ok_or("the options of a Unix socket are db, user and pass, each once")?;
+        let given = |wanted: &str| options.iter().find(|(name, _)| *name == wanted);
+        if let Some((_, number)) = given("db") {
+            check_database(number)?;
+        }
+        if given("user").is_some() && given("pass").is_none() {
+            return Err("user needs a pass".into());
+        }
+        // The library takes a plus sign for a blank, as in HTML forms.
+        let query = self.query.replace('+', "%2B");
+        let info = connection_info(&format!("unix:///{}?{query}", self.path))?;
+        Ok(RedisUrl::single(info))
     }
 
     fn sentinel(&self) -> Result<RedisUrl, String> {
@@ -185,17 +300,15 @@ impl<'a> Parts<'a> {
 
     /// Sentinels have users of their own, and commonly none at all.
     fn sentinel_credentials(&self) -> Result<String, String> {
-        let (mut username, mut password) = ("", None);
-        for option in self.query.split('&').filter(|option| !option.is_empty()) {
-            match option.split_once('=') {
-                Some(("sentinel_username", value)) => username = value,
-                Some(("sentinel_password", value)) => password = Some(value),
-                _ => {
-                    return Err("the options of a sentinel's URL are sentinel_username and sentinel_password".into());
-                }
-            }
-        }
-        match password {
+        let options = options(self.query, &["sentinel_username", "sentinel_password"]).ok_or(
+            "the options of a sentinel's URL are sentinel_username and sentinel_password, each once",
+        )?;
+        let given = |wanted: &str| {
+            let mut values = options.iter().filter(|(name, _)| *name == wanted);
+            values.next().map(|(_, value)| *value)
+        };
+        let username = given("sentinel_username").unwrap_or_default();
+        match given("sentinel_password") {
             Some(password) => Ok(format!("{username}:{password}")),
             None if username.is_empty() => Ok(String::new()),
             None => Err("sentinel_username needs a sentinel_password".into()),
@@ -209,6 +322,7 @@ impl<'a> Parts<'a> {
         default_port: u16,
         database: &str,
     ) -> Result<ConnectionInfo, String> {
+        check_database(database)?;
         let mut url = format!("{}://", self.security);
         if !credentials.is_empty() {
             url += &format!("{credentials}@");
@@ -261,6 +375,68 @@ mod tests {
     }
 
     #[test]
+    fn a_unix_socket() {
+        for (url, path, db, user, password) in [
+            ("unix:///run/redis.sock", "/run/redis.sock", 0, None, None),
+            ("UNIX:///run/redis.sock?", "/run/redis.sock", 0, None, None),
+            ("redis+unix:///r.sock?db=3", "/r.sock", 3, None, None),
+            (
+                "valkey+unix:///run/a%20b.sock?user=me&pass=p%40s%26s+s&db=15",
+                "/run/a b.sock",
+                15,
+                Some("me"),
+                Some("p@s&s+s"),
+            ),
+            ("unix:///r.sock?pass=%20", "/r.sock", 0, None, Some(" ")),
+        ] {
+            let parsed = parse(url);
+            assert_eq!(parsed.topology, Topology::Single);
+            let [info] = parsed.nodes.as_slice() else {
+                panic!("{url}");
+            };
+            assert_eq!(*info.addr(), ConnectionAddr::Unix(path.into()), "{url}");
+            let redis = info.redis_settings();
+            assert_eq!(
+                (redis.db(), redis.username(), redis.password()),
+                (db, user, password),
+                "{url}"
+            );
+            let path = Path::new("/other.sock");
+            let other = parsed.socket(path);
+            assert_eq!(*other.addr(), ConnectionAddr::Unix(path.into()));
+            assert_eq!(other.redis_settings().password(), password);
+        }
+    }
+
+    #[test]
+    fn schemes_in_every_spelling() {
+        for (url, same) in [
+            ("REDIS://host/1", "redis://host/1"),
+            ("Rediss://host", "rediss://host"),
+            ("valkey://host:7000/1", "redis://host:7000/1"),
+            ("valkeys://host", "rediss://host"),
+            (
+                "valkey+sentinel://a,b/main/1",
+                "redis+sentinel://a,b/main/1",
+            ),
+            ("VALKEYS+Sentinel://a/main", "rediss+sentinel://a/main"),
+            ("valkey+cluster://a,b", "redis+cluster://a,b"),
+            ("valkeys+cluster://a", "rediss+cluster://a"),
+            ("redis://host/1/", "redis://host/1"),
+        ] {
+            let (url, same) = (parse(url), parse(same));
+            assert_eq!(url.topology, same.topology);
+            let described = |url: &RedisUrl| {
+                let nodes = url.nodes.iter().chain([&url.server]);
+                let described =
+                    nodes.map(|node| format!("{:?} {}", node.addr(), node.redis_settings().db()));
+                described.collect::<Vec<_>>()
+            };
+            assert_eq!(described(&url), described(&same));
+        }
+    }
+
+    #[test]
     fn sentinels() {
         let url = parse("rediss+sentinel://user:p%40ss@a,b:7001,[::1]/main/2?sentinel_password=s3");
         assert_eq!(url.topology, Topology::Sentinel("main".into()));
@@ -299,7 +475,7 @@ mod tests {
             ("redis+galaxy://host", "expected redis://"),
             ("host:6379", "expected redis://"),
             ("redis+sentinel://:hunter2@host", "master's name is missing"),
-            ("redis+sentinel://host/main/x", "cannot be parsed"),
+            ("redis+sentinel://host/main/x", "must be a number"),
             (
                 "redis+sentinel://user:1/hunter2@host/0",
                 "must be percent-encoded",
@@ -322,6 +498,61 @@ mod tests {
             ("redis+cluster://:hunter2@host/3", "no databases"),
             ("redis+cluster://", "cannot be parsed"),
             ("redis+cluster://a,,b", "cannot be parsed"),
+            ("redis://host?db=1", "the database goes after the host"),
+            (
+                "redis://host/0?db=hunter2",
+                "the database goes after the host",
+            ),
+            ("redis://host?protocol=resp3", "options are not understood"),
+            (
+                "redis://host?ssl_cert_reqs=none",
+                "options are not understood",
+            ),
+            ("rediss://host?x", "options are not understood"),
+            ("redis://host/hunter2", "must be a number"),
+            ("redis://host/-1", "must be a number"),
+            ("redis://host/+1", "must be a number"),
+            ("redis://host/1/2", "must be a number"),
+            ("redis://host/99999999999", "must be a number"),
+            ("redis://a,b", "one server has one host"),
+            ("redis://host#insecure", "only with TLS"),
+            ("rediss://host#hunter2", "only `insecure` can follow"),
+            ("redis+sentinel://host/main#insecure", "only with TLS"),
+            ("redis+cluster://host#0", "only with TLS"),
+            ("redis+sentinel://host/main?db=1", "sentinel_username and"),
+            (
+                "redis+sentinel://host/main?sentinel_password=hunter2&sentinel_password=x",
+                "each once",
+            ),
+            ("rediss+unix:///run/redis.sock", "expected redis://"),
+            ("valkey+galaxy://host", "expected redis://"),
+            ("unix:/run/redis.sock", "expected redis://"),
+            ("unix://run/redis.sock", "its path is absolute"),
+            ("unix://localhost/run/redis.sock", "its path is absolute"),
+            (
+                "redis+unix://:hunter2@/run/redis.sock",
+                "a user is an option",
+            ),
+            ("unix://", "the path of the socket is missing"),
+            ("unix:///", "the path of the socket is missing"),
+            ("unix:///run/", "the path of the socket is missing"),
+            (
+                "unix:///run/redis.sock/?db=1",
+                "the path of the socket is missing",
+            ),
+            ("unix:///run/redis.sock?db=x", "must be a number"),
+            ("unix:///run/redis.sock?db=1&db=2", "each once"),
+            (
+                "unix:///run/redis.sock?password=hunter2",
+                "are db, user and pass",
+            ),
+            ("unix:///run/redis.sock?protocol=3", "are db, user and pass"),
+            (
+                "unix:///run/redis.sock?pass=p@hunter2",
+                "must be percent-encoded",
+            ),
+            ("unix:///run/redis.sock?user=me", "user needs a pass"),
+            ("unix:///run/redis.sock#insecure", "only with TLS"),
         ] {
             let error = url.parse::<RedisUrl>().expect_err(url);
             assert!(error.contains(message), "{url}: {error}");

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     reader::Reader,
-    values::{HumanDuration, List, ListenAddress, Network, SocketMode, Workers},
+    values::{HumanDuration, List, ListenAddress, Network, SocketMode, Switch, Workers},
 };
 
 /// Longest time for a request: who waits longer has gone.
@@ -23,6 +23,9 @@ pub struct ServerSettings {
     pub socket_mode: u32,
     /// `FOOTFALL_TRUSTED_PROXIES`: TCP peers trusted like a Unix-socket peer.
     pub trusted_proxies: Vec<IpNet>,
+    /// `FOOTFALL_PROXY_REQUEST_ID` (`off`): whether the trusted proxy makes `X-Request-ID` itself
+    /// and passes no client's on.
+    pub proxy_request_id: bool,
     /// `FOOTFALL_WORKERS` (the CPUs it may use): worker threads.
     pub workers: usize,
     /// `FOOTFALL_REQUEST_TIMEOUT` (`10s`): from the head of a request to its response.
@@ -41,6 +44,7 @@ impl ServerSettings {
         let ops_listen = reader.parse::<List<ListenAddress>>("ops_listen");
         let socket_mode = reader.parse::<SocketMode>("socket_mode");
         let trusted_proxies = reader.parse::<List<Network>>("trusted_proxies");
+        let proxy_request_id = reader.parse::<Switch>("proxy_request_id");
         let workers = reader.parse::<Workers>("workers");
         let request_timeout = reader.parse::<HumanDuration>("request_timeout");
         let header_timeout = reader.parse::<HumanDuration>("header_timeout");
@@ -67,6 +71,7 @@ impl ServerSettings {
                 .into_iter()
                 .map(|network| network.0)
                 .collect(),
+            proxy_request_id: proxy_request_id?.0,
             workers: workers?.0,
             request_timeout: request_timeout?.0,
             header_timeout: header_timeout?.0,

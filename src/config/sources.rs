@@ -1,6 +1,12 @@
 //! Where settings come from: command line, environment, `.env`, TOML, defaults.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment, Metadata, Profile, Provider, Source,
@@ -11,8 +17,10 @@ use figment::{
 use super::{
     SettingError,
     catalog::{self, PRODUCTION_DEFAULTS, SETTINGS, Setting},
+    dotenv::{self, Problem, Statement, Value as Line},
     values::Environment,
 };
+use crate::text;
 
 /// Everything outside the process that settings are read from.
 ///
@@ -23,7 +31,7 @@ pub struct Sources {
     /// Command-line options: key (see [`Setting::option`], with underscores) and value.
     pub options: Vec<(String, String)>,
     /// Environment variables.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(OsString, OsString)>,
     /// Directory in which `.env` and relative settings files are looked for.
     pub directory: PathBuf,
 }
@@ -31,14 +39,19 @@ pub struct Sources {
 impl Sources {
     /// The environment and working directory of this process.
     pub fn of_process(options: Vec<(String, String)>) -> Self {
-        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
         Self {
             options,
-            environment: std::env::vars_os()
-                .map(|(name, value)| (text(name), text(value)))
-                .collect(),
+            environment: std::env::vars_os().collect(),
             directory: PathBuf::new(),
         }
+    }
+
+    /// What an environment variable holds.
+    pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment
+            .iter()
+            .find(|(variable, _)| variable == name)
+            .map(|(_, value)| value.as_os_str())
     }
 }
 
@@ -109,29 +122,36 @@ impl Provider for Entry {
     }
 }
 
+/// What is wrong so far.
+#[derive(Default)]
+pub(super) struct Errors {
+    pub list: Vec<SettingError>,
+    /// Keys whose value could not be taken: what stands in for it is not judged as well.
+    pub broken: BTreeSet<String>,
+}
+
+impl Errors {
+    /// Says what is wrong with the value of a key.
+    fn break_key(&mut self, key: String, error: SettingError) {
+        self.list.push(error);
+        self.broken.insert(key);
+    }
+}
+
 /// All sources merged, and what could not even be merged.
 pub(super) struct Merged {
     pub figment: Figment,
-    pub errors: Vec<SettingError>,
+    pub errors: Errors,
 }
 
 /// Merges all sources in order of precedence and selects the profile.
 pub(super) fn merge(sources: &Sources) -> Merged {
-    let mut errors = Vec::new();
-    let dotenv = read_dotenv(&sources.directory.join(".env"), &mut errors);
-    let mut overrides = entries(Layer::DotEnv, &dotenv, &mut errors);
-    overrides.extend(entries(
-        Layer::Environment,
-        &sources.environment,
-        &mut errors,
-    ));
-    overrides.extend(sources.options.iter().map(|(key, value)| Entry {
-        layer: Layer::CommandLine,
-        profile: Profile::Global,
-        key: key.clone(),
-        value: value.clone(),
-        origin: format!("option --{}", key.replace('_', "-")),
-    }));
+    let mut errors = Errors::default();
+    let dotenv = read_dotenv(sources, &mut errors);
+    let mut overrides = entries(Layer::DotEnv, dotenv, &mut errors);
+    let environment = environment_variables(sources);
+    overrides.extend(entries(Layer::Environment, environment, &mut errors));
+    overrides.extend(options(sources, &mut errors));
 
     // The profile and the file decide what else is read, so they come first.
     let chosen = overrides
@@ -150,7 +170,9 @@ pub(super) fn merge(sources: &Sources) -> Merged {
     let mut figment = defaults(profile)
         .into_iter()
         .fold(Figment::new(), Figment::merge);
-    if let Some(toml) = read_toml(&sources.directory, file.as_deref(), &mut errors) {
+    if !errors.broken.contains("config")
+        && let Some(toml) = read_toml(&sources.directory, file.as_deref(), &mut errors.list)
+    {
         figment = figment.merge(toml);
     }
     figment = overrides.into_iter().fold(figment, Figment::merge);
@@ -187,51 +209,145 @@ fn defaults(profile: Environment) -> Vec<Entry> {
     defaults
 }
 
-fn read_dotenv(path: &Path, errors: &mut Vec<SettingError>) -> Vec<(String, String)> {
-    let variables = match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines.collect::<Result<_, _>>(),
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Vec::new())
+/// The options of the command line, which go before everything else.
+fn options(sources: &Sources, errors: &mut Errors) -> Vec<Entry> {
+    let mut found = Vec::new();
+    for (key, value) in &sources.options {
+        let origin = format!("option --{}", key.replace('_', "-"));
+        match text::decode(value.as_bytes()) {
+            Ok(value) => found.push(Entry {
+                layer: Layer::CommandLine,
+                profile: Profile::Global,
+                key: key.clone(),
+                value: value.to_owned(),
+                origin,
+            }),
+            Err(error) => errors.break_key(key.clone(), SettingError::new(origin, error)),
         }
-        Err(error) => Err(error),
-    };
-    variables.unwrap_or_else(|error| {
-        // dotenvy quotes the whole line in its message, and the line may hold a secret.
-        let what = match error {
-            dotenvy::Error::LineParse(_, position) => {
-                format!("a line cannot be parsed, near its character {position}")
-            }
-            dotenvy::Error::Io(error) => error.to_string(),
-            _ => "it cannot be parsed".to_owned(),
-        };
-        errors.push(SettingError::new(path.display(), what));
-        Vec::new()
-    })
+    }
+    found
 }
 
-/// Turns environment variables into entries; complains about unknown `FOOTFALL_` names.
-fn entries(
-    layer: Layer,
-    variables: &[(String, String)],
-    errors: &mut Vec<SettingError>,
-) -> Vec<Entry> {
-    let mut found: Vec<Entry> = Vec::new();
-    for (variable, value) in variables {
-        let origin = match layer {
-            Layer::DotEnv => format!("{variable} in .env"),
-            _ => format!("environment variable {variable}"),
+/// A variable meant for Footfall.
+struct Variable {
+    name: String,
+    value: Result<String, String>,
+    origin: String,
+}
+
+/// The environment variables meant for Footfall.
+fn environment_variables(sources: &Sources) -> Vec<Variable> {
+    let variables = sources.environment.iter().map(|(name, value)| {
+        let name = name.to_string_lossy().into_owned();
+        Variable {
+            origin: format!("environment variable {name}"),
+            value: decode(value.as_bytes()),
+            name,
+        }
+    });
+    variables
+        .filter(|variable| catalog::is_ours(&variable.name))
+        .collect()
+}
+
+fn decode(bytes: &[u8]) -> Result<String, String> {
+    text::decode(bytes)
+        .map(str::to_owned)
+        .map_err(|error| error.to_string())
+}
+
+/// The variables in `.env` that are meant for Footfall: of several lines with one name, the last.
+fn read_dotenv(sources: &Sources, errors: &mut Errors) -> Vec<Variable> {
+    let path = sources.directory.join(".env");
+    let statements = match fs::read(&path) {
+        Ok(file) => dotenv::read(&file, &sources.environment).map_err(|error| error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => Err(error.to_string()),
+    };
+    let statements = statements.unwrap_or_else(|error| {
+        errors.list.push(SettingError::new(path.display(), error));
+        Vec::new()
+    });
+    let mut found: Vec<Variable> = Vec::new();
+    for statement in statements {
+        for (key, error) in swallowed(&statement) {
+            errors.break_key(key, error);
+        }
+        if !catalog::is_ours(&statement.name) {
+            continue;
+        }
+        let variable = Variable {
+            origin: format!("{} in .env, line {}", statement.name, statement.line),
+            value: value_of(&statement),
+            name: statement.name,
         };
-        let Some(key) = catalog::key_of_variable(variable) else {
-            if variable.starts_with("FOOTFALL_") {
-                errors.push(SettingError::unknown(
-                    origin,
-                    catalog::suggestion(variable, catalog::all_env_names()),
-                ));
-            }
+        // What is wrong with a line is said even if a later one takes its place.
+        found.retain(|earlier| earlier.name != variable.name || earlier.value.is_err());
+        found.push(variable);
+    }
+    found
+}
+
+/// Settings that are in the quotes of another program's value, or behind them: Compose does not
+/// see them, and whoever wrote them there meant the quotes to end before.
+fn swallowed(statement: &Statement) -> Vec<(String, SettingError)> {
+    if catalog::is_ours(&statement.name) {
+        return Vec::new();
+    }
+    let within = statement.within.iter();
+    let settings = within.filter_map(|name| Some((name, catalog::key_of_variable(name)?)));
+    let complaint = |(name, key): (&String, String)| {
+        let what = format!(
+            "the quotes that begin in line {} take it in, or end before it; {OTHER_QUOTES}",
+            statement.line
+        );
+        (key, SettingError::new(format!("{name} in .env"), what))
+    };
+    settings.map(complaint).collect()
+}
+
+const OTHER_QUOTES: &str = "a quote that is meant goes in quotes of the other kind";
+
+/// The value that a line of `.env` gives a setting.
+fn value_of(statement: &Statement) -> Result<String, String> {
+    let is_secret = catalog::setting_of_variable(&statement.name).is_some_and(|it| it.secret);
+    match &statement.value {
+        Ok(_) if !statement.within.is_empty() => Err(format!(
+            "its quotes take in a line that looks like NAME=VALUE; {OTHER_QUOTES}"
+        )),
+        Ok(Line { text, has_unset }) if *has_unset && is_secret && !text.is_empty() => Err(
+            "a variable in it is not set; a dollar sign that is meant is written $$, or the value goes in single quotes"
+                .to_owned(),
+        ),
+        Ok(value) => decode(value.text.as_bytes()),
+        Err(Problem::Required { name, .. }) if is_secret => Err(format!("{name} must be set")),
+        Err(problem) => Err(problem.to_string()),
+    }
+}
+
+/// Turns variables into entries; complains about unknown `FOOTFALL_` names.
+fn entries(layer: Layer, variables: Vec<Variable>, errors: &mut Errors) -> Vec<Entry> {
+    let mut found: Vec<Entry> = Vec::new();
+    for Variable {
+        name,
+        value,
+        origin,
+    } in variables
+    {
+        let Some(key) = catalog::key_of_variable(&name) else {
+            let suggestion = catalog::suggestion(&name, catalog::all_env_names());
+            errors.list.push(SettingError::unknown(origin, suggestion));
             continue;
         };
+        let value = match value {
+            Ok(value) => value,
+            Err(error) => {
+                errors.break_key(key, SettingError::new(origin, error));
+                continue;
+            }
+        };
         match found.iter().find(|entry| entry.key == key) {
-            Some(other) if other.value != *value => errors.push(SettingError::new(
+            Some(other) if other.value != value => errors.list.push(SettingError::new(
                 origin,
                 format!(
                     "{} says something else; set only one of the two",
@@ -243,7 +359,7 @@ fn entries(
                 layer,
                 profile: Profile::Global,
                 key,
-                value: value.clone(),
+                value,
                 origin,
             }),
         }
@@ -251,12 +367,28 @@ fn entries(
     found
 }
 
+/// A settings file, read and checked.
+struct SettingsFile {
+    path: PathBuf,
+    data: Map<Profile, Dict>,
+}
+
+impl Provider for SettingsFile {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("settings file", self.path.as_path())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(self.data.clone())
+    }
+}
+
 /// Reads the settings file; a missing one is an error only if it was asked for.
 fn read_toml(
     directory: &Path,
     chosen: Option<&str>,
     errors: &mut Vec<SettingError>,
-) -> Option<impl Provider + use<>> {
+) -> Option<SettingsFile> {
     let name = chosen.unwrap_or(Setting::named("config").default);
     let path = directory.join(name);
     if !path.is_file() {
@@ -268,24 +400,27 @@ fn read_toml(
         }
         return None;
     }
-    let toml = Toml::file_exact(&path).nested();
-    match toml.data() {
+    match parse_toml(&path) {
         Ok(data) => {
             check_toml(&path, &data, errors);
-            Some(toml)
+            Some(SettingsFile { path, data })
         }
         Err(error) => {
-            // The lines after the first quote the file, which may hold a secret.
-            let message = error.to_string();
-            let place = message.lines().next().unwrap_or_default();
-            let hint = "each key belongs under [default] or a profile, and texts in quotes";
-            errors.push(SettingError::new(
-                path.display(),
-                format!("{place}; {hint}"),
-            ));
+            errors.push(SettingError::new(path.display(), error));
             None
         }
     }
+}
+
+fn parse_toml(path: &Path) -> Result<Map<Profile, Dict>, String> {
+    let file = fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let text = text::decode(&file).map_err(|error| error.to_string())?;
+    Toml::string(text).nested().data().map_err(|error| {
+        // The lines after the first quote the file, which may hold a secret.
+        let message = error.to_string();
+        let place = message.lines().next().unwrap_or_default();
+        format!("{place}; each key belongs under [default] or a profile, and texts in quotes")
+    })
 }
 
 fn check_toml(path: &Path, data: &Map<Profile, Dict>, errors: &mut Vec<SettingError>) {

@@ -55,8 +55,11 @@ impl StoreSettings {
         let counter_limit = reader.parse::<u32>("counter_limit");
         let wait_replicas = reader.parse::<Replicas>("wait_replicas");
 
+        if let Some(url) = &database_url {
+            check_database(reader, url, redis_url.is_some());
+        }
         let redis = redis_url.map(|url| parse_redis_url(reader, &url));
-        let database = database_url.and_then(|url| sqlite_path(reader, &url));
+        let database = database_url.and_then(|url| sqlite_path(url.value.expose_secret()));
         if data_dir
             .as_ref()
             .is_some_and(|path| path.as_os_str().is_empty())
@@ -83,7 +86,8 @@ impl StoreSettings {
         if counter_limit == Some(0) {
             reader.reject("counter_limit", "must be greater than zero");
         }
-        if redis.is_none() && wait_replicas.is_some_and(|replicas| replicas.0 > 0) {
+        let is_embedded = redis.is_none() && !reader.is_broken("redis_url");
+        if is_embedded && wait_replicas.is_some_and(|replicas| replicas.0 > 0) {
             reader.reject("wait_replicas", "only Redis has replicas; set REDIS_URL");
         }
         Some(Self {
@@ -107,23 +111,31 @@ fn parse_redis_url(reader: &mut Reader, url: &Secret) -> Option<RedisUrl> {
         .ok()
 }
 
-fn sqlite_path(reader: &mut Reader, url: &Secret) -> Option<PathBuf> {
-    let path = url.value.expose_secret().strip_prefix("sqlite:");
-    // As elsewhere, `sqlite://` introduces a path too: `sqlite:///absolute`, `sqlite://relative`.
-    let path = path.map(|path| path.strip_prefix("//").unwrap_or(path));
-    match path {
-        Some(path) if path.contains('?') || path.contains(":memory:") => {
-            let what = "expected the path of a file; options and :memory: are not supported";
-            reader.reject("database_url", what);
-            None
+/// The path of `sqlite:PATH`. As elsewhere, `sqlite://` introduces a path too:
+/// `sqlite:///absolute`, `sqlite://relative`.
+fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+fn check_database(reader: &mut Reader, url: &Secret, has_redis: bool) {
+    let url = url.value.expose_secret();
+    let what = match sqlite_path(url) {
+        Some(_) if has_redis => {
+            "REDIS_URL is set too, so nothing would be kept in this SQLite file; set only one of the two"
         }
-        Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
-        _ => {
-            reader.reject(
-                "database_url",
-                "expected sqlite:PATH; no other database is supported yet",
-            );
-            None
+        Some(path) => {
+            let path = path.to_string_lossy();
+            if !path.contains('?') && !path.contains(":memory:") {
+                return;
+            }
+            "expected the path of a file; options and :memory: are not supported"
         }
-    }
+        None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            "PostgreSQL is not supported yet; counts are kept in Redis (REDIS_URL) or in sqlite:PATH"
+        }
+        None => "expected sqlite:PATH; no other database is supported yet",
+    };
+    reader.reject("database_url", what);
 }

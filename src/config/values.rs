@@ -235,10 +235,12 @@ impl FromStr for SocketMode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match u32::from_str_radix(text, 8) {
+        // As Rust, Python and TOML write it, too.
+        let digits = text.strip_prefix("0o").unwrap_or(text);
+        match u32::from_str_radix(digits, 8) {
             // Without its write bit a socket cannot even be connected to by its owner.
             Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(Self(mode)),
-            _ => Err("expected an octal mode from 0600 to 0777".into()),
+            _ => Err("expected an octal mode from 0600 to 0777, in TOML \"0660\" or 0o660".into()),
         }
     }
 }
@@ -258,6 +260,22 @@ impl FromStr for Replicas {
         match text.parse() {
             Ok(replicas) if replicas <= MAX_REPLICAS => Ok(Self(replicas)),
             _ => Err(format!("expected a whole number from 0 to {MAX_REPLICAS}")),
+        }
+    }
+}
+
+/// Something that is done or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "on" => Ok(Self(true)),
+            "off" => Ok(Self(false)),
+            _ => Err("expected on or off".into()),
         }
     }
 }

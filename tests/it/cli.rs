@@ -107,6 +107,61 @@ async fn health_asks_over_a_socket_or_a_url() {
 }
 
 #[test]
+fn config_prints_one_value_for_a_script() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = |names: &[&str]| {
+        run(footfall_command()
+            .current_dir(directory.path())
+            .env_remove("FOOTFALL_LISTEN")
+            .env("REDIS_URL", "redis://user:hidden-word@[::1]:6379/2")
+            .env("FOOTFALL_ADMIN_PASSWORD", "hidden-word")
+            .env("FOOTFALL_DATA_DIR", "of\ntwo lines")
+            .arg("config")
+            .args(names))
+    };
+    for (names, lines) in [
+        (&["FOOTFALL_LISTEN"][..], "tcp:127.0.0.1:8000\n"),
+        (
+            &["FOOTFALL_SOCKET_MODE", "FOOTFALL_LISTEN"],
+            "0660\ntcp:127.0.0.1:8000\n",
+        ),
+        (&["FOOTFALL_TRUSTED_PROXIES"], "\n"),
+        (&["FOOTFALL_PROXY_REQUEST_ID"], "off\n"),
+        (&["REDIS_URL"], "redis://[redacted]@[::1]:6379/2\n"),
+        (&["FOOTFALL_REDIS_URL"], "redis://[redacted]@[::1]:6379/2\n"),
+        (
+            &["DATABASE_URL", "--workers=3", "FOOTFALL_WORKERS"],
+            "\n3\n",
+        ),
+    ] {
+        let ran = config(names);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (0, lines, ""),
+            "{names:?}"
+        );
+    }
+    for (name, reason) in [
+        ("FOOTFALL_LISTNE", "did you mean FOOTFALL_LISTEN?"),
+        ("listen", "no setting has this name"),
+        ("", "no setting has this name"),
+        ("SECRET_KEY", "is a secret and is not printed"),
+        ("FOOTFALL_ADMIN_PASSWORD", "is a secret and is not printed"),
+        ("SECRET_KEY_FILE", "is a secret and is not printed"),
+        ("REDIS_URL_FILE", "is a secret and is not printed"),
+        ("FOOTFALL_DATA_DIR", "its value is more than one line"),
+    ] {
+        let ran = config(&["FOOTFALL_LISTEN", name]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name}");
+        assert!(
+            ran.stderr.contains(reason) && !ran.stderr.contains("hidden-word"),
+            "{name}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
 fn config_shows_values_and_origins_and_no_secret() {
     let directory = tempfile::tempdir().unwrap();
     let ran = run(footfall_command()

@@ -84,6 +84,19 @@ fn cursors() {
 }
 
 #[test]
+fn dotenv_files() {
+    let line = prop_oneof![
+        "(export )?[A-C]{1,2} ?[=:] ?[ -~é]{0,9}",
+        "[A-C]=(\"[^\"\\\\]{0,9}\"|'[^']{0,9}')( #.{0,3})?",
+        "[A-C]=[a-z]{0,2}\\$(\\{[A-C](:?[-?+][a-z]{0,3})?\\}|[A-C]|\\$)[a-z]{0,2}",
+        "#.{0,9}|[ \t]{0,3}|[A-Z]{1,4}",
+    ];
+    let file =
+        (vec(line, 0..6), select(vec!["\n", "\r\n"])).prop_map(|(lines, end)| lines.join(end));
+    check(properties::dotenv, near(file));
+}
+
+#[test]
 fn durations() {
     let duration = prop_oneof![
         "[0-9]{1,20}(ms|s|m|h)",
@@ -151,7 +164,7 @@ fn redis_urls() {
     let credentials = "([a-z]{0,3}(:[!-~]{0,5})?@)?";
     let hosts = "([a-z0-9]{0,3}|\\[::1\\])(:[0-9]{1,5})?(,[a-z0-9]{1,3}(:[0-9]{1,5})?){0,2}";
     let path =
-        "(/[a-z]{0,4})?(/[0-9]{0,2})?(\\?sentinel_(username|password)=[a-z]{0,3})?(#insecure)?";
+        "(/[a-z]{0,4})?(/[0-9]{0,2})?(\\?(sentinel_password|db|pass)=[a-z0-9]{0,3})?(#insecure)?";
     let url = (scheme, credentials, hosts, path)
         .prop_map(|(scheme, user, hosts, path)| format!("{scheme}://{user}{hosts}{path}"));
     let unescaped = "[0-9@:/?#,a]{0,8}";

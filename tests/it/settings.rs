@@ -11,7 +11,7 @@ use footfall::config::{
 fn load(directory: &Path, environment: &[(&str, &str)]) -> Result<Settings, String> {
     let environment = environment
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .map(|(name, value)| (name.into(), value.into()))
         .collect();
     let sources = Sources {
         options: Vec::new(),
@@ -83,6 +83,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "10.0.0.0/33",
         "expected an address or a network",
     ),
+    ("proxy_request_id", "on", "yes", "expected on or off"),
     (
         "workers",
         "4",
@@ -102,7 +103,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "redis_url",
         "rediss://user:pw@host:6380/1",
         "http://host",
-        "expected redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://",
+        "expected redis://[USER:PASSWORD@]HOST[:PORT][/DB], unix:///PATH",
     ),
     (
         "database_url",
@@ -271,9 +272,9 @@ fn stronger_sources_win() {
     let settings = load(folder.path(), &[]).unwrap();
     assert_eq!(
         workers(&settings),
-        (5, "FOOTFALL_WORKERS in .env".to_owned())
+        (5, "FOOTFALL_WORKERS in .env, line 1".to_owned())
     );
-    let environment = vec![("FOOTFALL_WORKERS".to_owned(), "6".to_owned())];
+    let environment = vec![("FOOTFALL_WORKERS".into(), "6".into())];
     let mut sources = Sources {
         environment,
         directory: folder.path().to_owned(),
@@ -366,7 +367,7 @@ fn unknown_names_are_errors_with_a_suggestion() {
     for expected in [
         "environment variable FOOTFALL_LISTNE: no setting has this name; did you mean FOOTFALL_LISTEN?",
         "environment variable FOOTFALL_XYZZY: no setting has this name; `footfall config` lists them all",
-        "FOOTFALL_DATADIR in .env: no setting has this name; did you mean FOOTFALL_DATA_DIR?",
+        "FOOTFALL_DATADIR in .env, line 1: no setting has this name; did you mean FOOTFALL_DATA_DIR?",
         &format!(
             "log_fromat under [default] in {file}: no setting has this name; did you mean log_format?"
         ),
@@ -383,7 +384,7 @@ fn unknown_names_are_errors_with_a_suggestion() {
 #[test]
 fn all_errors_are_reported_at_once() {
     let folder = folder();
-    write(folder.path(), ".env", "not a line of an env file\n");
+    write(folder.path(), ".env", "FOOTFALL_DATADIR hidden\n");
     write(folder.path(), "config/footfall.toml", "[default\n");
     let bad: Vec<_> = TABLE
         .iter()
@@ -406,7 +407,7 @@ fn all_errors_are_reported_at_once() {
         "{error}"
     );
     assert!(
-        error.contains(".env: a line cannot be parsed") && !error.contains("not a line"),
+        error.contains("FOOTFALL_DATADIR in .env, line 1: no setting") && !error.contains("hidden"),
         "{error}"
     );
     assert!(error.contains("footfall.toml: "), "{error}");
@@ -512,7 +513,7 @@ fn no_error_quotes_a_file_that_may_hold_secrets() {
         "{error}"
     );
     assert!(
-        error.contains(".env: ") && !error.contains("hidden"),
+        error.contains("SECRET_KEY in .env, line 1: ") && !error.contains("hidden"),
         "{error}"
     );
 }
@@ -555,6 +556,101 @@ fn what_would_be_misunderstood_is_refused() {
         let error = load(folder.path(), &[(name, value)]).unwrap_err();
         assert!(error.contains(name) && error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn redis_and_sqlite_are_not_set_together() {
+    let folder = folder();
+    let redis = ("REDIS_URL", "redis://localhost");
+    for url in ["sqlite:counts.db", "sqlite:///srv/counts.db"] {
+        let error = load(folder.path(), &[redis, ("DATABASE_URL", url)]).unwrap_err();
+        let expected = "environment variable DATABASE_URL: REDIS_URL is set too";
+        assert!(error.contains(expected), "{error}");
+    }
+    // Wherever the two are set.
+    write(folder.path(), ".env", "DATABASE_URL=sqlite:counts.db\n");
+    let error = load(folder.path(), &[redis]).unwrap_err();
+    let expected = "DATABASE_URL in .env, line 1: REDIS_URL is set too";
+    assert!(error.contains(expected), "{error}");
+    for url in [
+        "postgres://user:hidden@host/db",
+        "postgresql://user:hidden@host",
+    ] {
+        for environment in [
+            &[("DATABASE_URL", url)][..],
+            &[redis, ("DATABASE_URL", url)],
+        ] {
+            let error = load(folder.path(), environment).unwrap_err();
+            let expected = "environment variable DATABASE_URL: PostgreSQL is not supported yet";
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains("hidden"), "{error}");
+        }
+    }
+    for environment in [
+        &[redis, ("DATABASE_URL", "")][..],
+        &[("REDIS_URL", ""), ("DATABASE_URL", "sqlite:counts.db")],
+        &[
+            redis,
+            ("DATABASE_URL", ""),
+            ("FOOTFALL_DATA_DIR", "/srv/data"),
+        ],
+    ] {
+        assert!(load(folder.path(), environment).is_ok(), "{environment:?}");
+    }
+}
+
+#[test]
+fn hashes_that_could_never_match_are_refused() {
+    let folder = folder();
+    for (old, new, expected) in [
+        ("m=19456", "m=7", "its parameters are impossible"),
+        ("p=1", "p=2433", "its parameters are impossible"),
+        ("t=2", "t=0", "its parameters are impossible"),
+        ("p=1", "p=0", "its parameters are impossible"),
+        ("v=19", "v=20", "an unknown version of Argon2"),
+        ("m=19456", "m=4294967295", "more than this machine has"),
+        ("t=2", "t=4000000000", "each login would take minutes"),
+        ("c29tZXNhbHRzb21lc2FsdA", "c2FsdA", "salt too short"),
+        ("$c29tZXNhbHRzb21lc2FsdA", "", "its salt or its last part"),
+        ("$argon2id", "$argon2i", "expected an Argon2id PHC string"),
+    ] {
+        let hash = PHC.replace(old, new);
+        let error = load(folder.path(), &[("FOOTFALL_ADMIN_PASSWORD_HASH", &hash)]).unwrap_err();
+        let origin = "environment variable FOOTFALL_ADMIN_PASSWORD_HASH: ";
+        assert!(
+            error.contains(origin) && error.contains(expected),
+            "{hash}: {error}"
+        );
+        assert!(
+            error.contains("`footfall hash-password` makes a good one"),
+            "{error}"
+        );
+        assert!(!error.contains("9sTb0X3x"), "{error}");
+    }
+}
+
+#[test]
+fn options_of_a_redis_url_that_are_not_understood_are_refused() {
+    let folder = folder();
+    for url in [
+        "redis://host?db=1",
+        "rediss://host:6379/0?ssl_cert_reqs=none",
+        "redis://host?protocol=resp3",
+        "redis://host#fragment",
+        "valkey://host?db=1",
+        "unix:///run/redis.sock?database=1",
+        "redis+sentinel://host/main?db=1",
+        "redis+cluster://host?db=1",
+    ] {
+        let error = load(folder.path(), &[("REDIS_URL", url)]).unwrap_err();
+        let origin = "environment variable REDIS_URL: ";
+        assert!(error.contains(origin), "{url}: {error}");
+    }
+    let error = load(folder.path(), &[("REDIS_URL", "redis://host?db=1")]).unwrap_err();
+    assert!(
+        error.contains("goes after the host, as 1 in redis://HOST:6379/1"),
+        "{error}"
+    );
 }
 
 #[test]

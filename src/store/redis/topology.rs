@@ -1,6 +1,6 @@
 //! Which server has which keys: asked of the sentinels, or of the cluster.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, select_ok};
 use redis::{
@@ -20,28 +20,45 @@ pub const SLOTS: u16 = 16384;
 
 /// A server, by its address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Node {
-    host: Arc<str>,
-    port: u16,
+pub enum Node {
+    /// Reached by TCP, with TLS or without.
+    Tcp {
+        /// Name or address; an IPv6 address without brackets.
+        host: Arc<str>,
+        /// Port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(Arc<Path>),
 }
 
 impl Node {
     pub(super) fn new(host: &str, port: u16) -> Self {
-        Self {
+        Self::Tcp {
             host: host.into(),
             port,
+        }
+    }
+
+    fn host(&self) -> Option<&str> {
+        match self {
+            Self::Tcp { host, .. } => Some(host),
+            Self::Unix(_) => None,
         }
     }
 
     /// Reads `HOST:PORT` as redirections have it. Without a host it is the one that was asked.
     pub(super) fn redirected(&self, address: &str) -> Option<Self> {
         let (host, port) = address.rsplit_once(':')?;
-        let host = known(host).unwrap_or(&self.host);
+        let host = known(host).or_else(|| self.host())?;
         Some(Self::new(host, port.parse().ok()?))
     }
 
     pub(super) fn connection_info(&self, url: &RedisUrl) -> ConnectionInfo {
-        url.server(&self.host, self.port)
+        match self {
+            Self::Tcp { host, port } => url.server(host, *port),
+            Self::Unix(path) => url.socket(path),
+        }
     }
 
     fn of(info: &ConnectionInfo) -> Self {
@@ -49,7 +66,9 @@ impl Node {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
                 Self::new(host, *port)
             }
-            address => Self::new(&address.to_string(), 0),
+            ConnectionAddr::Unix(path) => Self::Unix(path.as_path().into()),
+            // The crate may learn of others, which a `REDIS_URL` cannot name.
+            address => Self::Unix(Path::new(&address.to_string()).into()),
         }
     }
 }
@@ -61,7 +80,10 @@ fn known(host: &str) -> Option<&str> {
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        match self {
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
     }
 }
 
@@ -212,7 +234,7 @@ fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, Node)> {
     };
     let port = u16::from_redis_value(port.clone()).ok()?;
     let host = Option::<String>::from_redis_value(host.clone()).ok()?;
-    let host = host.as_deref().and_then(known).unwrap_or(&asked.host);
+    let host = host.as_deref().and_then(known).or_else(|| asked.host())?;
     let master = Node::new(host, port);
     Some((u16::from_redis_value(last.clone()).ok()?, master))
 }
@@ -265,5 +287,8 @@ mod tests {
         );
         assert_eq!(asked.redirected("::1:2"), Some(Node::new("::1", 2)));
         assert_eq!(asked.redirected("rubbish"), None);
+        let socket = Node::Unix(Path::new("/run/redis.sock").into());
+        assert_eq!(socket.redirected(":2"), None);
+        assert_eq!(socket.redirected("host:2"), Some(Node::new("host", 2)));
     }
 }

@@ -1,0 +1,443 @@
+//! `.env`, read as Docker Compose reads it.
+//!
+//! The grammar is that of Compose 2 (`env_file` in
+//! <https://docs.docker.com/reference/compose-file/services/>, the package `dotenv` of
+//! compose-go), so that one file means one thing to both. What it holds for other programs is
+//! read, since values may refer to it, and never judged: each line has a result of its own, and
+//! whoever asks for settings looks only at those that are settings.
+
+use std::{collections::HashMap, ffi::OsString, fmt};
+
+mod template;
+
+use crate::text::{self, NotText};
+
+/// The longest value: an environment variable cannot be longer (`MAX_ARG_STRLEN` of Linux), and
+/// values that are made of others would grow without end.
+const MAX_VALUE_BYTES: usize = 128 * 1024;
+
+/// What a line, or several with a quoted value, says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The line it begins in, from 1.
+    pub line: usize,
+    /// The name it sets. Of a line that sets none, its first word.
+    pub name: String,
+    /// What the name stands for, or why that cannot be said.
+    pub value: Result<Value, Problem>,
+    /// Names that seem to be set within a quoted value or behind it. If one of them is of
+    /// interest, the quote was most likely meant to end earlier.
+    pub within: Vec<String>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Value {
+    /// With all variables in it replaced.
+    pub text: String,
+    /// Whether a variable in it is not set, and was taken for empty as Compose does.
+    pub has_unset: bool,
+}
+
+/// Why a line cannot be read. Nothing here shows a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// It is not `NAME=VALUE`.
+    NoAssignment,
+    /// The quote that begins the value has no end.
+    OpenQuote,
+    /// Behind the closing quote there is more than a comment.
+    AfterQuote,
+    /// It is not UTF-8.
+    NotUtf8,
+    /// There is a `${` that begins no variable.
+    Template,
+    /// `${NAME:?MESSAGE}`, and it is not set.
+    Required {
+        /// The variable.
+        name: String,
+        /// What the file says about it.
+        message: String,
+    },
+    /// It refers to a variable whose own line, or value in the environment, cannot be read.
+    Unreadable {
+        /// The variable.
+        name: String,
+    },
+    /// Longer than an environment variable may be, or variables too deep within variables.
+    TooLong,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAssignment => f.write_str("expected NAME=VALUE"),
+            Self::OpenQuote => f.write_str(
+                "the quote that begins the value is not closed; a quote that is meant goes in quotes of the other kind",
+            ),
+            Self::AfterQuote => f.write_str(
+                "something follows the closing quote; a quote that is meant goes in quotes of the other kind",
+            ),
+            Self::NotUtf8 => NotText::NotUtf8 { line: 1 }.fmt(f),
+            Self::Template => f.write_str(
+                "a `${` in it begins no variable; a dollar sign that is meant is written $$, or the value goes in single quotes",
+            ),
+            Self::Required { name, message } if message.is_empty() => {
+                write!(f, "{name} must be set")
+            }
+            Self::Required { name, message } => write!(f, "{name} must be set: {message}"),
+            Self::Unreadable { name } => write!(f, "it refers to {name}, which cannot be read"),
+            Self::TooLong => f.write_str("its value is too long, or made of too many others"),
+        }
+    }
+}
+
+/// Why a file cannot be read at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is no text.
+    NotText(NotText),
+    /// A carriage return ends a line: some readers take the next line for a part of this one.
+    CarriageReturn {
+        /// Counted from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotText(error) => error.fmt(f),
+            Self::CarriageReturn { line } => write!(
+                f,
+                "line {line}: there is a carriage return without a line feed; save it with line ends of Unix or Windows"
+            ),
+        }
+    }
+}
+
+/// Reads a file. A variable in a value is looked for in `environment`, then in the lines before.
+///
+/// # Errors
+///
+/// If it cannot be told what its lines are.
+pub fn read(
+    file: &[u8],
+    environment: &[(OsString, OsString)],
+) -> Result<Vec<Statement>, Unreadable> {
+    let bytes = text::without_mark(file).map_err(Unreadable::NotText)?;
+    let (text, foreign) = lossy(bytes);
+    if let Some(position) = lone_carriage_return(&text) {
+        let line = 1 + line_feeds(&text[..position]);
+        return Err(Unreadable::CarriageReturn { line });
+    }
+    let mut reader = Reader {
+        rest: &text,
+        line: 1,
+        length: text.len(),
+        foreign,
+        variables: Variables::of(environment),
+    };
+    let mut statements = Vec::new();
+    while reader.skip_to_statement() {
+        statements.extend(reader.statement());
+    }
+    Ok(statements)
+}
+
+/// The text, and where something was not UTF-8: whether that matters depends on whose line it is.
+fn lossy(bytes: &[u8]) -> (String, Vec<usize>) {
+    let (mut text, mut foreign) = (String::new(), Vec::new());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            foreign.push(text.len());
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    (text, foreign)
+}
+
+fn line_feeds(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+fn lone_carriage_return(text: &str) -> Option<usize> {
+    text.match_indices('\r')
+        .map(|(position, _)| position)
+        .find(|position| {
+            let after = text[*position..].trim_start_matches('\r');
+            !after.is_empty() && !after.starts_with('\n')
+        })
+}
+
+/// A variable, as a value that refers to it finds it.
+enum Variable<'a> {
+    Text(&'a str),
+    Unreadable,
+    Unset,
+}
+
+/// All variables a value may refer to.
+struct Variables<'a> {
+    environment: HashMap<&'a str, Option<&'a str>>,
+    /// `None` of a line that cannot be read.
+    lines: HashMap<String, Option<String>>,
+}
+
+impl<'a> Variables<'a> {
+    fn of(environment: &'a [(OsString, OsString)]) -> Self {
+        Self {
+            environment: environment
+                .iter()
+                .filter_map(|(name, value)| Some((name.to_str()?, value.to_str())))
+                .collect(),
+            lines: HashMap::new(),
+        }
+    }
+
+    fn get(&self, name: &str) -> Variable<'_> {
+        let line = || self.lines.get(name).map(Option::as_deref);
+        match self.environment.get(name).copied().or_else(line) {
+            Some(Some(text)) => Variable::Text(text),
+            Some(None) => Variable::Unreadable,
+            None => Variable::Unset,
+        }
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    line: usize,
+    /// Of the whole text.
+    length: usize,
+    foreign: Vec<usize>,
+    variables: Variables<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// Goes on by so many bytes, and gives what it went over.
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.line += line_feeds(taken);
+        self.rest = rest;
+        taken
+    }
+
+    /// The rest of the line, without its line feed, which is gone over too.
+    fn take_line(&mut self) -> &'a str {
+        let line = self
+            .rest
+            .find('\n')
+            .map_or(self.rest, |end| &self.rest[..end]);
+        self.take((line.len() + 1).min(self.rest.len()));
+        line
+    }
+
+    /// Goes over blank lines and comments. Whether there is more.
+    fn skip_to_statement(&mut self) -> bool {
+        loop {
+            let blank = self.rest.len() - self.rest.trim_start().len();
+            self.take(blank);
+            if !self.rest.starts_with('#') {
+                return !self.rest.is_empty();
+            }
+            self.take_line();
+        }
+    }
+
+    /// Reads a statement. A name alone would be taken from the environment, where it is looked
+    /// for anyway.
+    fn statement(&mut self) -> Option<Statement> {
+        let (line, start) = (self.line, self.length - self.rest.len());
+        let (name, mut value, within) = match self.name() {
+            Some((_, false)) => return None,
+            Some((name, true)) => {
+                let (value, within) = self.value();
+                (name, value, within)
+            }
+            None => {
+                let (name, _) = first_word(self.take_line());
+                (name, Err(Problem::NoAssignment), Vec::new())
+            }
+        };
+        if value
+            .as_ref()
+            .is_ok_and(|value| value.text.len() > MAX_VALUE_BYTES)
+        {
+            value = Err(Problem::TooLong);
+        }
+        let range = start..self.length - self.rest.len();
+        if self.foreign.iter().any(|position| range.contains(position)) {
+            value = Err(Problem::NotUtf8);
+        }
+        if value != Err(Problem::NoAssignment) {
+            let text = value.as_ref().ok().map(|value| value.text.clone());
+            self.variables.lines.insert(name.to_owned(), text);
+        }
+        Some(Statement {
+            line,
+            name: name.to_owned(),
+            value,
+            within,
+        })
+    }
+
+    /// Reads a name and whether a value follows; stays where it is if there is no name.
+    fn name(&mut self) -> Option<(&'a str, bool)> {
+        let line = match self.rest.strip_prefix("export") {
+            Some(rest) if rest.starts_with(is_blank) => rest.trim_start_matches(is_blank),
+            _ => self.rest,
+        };
+        let is_part = |c: char| c.is_alphanumeric() || is_blank(c) || "_.-[]".contains(c);
+        let end = line.find(|c| !is_part(c)).unwrap_or(line.len());
+        let name = line[..end].trim_end();
+        let has_value = match line[end..].chars().next() {
+            Some('=' | ':') => true,
+            Some('\n') | None => false,
+            Some(_) => return None,
+        };
+        if name.contains(is_blank) {
+            return None;
+        }
+        let mark = usize::from(end < line.len());
+        self.take(self.rest.len() - line.len() + end + mark);
+        Some((name, has_value))
+    }
+
+    fn value(&mut self) -> (Result<Value, Problem>, Vec<String>) {
+        self.take(self.rest.len() - self.rest.trim_start_matches(is_blank).len());
+        if let Some(quote @ ('"' | '\'')) = self.rest.chars().next() {
+            return self.quoted(quote);
+        }
+        let line = self.take_line();
+        let value = line.split_once(" #").map_or(line, |(value, _)| value);
+        (
+            template::expand(value.trim_end(), &self.variables),
+            Vec::new(),
+        )
+    }
+
+    /// Reads a value in quotes, which may go over several lines.
+    fn quoted(&mut self, quote: char) -> (Result<Value, Problem>, Vec<String>) {
+        let Some((text, length)) = unquote(&self.rest[1..], quote) else {
+            self.take_line();
+            return (Err(Problem::OpenQuote), Vec::new());
+        };
+        let raw = self.take(length + 2);
+        let mut within: Vec<_> = raw.lines().skip(1).filter_map(assigned).collect();
+        let after = self.take_line().trim();
+        if !after.is_empty() && !after.starts_with('#') {
+            within.push(first_word(after).0.to_owned());
+            return (Err(Problem::AfterQuote), within);
+        }
+        let value = match quote {
+            '"' => template::expand(&unescape(&text), &self.variables),
+            _ => Ok(Value {
+                text,
+                has_unset: false,
+            }),
+        };
+        (value, within)
+    }
+}
+
+/// A blank that ends no line, as Compose has it.
+fn is_blank(c: char) -> bool {
+    matches!(c, '\t' | '\x0b' | '\x0c' | '\r' | ' ' | '\u{85}' | '\u{a0}')
+}
+
+/// The first word of a line, whatever stands before it, and what follows.
+fn first_word(line: &str) -> (&str, &str) {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let word = |line: &'_ str| {
+        let start = line.find(is_word).unwrap_or(line.len());
+        let length = line[start..].find(|c| !is_word(c));
+        (start, length.map_or(line.len(), |length| start + length))
+    };
+    let (start, end) = word(line);
+    if &line[start..end] == "export" && line[end..].starts_with(is_blank) {
+        let line = &line[end..];
+        let (start, end) = word(line);
+        return (&line[start..end], &line[end..]);
+    }
+    (&line[start..end], &line[end..])
+}
+
+/// The name that a line within a quoted value seems to set.
+fn assigned(line: &str) -> Option<String> {
+    let (name, rest) = first_word(line);
+    let is_set = rest.trim_start_matches(is_blank).starts_with(['=', ':']);
+    (is_set && !name.is_empty()).then(|| name.to_owned())
+}
+
+/// The text up to the closing quote, and how long it is in the file. A backslash keeps the quote
+/// from closing, and stands for itself elsewhere.
+fn unquote(text: &str, quote: char) -> Option<(String, usize)> {
+    let mut unquoted = String::new();
+    let mut is_escaped = false;
+    for (position, c) in text.char_indices() {
+        match c {
+            '\\' if !is_escaped => is_escaped = true,
+            c if c == quote && !is_escaped => return Some((unquoted, position)),
+            c => {
+                if is_escaped && c != quote {
+                    unquoted.push('\\');
+                }
+                unquoted.push(c);
+                is_escaped = false;
+            }
+        }
+    }
+    None
+}
+
+/// Replaces the escape sequences of double quotes. `\$` becomes `$$`, which is no variable.
+fn unescape(text: &str) -> String {
+    let mut unescaped = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        unescaped.push_str(before);
+        rest = after;
+        let Some(c) = after.chars().next() else {
+            unescaped.push('\\');
+            break;
+        };
+        let replaced = match c {
+            'a' => '\x07',
+            'b' => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\x0b',
+            '"' | '\\' => c,
+            '$' => {
+                unescaped.push('$');
+                '$'
+            }
+            '0' => match octal(after) {
+                Some(code) => {
+                    rest = &after[3..];
+                    code
+                }
+                None => '\\',
+            },
+            _ => {
+                unescaped.push('\\');
+                continue;
+            }
+        };
+        unescaped.push(replaced);
+        rest = &rest[1..];
+    }
+    unescaped + rest
+}
+
+/// `0NNN`: a character by its number in octal.
+fn octal(text: &str) -> Option<char> {
+    let digits = text.get(1..4)?;
+    let is_octal = digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    let code = u8::from_str_radix(digits, 8).ok();
+    code.filter(|_| is_octal).map(char::from)
+}
