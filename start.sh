@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Starts Footfall on this machine, and stops it.
 set -euo pipefail
+# With it, cd might go elsewhere, and say where.
+unset CDPATH
 cd "$(dirname "$0")"
 
 usage() {
@@ -26,27 +28,47 @@ fail() {
     exit 1
 }
 
+# Of lines; `wc -l` pads its number on macOS.
+count() { awk 'END { print NR }'; }
+
+port_answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; } # ADDRESS PORT
+
 # From source -------------------------------------------------------------------------------------
+
+# Debian's gcc comes without the headers and start files of the C library.
+compiles() { command -v cc >/dev/null && cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
+
+require_compiler() {
+    ! compiles || return 0
+    . config/packages.sh
+    if can_install; then
+        echo "A C compiler is missing: installing gcc and libc6-dev with apt-get."
+        install_packages gcc libc6-dev || true
+    fi
+    compiles || fail "a C compiler is missing; on Debian and Ubuntu: apt-get install gcc libc6-dev; on macOS: xcode-select --install"
+}
 
 build_local() {
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
-    command -v cc >/dev/null || fail "a C compiler is missing; on Debian and Ubuntu: apt-get install gcc libc6-dev"
+    require_compiler
     echo "Building and starting the local service; the first build takes some minutes."
     cargo build --release --locked
-    # Also finds wrong settings, with one message each, before anything is started.
-    settings=$(target/release/footfall config)
+    # Wrong settings end here, with one message each, before anything is started.
+    local settings
+    settings=$(target/release/footfall config FOOTFALL_LISTEN FOOTFALL_OPS_LISTEN FOOTFALL_ADMIN_USERNAME)
+    { read -r listen; read -r ops_listen; read -r username; } <<<"$settings"
 }
 
-setting() { awk -v name="$1" '$1 == name { print $2 }' <<<"$settings"; }
-
-first_url() { setting "$1" | tr ',' '\n' | sed -n 's|^tcp:\(.*\)|http://\1|p' | head -n 1; }
+first_url() { # ADDRESSES
+    tr ',' '\n' <<<"$1" | sed -n 's|^ *tcp:\([^ ]*\).*|http://\1|p' | head -n 1
+}
 
 print_local() { # PUBLIC INTERNAL
     echo
     [ -z "$1" ] || echo "  Home page    $1/"
     [ -z "$1" ] || echo "  Swagger UI   $1/swagger/"
     [ -z "$2" ] || echo "  Metrics      $2/metrics"
-    echo "  Log in       as $(setting FOOTFALL_ADMIN_USERNAME); the password is that of .env, as shipped: password"
+    echo "  Log in       as $username; the password is that of .env, as shipped: password"
     echo
     echo "Ctrl-C stops it; counts are kept."
     echo
@@ -54,28 +76,59 @@ print_local() { # PUBLIC INTERNAL
 
 start_local() {
     build_local
-    print_local "$(first_url FOOTFALL_LISTEN)" "$(first_url FOOTFALL_OPS_LISTEN)"
+    print_local "$(first_url "$listen")" "$(first_url "$ops_listen")"
     exec target/release/footfall serve
 }
 
 # Several replicas that share the embedded database, behind an nginx of their own.
 start_local_replicas() { # REPLICAS
     PATH="$PATH:/usr/sbin:/sbin"
+    # Not installed here: Debian's package would be started at each boot, on port 80.
     command -v nginx >/dev/null || fail "nginx is missing, which replicas stand behind; on Debian and Ubuntu: apt-get install nginx-light"
     build_local
-    local public run nginx="" replica
-    public=$(first_url FOOTFALL_LISTEN)
+    local public port replica tries
+    public=$(first_url "$listen")
     [ -n "$public" ] || fail "FOOTFALL_LISTEN has no tcp: address for nginx to listen on"
-    ! port_answers "${public##*:}" || fail "port ${public##*:} is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
-    local processes=()
-    run=$(mktemp -d -t footfall.XXXXXX)
-    # nginx goes first, so that no client meets a replica that is gone.
-    trap 'trap "" INT TERM
-          [ -z "$nginx" ] || { kill -QUIT "$nginx" 2>/dev/null || true; wait "$nginx" || true; }
-          [ "${#processes[@]}" = 0 ] || kill "${processes[@]}" 2>/dev/null || true
-          wait || true; rm -rf "$run"' EXIT
-    trap 'exit 0' INT TERM
+    port=${public##*:}
+    ! port_answers 127.0.0.1 "$port" || fail "port $port is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
+    processes=() nginx=""
+    run=$(mktemp -d "${TMPDIR:-/tmp}/footfall.XXXXXX")
+    trap stop_local EXIT
+    trap 'exit 0' INT TERM HUP
     mkdir "$run/sockets"
+    configure_nginx "${public#http://}"
+    nginx -t -q -e stderr -c "$run/nginx.conf" || fail "nginx cannot start; its message is above"
+    # The X-Request-ID that nginx sends is its own (config/nginx/routes.conf).
+    export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock" \
+        FOOTFALL_PROXY_REQUEST_ID=on
+    # In process groups of their own: Ctrl-C is for this script alone, which ends them in their order.
+    set -m
+    for ((replica = 0; replica < $1; replica++)); do
+        target/release/footfall serve &
+        processes+=($!)
+    done
+    set +m
+    # Clients of an nginx with nobody behind it would see 502. Ten seconds at most: a replica that
+    # cannot count may leave its slot to the others.
+    for ((tries = 0; tries < 100; tries++)); do
+        require_all
+        [ "$(find "$run/sockets" -type s | count)" -lt "$1" ] || break
+        sleep 0.1
+    done
+    set -m
+    nginx -e stderr -c "$run/nginx.conf" &
+    set +m
+    nginx=$!
+    processes+=("$nginx")
+    print_local "$public" ""
+    # The bash of macOS has no `wait -n`.
+    while :; do
+        require_all
+        sleep 0.5
+    done
+}
+
+configure_nginx() { # ADDRESS
     sed "s|/run/footfall/|$run/sockets/|" config/nginx/footfall.conf >"$run/footfall.conf"
     cat >"$run/nginx.conf" <<END
 $([ "$(id -u)" != 0 ] || echo "user root;")
@@ -91,32 +144,55 @@ http {
     access_log off;
     include $run/footfall.conf;
     server {
-        listen ${public#http://};
+        listen $1;
         set \$footfall footfall;
         include "$PWD/config/nginx/routes.conf";
     }
 }
 END
-    export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock"
-    for ((replica = 0; replica < $1; replica++)); do
-        target/release/footfall serve &
-        processes+=($!)
+}
+
+# All end with the first that does.
+require_all() {
+    local process name=replica status=0
+    for process in "${processes[@]}"; do
+        ! kill -0 "$process" 2>/dev/null || continue
+        [ "$process" != "$nginx" ] || name=nginx
+        wait "$process" || status=$?
+        fail "a process has ended ($name, exit code $status); its message is above"
     done
-    nginx -e stderr -c "$run/nginx.conf" &
-    nginx=$!
-    print_local "$public" ""
-    wait -n || true
-    fail "a process has ended; its message is above"
+}
+
+stop_local() {
+    trap '' INT TERM HUP
+    # nginx goes first, so that no client meets a replica that is gone. More than once: a QUIT that
+    # comes before nginx has its handler may be lost.
+    while [ -n "$nginx" ] && kill -QUIT "$nginx" 2>/dev/null; do sleep 0.1; done
+    # Its workers outlive a master that was killed.
+    [ -z "$nginx" ] || kill -KILL -- "-$nginx" 2>/dev/null || true
+    if [ "${#processes[@]}" != 0 ]; then
+        kill "${processes[@]}" 2>/dev/null || true
+        # One that was stopped would not hear of it.
+        kill -CONT "${processes[@]}" 2>/dev/null || true
+    fi
+    wait || true
+    rm -rf "$run"
 }
 
 # Docker ------------------------------------------------------------------------------------------
 
 project=footfall
 
+# As a command of Docker's name, or as the engine behind Docker's own command.
+is_podman() {
+    [[ $(docker --version 2>&1; docker version --format '{{range .Server.Components}}{{.Name}} {{end}}' 2>&1) == *[Pp]odman* ]]
+}
+
 engine_answers() { command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
 require_engine() {
     command -v docker >/dev/null || fail "docker is missing; see https://docs.docker.com/engine/install/, or run ./start.sh local"
+    ! is_podman || fail "docker is Podman here, and the stacks are made for Docker's own engine: install that, see https://docs.docker.com/engine/install/, or run ./start.sh local"
     local answer version major minor
     answer=$(docker version --format '{{.Server.Version}}' 2>&1) ||
         fail "no Docker engine answers (${answer##*$'\n'}); start it, or run ./start.sh local"
@@ -135,7 +211,7 @@ find_compose() {
         compose=(docker-compose)
         local version
         version=$(docker-compose version --short)
-        [[ $version == 1.29.* || $version == [2-9]* ]] ||
+        [[ $version == 1.29.* || $version == [2-9]* || $version == v[2-9]* ]] ||
             fail "docker-compose is $version; the stack needs 1.29 or newer"
     else
         fail "neither docker compose nor docker-compose is there; see https://docs.docker.com/compose/install/"
@@ -144,14 +220,60 @@ find_compose() {
     compose+=(--project-name "$project" --env-file .env)
 }
 
-# A variable of the stack, from the environment or .env.
-stack_value() { # NAME DEFAULT
-    local value=${!1-}
-    [ -n "$value" ] || value=$(sed -n "s/^$1=//p" .env | tail -n 1)
-    echo "${value:-$2}"
+# What Compose makes of its files, the environment and .env: `image IMAGE`, `redis URL` and, of each
+# published port, `port SERVICE TARGET PORT ADDRESS`. Both docker-compose 1.29 and Compose v2 print
+# services two spaces deep and what they have four; a port is a map, to 1.29 also
+# ADDRESS:PORT:TARGET/tcp.
+stack_values() {
+    "${compose[@]}" "${files[@]}" config | awk '
+        /^[^ ]/ { section = $1 }
+        section != "services:" { next }
+        /^  [^ ]/ { service = $1; sub(/:.*/, "", service) }
+        /^    [^ -]/ { key = $1 }
+        { gsub(/["\047]/, "") }
+        service == "footfall" && key == "image:" { print "image", $2 }
+        service == "footfall" && key == "environment:" && $1 == "REDIS_URL:" { print "redis", $2 }
+        key != "ports:" { next }
+        sub(/^ *- /, "") { address = published = target = "" }
+        $1 == "host_ip:" { address = $2 }
+        $1 == "published:" { published = $2 }
+        $1 == "target:" { target = $2 }
+        /\/(tcp|udp)$/ {
+            sub(/\/.*/, "")
+            parts = split($0, part, ":")
+            target = part[parts]
+            published = part[parts - 1]
+            address = substr($0, 1, length($0) - length(published ":" target) - 1)
+        }
+        published != "" && target != "" { print "port", service, target, published, address; target = "" }'
 }
 
-port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# A value of these: the rest of the line that begins so.
+value_of() { sed -n "s/^$1 //p" <<<"$values"; } # WHAT
+
+# The machine itself, as a container would look for it: there it is the container.
+require_reachable_redis() { # URL
+    local itself
+    itself=$(printf '%s\n' "$1" | tr '[:upper:]' '[:lower:]' | awk '
+        /^[a-z+]*unix:/ { print "a Unix socket"; exit }
+        {
+            sub(/^[^:]*:\/\//, "")
+            sub(/[\/?#].*/, "")
+            sub(/.*@/, "")
+            hosts = split($0, host, ",")
+        }
+        END {
+            for (i = 1; i <= hosts; i++) {
+                sub(/:[0-9]*$/, "", host[i])
+                if (host[i] ~ /^(([^:]*\.)?localhost[46]?(\.localdomain[46]?)?|ip6-(localhost|loopback)|127[.0-9]*|0|0\.0\.0\.0)\.?$/ ||
+                    host[i] ~ /^\[[0:]*:[0:]*1?\]$/ || host[i] ~ /^\[[0:]*:ffff:(127\.[.0-9]*|7f..:[0-9a-f]*)\]$/) {
+                    print host[i]
+                    exit
+                }
+            }
+        }')
+    [ -z "$itself" ] || fail "REDIS_URL leads to $itself, which in a container is the container itself: unset it to use the Redis of the stack, or name an address that containers reach, such as that of this machine in its network (with Docker Desktop host.docker.internal)"
+}
 
 # Compose and Swarm have the same volumes: two Redis on one would destroy it.
 require_no_other() { # LABEL NAME
@@ -163,10 +285,23 @@ is_running() { # SERVICE
     [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1")" ]
 }
 
-require_port() { # PORT SERVICE HINT
-    if ! is_running "$2" && port_answers "$1"; then
-        fail "port $1 is in use by something else; stop that$3"
-    fi
+# Checks each port that the stack would publish.
+require_ports() { # STACK
+    local service target port address setting hint
+    while read -r service target port address; do
+        setting="" hint=""
+        case "$service:$target" in
+            nginx:80) setting=HTTP_PORT hint=8080 ;;
+            nginx:443) setting=HTTPS_PORT hint=8443 ;;
+        esac
+        [[ $port =~ ^[1-9][0-9]*$ ]] || fail "${setting:-the port of $service} is $port; say one port"
+        case "$address" in
+            "" | 0.0.0.0 | ::) address=127.0.0.1 ;;
+        esac
+        if ! is_running "$service" && port_answers "$address" "$port"; then
+            fail "port $port is in use by something else; stop that${setting:+, or say another: $setting=$hint ./start.sh $1}"
+        fi
+    done < <(value_of port)
 }
 
 # Service, state and health of all containers of the project.
@@ -214,7 +349,7 @@ require_slots() { # REPLICAS
 keep_what_runs() {
     local nginx replicas
     replicas=$(docker ps -q --filter "label=com.docker.compose.project=$project" \
-        --filter label=com.docker.compose.service=footfall | wc -l)
+        --filter label=com.docker.compose.service=footfall | count)
     nginx=$(docker ps -q --filter "label=com.docker.compose.project=$project" \
         --filter label=com.docker.compose.service=nginx)
     [ -n "$nginx" ] || return 0
@@ -239,9 +374,7 @@ start_compose() { # STACK
     require_engine
     find_compose
     require_no_other com.docker.stack.namespace "the Swarm stack"
-    local name=$1 scale tls="" http image
-    http=$(stack_value HTTP_PORT 80)
-    image=$(stack_value IMAGE footfall:latest)
+    local name=$1 scale values image answer environment="" username=""
     keep_what_runs
     scale=${REPLICAS:-2}
     case "$1" in
@@ -255,23 +388,16 @@ start_compose() { # STACK
             files+=(-f compose/docker-compose.direct.yaml)
             ;;
         *)
-            if [ -n "${TLS_DIR-}" ]; then
-                tls=1
-                use_tls
-            fi
+            [ -z "${TLS_DIR-}" ] || use_tls
             ;;
     esac
     require_slots "$scale"
     was_running=$(docker ps -q --filter "label=com.docker.compose.project=$project")
-    case "$1" in
-        nginx | full) require_port "$http" nginx ", or say another: HTTP_PORT=8080 ./start.sh $name" ;;
-        *) require_port 8000 footfall "" ;;
-    esac
-    [ -z "$tls" ] || require_port "$(stack_value HTTPS_PORT 443)" nginx ", or say another: HTTPS_PORT=8443 ./start.sh $name"
-    case "$1" in
-        monitoring | full) require_port 9090 prometheus "" && require_port 3000 grafana "" ;;
-    esac
+    values=$(stack_values) || fail "the settings of the stack are wrong; the reason is above"
+    require_reachable_redis "$(value_of redis)"
+    require_ports "$name"
 
+    image=$(value_of image)
     if docker image inspect "$image" >/dev/null 2>&1; then
         :
     elif [ "$image" != footfall:latest ]; then
@@ -280,30 +406,40 @@ start_compose() { # STACK
         echo "Building the image from source; this takes some minutes, once."
         "${compose[@]}" "${files[@]}" build footfall || fail "the image was not built; the reason is above"
     fi
-    # Wrong settings, and demo secrets in production, end here with one message each.
-    "${compose[@]}" "${files[@]}" config -q || fail "the settings of the stack are wrong; the reason is above"
     trap 'echo; echo "Interrupted." >&2; give_up' INT TERM
-    if ! "${compose[@]}" "${files[@]}" run --rm --no-deps -T init config >/dev/null; then
+    # Wrong settings, and demo secrets in production, end here with one message each.
+    answer=$("${compose[@]}" "${files[@]}" run --rm --no-deps -T init config FOOTFALL_ENV FOOTFALL_ADMIN_USERNAME) || {
         [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
         fail "nothing was started; the reason is above, settings are in .env"
-    fi
+    }
+    { read -r environment && read -r username; } <<<"$answer" || true
 
     echo "Starting the stack '$name', replicas: $scale."
     "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
     wait_until_healthy || give_up
     trap - INT TERM
-    print_stack "$name" "$tls" "$http"
+    print_stack "$name"
 }
 
-print_stack() { # STACK TLS PORT
-    local base="http://localhost" https
-    https=$(stack_value HTTPS_PORT 443)
-    case "$1" in
-        basic | monitoring) base=http://localhost:8000 ;;
-        *)
-            [ "$3" = 80 ] || base=http://localhost:$3
-            [ -z "$2" ] || base=https://localhost$([ "$https" = 443 ] || echo ":$https")
-            ;;
+print_stack() { # STACK
+    local base="" open="" target port address
+    # TLS comes last, and is what is shown.
+    while read -r _ target port address; do
+        case "$address" in
+            127.0.0.1 | ::1) address=localhost ;;
+            127.*) ;;
+            "" | 0.0.0.0 | ::) address=localhost open=1 ;;
+            *:*) address="[$address]" open=1 ;;
+            *) open=1 ;;
+        esac
+        case "$target" in
+            80 | 8000) base=http://$address:$port ;;
+            443) base=https://$address:$port ;;
+        esac
+    done < <(value_of port | sort -k 2,2n)
+    case "$base" in
+        http:*:80) base=${base%:80} ;;
+        https:*:443) base=${base%:443} ;;
     esac
     echo
     echo "  Home page    $base/"
@@ -314,15 +450,18 @@ print_stack() { # STACK TLS PORT
             echo "  Grafana      http://localhost:3000/    as admin; the password is GRAFANA_PASSWORD of .env, as shipped: password"
             ;;
     esac
-    echo "  Log in       as FOOTFALL_ADMIN_USERNAME of .env, as shipped: admin, password"
+    echo "  Log in       as $username; the password is that of .env, as shipped: password"
     echo
-    if [ "$(stack_value FOOTFALL_ENV development)" != production ] && [[ $base != *:8000 ]]; then
+    if [ "$environment" != production ] && [ -n "$open" ]; then
         echo "These are demo secrets, and others in your network reach this port: docs/operations.md, \"For production\"."
     fi
     echo "./start.sh stop stops it; counts are kept."
 }
 
 # Swarm -------------------------------------------------------------------------------------------
+
+# In one line: base64 breaks lines after 76 characters, and this has 64.
+random_key() { head -c 48 /dev/urandom | base64; }
 
 # A secret of this name, from VALUE where it is given. An existing one is never changed.
 ensure_secret() { # NAME VALUE VARIABLE
@@ -331,7 +470,7 @@ ensure_secret() { # NAME VALUE VARIABLE
         [ -z "$2" ] || fail "the secret $1 is there already and cannot change; unset $3, or say another name (docs/swarm.md)"
         return
     fi
-    [ -n "$value" ] || value=$(head -c 48 /dev/urandom | base64 -w 0)
+    [ -n "$value" ] || value=$(random_key)
     printf %s "$value" | docker secret create "$1" - >/dev/null || fail "the secret $1 was not made; the reason is above"
     if [ -z "$2" ] && [ "$3" = FOOTFALL_ADMIN_PASSWORD ]; then
         echo "Made the secret $1; it is shown this once: $value"
@@ -341,7 +480,12 @@ ensure_secret() { # NAME VALUE VARIABLE
 }
 
 # A name for the content of files: other content, other name.
-content() { cat "$@" | sha256sum | cut -c 1-12; }
+content() { # FILE…
+    local digest=(sha256sum)
+    # macOS has the other.
+    command -v sha256sum >/dev/null || digest=(shasum -a 256)
+    cat "$@" | "${digest[@]}" | cut -c 1-12
+}
 
 # What the running stack was deployed with is what the next deploy means, unless told otherwise.
 keep_what_is_deployed() {
@@ -369,7 +513,7 @@ keep_what_is_deployed() {
 # The one node that keeps data: a second would begin from nothing.
 require_data_node() {
     local nodes
-    nodes=$(docker node ls -q --filter node.label=footfall.data=true | wc -l)
+    nodes=$(docker node ls -q --filter node.label=footfall.data=true | count)
     if [ "$nodes" = 0 ]; then
         docker node update --label-add footfall.data=true "$(docker info --format '{{.Swarm.NodeID}}')" >/dev/null
         echo "This node keeps the data (its label is footfall.data=true)."
@@ -395,14 +539,16 @@ start_swarm() {
         fail "this engine is no manager of a swarm; make it one with: docker swarm init"
     require_no_other com.docker.compose.project "the Compose stack"
     keep_what_is_deployed
-    export IMAGE=${IMAGE:-footfall:latest} IMAGE_ID
+    require_reachable_redis "${REDIS_URL-}"
+    export REDIS_URL IMAGE=${IMAGE:-footfall:latest} IMAGE_ID
     IMAGE_ID=$(docker image inspect --format '{{.Id}}' "$IMAGE" 2>/dev/null) || {
         docker pull "$IMAGE" || fail "there is no image $IMAGE here, and it cannot be pulled; for footfall:latest: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
         IMAGE_ID=$(docker image inspect --format '{{.Id}}' "$IMAGE")
     }
-    # Wrong values end here, and not as a secret that no replica starts with.
-    docker run --rm --network none -e SECRET_KEY="${SECRET_KEY:-$(head -c 48 /dev/urandom | base64 -w 0)}" \
-        -e FOOTFALL_ADMIN_PASSWORD="${FOOTFALL_ADMIN_PASSWORD:-given later}" "$IMAGE" config >/dev/null ||
+    # Wrong values end here, and not as a secret that no replica starts with. They are in no
+    # command line, which everyone on this machine may read.
+    SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
+        docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL "$IMAGE" config >/dev/null ||
         fail "nothing was deployed; the reason is above"
     require_data_node
     ensure_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY-}" SECRET_KEY
@@ -412,7 +558,7 @@ start_swarm() {
     NGINX_CONFIG=$(content config/nginx.conf config/nginx/{footfall,routes,swarm}.conf)
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
-    export REPLICAS REDIS_URL REDIS_REPLICAS ADMIN_USERNAME PROXY_SUBNET SECRET_KEY_NAME SECRET_KEY_PREVIOUS_NAME \
+    export REPLICAS REDIS_REPLICAS ADMIN_USERNAME PROXY_SUBNET SECRET_KEY_NAME SECRET_KEY_PREVIOUS_NAME \
         ADMIN_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
     local since
     since=$(date -u +%FT%T)
@@ -451,7 +597,7 @@ stop() {
         done
         stopped=1
     fi
-    local compose_label="label=com.docker.compose.project=$project" service containers
+    local compose_label="label=com.docker.compose.project=$project" service containers networks
     if [ -n "$(docker ps -aq --filter "$compose_label")" ]; then
         # nginx first, so that no client meets a replica that is gone, and Redis last.
         for service in nginx footfall '' ; do
@@ -461,7 +607,8 @@ stop() {
         docker ps -aq --filter "$compose_label" | xargs docker rm >/dev/null
         stopped=1
     fi
-    docker network ls -q --filter "$compose_label" | xargs -r docker network rm >/dev/null
+    networks=$(docker network ls -q --filter "$compose_label")
+    [ -z "$networks" ] || xargs docker network rm <<<"$networks" >/dev/null
     if [ -n "$stopped" ]; then
         echo "Stopped. Counts are kept in the volume ${project}_redis."
     else
@@ -473,7 +620,10 @@ stop() {
 [ $# -le 1 ] || [ "$1" = local ] || usage
 case "${1-}" in
     "")
-        if engine_answers; then
+        if is_podman; then
+            echo "docker is Podman here, and the stacks are made for Docker's own engine: starting the local service from source."
+            start_local
+        elif engine_answers; then
             echo "A Docker engine answers: starting the full stack. ./start.sh local would do without."
             start_compose full
         else

@@ -25,6 +25,8 @@ case "$*" in
     *) usage ;;
 esac
 
+. config/packages.sh
+
 command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
 
 # Debian has nginx and redis-server where an ordinary user's PATH does not look.
@@ -52,23 +54,19 @@ done
 # Debian's python3 can make a virtual environment only with this package.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
-sudo=()
-if [ "$(id -u)" != 0 ] && { [ -z "$quick" ] || [ "${#packages[@]}" -gt 0 ]; }; then
-    command -v sudo >/dev/null || fail "this installs packages and starts Docker engines, so it needs sudo, or root"
-    sudo=(sudo "PATH=$PATH" "HOME=$HOME")
-fi
+[ -n "$quick" ] || [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+    fail "this starts Docker engines, so it needs sudo, or root"
 if [ "${#packages[@]}" -gt 0 ]; then
-    command -v apt-get >/dev/null || fail "please install: ${packages[*]}"
+    can_install || fail "please install: ${packages[*]} (this does it itself where there is apt-get, and root or sudo)"
     echo "== installing ${packages[*]}"
     # The tests start servers of their own; the packages must not start theirs.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
-        "${sudo[@]}" chmod +x "$policy"
-        trap '"${sudo[@]}" rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod +x "$policy"
+        trap 'as_root rm -f "$policy"' EXIT
     fi
-    "${sudo[@]}" apt-get update -qq
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+    install_packages "${packages[@]}"
 fi
 
 python=target/python
@@ -99,5 +97,5 @@ cargo test --locked
 
 echo "== tests of the stack"
 # They take turns: there is one port 80.
-"${sudo[@]}" tests/stack/engines.sh \
+as_root env "PATH=$PATH" "HOME=$HOME" tests/stack/engines.sh \
     cargo test --locked --test stack -- --ignored --test-threads=1

@@ -1,7 +1,11 @@
 //! `start.sh`, and the other scripts.
 
+mod compiler;
 mod docker;
 mod local;
+mod macos;
+mod settings;
+mod swarm;
 mod systemd;
 
 use std::{
@@ -14,7 +18,7 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What a test itself puts on the `PATH`, or leaves away.
-const STUBS: &[&str] = &["docker", "docker-compose", "cargo", "cc"];
+const STUBS: &[&str] = &["docker", "docker-compose", "cargo", "cc", "apt-get", "sudo"];
 
 /// A copy of what `start.sh` needs, and a `PATH` without [`STUBS`].
 struct Tree {
@@ -28,7 +32,7 @@ impl Tree {
         for directory in ["bin", "tmp"] {
             fs::create_dir(tree.path(directory)).unwrap();
         }
-        for name in ["start.sh", ".env", "config"] {
+        for name in ["start.sh", ".env", "config", "compose"] {
             let copied = Command::new("cp")
                 .arg("-r")
                 .arg(format!("{ROOT}/{name}"))
@@ -52,8 +56,18 @@ impl Tree {
     /// A command of this name that does this.
     fn stub(&self, name: &str, script: &str) {
         let path = self.path("bin").join(name);
+        // Else it would be written through the link, onto the machine's own.
+        self.remove(name);
         fs::write(&path, format!("#!/usr/bin/env bash\n{script}\n")).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Leaves this command away.
+    fn remove(&self, name: &str) {
+        match fs::remove_file(self.path("bin").join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{name}: {error}"),
+            _ => {}
+        }
     }
 
     /// `start.sh`, in this copy.

@@ -1,21 +1,28 @@
 //! The stacks, with a `docker` that only writes down what it is told.
 
-use std::{fs, net::TcpListener, process::Command};
+use std::{env, fs, net::TcpListener, process::Command};
 
 use super::{Tree, both};
 use crate::support::process::free_port;
 
-/// Engine and Compose as `$ENGINE` and `$COMPOSE` say; there is an image, and nothing runs.
+/// Engine and Compose as `$ENGINE` and `$COMPOSE` say; there is an image, and nothing runs. What the
+/// files of the stack mean is told by `$ANSWER`, or else by a real docker-compose, which needs no
+/// engine for that; what the settings mean, by a real footfall.
 const DOCKER: &str = r#"
 printf '%s\n' "$*" >>"$LOG"
 case "$*" in
+    --version) echo "${CLIENT-Docker version 24.0.7, build afdd53b}" ;;
+    "version "*Components*) echo "${COMPONENTS-Engine containerd runc docker-init }" ;;
     "version "*)
         [ -z "${ENGINE-}" ] || { echo "$ENGINE" && exit; }
         echo "Cannot connect to the Docker daemon at unix:///var/run/docker.sock." >&2
         exit 1
         ;;
     "compose version") [ "${COMPOSE-}" = 2 ] ;;
+    "compose "*" config") if [ -n "${ANSWER-}" ]; then cat "$ANSWER"; else "$REAL_COMPOSE" "${@:2}"; fi ;;
+    "compose "*" init config "*) exec "$FOOTFALL" config "${@: -2}" ;;
     "image inspect "* | "pull "*) [ "${IMAGE-}" != missing ] ;;
+    "ps -a "*"--format"*) echo "footfall running Up 2 seconds (healthy)" ;;
     "ps "*"label=${RUNNING-nothing}=footfall"*) echo 0123456789ab ;;
     "info --format {{.Swarm.ControlAvailable}}") echo "${MANAGER:-false}" ;;
 esac"#;
@@ -23,10 +30,14 @@ esac"#;
 /// docker-compose of Python.
 const DOCKER_COMPOSE: &str = r#"
 printf 'docker-compose %s\n' "$*" >>"$LOG"
-[ "$*" != "version --short" ] || echo "$COMPOSE""#;
+case "$*" in
+    "version --short") echo "$COMPOSE" ;;
+    *" config") exec "$REAL_COMPOSE" "$@" ;;
+    *" init config "*) exec "$FOOTFALL" config "${@: -2}" ;;
+esac"#;
 
 impl Tree {
-    fn with_docker() -> Self {
+    pub(super) fn with_docker() -> Self {
         let tree = Self::new();
         tree.stub("docker", DOCKER);
         fs::write(tree.path("log"), "").unwrap();
@@ -34,10 +45,17 @@ impl Tree {
     }
 
     /// On a good engine with Compose v2, with a port of its own.
-    fn start_stack(&self, stack: &str) -> Command {
+    pub(super) fn start_stack(&self, stack: &str) -> Command {
+        let path = env::var_os("PATH").unwrap();
+        let compose = env::split_paths(&path)
+            .map(|folder| folder.join("docker-compose"))
+            .find(|path| path.exists())
+            .expect("docker-compose is there; ./test.sh installs it");
         let mut command = self.start(&[stack]);
         command
             .env("LOG", self.path("log"))
+            .env("REAL_COMPOSE", compose)
+            .env("FOOTFALL", env!("CARGO_BIN_EXE_footfall"))
             .env("ENGINE", "24.0.7")
             .env("COMPOSE", "2")
             .env("HTTP_PORT", free_port().to_string())
@@ -46,12 +64,12 @@ impl Tree {
     }
 
     /// What docker was told.
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
     #[track_caller]
-    fn assert_nothing_started(&self, command: &mut Command, why: &str) {
+    pub(super) fn assert_nothing_started(&self, command: &mut Command, why: &str) {
         self.assert_refused(command, why);
         let told = self.told();
         for verb in [
@@ -86,6 +104,32 @@ fn an_engine_that_does_not_answer_or_is_too_old() {
                 &format!("engine is {version}; the stack needs 20.10"),
             );
         }
+    }
+}
+
+/// Its own numbers are no versions of Docker.
+#[test]
+fn podman_is_called_by_its_name() {
+    let tree = Tree::with_docker();
+    let as_command = ("CLIENT", "podman version 4.9.3");
+    let as_engine = ("COMPONENTS", "Podman Engine Conmon OCI Runtime (crun) ");
+    for (name, value) in [as_command, as_engine] {
+        for version in ["4.9.3", "20.10.0"] {
+            for stack in ["basic", "full", "swarm", "stop"] {
+                let mut command = tree.start_stack(stack);
+                command.env("ENGINE", version).env(name, value);
+                let why = "docker is Podman here, and the stacks are made for Docker's own engine";
+                tree.assert_nothing_started(&mut command, why);
+            }
+        }
+        let output = tree.start_stack("").env(name, value).output().unwrap();
+        let said = both(&output);
+        assert!(
+            said.starts_with("docker is Podman here")
+                && said.contains("the local service from source"),
+            "{said}"
+        );
+        assert!(said.contains("start.sh: cargo is missing"), "{said}");
     }
 }
 

@@ -38,6 +38,9 @@ impl Tree {
     }
 }
 
+/// The command of a replica.
+const REPLICA: &str = "target/release/footfall serve";
+
 /// A running `start.sh local`, in a process group of its own like a terminal's job.
 struct Local {
     tree: Tree,
@@ -47,7 +50,10 @@ struct Local {
 
 impl Local {
     fn start(arguments: &[&str]) -> Self {
-        let tree = Tree::with_cargo();
+        Self::start_in(Tree::with_cargo(), arguments, &[])
+    }
+
+    fn start_in(tree: Tree, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let output = File::create(tree.path("output")).unwrap();
         let mut command = tree.start(arguments);
@@ -55,6 +61,7 @@ impl Local {
             .env("FOOTFALL_LISTEN", format!("tcp:{address}"))
             .env("FOOTFALL_OPS_LISTEN", "")
             .env("FOOTFALL_STORE_TIMEOUT", "8s")
+            .envs(settings.iter().copied())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .process_group(0);
@@ -109,6 +116,15 @@ impl Local {
         ids.collect()
     }
 
+    /// A process with this in its command, as soon as there is one.
+    fn process(&self, command: &str) -> Pid {
+        eventually("the process is there", || {
+            let processes = self.processes();
+            let found = processes.iter().find(|(_, line)| line.contains(command));
+            found.map(|(process, _)| *process)
+        })
+    }
+
     /// Waits for the end; nothing may be left of it.
     fn ended(mut self) -> (Option<i32>, String) {
         let status = self.script.wait();
@@ -157,24 +173,93 @@ async fn several_replicas_share_one_count_and_end_with_ctrl_c() {
         .iter()
         .filter(|(_, command)| command.contains("footfall serve"));
     assert_eq!(replicas.count(), 3);
+    for (process, command) in &processes {
+        if command.contains("footfall serve") {
+            let path = format!("/proc/{}/environ", process.as_raw_nonzero());
+            let environment = fs::read(path).unwrap();
+            let mut variables = environment.split(|byte| *byte == 0);
+            assert!(variables.any(|variable| variable == b"FOOTFALL_PROXY_REQUEST_ID=on"));
+        }
+    }
 
     kill_process_group(Pid::from_child(&local.script.0), Signal::INT).unwrap();
     let (code, output) = local.ended();
     assert_eq!(code, Some(0), "{output}");
 }
 
+/// Whichever ends first, also while another is stopped.
 #[tokio::test(flavor = "multi_thread")]
 async fn they_end_together() {
-    let local = Local::start(&["local", "2"]);
-    local.ready().await;
-    let processes = local.processes();
-    let replica = processes
-        .iter()
-        .find(|(_, command)| command.contains("footfall serve"));
-    kill_process(replica.unwrap().0, Signal::KILL).unwrap();
+    for (first, signal, reason) in [
+        (REPLICA, Signal::KILL, "(replica, exit code 137)"),
+        (REPLICA, Signal::TERM, "(replica, exit code 0)"),
+        ("nginx: master", Signal::KILL, "(nginx, exit code 137)"),
+    ] {
+        let local = Local::start(&["local", "2"]);
+        local.ready().await;
+        let first = local.process(first);
+        let processes = local.processes();
+        let mut others = processes
+            .iter()
+            .filter(|(process, line)| *process != first && line.contains(REPLICA));
+        kill_process(others.next().unwrap().0, Signal::STOP).unwrap();
+        kill_process(first, signal).unwrap();
+        let (code, output) = local.ended();
+        assert_eq!(code, Some(1), "{output}");
+        let said = format!("start.sh: a process has ended {reason}; its message is above\n");
+        assert!(output.contains(&said), "{output}");
+    }
+}
+
+/// A replica that cannot start: there is no nginx yet, or it is told to go until it does.
+#[test]
+fn what_cannot_start_ends_all() {
+    let tree = Tree::with_cargo();
+    fs::write(tree.path("file"), "").unwrap();
+    let local = Local::start_in(
+        tree,
+        &["local", "2"],
+        &[("FOOTFALL_DATA_DIR", "file/below")],
+    );
     let (code, output) = local.ended();
     assert_eq!(code, Some(1), "{output}");
-    assert!(output.contains("start.sh: a process has ended"), "{output}");
+    assert!(output.contains("file/below"), "{output}");
+    assert!(
+        output.contains("start.sh: a process has ended (replica, exit code 1)"),
+        "{output}"
+    );
+    assert!(!output.contains("Home page"), "{output}");
+
+    // An address that no machine has (RFC 5737).
+    let nowhere = format!("192.0.2.1:{}", free_port());
+    let listen = format!("tcp:{nowhere}");
+    let settings = [("FOOTFALL_LISTEN", listen.as_str())];
+    let local = Local::start_in(Tree::with_cargo(), &["local", "2"], &settings);
+    let (code, output) = local.ended();
+    assert_eq!(code, Some(1), "{output}");
+    assert!(
+        output.contains(&format!("bind() to {nowhere} failed")),
+        "{output}"
+    );
+    assert!(
+        output.contains("start.sh: nginx cannot start; its message is above"),
+        "{output}"
+    );
+    assert!(!output.contains("Home page"), "{output}");
+}
+
+/// What is sent to it before it has its handlers is lost where QUIT is ignored, as it is for what
+/// bash starts in the background.
+#[test]
+fn an_nginx_that_has_only_begun_is_stopped_too() {
+    let tree = Tree::with_cargo();
+    tree.stub("nginx", "[[ $* == '-t '* ]] || { trap '' QUIT; sleep 1; }; exec \"$(PATH=/usr/sbin:/usr/bin command -v nginx)\" \"$@\"");
+    let local = Local::start_in(tree, &["local", "2"], &[]);
+    local.process("bin/nginx -e stderr");
+    kill_process(local.process(REPLICA), Signal::KILL).unwrap();
+    let (code, output) = local.ended();
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("(replica, exit code 137)"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
