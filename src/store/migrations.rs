@@ -28,7 +28,13 @@ const FILES: &[(i64, &str, &str)] = &[
 pub static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migrations = FILES.iter().map(|&(version, description, sql)| {
         let sql = sql.into_sql_str();
-        Migration::new(version, description.into(), MigrationType::Simple, sql, false)
+        Migration::new(
+            version,
+            description.into(),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
     });
     Migrator::with_migrations(migrations.collect())
 });
@@ -49,7 +55,12 @@ mod tests {
             migrations
                 .map(|migration| {
                     let description = migration.description.clone();
-                    (migration.version, description, migration.checksum.clone(), migration.no_tx)
+                    (
+                        migration.version,
+                        description,
+                        migration.checksum.clone(),
+                        migration.no_tx,
+                    )
                 })
                 .collect()
         };

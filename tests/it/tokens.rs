@@ -78,18 +78,9 @@ async fn the_token_table() {
     let mut client = footfall.client();
     let issued = token(&mut client).await;
     let kid = kid_of(&issued);
-    let hs256 = |claims: &Value| {
-        format!(
-            "Bearer {}",
-            sign("HS256", Some(&kid), claims, SECRET_KEY)
-        )
-    };
-    let with_kid = |kid| {
-        format!(
-            "Bearer {}",
-            sign("HS256", kid, &claims(), SECRET_KEY)
-        )
-    };
+    let hs256 =
+        |claims: &Value| format!("Bearer {}", sign("HS256", Some(&kid), claims, SECRET_KEY));
+    let with_kid = |kid| format!("Bearer {}", sign("HS256", kid, &claims(), SECRET_KEY));
 
     let good = [
         format!("Bearer {issued}"),
@@ -143,8 +134,14 @@ async fn the_token_table() {
         ("a path as kid", with_kid(Some("../../dev/null"))),
         ("SQL as kid", with_kid(Some("' OR 1=1 --"))),
         ("no signature", format!("Bearer {}.{}", parts[0], parts[1])),
-        ("an empty signature", format!("Bearer {}.{}.", parts[0], parts[1])),
-        ("half a signature", format!("Bearer {}.{}.{}", parts[0], parts[1], &parts[2][..22])),
+        (
+            "an empty signature",
+            format!("Bearer {}.{}.", parts[0], parts[1]),
+        ),
+        (
+            "half a signature",
+            format!("Bearer {}.{}.{}", parts[0], parts[1], &parts[2][..22]),
+        ),
         ("a signature and more", format!("Bearer {issued}AAAA")),
         (
             "a changed payload",
@@ -270,12 +267,7 @@ async fn leeway_is_zero_unless_set() {
     let mut client = footfall.client();
     let kid = kid_of(&token(&mut client).await);
     for (exp, status) in [(now() - 10, 200), (now() - 31, 401)] {
-        let token = sign(
-            "HS256",
-            Some(&kid),
-            &changed("exp", json!(exp)),
-            SECRET_KEY,
-        );
+        let token = sign("HS256", Some(&kid), &changed("exp", json!(exp)), SECRET_KEY);
         assert_eq!(
             authorize(&mut client, &format!("Bearer {token}"))
                 .await
