@@ -16,4 +16,5 @@ pub mod http;
 pub mod ops;
 pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod text;

@@ -1,6 +1,7 @@
 //! Who may count: passwords in, tokens out, tokens checked.
 
 mod bearer;
+mod hs256;
 mod login;
 pub mod password;
 pub mod phc;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::hs256;
 use crate::config::AuthSettings;
 
 /// The `iss` of every token.
@@ -78,6 +79,7 @@ pub struct Tokens {
 impl Tokens {
     /// Tokens signed with the current key.
     pub fn new(settings: &AuthSettings) -> Self {
+        hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);

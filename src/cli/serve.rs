@@ -7,18 +7,23 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 use super::{Failure, REQUESTS_CUT};
 use crate::{
     config::{LogSettings, Settings, values::LogFormat},
+    ops::metrics::Metrics,
     server::{self, Ending},
+    telemetry::errors::{ErrorLayer, ErrorReports},
 };
 
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    init_logging(&settings.log)?;
+    let metrics = Arc::new(Metrics::new()?);
+    // Dropped at the end, whatever that is: then what is still to be reported is sent.
+    let reports = ErrorReports::start(&settings, &metrics)?;
+    init_logging(&settings.log, reports.as_ref().map(ErrorReports::layer))?;
     log_panics();
     raise_open_files_limit();
     let settings = Arc::new(settings);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ending = runtime.block_on(server::serve(settings));
+    let ending = runtime.block_on(server::serve(settings, metrics));
     // What still runs in the background, a password hash perhaps, is not waited for.
     runtime.shutdown_background();
     Ok(match ending? {
@@ -29,8 +34,10 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     })
 }
 
-fn init_logging(settings: &LogSettings) -> Result<(), Failure> {
-    let registry = tracing_subscriber::registry().with(EnvFilter::try_new(&settings.filter)?);
+fn init_logging(settings: &LogSettings, errors: Option<ErrorLayer>) -> Result<(), Failure> {
+    let registry = tracing_subscriber::registry()
+        .with(EnvFilter::try_new(&settings.filter)?)
+        .with(errors);
     match settings.format {
         LogFormat::Pretty => {
             let ansi = settings.color && std::io::stdout().is_terminal();

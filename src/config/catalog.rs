@@ -88,6 +88,7 @@ pub const SETTINGS: &[Setting] = &[
     secret("admin_password_hash", "", "Its Argon2id hash (PHC string) instead of the password"),
     plain("log", "info", "What is logged, in EnvFilter syntax"),
     plain("log_format", "pretty", "pretty or json"),
+    secret("sentry_dsn", "", "Receiver of errors that speaks Sentry's protocol, https://KEY@HOST/PROJECT; none when unset"),
 ];
 
 /// Defaults that differ from the table above in production.

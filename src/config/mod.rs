@@ -13,6 +13,7 @@ pub mod dotenv;
 mod log;
 mod reader;
 pub mod redis_url;
+mod sentry_dsn;
 mod server;
 pub mod sources;
 mod store;
@@ -23,6 +24,7 @@ pub use self::{
     log::LogSettings,
     reader::Shown,
     redis_url::RedisUrl,
+    sentry_dsn::SentryDsn,
     server::ServerSettings,
     sources::Sources,
     store::{IDEMPOTENCY_WINDOW, StoreLocation, StoreSettings},
@@ -42,6 +44,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Logs.
     pub log: LogSettings,
+    /// `FOOTFALL_SENTRY_DSN`: where errors are reported to, if anywhere.
+    pub sentry_dsn: Option<SentryDsn>,
     /// Every setting as text with its origin, secrets redacted.
     pub shown: Vec<Shown>,
 }
@@ -61,6 +65,7 @@ impl Settings {
         let store = StoreSettings::read(&mut reader, server.as_ref());
         let auth = AuthSettings::read(&mut reader, production);
         let log = LogSettings::read(&mut reader, sources);
+        let sentry_dsn = SentryDsn::read(&mut reader);
         match (environment, server, store, auth, log) {
             (Some(environment), Some(server), Some(store), Some(auth), Some(log))
                 if reader.is_sound() =>
@@ -71,6 +76,7 @@ impl Settings {
                     store,
                     auth,
                     log,
+                    sentry_dsn,
                     shown: reader.shown,
                 })
             }

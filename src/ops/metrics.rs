@@ -61,6 +61,7 @@ pub struct Metrics {
     /// `footfall_store_up`
     pub store_up: IntGauge,
     logins: IntCounterVec,
+    error_reports: IntCounterVec,
     /// `footfall_draining`
     pub draining: IntGauge,
 }
@@ -92,6 +93,17 @@ pub enum LoginOutcome {
     Throttled,
     /// Too many logins at once.
     Shed,
+}
+
+/// What became of an error that was to be reported: the value of the `outcome` label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportOutcome {
+    /// The receiver has it.
+    Sent,
+    /// There were too many, or the receiver has asked for fewer.
+    Dropped,
+    /// The receiver could not be reached, or refused it.
+    Failed,
 }
 
 impl Metrics {
@@ -242,6 +254,16 @@ impl Metrics {
                     &["outcome"],
                 )?,
             )?,
+            error_reports: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "footfall_error_reports_total",
+                        "Errors for the receiver that FOOTFALL_SENTRY_DSN names, by outcome: sent, dropped or failed.",
+                    ),
+                    &["outcome"],
+                )?,
+            )?,
             draining: register(
                 &registry,
                 IntGauge::new(
@@ -282,6 +304,13 @@ impl Metrics {
         ] {
             metrics.failure_counter(failure);
         }
+        for outcome in [
+            ReportOutcome::Sent,
+            ReportOutcome::Dropped,
+            ReportOutcome::Failed,
+        ] {
+            metrics.report_counter(outcome);
+        }
         Ok(metrics)
     }
 
@@ -311,6 +340,19 @@ impl Metrics {
             VisitFailure::CountersFull => "counters_full",
             VisitFailure::StoreUnavailable => "store_unavailable",
             VisitFailure::OutcomeUnknown => "outcome_unknown",
+        }])
+    }
+
+    /// Notes what became of an error that was to be reported.
+    pub fn count_report(&self, outcome: ReportOutcome) {
+        self.report_counter(outcome).inc();
+    }
+
+    fn report_counter(&self, outcome: ReportOutcome) -> IntCounter {
+        self.error_reports.with_label_values(&[match outcome {
+            ReportOutcome::Sent => "sent",
+            ReportOutcome::Dropped => "dropped",
+            ReportOutcome::Failed => "failed",
         }])
     }
 

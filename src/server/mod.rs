@@ -50,9 +50,6 @@ pub enum ServeError {
     /// The embedded database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Two metrics have one name.
-    #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
     /// The system refused a thread, a signal handler or a descriptor.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -77,8 +74,7 @@ pub enum Ending {
 /// # Errors
 ///
 /// If the service cannot start, or a worker ends by itself.
-pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
-    let metrics = Arc::new(Metrics::new()?);
+pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<Ending, ServeError> {
     let store = Store::open(&settings.store, metrics.clone()).await?;
     // Known before the first visit comes: a store of a newer version must not be written to.
     // That it is away is no reason not to start.

@@ -9,6 +9,7 @@ use std::{
 };
 
 pub mod health;
+mod migrations;
 pub mod redis;
 pub mod sqlite;
 

@@ -4,15 +4,12 @@ use std::{cmp::Ordering, fs, path::Path, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,
-    migrate::{MigrateError, Migrator},
+    migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::StoreError;
+use super::{StoreError, migrations::MIGRATIONS};
 use crate::file_lock;
-
-/// The schema of the embedded database.
-static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// The longest another process may take to open and migrate the file.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);

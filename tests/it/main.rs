@@ -19,6 +19,7 @@ mod counting;
 mod dotenv;
 mod drain;
 mod embedded;
+mod error_tracking;
 mod failures;
 mod faults;
 mod files;

@@ -2,9 +2,11 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
 use hyper::Method;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use sha2::{Sha256, Sha384, Sha512};
 
 use crate::support::{Client, Footfall, footfall::SECRET_KEY, process::PATIENCE};
 
@@ -31,12 +33,26 @@ fn without(name: &str) -> Value {
     claims
 }
 
-fn sign(algorithm: Algorithm, kid: Option<&str>, claims: &Value, key: &str) -> String {
-    let header = Header {
-        kid: kid.map(str::to_owned),
-        ..Header::new(algorithm)
+/// A token as anyone may make one: by hand, and with the HMAC of what its header says, or with
+/// that of HS256 under any other name.
+fn sign(algorithm: &str, kid: Option<&str>, claims: &Value, key: &str) -> String {
+    let mut header = json!({ "typ": "JWT", "alg": algorithm });
+    if let Some(kid) = kid {
+        header["kid"] = json!(kid);
+    }
+    let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let message = format!("{}.{}", part(&header), part(claims));
+    let signature = match algorithm {
+        "HS384" => mac::<Hmac<Sha384>>(key, &message),
+        "HS512" => mac::<Hmac<Sha512>>(key, &message),
+        _ => mac::<Hmac<Sha256>>(key, &message),
     };
-    encode(&header, claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn mac<M: Mac + KeyInit>(key: &str, message: &str) -> Vec<u8> {
+    let mac = <M as KeyInit>::new_from_slice(key.as_bytes()).unwrap();
+    mac.chain_update(message).finalize().into_bytes().to_vec()
 }
 
 async fn token(client: &mut Client) -> String {
@@ -62,18 +78,9 @@ async fn the_token_table() {
     let mut client = footfall.client();
     let issued = token(&mut client).await;
     let kid = kid_of(&issued);
-    let hs256 = |claims: &Value| {
-        format!(
-            "Bearer {}",
-            sign(Algorithm::HS256, Some(&kid), claims, SECRET_KEY)
-        )
-    };
-    let with_kid = |kid| {
-        format!(
-            "Bearer {}",
-            sign(Algorithm::HS256, kid, &claims(), SECRET_KEY)
-        )
-    };
+    let hs256 =
+        |claims: &Value| format!("Bearer {}", sign("HS256", Some(&kid), claims, SECRET_KEY));
+    let with_kid = |kid| format!("Bearer {}", sign("HS256", kid, &claims(), SECRET_KEY));
 
     let good = [
         format!("Bearer {issued}"),
@@ -106,13 +113,19 @@ async fn the_token_table() {
             "alg none, our signature",
             format!("Bearer {none}.{}.{}", parts[1], parts[2]),
         ),
-        ("HS384", other(Algorithm::HS384)),
-        ("HS512", other(Algorithm::HS512)),
+        ("HS384", other("HS384")),
+        ("HS512", other("HS512")),
+        ("HS256 in small letters", other("hs256")),
+        ("RS256 with our key as the public one", other("RS256")),
+        ("ES256 with our signature", other("ES256")),
+        ("EdDSA with our signature", other("EdDSA")),
+        ("alg None", other("None")),
+        ("no alg", other("")),
         (
             "another key",
             format!(
                 "Bearer {}",
-                sign(Algorithm::HS256, Some(&kid), &claims(), "another-key")
+                sign("HS256", Some(&kid), &claims(), "another-key")
             ),
         ),
         ("no kid", with_kid(None)),
@@ -121,6 +134,15 @@ async fn the_token_table() {
         ("a path as kid", with_kid(Some("../../dev/null"))),
         ("SQL as kid", with_kid(Some("' OR 1=1 --"))),
         ("no signature", format!("Bearer {}.{}", parts[0], parts[1])),
+        (
+            "an empty signature",
+            format!("Bearer {}.{}.", parts[0], parts[1]),
+        ),
+        (
+            "half a signature",
+            format!("Bearer {}.{}.{}", parts[0], parts[1], &parts[2][..20]),
+        ),
+        ("a signature and more", format!("Bearer {issued}AAAA")),
         (
             "a changed payload",
             format!("Bearer {}.{}x.{}", parts[0], parts[1], parts[2]),
@@ -245,12 +267,7 @@ async fn leeway_is_zero_unless_set() {
     let mut client = footfall.client();
     let kid = kid_of(&token(&mut client).await);
     for (exp, status) in [(now() - 10, 200), (now() - 31, 401)] {
-        let token = sign(
-            Algorithm::HS256,
-            Some(&kid),
-            &changed("exp", json!(exp)),
-            SECRET_KEY,
-        );
+        let token = sign("HS256", Some(&kid), &changed("exp", json!(exp)), SECRET_KEY);
         assert_eq!(
             authorize(&mut client, &format!("Bearer {token}"))
                 .await

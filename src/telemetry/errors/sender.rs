@@ -1,0 +1,91 @@
+//! The one who sends reports, one after the other.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    connection::{Connector, Failure},
+    limits::Limits,
+    report::{Origin, Report},
+};
+use crate::{
+    config::SentryDsn,
+    ops::metrics::{Metrics, ReportOutcome},
+};
+
+/// Sends what is queued.
+pub struct Sender {
+    dsn: SentryDsn,
+    origin: Origin,
+    metrics: Arc<Metrics>,
+}
+
+impl Sender {
+    /// Nothing is sent, read or connected yet.
+    pub fn new(dsn: SentryDsn, origin: Origin, metrics: Arc<Metrics>) -> Self {
+        Self {
+            dsn,
+            origin,
+            metrics,
+        }
+    }
+
+    /// Sends until it is told to close, and then what is left in the queue.
+    pub async fn run(self, mut queue: mpsc::Receiver<Report>, mut closing: oneshot::Receiver<()>) {
+        let connector = Connector::new(self.dsn.clone());
+        let mut limits = Limits::new(Instant::now());
+        let (mut delivered, mut closed) = (true, false);
+        loop {
+            let report = tokio::select! {
+                report = queue.recv(), if !closed => report,
+                _ = &mut closing, if !closed => {
+                    closed = true;
+                    continue;
+                }
+                else => queue.try_recv().ok(),
+            };
+            let Some(report) = report else {
+                return;
+            };
+            if !limits.allow(Instant::now()) {
+                self.metrics.count_report(ReportOutcome::Dropped);
+                continue;
+            }
+            let result = self.deliver(&connector, &report, &mut limits).await;
+            self.metrics.count_report(match result {
+                Ok(()) => ReportOutcome::Sent,
+                Err(_) => ReportOutcome::Failed,
+            });
+            self.say_changes(&mut delivered, result);
+        }
+    }
+
+    async fn deliver(
+        &self,
+        connector: &Connector,
+        report: &Report,
+        limits: &mut Limits,
+    ) -> Result<(), Failure> {
+        let (status, headers) = connector.post(report.envelope(&self.origin)).await?;
+        limits.heed(status, &headers, Instant::now());
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("it answered {status}").into())
+        }
+    }
+
+    /// Never as an error, which would be reported in turn.
+    fn say_changes(&self, delivered: &mut bool, result: Result<(), Failure>) {
+        let receiver = &self.dsn;
+        match (*delivered, &result) {
+            (true, Err(error)) => {
+                tracing::warn!(%receiver, error, "errors cannot be reported; they are in this log only");
+            }
+            (false, Ok(())) => tracing::info!(%receiver, "errors are reported again"),
+            _ => {}
+        }
+        *delivered = result.is_ok();
+    }
+}

@@ -1,0 +1,3 @@
+//! What the process tells others about itself, beside the metrics that are fetched from it.
+
+pub mod errors;
