@@ -2,6 +2,7 @@
 
 mod docker;
 mod local;
+mod swarm;
 mod systemd;
 
 use std::{
