@@ -21,6 +21,7 @@ mod embedded;
 mod failures;
 mod faults;
 mod files;
+mod hardening;
 mod hostile;
 mod identities;
 mod logins;
