@@ -99,17 +99,20 @@ impl Machine {
             "a machine of its own needs root: sudo ./test.sh"
         );
         let folder = tempfile::tempdir().unwrap();
-        let script = format!("set -e\n{SETUP}\n{STAND_INS}\necho ready\nexec sleep infinity");
+        // The first process of a machine buries those that have ended, which sleep alone would not.
+        let script = format!("set -e\n{SETUP}\n{STAND_INS}\necho ready\nsleep infinity & wait");
         let mut init = Process::spawn(
-            Command::new("unshare")
+            // It ends with the tests, even where these are killed.
+            Command::new("setpriv")
                 .args([
+                    "--pdeathsig",
+                    "KILL",
+                    "unshare",
                     "--mount",
                     "--net",
                     "--pid",
-                    "--fork",
-                    "--kill-child",
-                    "--mount-proc",
                 ])
+                .args(["--fork", "--kill-child", "--mount-proc"])
                 .args(["bash", "-c", &script, "machine"])
                 .arg(folder.path())
                 .arg(env!("CARGO_BIN_EXE_footfall"))

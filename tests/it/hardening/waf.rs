@@ -116,7 +116,7 @@ fn passes(machine: &Machine, token: &str) {
             200,
         ),
         (
-            "--http1.0 -H Host: -H User-Agent: -H Accept: http://192.0.2.1/healthz".to_owned(),
+            "-H 'User-Agent;' -H Accept: http://192.0.2.1/healthz".to_owned(),
             200,
         ),
     ] {
@@ -209,7 +209,7 @@ fn each_exception_is_needed() {
         ),
         (
             10002,
-            "--http1.0 -H Host: -H User-Agent: -H Accept: http://192.0.2.1/api/ping".to_owned(),
+            "-H 'User-Agent;' -H Accept: http://192.0.2.1/api/ping".to_owned(),
         ),
         (
             10003,
