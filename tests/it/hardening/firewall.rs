@@ -32,25 +32,33 @@ fn listen(machine: &Machine, namespace: &str, ports: &[u16]) {
     ));
 }
 
-/// Whether a connection from `source` to this host and port is taken. One that is
-/// dropped ends by the timeout (28 of curl), and nothing here refuses.
-fn reaches(machine: &Machine, source: &str, host: &str, port: u16) -> bool {
-    let ask = format!(
-        "curl -s -o /dev/null --connect-timeout 2 --max-time 20 --interface {source} http://{host}:{port}/"
-    );
-    match machine.on_other(&ask).status.code() {
+/// The ports of a host that take a connection from `source`. One that is dropped
+/// ends by the timeout (28 of curl), and nothing here refuses.
+fn reached(machine: &Machine, source: &str, host: &str, ports: &[u16]) -> Vec<u16> {
+    let ask = ports.iter().map(|port| {
+        format!(
+            "(code=0; curl -s -o /dev/null --connect-timeout 3 --max-time 30 --interface {source} \
+             http://{host}:{port}/ || code=$?; echo {port} $code) &\n"
+        )
+    });
+    let answers = machine.on_other(&(ask.collect::<String>() + "wait"));
+    let answers = String::from_utf8(answers.stdout).unwrap();
+    let code = |port: &u16| {
+        let mut lines = answers.lines();
+        let code = lines.find_map(|line| line.strip_prefix(&format!("{port} ")));
+        code.unwrap_or_else(|| panic!("{port}: {answers}"))
+    };
+    let taken = |port: &&u16| match code(port) {
         // The listeners know no method, so they may also hang up.
-        Some(0 | 52) => true,
-        Some(28) => false,
-        code => panic!("{source} to {host}:{port}: curl says {code:?}"),
-    }
+        "0" | "52" => true,
+        "28" => false,
+        code => panic!("{source} to {host}:{port}: curl says {code}"),
+    };
+    ports.iter().filter(taken).copied().collect()
 }
 
-fn reached(machine: &Machine, source: &str, host: &str, ports: &[u16]) -> Vec<u16> {
-    let ports = ports.iter().copied();
-    ports
-        .filter(|port| reaches(machine, source, host, *port))
-        .collect()
+fn reaches(machine: &Machine, source: &str, host: &str, port: u16) -> bool {
+    !reached(machine, source, host, &[port]).is_empty()
 }
 
 /// A machine on which everything answers, and everybody gets in.

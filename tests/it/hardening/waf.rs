@@ -138,6 +138,7 @@ fn passes(machine: &Machine, token: &str) {
         "'<script>alert(1)</script>'",
         "'() { :; };'",
         "'${jndi:ldap://x/a}'",
+        "../../order",
     ] {
         let arguments =
             format!("-X POST {bearer} -H Idempotency-Key:{key} {SITE}/api/counters/keys");
@@ -217,9 +218,7 @@ fn each_exception_is_needed() {
         ),
         (
             10004,
-            format!(
-                "-X POST {bearer} -H 'Idempotency-Key: ${{jndi:ldap://x/a}}' {SITE}/api/counters/keys"
-            ),
+            format!("-X POST {bearer} -H 'Idempotency-Key: ../../order' {SITE}/api/counters/keys"),
         ),
         (
             10005,
