@@ -64,6 +64,7 @@ mkdir "$1/dev/shm"
 mount --bind "$1/dev" /dev
 mount -t tmpfs tmpfs /run
 mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
 rm -f /usr/local/bin/footfall
 touch /usr/local/bin/footfall
 mount --bind "$2" /usr/local/bin/footfall

@@ -1,6 +1,8 @@
 //! `start.sh swarm`, with a `docker` that only says what it was asked.
 
-use super::{Tree, both};
+use std::os::unix::fs::symlink;
+
+use super::{ROOT, Tree, both};
 
 /// A manager of a swarm with these secrets, and this of `docker service inspect FORMAT SERVICE`.
 fn deploys(tree: &Tree, secrets: &str, services: &str) {
@@ -22,6 +24,7 @@ fn deploys(tree: &Tree, secrets: &str, services: &str) {
         made = tree.path("tmp").display(),
     );
     tree.stub("docker", &script);
+    symlink(format!("{ROOT}/grafana"), tree.path("grafana")).unwrap();
 }
 
 /// What `docker stack deploy` had in its environment.
