@@ -472,7 +472,7 @@ ensure_secret() { # NAME VALUE VARIABLE
     fi
     [ -n "$value" ] || value=$(random_key)
     printf %s "$value" | docker secret create "$1" - >/dev/null || fail "the secret $1 was not made; the reason is above"
-    if [ -z "$2" ] && [ "$3" = FOOTFALL_ADMIN_PASSWORD ]; then
+    if [ -z "$2" ] && [ "$3" != SECRET_KEY ]; then
         echo "Made the secret $1; it is shown this once: $value"
     else
         echo "Made the secret $1."
@@ -490,15 +490,17 @@ content() { # FILE…
 # What the running stack was deployed with is what the next deploy means, unless told otherwise.
 keep_what_is_deployed() {
     local service=${project}_footfall name target
+    local secrets='{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName .File.Name}}{{end}}'
     docker service inspect "$service" >/dev/null 2>&1 || return 0
     deployed() { docker service inspect --format "$1" "${2:-$service}" 2>/dev/null; }
-    variable() {
-        deployed '{{range .Spec.TaskTemplate.ContainerSpec.Env}}{{println .}}{{end}}' | sed -n "s/^$1=//p"
+    variable() { # NAME [SERVICE]
+        deployed '{{range .Spec.TaskTemplate.ContainerSpec.Env}}{{println .}}{{end}}' "${2:-$service}" | sed -n "s/^$1=//p"
     }
     : "${IMAGE:=$(deployed '{{.Spec.TaskTemplate.ContainerSpec.Image}}')}"
     : "${REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}')}"
     : "${REDIS_REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}' "${project}_redis")}"
     : "${REDIS_URL:=$(variable REDIS_URL)}"
+    : "${REDIS_EXPORTER_ADDR:=$(variable REDIS_EXPORTER_ADDR "${project}_redis-exporter")}"
     : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
     : "${FOOTFALL_SENTRY_DSN=$(variable FOOTFALL_SENTRY_DSN)}"
     : "${PROXY_SUBNET:=$(variable FOOTFALL_TRUSTED_PROXIES)}"
@@ -508,7 +510,10 @@ keep_what_is_deployed() {
             secret_key_previous) : "${SECRET_KEY_PREVIOUS_NAME:=$name}" ;;
             admin_password) : "${ADMIN_PASSWORD_NAME:=$name}" ;;
         esac
-    done < <(deployed '{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{println .SecretName .File.Name}}{{end}}')
+    done < <(deployed "$secrets")
+    # Once the replicas' password was Grafana's, too: where it is, it stays.
+    read -r name target < <(deployed "$secrets" "${project}_grafana") || true
+    : "${GRAFANA_PASSWORD_NAME:=$name}"
 }
 
 # The one node that keeps data: a second would begin from nothing.
@@ -554,13 +559,14 @@ start_swarm() {
     require_data_node
     ensure_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY-}" SECRET_KEY
     ensure_secret "${ADMIN_PASSWORD_NAME:-footfall_admin_password}" "${FOOTFALL_ADMIN_PASSWORD-}" FOOTFALL_ADMIN_PASSWORD
+    ensure_secret "${GRAFANA_PASSWORD_NAME:-footfall_grafana_password}" "${GRAFANA_PASSWORD-}" GRAFANA_PASSWORD
     SECRET_KEY_PREVIOUS_NAME=${SECRET_KEY_PREVIOUS_NAME:-${SECRET_KEY_NAME:-footfall_secret_key}}
     REDIS_CONFIG=$(content config/redis.conf)
     NGINX_CONFIG=$(content config/nginx.conf config/nginx/{footfall,routes,swarm}.conf)
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
-    export REPLICAS REDIS_REPLICAS ADMIN_USERNAME FOOTFALL_SENTRY_DSN PROXY_SUBNET SECRET_KEY_NAME SECRET_KEY_PREVIOUS_NAME \
-        ADMIN_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
+    export REPLICAS REDIS_REPLICAS REDIS_EXPORTER_ADDR ADMIN_USERNAME FOOTFALL_SENTRY_DSN PROXY_SUBNET SECRET_KEY_NAME \
+        SECRET_KEY_PREVIOUS_NAME ADMIN_PASSWORD_NAME GRAFANA_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
     local since
     since=$(date -u +%FT%T)
     docker stack deploy --prune --with-registry-auth --resolve-image never \

@@ -43,11 +43,15 @@ needed=(
     chromium:chromium chromedriver:chromium-driver
     dockerd:docker.io docker:docker.io debootstrap:debootstrap
     c++:g++ ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
+    nft:nftables ufw:ufw fail2ban-regex:fail2ban rsyslogd:rsyslog logger:bsdutils
+    /usr/lib/nginx/modules/ngx_http_modsecurity_module.so:libnginx-mod-http-modsecurity
+    /usr/share/modsecurity-crs/owasp-crs.load:modsecurity-crs
 )
 
 packages=()
 for entry in "${needed[@]}"; do
-    command -v "${entry%%:*}" >/dev/null || packages+=("${entry##*:}")
+    # An absolute path is that of a file, where a package has no command.
+    command -v "${entry%%:*}" >/dev/null || [[ $entry == /* && -e ${entry%%:*} ]] || packages+=("${entry##*:}")
 done
 # Debian's compiler comes without the headers and start files of the C library.
 [ -e /usr/include/stdio.h ] || packages+=(libc6-dev)
@@ -94,6 +98,9 @@ if [ -n "$quick" ]; then
 fi
 cargo test --locked
 "${loom[@]}"
+
+echo "== tests of docs/hardening.md"
+"${sudo[@]}" cargo test --locked --test it -- --ignored hardening::
 
 echo "== tests of the stack"
 # They take turns: there is one port 80.

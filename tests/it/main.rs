@@ -23,6 +23,7 @@ mod error_tracking;
 mod failures;
 mod faults;
 mod files;
+mod hardening;
 mod hostile;
 mod identities;
 mod logins;

@@ -6,6 +6,7 @@ use std::{fs, path::PathBuf};
 use serde_json::Value;
 
 mod dashboards;
+mod exporter;
 mod expressions;
 mod live;
 mod rules;

@@ -2,6 +2,7 @@
 
 mod compiler;
 mod docker;
+mod grafana_password;
 mod local;
 mod macos;
 mod settings;

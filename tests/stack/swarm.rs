@@ -25,6 +25,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 async fn scaling_updates_rotation_and_rollback_without_a_failed_request() {
     let checkout = Checkout::new();
     deploy(&checkout);
+    grafana_shares_the_password_as_it_once_did();
     let address = format!("{}:80", NODES[0]);
     let load = Load::start(&address, &token(&address).await, 24);
     load.goes_on();
@@ -44,6 +45,7 @@ async fn scaling_updates_rotation_and_rollback_without_a_failed_request() {
     update(&checkout, &[("IMAGE", "footfall:next")]);
     assert_eq!(running_image(), "footfall:next");
     assert_eq!(containers("footfall").len(), 3, "it stays scaled");
+    assert_eq!(grafana_secret(), "footfall_admin_password", "it is kept");
     load.goes_on();
 
     rotate(&checkout);
@@ -116,6 +118,29 @@ pub fn deploy(checkout: &Checkout) {
     ]);
     let said = checkout.started(&["swarm"], &[("FOOTFALL_ADMIN_PASSWORD", PASSWORD)]);
     assert!(said.contains("port 80 of every node"), "{said}");
+}
+
+fn grafana_secret() -> String {
+    let service = inspect("footfall_grafana");
+    let secrets = &service["Spec"]["TaskTemplate"]["ContainerSpec"]["Secrets"];
+    secrets[0]["SecretName"].as_str().unwrap().to_owned()
+}
+
+/// A stack of before Grafana had a secret of its own.
+fn grafana_shares_the_password_as_it_once_did() {
+    assert_eq!(grafana_secret(), "footfall_grafana_password");
+    docker(&[
+        "service",
+        "update",
+        "--detach",
+        "--no-resolve-image",
+        "--secret-rm",
+        "footfall_grafana_password",
+        "--secret-add",
+        "source=footfall_admin_password,target=grafana_password,uid=472,mode=0400",
+        "footfall_grafana",
+    ]);
+    assert_eq!(grafana_secret(), "footfall_admin_password");
 }
 
 /// Takes everything down again.

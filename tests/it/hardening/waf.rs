@@ -1,0 +1,239 @@
+//! ModSecurity and the Core Rule Set before Footfall: what passes and what does
+//! not.
+
+use super::{machine::Machine, text};
+
+const SITE: &str = "http://footfall.example";
+
+/// The status of a request with these arguments of curl, a path last.
+fn status(machine: &Machine, token: &str, arguments: &str) -> u16 {
+    let script = format!(
+        "TOKEN={token}; curl -s -o /run/body -w '%{{http_code}}' --path-as-is --max-time 30 {arguments}"
+    );
+    machine.run(&script).trim().parse().unwrap()
+}
+
+fn token(machine: &Machine) -> String {
+    let login = format!(
+        r#"curl -s {SITE}/auth/login -H 'Content-Type: application/json' -d '{{"username":"admin","password":"password"}}' | jq -r .token"#
+    );
+    machine.run(&login).trim().to_owned()
+}
+
+fn protected() -> Machine {
+    let machine = Machine::start();
+    machine.install();
+    machine.run_block("waf");
+    machine.start_replica("cat");
+    machine
+}
+
+/// The commands and the expected lines of the README's walk-through.
+fn walk_through() -> (Vec<String>, Vec<String>) {
+    let readme = text("README.md");
+    let (_, rest) = readme.split_once("<!-- walk-through -->").unwrap();
+    let block = rest.split("```").nth(1).unwrap();
+    let block = block.replace("localhost:8000", "footfall.example");
+    let lines = block.lines().skip(1).map(ToOwned::to_owned);
+    let (commands, expected): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("$ "));
+    // The internal listener is not behind nginx.
+    let commands = commands
+        .into_iter()
+        .filter(|line| !line.contains("localhost:9000"));
+    let commands = commands.map(|line| line[2..].to_owned()).collect();
+    let expected = expected.into_iter();
+    let expected =
+        expected.filter(|line| !line.contains("request_id") && !line.contains("dependencies"));
+    (commands, expected.collect())
+}
+
+#[test]
+#[ignore = "needs root and namespaces: ./test.sh runs it"]
+fn the_walk_through_passes_and_attacks_do_not() {
+    let machine = protected();
+    let (commands, expected) = walk_through();
+    assert!(commands.len() >= 8);
+    let script: String = commands
+        .iter()
+        .map(|command| format!("{command}\necho\n"))
+        .collect();
+    let said = machine.run(&script).replace('\r', "");
+    let said: Vec<_> = said
+        .lines()
+        .filter(|line| !line.is_empty() && !line.contains("request_id"))
+        .collect();
+    assert_eq!(said, expected);
+
+    let token = token(&machine);
+    passes(&machine, &token);
+    attacks(&machine, &token);
+    what_is_no_http(&machine);
+    // Neither log has what a client keeps secret.
+    let logs = machine.run("cat /var/log/nginx/*");
+    assert!(logs.contains("ModSecurity: Access denied"), "{logs}");
+    for secret in [token.as_str(), "open-sesame"] {
+        assert!(!logs.contains(secret), "{secret}");
+    }
+}
+
+fn passes(machine: &Machine, token: &str) {
+    let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
+    let json = "-H 'Content-Type: application/json'";
+    for (arguments, expected) in [
+        // A visit is a POST without a body, by whatever client, to whatever host.
+        (
+            format!("-X POST {bearer} http://192.0.2.1/api/counters/signup"),
+            200,
+        ),
+        (format!("-d '' {bearer} {SITE}/api/counters/signup"), 200),
+        (
+            format!("-X POST {bearer} {SITE}/api/counters/backup.sql"),
+            200,
+        ),
+        (
+            format!("-X POST {bearer} {SITE}/api/counters/web.config"),
+            200,
+        ),
+        (
+            format!("-X POST {bearer} {SITE}/api/counters/wp-config.php"),
+            200,
+        ),
+        (
+            format!("-X POST {bearer} {SITE}/api/counters/select.from-users"),
+            200,
+        ),
+        (
+            format!("{bearer} '{SITE}/api/counters?limit=10&cursor=signup'"),
+            200,
+        ),
+        (format!("-I {bearer} {SITE}/api/count"), 200),
+        (format!("{SITE}/"), 200),
+        (format!("{SITE}/swagger/"), 200),
+        (format!("{SITE}/openapi.json"), 200),
+        // As load balancers ask.
+        (
+            "--http1.0 -H Host: -H User-Agent: -H Accept: http://192.0.2.1/api/ping".to_owned(),
+            200,
+        ),
+        (
+            "-H 'User-Agent;' -H Accept: http://192.0.2.1/healthz".to_owned(),
+            200,
+        ),
+    ] {
+        assert_eq!(status(machine, token, &arguments), expected, "{arguments}");
+    }
+    // It is the replica that says no to these, and not the filter.
+    for arguments in [
+        format!("-X PUT {bearer} {json} -d '{{}}' {SITE}/api/counters/signup"),
+        format!("-X DELETE {bearer} {SITE}/api/counters/signup"),
+        format!("-H 'Content-Type: application/x-ndjson' -d '{{}}' {SITE}/auth/login"),
+    ] {
+        let status = status(machine, token, &arguments);
+        assert!([405, 415].contains(&status), "{arguments}: {status}");
+    }
+    for key in [
+        "order-4711",
+        "'\"8e03978e\"'",
+        "\"a';--\"",
+        "'<script>alert(1)</script>'",
+        "'() { :; };'",
+        "'${jndi:ldap://x/a}'",
+        "../../order",
+    ] {
+        let arguments =
+            format!("-X POST {bearer} -H Idempotency-Key:{key} {SITE}/api/counters/keys");
+        // A space is no visible character.
+        let expected = if key.contains(' ') { 400 } else { 200 };
+        assert_eq!(status(machine, token, &arguments), expected, "{arguments}");
+    }
+    for password in [
+        "open-sesame OR 1=1 --",
+        "<script>alert(1)</script>",
+        "../../etc/passwd",
+        "$(cat /etc/passwd)",
+        "${jndi:ldap://x}",
+    ] {
+        let body = serde_json::json!({ "username": "admin", "password": password });
+        let arguments = format!("{json} -d '{body}' {SITE}/auth/login");
+        assert_eq!(status(machine, token, &arguments), 401, "{arguments}");
+    }
+}
+
+fn attacks(machine: &Machine, token: &str) {
+    let json = "-H 'Content-Type: application/json'";
+    for arguments in [
+        format!("'{SITE}/api/counters?cursor=1%27%20OR%20%271%27=%271'"),
+        format!("'{SITE}/api/counters?cursor=1%20UNION%20SELECT%20password%20FROM%20users--'"),
+        format!("'{SITE}/api/counters?cursor=../../../../etc/passwd'"),
+        format!("'{SITE}/api/counters/..%2f..%2fetc%2fpasswd'"),
+        format!("'{SITE}/?q=%3Cscript%3Ealert(1)%3C/script%3E'"),
+        format!("'{SITE}/?q=;cat%20/etc/passwd'"),
+        format!("'{SITE}/?q=%24%7Bjndi:ldap://x/a%7D'"),
+        format!("'{SITE}/.env'"),
+        format!("'{SITE}/.git/config'"),
+        format!("-A 'sqlmap/1.7' {SITE}/"),
+        format!("-A '() {{ :; }}; /bin/bash -c id' {SITE}/"),
+        format!(
+            r#"{json} -d '{{"username":"<script>alert(1)</script>","password":"x"}}' {SITE}/auth/login"#
+        ),
+        format!("-X TRACK {SITE}/"),
+        format!("-H 'Content-Type: text/xml' -d '<a/>' {SITE}/auth/login"),
+    ] {
+        assert_eq!(status(machine, token, &arguments), 403, "{arguments}");
+        let problem = machine.run("jq -r .title /run/body");
+        assert_eq!(problem.trim(), "Forbidden", "{arguments}");
+    }
+}
+
+/// These have no headers that a rule could look at.
+fn what_is_no_http(machine: &Machine) {
+    for path in ["/../../etc/passwd", "/%00"] {
+        let arguments = format!("'{SITE}{path}'");
+        assert_eq!(status(machine, "", &arguments), 400, "{path}");
+        let code = machine.run("jq -r .code /run/body");
+        assert_eq!(code.trim(), "bad_request", "{path}");
+    }
+}
+
+/// Without its exceptions the set refuses what the page says it would, so they
+/// are not there for nothing.
+#[test]
+#[ignore = "needs root and namespaces: ./test.sh runs it"]
+fn each_exception_is_needed() {
+    let machine = protected();
+    let token = token(&machine);
+    let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
+    for (exception, arguments) in [
+        (
+            10001,
+            format!("-X DELETE {bearer} {SITE}/api/counters/signup"),
+        ),
+        (
+            10002,
+            "-H 'User-Agent;' -H Accept: http://192.0.2.1/api/ping".to_owned(),
+        ),
+        (
+            10003,
+            format!("-X POST {bearer} {SITE}/api/counters/backup.sql"),
+        ),
+        (
+            10004,
+            format!("-X POST {bearer} -H 'Idempotency-Key: ../../order' {SITE}/api/counters/keys"),
+        ),
+        (
+            10005,
+            format!(
+                r#"-H 'Content-Type: application/json' -d '{{"username":"admin","password":"<script>alert(1)</script>"}}' {SITE}/auth/login"#
+            ),
+        ),
+    ] {
+        assert_ne!(status(&machine, &token, &arguments), 403, "{arguments}");
+        machine.run(&format!(
+            "cp /etc/footfall/waf/main.conf /run/kept
+             echo 'SecRuleRemoveById {exception}' >> /etc/footfall/waf/main.conf
+             systemctl restart nginx"
+        ));
+        assert_eq!(status(&machine, &token, &arguments), 403, "{arguments}");
+        machine.run("cp /run/kept /etc/footfall/waf/main.conf; systemctl restart nginx");
+    }
+}
