@@ -248,3 +248,84 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// A connection on which a request has come and was not read to its end.
+    async fn unread() -> (DuplexStream, Lingering<DuplexStream>) {
+        let (mut client, stream) = duplex(CHUNK);
+        let (mut lingering, _) = Lingering::new(stream);
+        client.write_all(b"POST").await.unwrap();
+        lingering.read_exact(&mut [0; 4]).await.unwrap();
+        (client, lingering)
+    }
+
+    /// How long it is read on while a client sends pieces of this size at this pace.
+    async fn lingers(piece: usize, pace: Duration) -> Duration {
+        let (mut client, mut lingering) = unread().await;
+        let sending = tokio::spawn(async move {
+            while client.write_all(&vec![0; piece]).await.is_ok() {
+                sleep(pace).await;
+            }
+        });
+        let started = Instant::now();
+        lingering.shutdown().await.unwrap();
+        let lingered = started.elapsed();
+        drop(lingering);
+        sending.await.unwrap();
+        lingered
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_bounded() {
+        let pace = SILENCE / 2;
+        assert!(lingers(1, pace).await.abs_diff(TOTAL) <= pace);
+        assert_eq!(lingers(1, SILENCE * 2).await, SILENCE);
+        let some_time = Duration::from_millis(1);
+        let pieces = u32::try_from(BYTES / CHUNK).unwrap();
+        let all = lingers(CHUNK, some_time).await;
+        assert!(all.abs_diff(some_time * pieces) < 2 * pieces * some_time && all < TOTAL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_client_ends_it() {
+        let (mut client, mut lingering) = unread().await;
+        let unread = lingering.unread.clone();
+        let reading = tokio::spawn(async move {
+            client.write_all(&[0; 3 * CHUNK]).await.unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.unwrap();
+            answer
+        });
+        lingering.write_all(b"413").await.unwrap();
+        let started = Instant::now();
+        lingering.shutdown().await.unwrap();
+        assert_eq!(reading.await.unwrap(), b"413");
+        assert!(started.elapsed() < SILENCE);
+        assert!(!unread.is_lingering());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_is_closed_at_once() {
+        let (_client, mut lingering) = unread().await;
+        let body = lingering.unread.watch(axum::body::Body::empty());
+        let started = Instant::now();
+        lingering.shutdown().await.unwrap();
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        drop(body);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_watched_to_its_end() {
+        let (_client, lingering) = unread().await;
+        let mut body = lingering.unread.watch(axum::body::Body::from("body"));
+        assert!(lingering.unread.is_some());
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+        assert!(frame.await.unwrap().is_ok());
+        assert!(!lingering.unread.is_some());
+    }
+}

@@ -23,6 +23,7 @@ mod faults;
 mod files;
 mod hostile;
 mod identities;
+mod lingering;
 mod logins;
 mod metrics;
 mod model;
