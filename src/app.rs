@@ -9,6 +9,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
+use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -48,6 +49,8 @@ pub struct App {
     pub login: Login,
     /// Whether the process is shutting down.
     pub draining: Draining,
+    /// What is finished even if the client has gone.
+    pub background: TaskTracker,
     /// The OpenAPI document, in JSON.
     pub openapi: Bytes,
 }
@@ -106,6 +109,7 @@ impl Shared {
         let settings = &self.settings;
         let counters = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
+        let background = TaskTracker::new();
         let app = App {
             counters: Counters::start(counters, self.metrics.clone()),
             default_counter: CounterName::default_counter(),
@@ -118,6 +122,7 @@ impl Shared {
                 self.metrics.clone(),
             ),
             draining: self.draining.clone(),
+            background: background.clone(),
             openapi: self.openapi.clone(),
         };
         let router = self
@@ -127,7 +132,7 @@ impl Shared {
             .merge(swagger::router())
             .fallback(async || Code::NotFound)
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-        self.edge(router, Some(self.routes.clone()))
+        self.edge(router, Some(self.routes.clone()), background)
     }
 
     /// The internal service: health, readiness, metrics, version.
@@ -138,15 +143,23 @@ impl Shared {
             store: store.clone(),
         };
         let router: Router = ops::routes::router().with_state(state);
-        self.edge(router.fallback(async || Code::NotFound), None)
+        let router = router.fallback(async || Code::NotFound);
+        self.edge(router, None, TaskTracker::new())
     }
 
-    fn edge(&self, router: Router, routes: Option<Arc<RouteMetrics>>) -> Edge {
+    fn edge(
+        &self,
+        router: Router,
+        routes: Option<Arc<RouteMetrics>>,
+        background: TaskTracker,
+    ) -> Edge {
         Edge::new(
             router,
             routes,
             self.metrics.clone(),
-            self.settings.server.request_timeout,
+            self.draining.clone(),
+            &self.settings.server,
+            background,
         )
     }
 }

@@ -59,6 +59,8 @@ class Footfall(Contestant):
             # In the run's folder, where every server is started.
             "FOOTFALL_OPS_LISTEN": "unix:ops-{pid}.sock",
             "FOOTFALL_ADMIN_PASSWORD_HASH": PASSWORD_HASH,
+            # As in the stack; who comes by TCP is not believed anyway.
+            "FOOTFALL_PROXY_REQUEST_ID": "on",
             # The default, but for containers that may use less than whole cores.
             "FOOTFALL_WORKERS": str(CORES),
             "SECRET_KEY": SECRET_KEY,

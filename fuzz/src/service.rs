@@ -95,7 +95,8 @@ impl<'a> Question<'a> {
     fn request(&self) -> Option<Request<Body>> {
         let mut request = Request::builder()
             .method(self.method.clone())
-            .uri(self.target);
+            .uri(self.target)
+            .header("host", "localhost");
         for (name, value) in self.headers {
             request = request.header(*name, HeaderValue::from_bytes(value).ok()?);
         }
@@ -120,6 +121,7 @@ impl Service {
                 ("FOOTFALL_DATA_DIR", &folder.path().to_string_lossy()),
                 ("SECRET_KEY", SECRET_KEY),
                 ("FOOTFALL_ADMIN_PASSWORD_HASH", PASSWORD_HASH),
+                ("FOOTFALL_PROXY_REQUEST_ID", "on"),
             ]
             .map(|(name, value)| (name.into(), value.into()))
             .to_vec(),

@@ -3,13 +3,21 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
+use tokio::time::{Instant, sleep};
 
 use super::{
     password::Passwords,
-    throttle::Throttle,
+    throttle::{Charge, Throttle, Verdict},
     token::{Role, Tokens},
 };
 use crate::ops::metrics::{LoginOutcome, Metrics};
+
+/// How often a login that waits for others of its address or user asks again. They are
+/// through within some 20 ms each, perhaps on another replica, of which nothing is heard.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The longest it waits: its client's patience, unless `FOOTFALL_REQUEST_TIMEOUT` says otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why nobody was logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +63,9 @@ impl Login {
 
     /// A token for the user, if the password is right.
     ///
+    /// To be driven to its end even if the client has gone: else who hangs up
+    /// would try passwords at no charge.
+    ///
     /// # Errors
     ///
     /// See [`LoginError`].
@@ -80,22 +91,38 @@ impl Login {
         username: String,
         password: SecretString,
     ) -> Result<String, LoginError> {
-        // Asked only when it is this login's turn: however many arrive at once, no more slip
-        // past the limit than are checked at a time.
-        let turn = self.passwords.turn().await.map_err(|_| LoginError::Busy)?;
-        if let Some(wait) = self.throttle.must_wait(client, &username).await {
-            return Err(LoginError::Throttled(wait));
+        let place = self.passwords.queue().map_err(|_| LoginError::Busy)?;
+        let charge = self.charge(client, &username).await?;
+        // The store is asked before and after, never by one that keeps others from hashing.
+        let is_right = self.passwords.verify(place, username.clone(), password);
+        let is_right = is_right.await;
+        if let Some(charge) = charge {
+            self.throttle.settle(charge, is_right).await;
         }
-        if !self
-            .passwords
-            .verify(turn, username.clone(), password)
-            .await
-        {
-            self.throttle.record_failure(client, &username).await;
+        if !is_right {
             return Err(LoginError::Credentials);
         }
         self.tokens
             .issue(&username, Role::Admin)
             .map_err(|error| LoginError::Signing(error.to_string()))
+    }
+
+    /// Takes the attempt for a failure until it is known to be none. `None` if the
+    /// store is away: nothing is charged then.
+    async fn charge(
+        &self,
+        client: Option<IpAddr>,
+        username: &str,
+    ) -> Result<Option<Charge>, LoginError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.throttle.charge(client, username).await {
+                None => return Ok(None),
+                Some(Verdict::Go(charge)) => return Ok(Some(charge)),
+                Some(Verdict::Locked(wait)) => return Err(LoginError::Throttled(wait)),
+                Some(Verdict::Crowded) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
+                Some(Verdict::Crowded) => return Err(LoginError::Busy),
+            }
+        }
     }
 }

@@ -48,8 +48,10 @@ struct Account {
     memory: Mutex<Vec<Vec<Block>>>,
 }
 
-/// The right to check one password now.
-pub struct Turn(OwnedSemaphorePermit);
+/// A place in the queue of those whose passwords will be checked.
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+}
 
 impl Passwords {
     /// Knows the account of the settings.
@@ -68,33 +70,30 @@ impl Passwords {
         }
     }
 
-    /// Waits for a turn.
+    /// A place in the queue.
     ///
     /// # Errors
     ///
     /// If too many wait already.
-    pub async fn turn(&self) -> Result<Turn, Busy> {
-        let waiting = match self.waiting.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => return Err(Busy),
-        };
-        let turn = self
-            .running
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| Busy)?;
-        drop(waiting);
-        Ok(Turn(turn))
+    pub fn queue(&self) -> Result<Place, Busy> {
+        match self.waiting.clone().try_acquire_owned() {
+            Ok(permit) => Ok(Place { _permit: permit }),
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => Err(Busy),
+        }
     }
 
-    /// Whether this is the account and its password. A wrong name costs the
-    /// same work as a wrong password, so that nothing tells them apart.
-    pub async fn verify(&self, turn: Turn, username: String, password: SecretString) -> bool {
+    /// Whether this is the account and its password, once it is this one's turn. A
+    /// wrong name costs the same work as a wrong password, so that nothing tells
+    /// them apart.
+    pub async fn verify(&self, place: Place, username: String, password: SecretString) -> bool {
+        let Ok(turn) = self.running.clone().acquire_owned().await else {
+            return false;
+        };
+        drop(place);
         let account = self.account.clone();
         let check = move || {
-            // Held until the work is done, even if the client has gone and nobody waits for it.
-            let _turn = turn.0;
+            // Held until the work is done, even if nobody waits for it.
+            let _turn = turn;
             account.matches(&username, &password)
         };
         tokio::task::spawn_blocking(check).await.unwrap_or(false)

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::{FromRequest, Request, State},
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::login::LoginError;
 use crate::{
     app::AppState,
-    http::{ClientAddress, Code, Problem},
+    http::{ClientAddress, Code, JsonBody, Problem},
 };
 
 /// The routes of this room.
@@ -48,7 +48,7 @@ struct Token {
 }
 
 crate::problem_responses!(LoginProblems:
-    InvalidJson, InvalidCredentials, MethodNotAllowed, UnsupportedMediaType, InvalidBody, TooManyLogins, LoginBusy);
+    InvalidJson, InvalidCredentials, MethodNotAllowed, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyLogins, LoginBusy);
 
 /// Get a token.
 ///
@@ -63,15 +63,23 @@ crate::problem_responses!(LoginProblems:
 async fn post_login(
     State(state): State<AppState>,
     ClientAddress(client): ClientAddress,
-    credentials: Result<Json<Credentials>, JsonRejection>,
+    request: Request,
 ) -> Result<Json<Token>, Problem> {
-    let Json(Credentials { username, password }) = credentials?;
-    let token = state.login.login(client, username, password).await?;
-    Ok(Json(Token {
-        token,
-        token_type: "Bearer",
-        expires_in: state.tokens.ttl().as_secs(),
-    }))
+    let background = state.background.clone();
+    // With the body: once it has arrived, there is no moment at which to hang up would help.
+    let attempt = background.spawn(async move {
+        let JsonBody(Credentials { username, password }) =
+            JsonBody::from_request(request, &state).await?;
+        let token = state.login.login(client, username, password).await?;
+        Ok(Json(Token {
+            token,
+            token_type: "Bearer",
+            expires_in: state.tokens.ttl().as_secs(),
+        }))
+    });
+    attempt
+        .await
+        .unwrap_or_else(|error| Err(Problem::from(Code::Internal).with_cause(error)))
 }
 
 impl From<LoginError> for Problem {

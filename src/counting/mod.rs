@@ -6,13 +6,14 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::Serialize;
 
 mod coalescer;
+mod cursor;
 pub mod identity;
 mod ledger;
 pub mod routes;
 pub mod store;
 
 use self::store::CounterStore;
-pub use self::{coalescer::Coalescer, identity::Identity};
+pub use self::{coalescer::Coalescer, cursor::Cursor, identity::Identity};
 use crate::{
     ops::metrics::{Metrics, VisitFailure},
     store::StoreError,

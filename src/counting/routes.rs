@@ -11,13 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Counted, CounterName, Identity, InvalidName,
+    Counted, CounterName, Cursor, Identity, InvalidName,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
     app::AppState,
     auth::Bearer,
-    http::{Code, Problem, RequestContext, request_id},
+    http::{Code, Problem, RequestContext},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -60,9 +60,9 @@ struct Counter {
 struct Counters {
     /// In the order of their names.
     counters: Vec<Counter>,
-    /// The `cursor` of the next page; null on the last.
+    /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<CounterName>,
+    next: Option<Cursor>,
 }
 
 #[derive(IntoParams)]
@@ -102,12 +102,36 @@ struct NameInPath {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct PageQuery {
-    /// `next` of the page before.
-    #[param(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
+    /// `next` of the page before, as it is; empty for the first page.
+    #[param(pattern = "^[A-Za-z0-9_-]*$")]
     cursor: Option<String>,
-    /// Counters on the page.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<usize>,
+    /// Counters on the page; empty for the default.
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<String>,
+}
+
+impl PageQuery {
+    /// Where the page begins. Forms send what was left empty, so empty is absent.
+    fn after(&self) -> Result<Option<CounterName>, Problem> {
+        let cursor = self.cursor.as_deref().filter(|cursor| !cursor.is_empty());
+        let cursor = cursor.map(str::parse::<Cursor>).transpose();
+        match cursor {
+            Ok(cursor) => Ok(cursor.map(|cursor| cursor.0)),
+            Err(error) => Err(Problem::from(Code::InvalidQuery).with_detail(error.to_string())),
+        }
+    }
+
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = match self.limit.as_deref().unwrap_or_default() {
+            "" => Some(DEFAULT_PAGE),
+            limit => limit.parse().ok(),
+        };
+        let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
+        limit.ok_or_else(|| {
+            Problem::from(Code::InvalidQuery)
+                .with_detail(format!("limit must be a number from 1 to {MAX_PAGE}."))
+        })
+    }
 }
 
 crate::problem_responses!(CountProblems:
@@ -179,21 +203,11 @@ async fn get_counters(
     _bearer: Bearer,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
-    let Query(PageQuery { cursor, limit }) = query?;
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::from(Code::InvalidQuery)
-            .with_detail(format!("limit must be from 1 to {MAX_PAGE}.")));
-    }
-    let cursor: Option<CounterName> =
-        cursor
-            .map(|cursor| cursor.parse())
-            .transpose()
-            .map_err(|_| {
-                Problem::from(Code::InvalidQuery)
-                    .with_detail("cursor must be the `next` of another page.")
-            })?;
-    let page = state.counters.list(cursor.as_ref(), limit).await?;
+    let Query(query) = query?;
+    let page = state
+        .counters
+        .list(query.after()?.as_ref(), query.limit()?)
+        .await?;
     let counters = page
         .counters
         .into_iter()
@@ -204,7 +218,7 @@ async fn get_counters(
         .collect();
     Ok(Json(Counters {
         counters,
-        next: page.next,
+        next: page.next.map(Cursor),
     }))
 }
 
@@ -312,11 +326,9 @@ impl FromRequestParts<AppState> for VisitIdentity {
             }
             return Ok(Self(Some((IdentityKind::Key, key.clone()))));
         }
-        let context = parts
-            .extensions
-            .get::<RequestContext>()
-            .filter(|_| state.request_ids_identify);
-        let id = context.and_then(|context| request_id::from_proxy(&parts.headers, &context.peer));
-        Ok(Self(id.map(|id| (IdentityKind::Request, id.clone()))))
+        let context = parts.extensions.get::<RequestContext>();
+        let id = context.map(|context| &context.id);
+        let id = id.filter(|id| id.is_the_proxys && state.request_ids_identify);
+        Ok(Self(id.map(|id| (IdentityKind::Request, id.value.clone()))))
     }
 }

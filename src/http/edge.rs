@@ -5,10 +5,10 @@
 //! 1. the request id, because everything after it reports under it;
 //! 2. the record for metrics and log, before anything can refuse, time out,
 //!    panic or be dropped, so that such requests are seen too;
-//! 3. limits on the target, the header fields and the body;
+//! 3. limits on the target, the header fields and the body, and the `Host`;
 //! 4. the timeout, and in it the isolation of panics, around the router;
-//! 5. on the way out: problem documents, then headers, so that every response
-//!    has them, whoever made it.
+//! 5. on the way out: `OPTIONS`, problem documents, then headers, so that every
+//!    response has them, whoever made it.
 
 use std::{
     net::IpAddr,
@@ -25,20 +25,21 @@ use axum::{
 };
 use futures_util::FutureExt;
 use prometheus::IntGauge;
+use tokio_util::task::TaskTracker;
 use tower_service::Service;
 use tracing::Level;
 
 use super::{
-    Code, Peer, Problem, request_id,
+    Code, Peer, Problem,
+    head::Head,
+    options,
+    request_id::{self, RequestId},
     route_metrics::{CLIENT_CLOSED_REQUEST, Route, RouteMetrics},
 };
-use crate::ops::metrics::Metrics;
-
-/// Longest request target.
-const MAX_URI_BYTES: usize = 8 * 1024;
-
-/// Largest header section, names and values together.
-const MAX_HEADER_BYTES: usize = 16 * 1024;
+use crate::{
+    config::ServerSettings,
+    ops::{Draining, metrics::Metrics},
+};
 
 /// Largest body; the only one there is, a login, is far below.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -51,7 +52,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue =
 #[derive(Debug, Clone)]
 pub struct RequestContext {
     /// Its `X-Request-ID`.
-    pub id: HeaderValue,
+    pub id: RequestId,
     /// Who sent it.
     pub peer: Peer,
 }
@@ -62,7 +63,10 @@ pub struct Edge {
     router: Router,
     routes: Option<Arc<RouteMetrics>>,
     metrics: Arc<Metrics>,
+    draining: Draining,
     timeout: Duration,
+    proxy_makes_ids: bool,
+    background: TaskTracker,
 }
 
 impl Edge {
@@ -72,14 +76,26 @@ impl Edge {
         router: Router,
         routes: Option<Arc<RouteMetrics>>,
         metrics: Arc<Metrics>,
-        timeout: Duration,
+        draining: Draining,
+        settings: &ServerSettings,
+        background: TaskTracker,
     ) -> Self {
         Self {
             router,
             routes,
             metrics,
-            timeout,
+            draining,
+            timeout: settings.request_timeout,
+            proxy_makes_ids: settings.proxy_request_id,
+            background,
         }
+    }
+
+    /// Returns when the work has ended that handlers go on with after their
+    /// client has gone. To be called when the last connection has closed.
+    pub async fn finished(&self) {
+        self.background.close();
+        self.background.wait().await;
     }
 
     /// The gauge of open connections, if this listener's are counted.
@@ -93,10 +109,12 @@ impl Edge {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let id = request_id::of(request.headers(), &peer);
-        let mut record = Record::start(self, &peer, &request, &id);
-        let mut response = match over_limit(&request) {
-            Some(code) => code.into_response(),
+        let head = Head::of(&request);
+        let id = RequestId::new(head.request_id(), &peer, self.proxy_makes_ids);
+        let mut record = Record::start(self, &peer, &request, &id.value);
+        let mut response = match head.refusal(&request) {
+            Some(problem) => problem.into_response(),
+            None if options::is_about_all(&request) => options::of_all(),
             None => {
                 request.extensions_mut().insert(RequestContext {
                     id: id.clone(),
@@ -105,10 +123,13 @@ impl Edge {
                 self.route(request).await
             }
         };
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response = options::answer(&record.method, response, self.draining.is_on());
+        }
         if is_bare_error(&response) {
             response = record.document(response);
         }
-        add_headers(response.headers_mut(), id);
+        add_headers(response.headers_mut(), id.value);
         record.finish(response.status());
         response
     }
@@ -129,27 +150,6 @@ impl Edge {
                 .into_response(),
             Err(_) => Code::RequestTimeout.into_response(),
         }
-    }
-}
-
-fn over_limit<B: HttpBody>(request: &Request<B>) -> Option<Code> {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
-    let headers: usize = request
-        .headers()
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if target > MAX_URI_BYTES {
-        Some(Code::UriTooLong)
-    } else if headers > MAX_HEADER_BYTES {
-        Some(Code::HeadersTooLarge)
-    } else if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
-        Some(Code::PayloadTooLarge)
-    } else {
-        None
     }
 }
 
@@ -314,15 +314,23 @@ mod tests {
             .route("/never", get(async || std::future::pending::<()>().await));
         let metrics = Arc::new(Metrics::new().unwrap());
         let routes = Arc::new(RouteMetrics::new(["/panic", "/never"], &metrics));
-        let timeout = Duration::from_millis(20);
-        let edge = Edge::new(router, Some(routes), metrics.clone(), timeout);
+        let edge = Edge {
+            router,
+            routes: Some(routes),
+            metrics: metrics.clone(),
+            draining: Draining::default(),
+            timeout: Duration::from_millis(20),
+            proxy_makes_ids: false,
+            background: TaskTracker::new(),
+        };
         Fixture { edge, metrics }
     }
 
     impl Fixture {
         async fn get(&self, path: &str) -> Response<Body> {
             let peer = Peer::tcp(SocketAddr::from(([192, 0, 2, 1], 5000)), Arc::from([]));
-            let request = Request::get(path).body(Body::empty()).unwrap();
+            let request = Request::get(path).header(header::HOST, "localhost");
+            let request = request.body(Body::empty()).unwrap();
             self.edge.serve(peer, request).await
         }
 

@@ -17,7 +17,7 @@ use crate::app::AppState;
         description = "Counts visits exactly, however many replicas serve them.\n\nGet a token from `POST /auth/login`, press **Authorize** and paste it; then `GET /api/count` counts a visit. Errors are problem documents (RFC 9457) with a stable `code`.",
         license(name = "MIT", identifier = "MIT")
     ),
-    servers((url = "/", description = "This server")),
+    servers((url = "./", description = "This server, under whatever prefix the document was found")),
     components(schemas(ProblemDocument)),
     tags(
         (name = "counting", description = "Count visits and read counters"),

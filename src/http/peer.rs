@@ -54,6 +54,9 @@ impl Peer {
     ///
     /// Each proxy appends the peer it saw to `X-Forwarded-For`, so the list is
     /// read from the right: what stands left of the first stranger is his claim.
+    /// Several lines are one list, and its elements may be empty (RFC 9110, 5.3
+    /// and 5.6.1). `X-Real-IP` is no list: it is believed only where it stands once.
+    /// `Forwarded` (RFC 7239) is not read.
     pub fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
         if !self.trusted {
             return self.address;
@@ -63,6 +66,7 @@ impl Peer {
         let forwarded: Vec<&[u8]> = values
             .iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .filter(|entry| !entry.trim_ascii().is_empty())
             .collect();
         let mut nearest = None;
         for entry in forwarded.iter().rev() {
@@ -75,9 +79,11 @@ impl Peer {
             }
         }
         let real_ip = || {
-            headers
-                .get(REAL_IP)
-                .and_then(|value| parse_address(value.as_bytes()))
+            let mut values = headers.get_all(REAL_IP).iter();
+            match (values.next(), values.next()) {
+                (Some(value), None) => parse_address(value.as_bytes()),
+                _ => None,
+            }
         };
         nearest.or_else(real_ip).or(self.address)
     }
@@ -170,6 +176,34 @@ mod tests {
                 "198.51.100.7",
             ),
             (&[("x-real-ip", "rubbish")], "10.0.0.1"),
+            (&[("x-forwarded-for", "203.0.113.9,")], "203.0.113.9"),
+            (
+                &[("x-forwarded-for", ", ,203.0.113.9\t, ,,")],
+                "203.0.113.9",
+            ),
+            (
+                &[
+                    ("x-forwarded-for", "198.51.100.7"),
+                    ("x-forwarded-for", "203.0.113.9"),
+                    ("x-forwarded-for", ""),
+                ],
+                "203.0.113.9",
+            ),
+            (
+                &[("x-forwarded-for", ","), ("x-real-ip", "203.0.113.9")],
+                "203.0.113.9",
+            ),
+            (
+                &[("x-real-ip", "198.51.100.7"), ("x-real-ip", "203.0.113.9")],
+                "10.0.0.1",
+            ),
+            (
+                &[("x-real-ip", "203.0.113.9"), ("x-real-ip", "203.0.113.9")],
+                "10.0.0.1",
+            ),
+            (&[("x-real-ip", "198.51.100.7, 203.0.113.9")], "10.0.0.1"),
+            (&[("x-real-ip", "203.0.113.9,")], "10.0.0.1"),
+            (&[("forwarded", "for=203.0.113.9")], "10.0.0.1"),
             (&[], "10.0.0.1"),
         ] {
             assert_eq!(client(&peer, headers).unwrap(), expected, "{headers:?}");

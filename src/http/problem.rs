@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use axum::{
     Json,
     body::Body,
-    extract::rejection::{JsonRejection, QueryRejection},
+    extract::rejection::QueryRejection,
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
@@ -88,6 +88,8 @@ codes! {
     UriTooLong = "uri_too_long", URI_TOO_LONG, "The request target is longer than 8 KiB.";
     /// The body is not declared to be JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body must be sent as `Content-Type: application/json`.";
+    /// The body is compressed.
+    UnsupportedContentEncoding = "unsupported_content_encoding", UNSUPPORTED_MEDIA_TYPE, "The body must be sent as it is, without a Content-Encoding such as gzip.";
     /// The body is JSON, but not the right one.
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The JSON does not have the fields, or the types, that GET /openapi.json describes.";
     /// Too many failed logins.
@@ -122,6 +124,8 @@ pub struct Problem {
     /// For the log only.
     pub cause: Option<String>,
     retry_after: Option<u64>,
+    /// What kind of mistake is in `Authorization`, beyond what the code says.
+    authorization_is_malformed: bool,
 }
 
 impl From<Code> for Problem {
@@ -132,6 +136,7 @@ impl From<Code> for Problem {
             detail: code.detail().into(),
             cause: None,
             retry_after,
+            authorization_is_malformed: false,
         }
     }
 }
@@ -161,6 +166,13 @@ impl Problem {
         self
     }
 
+    /// The challenge names `invalid_request` (RFC 6750, 3.1): what is wrong is not the token.
+    #[must_use]
+    pub fn malformed_authorization(mut self) -> Self {
+        self.authorization_is_malformed = true;
+        self
+    }
+
     /// When to come back, in whole seconds, rounded up.
     #[must_use]
     pub fn retry_after(mut self, wait: std::time::Duration) -> Self {
@@ -185,6 +197,13 @@ impl Problem {
         if let Some((name, value)) = self.challenge() {
             headers.insert(name, value);
         }
+        if self.code == Code::UnsupportedContentEncoding {
+            // RFC 9110, 12.5.3: what would be accepted.
+            headers.insert(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            );
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -194,6 +213,9 @@ impl Problem {
     /// RFC 6750, section 3: a request without a token gets no `error`.
     fn challenge(&self) -> Option<(HeaderName, HeaderValue)> {
         let challenge = match self.code {
+            _ if self.authorization_is_malformed => {
+                r#"Bearer realm="footfall", error="invalid_request", error_description="The Authorization header is malformed""#
+            }
             Code::InvalidToken => {
                 r#"Bearer realm="footfall", error="invalid_token", error_description="The token is not valid""#
             }
@@ -244,17 +266,6 @@ impl From<StoreError> for Problem {
             _ => Code::StoreUnavailable,
         };
         Self::from(code).with_cause(error)
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    /// The framework's own message may quote the body, which may hold a password.
-    fn from(rejection: JsonRejection) -> Self {
-        match rejection.status() {
-            StatusCode::BAD_REQUEST => Code::InvalidJson.into(),
-            StatusCode::UNPROCESSABLE_ENTITY => Code::InvalidBody.into(),
-            status => Self::of_status(status).unwrap_or(Code::BadRequest.into()),
-        }
     }
 }
 
@@ -345,6 +356,10 @@ fn headers_of(status: StatusCode) -> Vec<(&'static str, &'static str)> {
             Some(("WWW-Authenticate", "`Bearer`, with the reason (RFC 6750)"))
         }
         StatusCode::METHOD_NOT_ALLOWED => Some(("Allow", "The methods this path knows")),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Some((
+            "Accept-Encoding",
+            "`identity`, if the body has a Content-Encoding",
+        )),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Some(("Retry-After", "Seconds to wait"))
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     http::{HeaderValue, Request, Response, header},
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -26,10 +26,13 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::watched::Watched;
+use super::{
+    linger::{Lingering, Unread},
+    watched::Watched,
+};
 use crate::{
     config::ServerSettings,
-    http::{Edge, Peer},
+    http::{Edge, Peer, edge::MAX_BODY_BYTES},
 };
 
 /// Largest head the parser takes in. The edge refuses smaller ones already,
@@ -187,12 +190,14 @@ impl Connections {
 
     fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         let (stream, unsent) = Watched::new(stream, self.settings.request_timeout);
+        let (stream, unread) = Lingering::new(stream);
         let served = Arc::new(Served {
             edge: self.edge.clone(),
             peer,
             busy: AtomicBool::new(false),
             closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
             unsent,
+            unread,
             _open: self.edge.connections_open().map(Open::start),
         });
         let serving = served.clone();
@@ -221,6 +226,8 @@ struct Served {
     closing: AtomicBool,
     /// Bytes wait to be sent.
     unsent: Arc<AtomicBool>,
+    /// What has come and was not read.
+    unread: Arc<Unread>,
     _open: Option<Open>,
 }
 
@@ -243,8 +250,12 @@ impl Drop for Open {
 impl Served {
     async fn serve(&self, request: Request<Incoming>) -> Response<Body> {
         let _busy = Busy::start(&self.busy);
+        // What is left of a small body may have come already, and then the connection goes on.
+        let most = request.body().size_hint().upper();
+        let is_large = most.is_none_or(|most| most > MAX_BODY_BYTES as u64);
+        let request = request.map(|body| self.unread.watch(body));
         let mut response = self.edge.serve(self.peer.clone(), request).await;
-        if self.closing.load(Ordering::Relaxed) {
+        if self.closing.load(Ordering::Relaxed) || is_large && self.unread.is_some() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
@@ -252,7 +263,8 @@ impl Served {
     }
 
     fn in_use(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) || self.unsent.load(Ordering::Relaxed)
+        let busy = [&self.busy, &self.unsent].map(|flag| flag.load(Ordering::Relaxed));
+        busy.contains(&true) || self.unread.is_lingering()
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 mod accept;
+mod linger;
 mod listener;
 mod signals;
 mod slots;

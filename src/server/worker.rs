@@ -59,6 +59,7 @@ pub fn spawn(
                 .map(|acceptor| accept::run(acceptor, edge.clone(), server.clone(), phase.clone()))
                 .collect();
             accepting.join_all().await;
+            edge.finished().await;
         });
     };
     thread::Builder::new()

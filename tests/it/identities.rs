@@ -204,6 +204,7 @@ async fn a_window_of_zero_turns_request_ids_off() {
 async fn a_tcp_proxy_is_trusted_if_it_is_listed() {
     let footfall = Footfall::builder()
         .env("FOOTFALL_TRUSTED_PROXIES", "127.0.0.0/8")
+        .env("FOOTFALL_PROXY_REQUEST_ID", "on")
         .start();
     let mut client = footfall
         .client()

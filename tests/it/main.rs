@@ -26,6 +26,7 @@ mod files;
 mod hardening;
 mod hostile;
 mod identities;
+mod lingering;
 mod logins;
 mod metrics;
 mod model;

@@ -75,7 +75,10 @@ fn counter_names() {
 
 #[test]
 fn cursors() {
+    let opaque = "[a-z0-9][a-z0-9._-]{0,4}";
+    let opaque = opaque.prop_map(|name| properties::cursor_of(&name));
     let cursor = prop_oneof![
+        opaque,
         "[a-z0-9][a-z0-9._-]{0,4}",
         "[+-]?[0-9]{1,5}|0|1|1000|1001",
         "(cursor|limit)=[a-z0-9%]{0,4}(&(cursor|limit)=[a-z0-9%]{0,4})?",

@@ -1,9 +1,15 @@
 //! Failed logins are limited per client address and per user name, and all
 //! replicas share the count.
 //!
-//! Counts live for one window from the first failure. When the store is away
-//! logins go on unthrottled: the bounded number of password hashes at a time
-//! is then the limit.
+//! An attempt is charged before its password is looked at, and a right password
+//! gives the charge back: who hangs up in between, or a replica that dies, saves
+//! nothing. So there are two numbers: failures that are known, and attempts that
+//! are under way. Both together never exceed the limit. Known failures alone lock;
+//! what is only under way makes others wait until it is decided, so that many
+//! people who log in from one address at one moment do not lock each other out.
+//!
+//! Failures count for one window from the first. When the store is away logins go
+//! on unthrottled: the bounded number of password hashes at a time is then the limit.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -11,6 +17,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 mod redis;
 mod sqlite;
@@ -27,6 +34,10 @@ pub const ADDRESS_LIMIT: u64 = 10;
 /// it locks out the rightful user too.
 pub const USER_LIMIT: u64 = 50;
 
+/// An attempt that has been under way for longer than this has failed: its replica has died.
+/// The queue for hashing is over within seconds even on a slow machine.
+const UNDER_WAY: Duration = Duration::from_secs(30);
+
 /// What failures are counted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Subject {
@@ -34,11 +45,43 @@ struct Subject {
     limit: u64,
 }
 
-/// Failures and for how long they are still remembered.
+/// Failures of a subject, as they stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Failures {
-    count: u64,
+struct Standing {
+    failures: u64,
+    under_way: u64,
     remembered_for: Duration,
+}
+
+impl Standing {
+    /// Why an attempt must not begin now, if it must not.
+    fn refusal(&self, limit: u64) -> Option<Verdict> {
+        if self.failures >= limit {
+            Some(Verdict::Locked(self.remembered_for))
+        } else if self.failures + self.under_way >= limit {
+            Some(Verdict::Crowded)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether an attempt may begin.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may, and is charged.
+    Go(Charge),
+    /// There are too many failures; how long they will be remembered.
+    Locked(Duration),
+    /// There would be, if all that are under way failed: ask again in a moment.
+    Crowded,
+}
+
+/// An attempt that counts as a failure until it is settled.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Charge {
+    id: String,
+    subjects: Vec<Subject>,
 }
 
 /// Limits failed logins.
@@ -53,30 +96,29 @@ impl Throttle {
         Self { store }
     }
 
-    /// How long this client must wait before it may try this user name, if at all.
-    pub async fn must_wait(&self, client: Option<IpAddr>, username: &str) -> Option<Duration> {
-        let subjects = subjects(client, username);
-        let failures = self.run(async {
-            match &self.store.backend {
-                Backend::Redis(redis) => redis::read(redis, &subjects).await,
-                Backend::Sqlite(sqlite) => sqlite::read(sqlite, &subjects).await,
-            }
-        });
-        let failures = failures.await?;
-        let over = subjects
-            .iter()
-            .zip(failures)
-            .filter(|(subject, failures)| failures.count >= subject.limit);
-        over.map(|(_, failures)| failures.remembered_for).max()
+    /// Asks whether this client may try this user name, and charges the attempt if
+    /// so. `None` if the store cannot say.
+    pub async fn charge(&self, client: Option<IpAddr>, username: &str) -> Option<Verdict> {
+        let charge = Charge {
+            id: Uuid::now_v7().to_string(),
+            subjects: subjects(client, username),
+        };
+        self.run(async {
+            let refusal = match &self.store.backend {
+                Backend::Redis(redis) => redis::charge(redis, &charge).await?,
+                Backend::Sqlite(sqlite) => sqlite::charge(sqlite, &charge).await?,
+            };
+            Ok(refusal.unwrap_or(Verdict::Go(charge)))
+        })
+        .await
     }
 
-    /// Counts one failure.
-    pub async fn record_failure(&self, client: Option<IpAddr>, username: &str) {
-        let subjects = subjects(client, username);
+    /// Gives the charge back, or makes it a failure that is known.
+    pub async fn settle(&self, charge: Charge, succeeded: bool) {
         self.run(async {
             match &self.store.backend {
-                Backend::Redis(redis) => redis::record(redis, &subjects).await,
-                Backend::Sqlite(sqlite) => sqlite::record(sqlite, &subjects).await,
+                Backend::Redis(redis) => redis::settle(redis, &charge, succeeded).await,
+                Backend::Sqlite(sqlite) => sqlite::settle(sqlite, &charge, succeeded).await,
             }
         })
         .await;
@@ -121,5 +163,33 @@ fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
         v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_failures_lock() {
+        let remembered_for = Duration::from_secs(7);
+        let locked = Some(Verdict::Locked(remembered_for));
+        for (failures, under_way, refusal) in [
+            (0, 0, None),
+            (9, 0, None),
+            (0, 9, None),
+            (0, 10, Some(Verdict::Crowded)),
+            (9, 1, Some(Verdict::Crowded)),
+            (9, 500, Some(Verdict::Crowded)),
+            (10, 0, locked),
+            (11, 5, Some(Verdict::Locked(remembered_for))),
+        ] {
+            let standing = Standing {
+                failures,
+                under_way,
+                remembered_for,
+            };
+            assert_eq!(standing.refusal(10), refusal, "{standing:?}");
+        }
     }
 }

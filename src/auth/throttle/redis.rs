@@ -1,55 +1,97 @@
-//! Failed logins in Redis: a counter per subject that expires by itself.
+//! Failed logins in Redis.
+//!
+//! | key | type | holds |
+//! | --- | --- | --- |
+//! | `footfall:login:SUBJECT` | string | its known failures; expires by itself |
+//! | `{footfall:login:SUBJECT}:attempts` | sorted set | its attempts under way, by when they began |
+//!
+//! The braces put both into one slot of a cluster: what is in them is the whole first key.
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use redis::{Pipeline, cmd};
 
-use super::{Failures, Subject, WINDOW};
+use super::{Charge, Standing, Subject, UNDER_WAY, Verdict, WINDOW};
 use crate::store::{RedisStore, StoreError};
+
+/// The script that charges an attempt.
+const CHARGE: &str = include_str!("charge.lua");
 
 fn key(subject: &Subject) -> String {
     format!("footfall:login:{}", subject.name)
 }
 
-pub async fn read(redis: &RedisStore, subjects: &[Subject]) -> Result<Vec<Failures>, StoreError> {
-    let reads = subjects.iter().map(async |subject| {
-        let key = key(subject);
-        let mut read = redis::pipe();
-        read.atomic().get(&key).pttl(&key);
-        let (count, millis): (Option<i64>, i64) = redis.query(&key, &read).await?;
-        let remembered_for = Duration::from_millis(millis.max(0).unsigned_abs());
-        if remembered_for > WINDOW {
-            // The clock of Redis was set back, and people would be locked out for as long as it was wrong.
-            let mut expire = redis::pipe();
-            expire.pexpire(&key, WINDOW.as_millis() as i64).ignore();
-            redis.query::<()>(&key, &expire).await?;
-        }
-        Ok(Failures {
-            count: count.unwrap_or(0).max(0).unsigned_abs(),
-            remembered_for: remembered_for.min(WINDOW),
-        })
-    });
-    try_join_all(reads).await
+fn attempts_key(key: &str) -> String {
+    format!("{{{key}}}:attempts")
 }
 
-pub async fn record(redis: &RedisStore, subjects: &[Subject]) -> Result<(), StoreError> {
-    for subject in subjects {
+/// Charges all subjects; says why not, if one of them refuses.
+pub async fn charge(redis: &RedisStore, charge: &Charge) -> Result<Option<Verdict>, StoreError> {
+    for (done, subject) in charge.subjects.iter().enumerate() {
+        let key = key(subject);
+        let mut call = redis::pipe();
+        // With its text: logins are rare, and a script that is not loaded is one more round trip.
+        call.cmd("EVAL")
+            .arg(CHARGE)
+            .arg(2)
+            .arg(&key)
+            .arg(attempts_key(&key))
+            .arg(&charge.id)
+            .arg(subject.limit)
+            .arg(WINDOW.as_millis() as u64)
+            .arg(UNDER_WAY.as_millis() as u64);
+        let ((failures, under_way, remembered),) = redis.query(&key, &call).await?;
+        let standing = Standing {
+            failures,
+            under_way,
+            remembered_for: Duration::from_millis(remembered),
+        };
+        if let Some(refusal) = standing.refusal(subject.limit) {
+            give_back(redis, &charge.id, &charge.subjects[..done]).await?;
+            return Ok(Some(refusal));
+        }
+    }
+    Ok(None)
+}
+
+/// Ends the attempt for all subjects.
+pub async fn settle(
+    redis: &RedisStore,
+    charge: &Charge,
+    succeeded: bool,
+) -> Result<(), StoreError> {
+    if succeeded {
+        return give_back(redis, &charge.id, &charge.subjects).await;
+    }
+    for subject in &charge.subjects {
         let key = key(subject);
         let mut write = redis::pipe();
         // The expiry is set with the key, so that no counter can outlive its window.
-        write
-            .atomic()
-            .cmd("SET")
+        let first = cmd("SET")
             .arg(&key)
             .arg(0)
             .arg("NX")
             .arg("PX")
             .arg(WINDOW.as_millis() as u64)
-            .ignore()
-            .cmd("INCR")
-            .arg(&key)
-            .ignore();
+            .take();
+        write.atomic().add_command(first).ignore();
+        write.incr(&key, 1).ignore();
+        forget(&mut write, &key, &charge.id);
         redis.query::<()>(&key, &write).await?;
     }
     Ok(())
+}
+
+async fn give_back(redis: &RedisStore, id: &str, subjects: &[Subject]) -> Result<(), StoreError> {
+    for subject in subjects {
+        let key = key(subject);
+        let mut write = redis::pipe();
+        forget(&mut write, &key, id);
+        redis.query::<()>(&key, &write).await?;
+    }
+    Ok(())
+}
+
+fn forget(write: &mut Pipeline, key: &str, id: &str) {
+    write.zrem(attempts_key(key), id).ignore();
 }

@@ -1,8 +1,8 @@
 //! Counts in SQLite: one transaction per round, in the tables of `migrations/`.
 
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::SqliteConnection;
 
-use super::{Batch, BatchResult, Memory};
+use super::{Batch, BatchResult, Memory, readable_name};
 use crate::{
     counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
     store::{SqliteStore, StoreError, sqlite::unix_millis},
@@ -171,13 +171,7 @@ impl SqliteCounts {
         after: Option<&CounterName>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let rows =
-            sqlx::query("SELECT name, visits FROM counters WHERE name > ? ORDER BY name LIMIT ?")
-                .bind(after.map_or("", CounterName::as_str))
-                .bind(limit as i64 + 1)
-                .fetch_all(self.sqlite.reader())
-                .await?;
-        let mut counters = rows.iter().map(tally).collect::<Result<Vec<_>, _>>()?;
+        let mut counters = self.tallies(after, limit + 1).await?;
         let more = counters.len() > limit;
         counters.truncate(limit);
         let next = counters
@@ -186,17 +180,39 @@ impl SqliteCounts {
             .map(|tally| tally.name.clone());
         Ok(Page { counters, next })
     }
-}
 
-fn tally(row: &SqliteRow) -> Result<Tally, StoreError> {
-    let name: &str = row.try_get("name")?;
-    let name = name.parse().map_err(|_| {
-        StoreError::Refused(format!("the database holds a counter called {name:?}"))
-    })?;
-    Ok(Tally {
-        name,
-        visits: row.try_get::<i64, _>("visits")?.unsigned_abs(),
-    })
+    /// So many counters, or all that are left. What has no name a counter can have
+    /// does not count: it would end the list.
+    async fn tallies(
+        &self,
+        after: Option<&CounterName>,
+        wanted: usize,
+    ) -> Result<Vec<Tally>, StoreError> {
+        let mut from = after.map_or("", CounterName::as_str).as_bytes().to_vec();
+        let mut counters = Vec::new();
+        loop {
+            let missing = wanted - counters.len();
+            // Bytes, since what is no name may be no text either.
+            let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+                "SELECT CAST(name AS BLOB), visits FROM counters
+                 WHERE name > CAST(? AS TEXT) ORDER BY name LIMIT ?",
+            )
+            .bind(&from)
+            .bind(missing as i64)
+            .fetch_all(self.sqlite.reader())
+            .await?;
+            counters.extend(rows.iter().filter_map(|(name, visits)| {
+                let (name, visits) = (readable_name(name)?, visits.unsigned_abs());
+                Some(Tally { name, visits })
+            }));
+            match rows.last() {
+                Some((last, _)) if rows.len() == missing && counters.len() < wanted => {
+                    from.clone_from(last);
+                }
+                _ => return Ok(counters),
+            }
+        }
+    }
 }
 
 async fn remembered(

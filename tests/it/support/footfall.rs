@@ -50,12 +50,13 @@ impl Builder {
         self
     }
 
-    /// Listens on a Unix socket as well.
+    /// Listens on a Unix socket as well, for a proxy that makes its own request ids.
     pub fn socket(self, path: &Path) -> Self {
         self.env(
             "FOOTFALL_LISTEN",
             format!("tcp:127.0.0.1:0,unix:{}", path.display()),
         )
+        .env("FOOTFALL_PROXY_REQUEST_ID", "on")
     }
 
     /// Goes by this clock.

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::{INDEX_KEY, RedisCounts, count_key};
 use crate::{
-    counting::{CounterName, Page, Tally},
+    counting::{CounterName, Page, Tally, store::readable_name},
     store::{StoreError, redis::Node},
 };
 
@@ -24,13 +24,7 @@ impl RedisCounts {
         after: Option<&CounterName>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let from = after.map_or("-".to_owned(), |name| format!("({name}"));
-        let one_more = limit as isize + 1;
-        let mut read = redis::pipe();
-        read.zrangebylex_limit(INDEX_KEY, from, "+", 0, one_more);
-        let (names,): (Vec<String>,) = self.redis.query(INDEX_KEY, &read).await?;
-        let mut names: Vec<CounterName> =
-            names.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut names = self.names(after, limit + 1).await?;
         let more = names.len() > limit;
         names.truncate(limit);
         let next = names.last().filter(|_| more).cloned();
@@ -44,6 +38,31 @@ impl RedisCounts {
             counters: counted.collect(),
             next,
         })
+    }
+
+    /// So many names of the index, or all that are left. What is no name does not
+    /// count: it would end the list early.
+    async fn names(
+        &self,
+        after: Option<&CounterName>,
+        wanted: usize,
+    ) -> Result<Vec<CounterName>, StoreError> {
+        let mut from = after.map_or(b"-".to_vec(), |name| format!("({name}").into_bytes());
+        let mut names = Vec::new();
+        loop {
+            let mut read = redis::pipe();
+            let missing = wanted - names.len();
+            read.zrangebylex_limit(INDEX_KEY, &from, "+", 0, missing as isize);
+            // Bytes, since what is no name may be no text either.
+            let (members,): (Vec<Vec<u8>>,) = self.redis.query(INDEX_KEY, &read).await?;
+            names.extend(members.iter().filter_map(|member| readable_name(member)));
+            match members.last() {
+                Some(last) if members.len() == missing && names.len() < wanted => {
+                    from = [b"(", &last[..]].concat();
+                }
+                _ => return Ok(names),
+            }
+        }
     }
 
     /// The visits of several counters, with one round trip to each master.
