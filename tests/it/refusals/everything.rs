@@ -79,16 +79,17 @@ const COMMANDS: &[Way] = &[
     rules("-hset -incrby -hlen", IN_SCRIPT),
     Way {
         begin: Act::Call(|clerk| {
-            clerk.may("-pexpire");
-            renew(clerk);
+            clerk.may("-rename");
+            to_be_rotated(clerk);
         }),
         end: RESTORED,
         reason: IN_SCRIPT,
     },
+    // The sets before these are there by now, and so these are prolonged.
     Way {
         begin: Act::Call(|clerk| {
-            clerk.may("-rename");
-            due(clerk);
+            clerk.may("-pexpire");
+            to_be_rotated(clerk);
         }),
         end: RESTORED,
         reason: IN_SCRIPT,
@@ -143,24 +144,11 @@ const SERVER: &[Way] = &[
 
 const COUNTERS: [&str; 2] = ["a", "b"];
 
-/// The counters' identities must be put into new sets: a set may be renewed once a window.
-fn renew(clerk: &Clerk) {
+/// Most of the time of the counters' sets of identities has passed.
+fn to_be_rotated(clerk: &Clerk) {
     for counter in COUNTERS {
-        clerk.redis.command(&format!(
-            "RENAME footfall:{{{counter}}}:keys footfall:{{{counter}}}:keys:previous"
-        ));
-    }
-}
-
-/// Half of the time of the counters' sets of identities has passed: they are to be renamed.
-fn due(clerk: &Clerk) {
-    for counter in COUNTERS {
-        clerk
-            .redis
-            .command(&format!("DEL footfall:{{{counter}}}:keys:previous"));
-        clerk
-            .redis
-            .command(&format!("PEXPIRE footfall:{{{counter}}}:keys 3600000"));
+        let expire = format!("PEXPIRE footfall:{{{counter}}}:keys 3600000");
+        assert!(clerk.redis.command(&expire).starts_with(":1"));
     }
 }
 
@@ -298,18 +286,12 @@ async fn a_user_who_may_not_connect() {
         8,
         &COUNTERS.map(str::to_owned),
     );
-    for (rules, reason) in [
-        ("off", "invalid username-password pair or user is disabled"),
-        (
-            "resetpass >another",
-            "invalid username-password pair or user is disabled",
-        ),
-    ] {
+    for rules in ["off", "resetpass >another"] {
         load.count(50).await;
         clerk.may(rules);
         clerk.redis.command("CLIENT KILL USER clerk");
-        let said = noticed(&footfall).await.to_lowercase();
-        assert!(said.contains(reason), "{said}");
+        let said = noticed(&footfall).await;
+        assert!(said.contains("Password authentication failed"), "{said}");
         clerk.may_do_all();
         recovered(&footfall).await;
     }
@@ -321,8 +303,8 @@ async fn a_user_who_may_not_connect() {
         administrator.read(&mut [0; 1024]).unwrap();
     };
     tell("CONFIG SET maxclients 1\r\nCLIENT KILL USER clerk\r\n");
-    let said = noticed(&footfall).await;
-    assert!(said.contains("max number of clients reached"), "{said}");
+    // It says why at times, and at others closes the connection before that is read.
+    noticed(&footfall).await;
     tell("CONFIG SET maxclients 1000\r\n");
     recovered(&footfall).await;
     load.count(50).await;

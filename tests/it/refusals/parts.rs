@@ -207,17 +207,21 @@ async fn the_first_visit_of_a_counter() {
     let footfall = clerk.service().start();
     let client = footfall.client().logged_in().await;
     let mut client = client.with("idempotency-key", "first");
-    clerk.may("-hset");
-    let refused = client.post("/api/counters/first").await;
-    assert_eq!(refused.problem(), "store_unavailable");
-    assert_eq!(
-        client.get("/api/counters/first").await.problem(),
-        "counter_not_found"
-    );
-    let list = client.get("/api/counters").await.json();
-    assert_eq!(list["counters"].as_array().unwrap().len(), 0, "{list}");
-    clerk.may_do_all();
-    recovered(&footfall).await;
-    let reply = client.post("/api/counters/first").await;
-    assert_eq!((reply.visits(), reply.replayed()), (1, false));
+    for (counter, rules) in [("a", "-hset"), ("b", "-pexpire")] {
+        let path = format!("/api/counters/{counter}");
+        clerk.may(rules);
+        assert_eq!(client.post(&path).await.problem(), "store_unavailable");
+        assert_eq!(client.get(&path).await.problem(), "counter_not_found");
+        let list = client.get("/api/counters").await.text();
+        assert!(!list.contains(&format!("\"{counter}\"")), "{list}");
+        let identities = format!("EXISTS footfall:{{{counter}}}:keys");
+        assert!(
+            clerk.redis.command(&identities).starts_with(":0"),
+            "{rules}"
+        );
+        clerk.may_do_all();
+        recovered(&footfall).await;
+        let reply = client.post(&path).await;
+        assert_eq!((reply.visits(), reply.replayed()), (1, false));
+    }
 }
