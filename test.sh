@@ -34,7 +34,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 # Each command the tests run, and the package that has it.
 needed=(
-    cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3 shellcheck:shellcheck systemd-analyze:systemd
+    cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3 strace:strace shellcheck:shellcheck systemd-analyze:systemd
     redis-server:redis-server faketime:faketime nginx:nginx-light promtool:prometheus python3:python3
     prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
     prometheus-nginx-exporter:prometheus-nginx-exporter docker-compose:docker-compose script:bsdutils

@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Failure, target::Target};
 use crate::{
-    config::{Settings, StoreLocation, values::HumanDuration},
+    config::{Settings, values::HumanDuration},
     counting::store::CounterStore,
     ops::metrics::Metrics,
     store::Store,
@@ -67,12 +67,7 @@ async fn audit(
     replicas: &[Target],
     duration: Duration,
 ) -> Result<ExitCode, Failure> {
-    if let StoreLocation::Sqlite(path) = &settings.store.location
-        && !path.exists()
-    {
-        return Err(format!("{}: there is no such database", path.display()).into());
-    }
-    let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+    let store = Store::open_to_read(&settings.store, Arc::new(Metrics::new()?)).await?;
     let counters = CounterStore::new(store.clone(), &settings.store);
     let begin = Reading::take(&counters, replicas).await?;
     super::print(format_args!(

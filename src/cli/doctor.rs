@@ -4,17 +4,21 @@ use std::{fmt, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, sync
 
 use secrecy::ExposeSecret;
 
-use super::Failure;
+use super::{Failure, permissions};
 use crate::{
     config::{
         AdminCredential, Settings, StoreLocation,
         catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
         values::ListenAddress,
     },
-    counting::store::{CounterStore, SCRIPT},
+    counting::store::CounterStore,
     ops::metrics::Metrics,
     server::socket::{Occupant, check_length, occupant},
-    store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
+    store::{
+        RedisStore, SqliteStore, Store, StoreError,
+        redis::{Node, Report},
+        sqlite::Schema,
+    },
 };
 
 mod error_tracking;
@@ -51,7 +55,9 @@ impl Findings {
     }
 }
 
-/// Prints all findings; fails if one of them is bad. Leaves nothing changed.
+/// Prints all findings; fails if one of them is bad. Changes nothing: what it
+/// counts in Redis to see whether it can is under keys of its own, which expire
+/// within seconds.
 pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let mut findings = Findings(Vec::new());
     findings.good(format_args!(
@@ -217,18 +223,26 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
             let redis = RedisStore::new(url, settings.store.timeout);
             findings.good(format_args!("REDIS_URL names {}", url.topology));
             for master in redis.slots().await?.masters() {
-                match redis.report(master, SCRIPT).await {
-                    Ok(report) => check_redis(&report, settings.store.wait_replicas, findings),
+                match redis.report(master).await {
+                    Ok(report) => {
+                        check_redis(&report, settings.store.wait_replicas, findings);
+                        check_permissions(settings, &redis, master, findings).await;
+                    }
                     Err(error) => findings.bad(
                         format_args!("{master}: {error}"),
                         "look at this server and the way to it",
                     ),
                 }
             }
-            // What it writes expires within seconds.
             let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
-            CounterStore::new(store, &settings.store).probe().await?;
-            findings.good("visits can be counted in it");
+            match CounterStore::new(store, &settings.store).probe().await {
+                Ok(()) => findings.good("visits can be counted in it"),
+                Err(error @ StoreError::Refused(_)) => findings.bad(
+                    error,
+                    "nothing is counted before it takes what counting writes; docs/redis.md has the permissions it needs",
+                ),
+                Err(error) => return Err(error.into()),
+            }
         }
         StoreLocation::Sqlite(path) => {
             check_sqlite(path, SqliteStore::schema(path).await?, findings)
@@ -307,17 +321,40 @@ fn check_redis(report: &Report, wait_replicas: u32, findings: &mut Findings) {
             "look at its persistence and eviction by other means",
         ),
     }
-    if let Err(error) = &report.scripts {
-        findings.bad(
-            format_args!("{node}: it loads no scripts: {error}"),
-            "visits are counted by scripts: allow EVAL, EVALSHA and SCRIPT LOAD",
-        );
-    } else {
-        findings.good(format_args!("{node}: the counting script is loaded"));
-    }
     check_memory(report, findings);
     check_persistence(report, findings);
     check_replicas(report, wait_replicas, findings);
+}
+
+async fn check_permissions(
+    settings: &Settings,
+    redis: &RedisStore,
+    node: &Node,
+    findings: &mut Findings,
+) {
+    let StoreLocation::Redis(url) = &settings.store.location else {
+        return;
+    };
+    let server = url.server("", 0);
+    let user = server.redis_settings().username().unwrap_or("default");
+    match permissions::missing(redis, node, settings.store.wait_replicas > 0).await {
+        Ok(missing) if missing.is_empty() => findings.good(format_args!(
+            "{node}: its user {user} may do all that is needed"
+        )),
+        Ok(missing) => {
+            for denied in missing {
+                let (consequence, rules) = (denied.purpose.consequence(), denied.rules.join(" "));
+                findings.bad(
+                    format_args!("{node}: {consequence}: {}", denied.reason),
+                    format_args!("ACL SETUSER {user} {rules}"),
+                );
+            }
+        }
+        Err(error) => findings.bad(
+            format_args!("{node}: failed logins are not limited: {error}"),
+            format_args!("ACL SETUSER {user} +multi +exec; what else its user may not do cannot be tried before"),
+        ),
+    }
 }
 
 fn check_memory(report: &Report, findings: &mut Findings) {

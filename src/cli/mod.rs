@@ -14,6 +14,7 @@ mod hash_password;
 mod health;
 mod migrate;
 mod openapi;
+mod permissions;
 mod serve;
 mod target;
 

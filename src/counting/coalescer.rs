@@ -135,6 +135,14 @@ async fn flush(
     if plan.batches.is_empty() {
         return;
     }
+    if store.health().is_away() {
+        // It went away while they were waiting: they are not sent after those that found out.
+        let away = StoreError::Unavailable("it was away a moment ago".to_owned());
+        for recipients in plan.recipients {
+            recipients.answer(Err(away.clone()));
+        }
+        return;
+    }
     metrics.batch_size.observe(plan.visits as f64);
     let mut sent = ledger.send(&plan.batches);
     let results = store.count(&plan.batches).await;

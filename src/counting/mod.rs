@@ -36,8 +36,8 @@ impl CounterName {
     }
 
     /// Names no client can choose, for probing the store.
-    pub(crate) fn probe(number: u16) -> Self {
-        Self(format!(".probe-{number}").into())
+    pub(crate) fn probe(nonce: uuid::Uuid, number: u16) -> Self {
+        Self(format!(".probe-{}-{number}", nonce.simple()).into())
     }
 
     /// The name as text.

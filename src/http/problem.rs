@@ -103,9 +103,9 @@ codes! {
     /// Too many logins are waiting.
     LoginBusy = "login_busy", SERVICE_UNAVAILABLE, "Too many logins are waiting; try again.";
     /// The store is away, and the visit was not counted.
-    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be reached. Nothing was counted; try again.";
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be reached, or refuses. Nothing was counted; try again.";
     /// The store did not answer, and the visit may have been counted.
-    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store did not answer in time. The visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
+    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store did not answer in time, or failed. The visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
     /// The counter remembers as many identities as it may.
     IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "The counter remembers as many identities as it may. This visit was not counted; try again later.";
     /// The process is shutting down.

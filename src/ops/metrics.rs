@@ -231,7 +231,7 @@ impl Metrics {
                 HistogramVec::new(
                     HistogramOpts::new(
                         "footfall_store_operation_duration_seconds",
-                        "Time of one operation of the store, by operation and outcome.",
+                        "Time of one operation of the store, by operation and outcome; counts of several counters at once are there once for each outcome they have.",
                     )
                     .buckets(STORE_BUCKETS.to_vec()),
                     &["operation", "outcome"],

@@ -11,7 +11,7 @@ use std::{
 use prometheus::IntGauge;
 use tokio::sync::Notify;
 
-use super::StoreError;
+use super::{StoreError, refusals::Refusals};
 
 /// The shared view of the store's state.
 #[derive(Debug)]
@@ -19,8 +19,12 @@ pub struct StoreHealth {
     away: AtomicBool,
     state: Mutex<State>,
     outages: AtomicU64,
-    changed: Notify,
+    gone: Notify,
+    suspected: AtomicBool,
+    suspicion: Notify,
     up: IntGauge,
+    /// What is refused while the store is up.
+    pub refusals: Refusals,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +43,11 @@ impl StoreHealth {
             away: AtomicBool::new(false),
             state: Mutex::new(State::Unknown),
             outages: AtomicU64::new(0),
-            changed: Notify::new(),
+            gone: Notify::new(),
+            suspected: AtomicBool::new(false),
+            suspicion: Notify::new(),
             up,
+            refusals: Refusals::default(),
         }
     }
 
@@ -72,13 +79,39 @@ impl StoreHealth {
     pub fn mark_away(&self, error: &StoreError) {
         if self.change(State::Away(error.to_string()), None) {
             tracing::warn!(%error, "store is away; counting answers 503 until it is back");
-            self.changed.notify_one();
+            self.gone.notify_one();
         }
+    }
+
+    /// Notes that the store has refused something, and perhaps refuses all:
+    /// it is asked soon.
+    pub fn suspect(&self) {
+        if !self.suspected.swap(true, Ordering::Relaxed) {
+            self.suspicion.notify_one();
+        }
+    }
+
+    /// Whether the store has refused something since it was last asked.
+    pub fn is_suspected(&self) -> bool {
+        self.suspected.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is a suspicion. It is given up: who takes it asks.
+    pub fn take_suspicion(&self) -> bool {
+        self.suspected.swap(false, Ordering::Relaxed)
     }
 
     /// Waits until the store goes away, for at most `pause`.
     pub async fn gone_within(&self, pause: Duration) {
-        let _ = tokio::time::timeout(pause, self.changed.notified()).await;
+        let _ = tokio::time::timeout(pause, self.gone.notified()).await;
+    }
+
+    /// Waits until the store goes away or is suspected, for at most `pause`.
+    pub async fn in_doubt_within(&self, pause: Duration) {
+        tokio::select! {
+            () = self.suspicion.notified() => {}
+            () = self.gone_within(pause) => {}
+        }
     }
 
     /// Notes that the store is there.

@@ -11,6 +11,7 @@ use std::{
 pub mod health;
 mod migrations;
 pub mod redis;
+mod refusals;
 pub mod sqlite;
 
 pub use self::{health::StoreHealth, redis::RedisStore, sqlite::SqliteStore};
@@ -37,7 +38,7 @@ pub enum StoreError {
     /// It was done, but it is not known that as many replicas as demanded have it.
     #[error("the store's replicas do not have it for certain: {0}")]
     Unconfirmed(String),
-    /// It answered with an error.
+    /// It answered that it did not do it.
     #[error("the store refused: {0}")]
     Refused(String),
     /// All connections for reading are in use. Says nothing about the store.
@@ -71,6 +72,12 @@ impl StoreError {
             self,
             Self::Unavailable(_) | Self::Timeout | Self::Unconfirmed(_)
         )
+    }
+
+    /// Whether it takes a question to know if the store does this to all that
+    /// is asked, or to this alone.
+    pub fn may_concern_all(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Failed(_))
     }
 
     /// The value of the `outcome` label.
@@ -150,13 +157,35 @@ impl Store {
                 Backend::Sqlite(SqliteStore::open(path, settings.timeout).await?)
             }
         };
-        let health = Arc::new(StoreHealth::new(metrics.store_up.clone()));
-        Ok(Self {
+        Ok(Self::on(backend, settings, metrics))
+    }
+
+    /// Opens the store to look at it: an embedded database is neither created
+    /// nor brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// If the embedded database cannot be read, or is not of this version.
+    pub async fn open_to_read(
+        settings: &StoreSettings,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StoreError> {
+        let backend = match &settings.location {
+            StoreLocation::Redis(url) => Backend::Redis(RedisStore::new(url, settings.timeout)),
+            StoreLocation::Sqlite(path) => {
+                Backend::Sqlite(SqliteStore::open_to_read(path, settings.timeout).await?)
+            }
+        };
+        Ok(Self::on(backend, settings, metrics))
+    }
+
+    fn on(backend: Backend, settings: &StoreSettings, metrics: Arc<Metrics>) -> Self {
+        Self {
             backend,
-            health,
+            health: Arc::new(StoreHealth::new(metrics.store_up.clone())),
             timeout: settings.timeout,
             metrics,
-        })
+        }
     }
 
     /// The same store for another thread: a Redis connection is driven by the
@@ -206,15 +235,28 @@ impl Store {
         result
     }
 
-    /// Notes how an operation ended. Counting decides whether the store is
-    /// away: slow reads do not take it down.
-    pub fn observe(&self, operation: Operation, started: Instant, error: Option<&StoreError>) {
+    fn observe(&self, operation: Operation, started: Instant, error: Option<&StoreError>) {
         let outcome = error.map_or("ok", StoreError::outcome);
         self.metrics
             .observe_store_operation(operation.name(), outcome, started.elapsed());
-        if let Some(error) = error.filter(|error| error.means_away())
-            && operation == Operation::Count
-        {
+    }
+
+    /// Notes how the parts of one count ended: each outcome once, for one
+    /// counter that is refused says nothing of the others. Counting decides
+    /// whether the store is away: slow reads do not take it down.
+    pub fn observe_count<T>(&self, started: Instant, parts: &[Result<T, StoreError>]) {
+        if parts.iter().any(Result::is_ok) {
+            self.observe(Operation::Count, started, None);
+        }
+        let errors = || parts.iter().filter_map(|part| part.as_ref().err());
+        let mut seen = Vec::new();
+        for error in errors() {
+            if !seen.contains(&error.outcome()) {
+                seen.push(error.outcome());
+                self.observe(Operation::Count, started, Some(error));
+            }
+        }
+        if let Some(error) = errors().find(|error| error.means_away()) {
             self.health.mark_away(error);
         }
     }

@@ -66,7 +66,8 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             // NORMAL would lose the last acknowledged visits when the machine loses power.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(timeout);
+            // Shorter than the whole operation may take: what it waited for in vain was not done.
+            .busy_timeout(timeout * 3 / 4);
         // A file may be locked, or have a long log to recover, for longer than a visit may take.
         let first = pool(1, OPEN_LIMIT)
             .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
@@ -104,14 +105,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(Schema::Missing);
         }
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            // Without a log nobody writes, and no file for one is to be made.
-            .immutable(!Path::new(&log).exists());
-        let mut database = options.connect().await?;
+        let mut database = reading(path)?.connect().await?;
         let applied: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
             .fetch_one(&mut database)
             .await?;
@@ -121,6 +115,33 @@ impl SqliteStore {
             Ordering::Equal => Schema::Current,
             Ordering::Greater => Schema::Newer(applied.unwrap_or_default()),
         })
+    }
+
+    /// Opens a file to look at it, whoever uses it. Nothing is created, brought
+    /// up to date or written.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is not of this version.
+    pub async fn open_to_read(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
+        let problem = match Self::schema(path).await? {
+            Schema::Current => {
+                let reader = pool(READERS, timeout).connect_with(reading(path)?).await?;
+                let writer = reader.clone();
+                return Ok(Self { writer, reader });
+            }
+            Schema::Missing => "there is no such database".to_owned(),
+            Schema::Older => {
+                "the file is of an older version of Footfall; its next start, or `footfall migrate`, brings it up to date".to_owned()
+            }
+            Schema::Newer(version) => format!(
+                "the file has schema {version}, which this version of Footfall does not know; upgrade"
+            ),
+        };
+        Err(StoreError::Unavailable(format!(
+            "{}: {problem}",
+            path.display()
+        )))
     }
 
     /// For transactions that change something; there is one at a time.
@@ -145,6 +166,32 @@ impl SqliteStore {
     }
 }
 
+/// How to read a file without changing or creating anything. A reader would
+/// otherwise write to the index of the log (`-shm`), or create it.
+fn reading(path: &Path) -> Result<SqliteConnectOptions, StoreError> {
+    let beside = |suffix| {
+        path.with_file_name({
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(suffix);
+            name
+        })
+    };
+    let options = SqliteConnectOptions::new().read_only(true);
+    if !beside("-wal").exists() {
+        // Nobody writes.
+        return Ok(options.filename(path).immutable(true));
+    }
+    if !beside("-shm").exists() {
+        return Err(StoreError::Unavailable(format!(
+            "{path}: it has a log ({path}-wal) and no index of it ({path}-shm), as a copy may have; the next start, or `footfall migrate`, recovers it",
+            path = path.display()
+        )));
+    }
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    Ok(options.filename(format!("file:{encoded}?readonly_shm=1")))
+}
+
 fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -162,17 +209,42 @@ pub fn unix_millis() -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
+impl StoreError {
+    /// What an error of COMMIT means.
+    ///
+    /// The frames of a commit are in the log before it is synced: when that
+    /// fails (IOERR), SQLite forgets them, but if the process dies before
+    /// others are written in their place, whoever opens the file next recovers
+    /// them. Only what never got its last frame is not there for certain: BUSY
+    /// began nothing, and at FULL a frame found no room
+    /// (<https://www.sqlite.org/walformat.html>, 4.1 and 4.3).
+    pub fn of_commit(error: sqlx::Error) -> Self {
+        match error.as_database_error().map(primary_code) {
+            Some(Some(BUSY | FULL)) => Self::from(error),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Another process has it locked.
+const BUSY: u32 = 5;
+
+/// The disk is full.
+const FULL: u32 = 13;
+
 impl From<sqlx::Error> for StoreError {
+    /// What an error means before COMMIT: nothing was done.
     fn from(error: sqlx::Error) -> Self {
         let message = error.to_string();
         match error {
             sqlx::Error::PoolTimedOut => Self::Busy,
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Unavailable(message),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+                Self::Unavailable(message)
+            }
             sqlx::Error::Database(error) => match primary_code(error.as_ref()) {
                 // BUSY, LOCKED: another process wrote for longer than the timeout.
-                Some(5 | 6) => Self::Timeout,
                 // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: no write would succeed.
-                Some(8 | 10 | 11 | 13 | 14 | 26) => Self::Unavailable(message),
+                Some(BUSY | 6 | 8 | 10 | 11 | FULL | 14 | 26) => Self::Unavailable(message),
                 _ => Self::Refused(message),
             },
             _ => Self::Refused(message),

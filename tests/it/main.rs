@@ -37,6 +37,7 @@ mod overload;
 mod parsing;
 mod proxy;
 mod readme;
+mod refusals;
 mod replication;
 mod sentinel;
 mod settings;

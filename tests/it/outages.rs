@@ -251,7 +251,11 @@ async fn a_database_that_another_process_has_locked() {
         .execute(&mut other)
         .await
         .unwrap();
-    assert_eq!(client.get("/api/count").await.problem(), "outcome_unknown");
+    // What never came to write was not counted.
+    assert_eq!(
+        client.get("/api/count").await.problem(),
+        "store_unavailable"
+    );
     footfall.logged(AWAY);
     assert_eq!(
         client.get("/api/count").await.problem(),

@@ -61,9 +61,14 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Asks the store again and again, for as long as the process lives.
 pub async fn monitor(mut store: CounterStore) {
     loop {
+        let suspected = store.health().is_suspected();
         if matches!(store.probe().await, Ok(()) | Err(StoreError::Busy)) {
-            // A worker that finds the store away cuts the pause short.
-            store.health().gone_within(PROBE_INTERVAL).await;
+            // A worker that finds the store away cuts the pause short, and one that is refused
+            // does, but not again and again.
+            match suspected {
+                true => store.health().gone_within(PROBE_INTERVAL).await,
+                false => store.health().in_doubt_within(PROBE_INTERVAL).await,
+            }
         }
         if store.health().ready().is_err() {
             tokio::time::sleep(RETRY_INTERVAL).await;
@@ -167,32 +172,27 @@ impl CounterStore {
     ) -> Vec<Result<Option<BatchResult>, StoreError>> {
         let (store, started) = (&self.store, Instant::now());
         let results = match &mut self.counts {
-            Counts::Redis(redis) => redis.count(batches, store.health.outages()).await,
-            Counts::Sqlite(sqlite) => {
-                match tokio::time::timeout(store.timeout, sqlite.count(batches)).await {
-                    Ok(Ok(results)) => results,
-                    Ok(Err(error)) => vec![Err(error); batches.len()],
-                    Err(_) => vec![Err(StoreError::Timeout); batches.len()],
-                }
-            }
+            Counts::Redis(redis) => redis.count(batches, &store.health).await,
+            Counts::Sqlite(sqlite) => sqlite.count(batches, store.timeout, &store.health).await,
         };
         let failures = || results.iter().filter_map(|result| result.as_ref().err());
-        let failure = failures()
-            .find(|error| error.means_away())
-            .or_else(|| failures().next());
+        if failures().any(StoreError::may_concern_all) {
+            store.health.suspect();
+        }
         if let Counts::Redis(redis) = &mut self.counts
             && failures().any(|error| !matches!(error, StoreError::Refused(_)))
         {
             // After a timeout replies may still be on their way; a new connection has none.
             redis.disconnect();
         }
-        self.store.observe(Operation::Count, started, failure);
+        self.store.observe_count(started, &results);
         results
     }
 
     /// Asks the store whether visits can be counted, and notes the answer. One
-    /// that is up is only read from; one that is not must do all that counting
-    /// does to be up again: a full disk still answers reads.
+    /// that is up is only read from, unless it has refused something; one that
+    /// is not must do all that counting does to be up again: a full disk still
+    /// answers reads.
     ///
     /// # Errors
     ///
@@ -200,14 +200,23 @@ impl CounterStore {
     pub async fn probe(&mut self) -> Result<(), StoreError> {
         let (store, counts) = (&self.store, &mut self.counts);
         let (health, outages) = (&store.health, store.health.outages());
-        let writing = health.ready().is_err();
+        let (up, suspected) = (health.ready().is_ok(), health.take_suspicion());
+        if suspected {
+            health.refusals.asking();
+        }
         // Each step has the time limit for itself, as a count has: together they are more round
         // trips than one, and a slow store would never be found to be back.
         let mut result = store.run(Operation::Ping, store.follow()).await;
         if result.is_ok() {
-            result = store.run(Operation::Ping, store.check()).await;
+            let checked = store.run(Operation::Ping, store.check()).await;
+            let refused = health.refusals.note(|| "reading".to_owned(), &checked);
+            if refused && up && !suspected {
+                health.suspect();
+            }
+            // Its data was found to be for this version before, and counting needs no reading.
+            result = if refused && up { Ok(()) } else { checked };
         }
-        if writing && result.is_ok() {
+        if (suspected || !up) && result.is_ok() {
             let work = async {
                 match counts {
                     Counts::Redis(redis) => redis.probe().await,
@@ -218,11 +227,17 @@ impl CounterStore {
         }
         match &result {
             // If a count has failed since the question was put, the answer is an old one.
-            Ok(()) if !writing => health.mark_up_since(outages),
+            Ok(()) if up => health.mark_up_since(outages),
             Ok(()) => health.mark_up(),
             // Others are reading: that is no sign of its absence.
             Err(StoreError::Busy) => {}
             Err(error) => health.mark_away(error),
+        }
+        match &result {
+            Ok(()) => health.refusals.alone(),
+            Err(StoreError::Busy) if suspected => health.suspect(),
+            Err(StoreError::Busy) => {}
+            Err(_) => health.refusals.forget(),
         }
         result
     }

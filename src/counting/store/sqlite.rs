@@ -1,16 +1,24 @@
 //! Counts in SQLite: one transaction per round, in the tables of `migrations/`.
 
-use sqlx::SqliteConnection;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::{Batch, BatchResult, Memory, readable_name};
 use crate::{
     counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
-    store::{SqliteStore, StoreError, sqlite::unix_millis},
+    store::{SqliteStore, StoreError, StoreHealth, sqlite::unix_millis},
 };
 
 /// Expired identities removed per round. More than a round adds on average, so
 /// the table shrinks again; few enough not to be felt.
 const PURGE_LIMIT: i64 = 2048;
+
+/// How a batch ended, as [`CounterStore::count`](super::CounterStore::count) gives it.
+type BatchOutcome = Result<Option<BatchResult>, StoreError>;
 
 /// Counts in an embedded database.
 #[derive(Clone)]
@@ -24,11 +32,53 @@ impl SqliteCounts {
         Self { sqlite, memory }
     }
 
-    /// Counts all batches in one transaction.
+    /// Counts all batches in one transaction, within `limit`.
     pub async fn count(
         &self,
         batches: &[Batch],
-    ) -> Result<Vec<Result<Option<BatchResult>, StoreError>>, StoreError> {
+        limit: Duration,
+        health: &StoreHealth,
+    ) -> Vec<BatchOutcome> {
+        let committing = AtomicBool::new(false);
+        let counting = self.count_within(batches, &committing);
+        let results = match tokio::time::timeout(limit, counting).await {
+            Ok(Ok(results)) => results,
+            Ok(Err(error)) => vec![Err(error); batches.len()],
+            Err(_) if committing.into_inner() => vec![Err(StoreError::Timeout); batches.len()],
+            // What has not come to its COMMIT is rolled back.
+            Err(_) => {
+                let late = "it could not be written to within the time limit".to_owned();
+                vec![Err(StoreError::Unavailable(late)); batches.len()]
+            }
+        };
+        for (batch, result) in batches.iter().zip(&results) {
+            health.refusals.note(|| batch.counter.to_string(), result);
+        }
+        results
+    }
+
+    async fn count_within(
+        &self,
+        batches: &[Batch],
+        committing: &AtomicBool,
+    ) -> Result<Vec<BatchOutcome>, StoreError> {
+        match self.transact(batches, false, committing).await {
+            // One counter that is refused must not take the others' visits with it.
+            Err(StoreError::Refused(_)) if batches.len() > 1 => {
+                self.transact(batches, true, committing).await
+            }
+            done => done,
+        }
+    }
+
+    /// One transaction. With `apart` a counter that is refused is left out, at
+    /// the cost of a savepoint for each.
+    async fn transact(
+        &self,
+        batches: &[Batch],
+        apart: bool,
+        committing: &AtomicBool,
+    ) -> Result<Vec<BatchOutcome>, StoreError> {
         let now = unix_millis();
         // A deferred transaction would fail at its first write if another process wrote in between.
         let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
@@ -38,25 +88,52 @@ impl SqliteCounts {
         }
         let mut results = Vec::with_capacity(batches.len());
         for batch in batches {
-            results.push(Ok(self.count_batch(&mut transaction, batch, now).await?));
+            results.push(match apart {
+                false => Ok(self.count_batch(&mut transaction, batch, now).await?),
+                true => self.count_apart(&mut transaction, batch, now).await?,
+            });
         }
-        transaction.commit().await?;
+        committing.store(true, Ordering::Relaxed);
+        transaction.commit().await.map_err(StoreError::of_commit)?;
         Ok(results)
     }
 
-    /// Writes a row that has expired already.
+    async fn count_apart(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        batch: &Batch,
+        now: i64,
+    ) -> Result<BatchOutcome, StoreError> {
+        let mut savepoint = transaction.begin().await?;
+        match self.count_batch(&mut savepoint, batch, now).await {
+            Ok(result) => {
+                savepoint.commit().await?;
+                Ok(Ok(result))
+            }
+            Err(StoreError::Refused(reason)) => {
+                savepoint.rollback().await?;
+                Ok(Err(StoreError::Refused(reason)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes to every table that counting writes to, and leaves nothing but
+    /// an identity that has expired already.
     pub async fn probe(&self) -> Result<(), StoreError> {
+        let counter = CounterName::probe(uuid::Uuid::nil(), 0);
         let identity = Identity::new(IdentityKind::Request, "", b"");
         let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
-        remember(
-            &mut transaction,
-            &CounterName::probe(0),
-            &identity,
-            0,
-            unix_millis(),
-        )
-        .await?;
-        Ok(transaction.commit().await?)
+        for statement in [
+            "INSERT INTO counters (name, visits) VALUES (?, 1)",
+            "UPDATE counters SET visits = visits + 1 WHERE name = ?",
+            "DELETE FROM counters WHERE name = ?",
+        ] {
+            let statement = sqlx::query(statement).bind(counter.as_str());
+            statement.execute(&mut *transaction).await?;
+        }
+        remember(&mut transaction, &counter, &identity, 0, unix_millis()).await?;
+        transaction.commit().await.map_err(StoreError::of_commit)
     }
 
     async fn count_batch(

@@ -14,6 +14,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType}
 use futures_util::future::try_join_all;
 use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 
+mod answer;
 mod report;
 mod shared_map;
 mod topology;
@@ -35,20 +36,6 @@ pub const SCHEMA_VERSION: u64 = 1;
 
 /// The key that holds the layout's version.
 pub const SCHEMA_KEY: &str = "footfall:schema";
-
-/// Answers that mean that Redis has executed nothing and would execute nothing
-/// that writes: out of memory, a failing disk, a replica, not ready.
-const CANNOT_WRITE: &[&str] = &[
-    "OOM",
-    "MISCONF",
-    "READONLY",
-    "NOREPLICAS",
-    "MASTERDOWN",
-    "LOADING",
-    "BUSY",
-    "CLUSTERDOWN",
-    "NOAUTH",
-];
 
 /// How often a command is sent until it is given up: others wait for it meanwhile.
 pub const REDIRECTIONS: u32 = 6;
@@ -347,13 +334,13 @@ pub fn moving() -> StoreError {
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
-        let message = first_line(&error);
         // Of several commands at once the error itself tells only some of the codes.
-        let errors = error.clone().into_server_errors();
-        let first = errors.as_ref().and_then(|errors| errors.first());
-        if first.is_some_and(|(_, error)| CANNOT_WRITE.contains(&error.code())) {
-            Self::Unavailable(message)
-        } else if error.is_timeout() {
+        let answers = error.clone().into_server_errors();
+        if let Some((_, answer)) = answers.as_ref().and_then(|answers| answers.first()) {
+            return answer::meaning(answer);
+        }
+        let message = first_line(&error);
+        if error.is_timeout() {
             Self::Timeout
         } else if error.is_io_error()
             || error.is_connection_dropped()

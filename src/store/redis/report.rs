@@ -1,5 +1,8 @@
 //! What `footfall doctor` wants to know of a Redis, as far as it may be asked.
 
+use deadpool_redis::Connection;
+use redis::{Cmd, RedisError, RedisResult, ServerErrorKind, Value};
+
 use super::{Node, RedisStore};
 use crate::store::StoreError;
 
@@ -22,8 +25,6 @@ pub struct Report {
     pub min_replicas: Option<u64>,
     /// Its replicas.
     pub replicas: Vec<Replica>,
-    /// Why scripts cannot be loaded.
-    pub scripts: Result<(), String>,
 }
 
 /// A replica, as its master sees it.
@@ -45,15 +46,45 @@ impl RedisStore {
     /// # Errors
     ///
     /// If it does not answer in time.
-    pub async fn report(&self, node: &Node, script: &str) -> Result<Report, StoreError> {
-        let asking = self.ask(node, script);
+    pub async fn report(&self, node: &Node) -> Result<Report, StoreError> {
+        let asking = self.ask(node);
         match tokio::time::timeout(self.timeout(), asking).await {
             Ok(report) => report,
             Err(_) => Err(StoreError::Timeout),
         }
     }
 
-    async fn ask(&self, node: &Node, script: &str) -> Result<Report, StoreError> {
+    /// Why the user may not run each of these commands; `None` where it may.
+    /// None of them is executed.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer in time, or transactions are not allowed.
+    pub async fn denied(
+        &self,
+        node: &Node,
+        commands: &[Cmd],
+    ) -> Result<Vec<Option<String>>, StoreError> {
+        let trying = async {
+            // It is not given back: a transaction that may not be discarded ends with it.
+            let mut connection = Connection::take(self.connection(node).await?);
+            let mut nothing = redis::pipe();
+            nothing.cmd("MULTI").cmd("EXEC").cmd("MULTI");
+            nothing.query_async::<()>(&mut connection).await?;
+            let mut all = redis::pipe();
+            for command in commands {
+                all.add_command(command.clone());
+            }
+            all.cmd("DISCARD").ignore_errors();
+            let replies: Vec<RedisResult<Value>> = all.query_async(&mut connection).await?;
+            let reasons = replies.into_iter().take(commands.len());
+            Ok(reasons.map(|reply| denial(&reply.err()?)).collect())
+        };
+        let result = tokio::time::timeout(self.timeout(), trying).await;
+        result.unwrap_or(Err(StoreError::Timeout))
+    }
+
+    async fn ask(&self, node: &Node) -> Result<Report, StoreError> {
         let mut connection = self.connection(node).await?;
         // Managed services commonly forbid INFO or CONFIG.
         let info = redis::cmd("INFO")
@@ -68,8 +99,6 @@ impl RedisStore {
         };
         let fsync = setting("appendfsync").await;
         let min_replicas = setting("min-replicas-to-write").await;
-        let load = redis::cmd("SCRIPT").arg("LOAD").arg(script).take();
-        let scripts = load.query_async::<String>(&mut connection).await;
         let written = text("master_repl_offset").and_then(|offset| offset.parse().ok());
         Ok(Report {
             node: node.clone(),
@@ -83,12 +112,16 @@ impl RedisStore {
                 .map_while(|number| text(&format!("slave{number}")))
                 .filter_map(|line| parse_replica(&line, written))
                 .collect(),
-            scripts: match scripts {
-                Ok(_) => Ok(()),
-                Err(error) => Err(super::first_line(&error)),
-            },
         })
     }
+}
+
+/// What a server says to whom it does not allow a command, or the command's keys. A command that
+/// was renamed or is not there is not allowed either; all else says nothing of permissions.
+fn denial(error: &RedisError) -> Option<String> {
+    let unknown = || error.detail()?.strip_prefix("unknown command");
+    let denied = error.kind() == ServerErrorKind::NoPerm.into();
+    (denied || unknown().is_some()).then(|| StoreError::from(error.clone()).to_string())
 }
 
 /// `ip=10.0.0.2,port=6379,state=online,offset=1234,lag=0`

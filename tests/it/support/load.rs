@@ -1,9 +1,9 @@
 //! Many clients at once.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -63,11 +63,15 @@ pub async fn get_insistently(client: &mut Client, path: &str) -> Reply {
     }
 }
 
+/// How often visits were refused, by the code of the problem.
+type Refused = Arc<Mutex<BTreeMap<String, usize>>>;
+
 /// Clients that want every visit counted: each goes on with the next when it
 /// has the number of the one before, and repeats what fails with its identity.
 pub struct Insistent {
     stop: Arc<AtomicBool>,
     counted: Arc<AtomicUsize>,
+    refused: Refused,
     tasks: Vec<tokio::task::JoinHandle<Vec<(String, u64)>>>,
 }
 
@@ -75,6 +79,7 @@ impl Insistent {
     /// Counts on these counters in turn.
     pub fn start(targets: &[Target], token: &str, connections: usize, counters: &[String]) -> Self {
         let (stop, counted) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let refused = Refused::default();
         let tasks = (0..connections)
             .map(|index| {
                 let target = targets[index % targets.len()].clone();
@@ -85,12 +90,14 @@ impl Insistent {
                     counters.to_vec(),
                     stop.clone(),
                     Arc::clone(&counted),
+                    refused.clone(),
                 ))
             })
             .collect();
         Self {
             stop,
             counted,
+            refused,
             tasks,
         }
     }
@@ -106,6 +113,11 @@ impl Insistent {
         tokio::time::timeout(PATIENCE, waiting)
             .await
             .expect("counting goes on");
+    }
+
+    /// How often visits were refused so far, by the code of the problem.
+    pub fn refused(&self) -> BTreeMap<String, usize> {
+        self.refused.lock().unwrap().clone()
     }
 
     /// Ends when every visit begun is counted, and gives each counter its numbers.
@@ -127,6 +139,7 @@ async fn insist(
     counters: Vec<String>,
     stop: Arc<AtomicBool>,
     counted: Arc<AtomicUsize>,
+    refused: Refused,
 ) -> Vec<(String, u64)> {
     let mut numbers = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -143,6 +156,7 @@ async fn insist(
             }
             assert_eq!(reply.status, 503, "{reply:?}");
             assert!(reply.header("retry-after").is_some(), "{reply:?}");
+            *refused.lock().unwrap().entry(reply.problem()).or_default() += 1;
             assert!(Instant::now() < deadline, "never counted: {reply:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         };

@@ -8,6 +8,10 @@
 -- Answers {-1} if the counter is new and not listed yet, having done nothing. Else the
 -- number of the first visit without identity, then one number per identity: positive if it
 -- was counted now, negative if it had been counted before, 0 if there is no room for it.
+--
+-- An error means that nothing was done: all is read before anything is written, and where a
+-- later write is refused the first is taken back. Only one that begins with PARTIAL says that
+-- the visits may have been counted.
 
 local BYTES = 16
 local KINDS = 2
@@ -25,12 +29,12 @@ local fresh = anonymous
 for kind = 1, KINDS do
     local current, previous = KEYS[2 * kind], KEYS[2 * kind + 1]
     local window, packed = tonumber(ARGV[3 + 2 * kind]), ARGV[4 + 2 * kind]
-    local ids = {}
-    for from = 1, #packed, BYTES do
-        ids[#ids + 1] = string.sub(packed, from, from + BYTES - 1)
-    end
-    local numbers, new = {}, {}
-    if #ids > 0 then
+    if #packed > 0 then
+        local ids = {}
+        for from = 1, #packed, BYTES do
+            ids[#ids + 1] = string.sub(packed, from, from + BYTES - 1)
+        end
+        local numbers, new = {}, {}
         local known = redis.call('HMGET', current, unpack(ids))
         local older = redis.call('HMGET', previous, unpack(ids))
         local room = limit - redis.call('HLEN', current) - redis.call('HLEN', previous)
@@ -44,11 +48,25 @@ for kind = 1, KINDS do
                 numbers[i] = 0
             end
         end
+        -- A set is created to live for two windows and is written to during the first, so each
+        -- identity in it is remembered for at least one.
+        local create, rotate, prolong = false, false, false
+        if #new > 0 then
+            local ttl = redis.call('PTTL', current)
+            create = ttl < 0
+            if ttl >= 0 and ttl <= window then
+                -- In its last millisecond a set still exists; all in it is older than a window.
+                rotate = redis.call('PTTL', previous) <= 0
+                -- Only while replicas with different windows are at work: none may be forgotten.
+                prolong = not rotate
+            end
+        end
+        fresh = fresh + #new
+        kinds[#kinds + 1] = {
+            ids = ids, numbers = numbers, new = new, current = current, previous = previous,
+            life = 2 * window, create = create or rotate, rotate = rotate, prolong = prolong
+        }
     end
-    fresh = fresh + #new
-    kinds[kind] = {
-        ids = ids, numbers = numbers, new = new, current = current, previous = previous, window = window
-    }
 end
 
 local last = 0
@@ -61,37 +79,54 @@ elseif ARGV[4] == '1' and redis.call('EXISTS', count) == 1 then
     -- literally: without a write a replay would be acknowledged before replicas have it.
     redis.call('INCRBY', count, 0)
 end
-local number = last - fresh + 1
-local reply = {number}
-number = number + anonymous
+local first = last - fresh + 1
 
-for _, kind in ipairs(kinds) do
-    if #kind.new > 0 then
-        local entries = {}
-        for _, i in ipairs(kind.new) do
-            kind.numbers[i] = number
-            entries[#entries + 1] = kind.ids[i]
-            -- Lua's own conversion writes 1e+14 from there on.
-            entries[#entries + 1] = string.format('%.0f', number)
-            number = number + 1
-        end
-        -- A set is created to live for two windows and is written to during the first, so
-        -- each identity in it is remembered for at least one.
-        local ttl = redis.call('PTTL', kind.current)
-        if ttl >= 0 and ttl <= kind.window then
-            -- In its last millisecond a set still exists; all in it is older than a window.
-            if redis.call('PTTL', kind.previous) <= 0 then
-                redis.call('RENAME', kind.current, kind.previous)
-            else
-                -- Only while replicas with different windows are at work: none may be forgotten.
-                redis.call('PEXPIRE', kind.current, 2 * kind.window)
-            end
-        end
-        redis.call('HSET', kind.current, unpack(entries))
-        if redis.call('PTTL', kind.current) < 0 then
-            redis.call('PEXPIRE', kind.current, 2 * kind.window)
+
+if fresh > anonymous then
+    local failure
+    local function write(...)
+        if not failure then
+            local reply = redis.pcall(...)
+            failure = type(reply) == 'table' and reply.err
         end
     end
+    for _, kind in ipairs(kinds) do
+        if kind.rotate then
+            write('RENAME', kind.current, kind.previous)
+        end
+        if kind.create or kind.prolong then
+            -- A set to be created is not there yet, and this does nothing to it. But who may not
+            -- expire keys learns it here, before there is one that never expires.
+            write('PEXPIRE', kind.current, kind.life)
+        end
+    end
+    local number, remembered = first + anonymous, false
+    for _, kind in ipairs(kinds) do
+        if #kind.new > 0 then
+            local entries = {}
+            for _, i in ipairs(kind.new) do
+                kind.numbers[i] = number
+                entries[#entries + 1] = kind.ids[i]
+                -- Lua's own conversion writes 1e+14 from there on.
+                entries[#entries + 1] = string.format('%.0f', number)
+                number = number + 1
+            end
+            write('HSET', kind.current, unpack(entries))
+            remembered = remembered or not failure
+            if kind.create then
+                write('PEXPIRE', kind.current, kind.life)
+            end
+        end
+    end
+    if failure then
+        -- Identities that are remembered keep their numbers, so these must not be given again.
+        local undone = not remembered and type(redis.pcall('INCRBY', count, -fresh)) == 'number'
+        return redis.error_reply((undone and 'REFUSED ' or 'PARTIAL ') .. failure)
+    end
+end
+
+local reply = {first}
+for _, kind in ipairs(kinds) do
     for i = 1, #kind.ids do
         reply[#reply + 1] = kind.numbers[i]
     end

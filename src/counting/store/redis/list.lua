@@ -6,8 +6,9 @@
 
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
     -- Another has listed it a moment ago, and WAIT waits for what its own connection has
-    -- written: written again, it is on the replicas before anything is counted.
-    redis.call('ZREM', KEYS[1], ARGV[1])
+    -- written: written again, it is on the replicas before anything is counted. A score it has
+    -- already would be no write; and were it removed first, it would stay so for who may not add.
+    redis.call('ZADD', KEYS[1], 1, ARGV[1])
 elseif redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
     return 0
 end

@@ -18,7 +18,7 @@ use std::{
 };
 
 use deadpool_redis::Connection;
-use futures_util::future::{join_all, try_join_all, try_join3};
+use futures_util::future::{join_all, join4, try_join_all};
 use redis::{
     Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind, aio::MultiplexedConnection,
 };
@@ -33,7 +33,7 @@ use super::{Batch, BatchResult, Memory};
 use crate::{
     counting::{Counted, CounterName, Identity, identity::IdentityKind},
     store::{
-        RedisStore, StoreError,
+        RedisStore, StoreError, StoreHealth,
         redis::{Node, Place, REDIRECTIONS, SLOTS, moving, pause_before},
     },
 };
@@ -49,8 +49,11 @@ const LIST_SCRIPT: &str = include_str!("list.lua");
 /// A sorted set whose members all have score 0, and so are in the order of their bytes.
 const INDEX_KEY: &str = "footfall:counters";
 
-/// What a probe has written lives about this long.
-const PROBE_WINDOW: Duration = Duration::from_secs(1);
+/// The window of a probe's identities. All that it has written expires within four of them.
+const PROBE_WINDOW: Duration = Duration::from_millis(500);
+
+/// What a store may refuse that refuses no counter it has listed.
+const NEW_COUNTERS: &str = "new counters";
 
 /// What the script answers for a counter that is not in the index yet.
 const UNLISTED: i64 = -1;
@@ -89,8 +92,9 @@ impl RedisCounts {
     pub async fn count(
         &mut self,
         batches: &[Batch],
-        outages: u64,
+        health: &StoreHealth,
     ) -> Vec<Result<Option<BatchResult>, StoreError>> {
+        let outages = health.outages();
         if self.outages != outages {
             self.disconnect();
             self.outages = outages;
@@ -99,7 +103,7 @@ impl RedisCounts {
         // Sent at once, these calls share one round trip: the connection pipelines them. One that
         // takes too long, on a server that hangs, does not take the others' numbers with it.
         let calls = batches.iter().map(async |batch| {
-            let counting = timeout_at(deadline, self.count_batch(batch)).await;
+            let counting = timeout_at(deadline, self.count_batch(batch, health)).await;
             counting.unwrap_or(Err(StoreError::Timeout))
         });
         let mut results = join_all(calls).await;
@@ -128,47 +132,66 @@ impl RedisCounts {
     /// What it writes expires.
     pub async fn probe(&self) -> Result<(), StoreError> {
         let mut counts = self.clone();
-        counts.memory.requests = PROBE_WINDOW;
-        counts.memory.keys = PROBE_WINDOW;
         let slots = self.redis.slots().await?;
         let mut unseen: HashSet<&Node> = slots.masters().into_iter().collect();
+        // Not used before: what an earlier probe has left would change what this one does.
         let nonce = uuid::Uuid::now_v7();
-        let identity = |kind| Identity::new(kind, "", nonce.as_bytes());
-        let mut batches = Vec::new();
+        let mut counters = Vec::new();
         for number in 0..SLOTS {
-            let counter = CounterName::probe(number);
+            let counter = CounterName::probe(nonce, number);
             if let Some(master) = slots.master(&count_key(&counter))
                 && unseen.remove(master)
             {
-                batches.push(Batch {
-                    counter,
-                    anonymous: 1,
-                    identities: vec![identity(IdentityKind::Request), identity(IdentityKind::Key)],
-                });
+                counters.push(counter);
             }
             if unseen.is_empty() {
                 break;
             }
         }
-        try_join_all(batches.iter().map(|batch| counts.probe_with(batch))).await?;
+        try_join_all(counters.iter().map(|counter| counts.probe_with(counter))).await?;
         counts.disconnect();
         Ok(())
     }
 
-    async fn probe_with(&self, batch: &Batch) -> Result<(), StoreError> {
-        let key = count_key(&batch.counter);
+    /// Counts twice, each time with identities of both kinds. A window so much
+    /// longer makes it time for other sets at the second count, as it is for a
+    /// counter now and then.
+    async fn probe_with(&self, counter: &CounterName) -> Result<(), StoreError> {
+        let key = count_key(counter);
+        let count = |visit: u8, listed| {
+            let kinds = [IdentityKind::Request, IdentityKind::Key];
+            let batch = Batch {
+                anonymous: 1,
+                identities: kinds.map(|kind| Identity::new(kind, "", &[visit])).into(),
+                ..Batch::new(counter.clone())
+            };
+            let window = PROBE_WINDOW * u32::from(visit);
+            let memory = Memory {
+                requests: window,
+                keys: window,
+                ..self.memory
+            };
+            self.command(&batch, listed, &memory)
+        };
+        let (first, second) = (count(1, true), count(2, false));
         let expire = redis::cmd("PEXPIRE")
             .arg(&key)
             .arg(PROBE_WINDOW.as_millis() as u64)
             .take();
         // In this order, in one round trip: the connection pipelines them. Were the script loaded
-        // only when it is missed, it would write after the expiry was set.
-        let (_, (node, _), _) = try_join3(
-            self.send::<()>(&key, &load_script(), StoreError::Refused),
-            self.call(batch, true),
-            self.send::<()>(&key, &expire, StoreError::Refused),
+        // only when it is missed, it would write after the expiry was set. Who may not load it
+        // needs not, as long as it is there.
+        let load = load_script();
+        let (_, first, second, expired) = join4(
+            self.send::<()>(&key, &load),
+            self.send::<Vec<i64>>(&key, &first),
+            self.send::<Vec<i64>>(&key, &second),
+            self.send::<()>(&key, &expire),
         )
-        .await?;
+        .await;
+        let (node, _) = first?;
+        second?;
+        expired?;
         if self.wait_replicas > 0 {
             self.wait(&node).await?;
         }
@@ -182,7 +205,13 @@ impl RedisCounts {
         let replies = held.values().filter_map(|cell| {
             let mut connection = MultiplexedConnection::clone(cell.get()?);
             let ping = &ping;
-            Some(async move { ping.query_async::<()>(&mut connection).await })
+            Some(async move {
+                match ping.query_async::<()>(&mut connection).await {
+                    // Who may not ask is answered all the same.
+                    Err(error) if error.clone().into_server_errors().is_none() => Err(error),
+                    _ => Ok(()),
+                }
+            })
         });
         if !matches!(
             tokio::time::timeout(limit, try_join_all(replies)).await,
@@ -192,20 +221,26 @@ impl RedisCounts {
         }
     }
 
-    async fn count_batch(&self, batch: &Batch) -> Result<(Node, Option<BatchResult>), StoreError> {
-        let (mut node, mut numbers) = self.call(batch, false).await?;
+    async fn count_batch(
+        &self,
+        batch: &Batch,
+        health: &StoreHealth,
+    ) -> Result<(Node, Option<BatchResult>), StoreError> {
+        let (mut node, mut numbers) = self.call(batch, false, health).await?;
         if numbers == [UNLISTED] {
             // As long as nothing is counted, nothing is unknown.
             let listed = self.list_counter(&batch.counter).await;
-            if !listed.map_err(StoreError::of_reading)? {
+            let listed = listed.map_err(StoreError::of_reading);
+            health.refusals.note(|| NEW_COUNTERS.to_owned(), &listed);
+            if !listed? {
                 return Ok((node, None));
             }
-            (node, numbers) = self.call(batch, true).await?;
+            (node, numbers) = self.call(batch, true, health).await?;
         }
         Ok((node, Some(interpret(batch, &numbers)?)))
     }
 
-    fn command(&self, batch: &Batch, listed: bool) -> Cmd {
+    fn command(&self, batch: &Batch, listed: bool, memory: &Memory) -> Cmd {
         let name = &batch.counter;
         let mut call = redis::cmd("EVALSHA");
         call.arg(SCRIPT_SHA1.as_str())
@@ -216,15 +251,14 @@ impl RedisCounts {
             .arg(format!("footfall:{{{name}}}:keys"))
             .arg(format!("footfall:{{{name}}}:keys:previous"))
             .arg(batch.anonymous)
-            .arg(self.memory.identities)
+            .arg(memory.identities)
             .arg(u8::from(listed))
             .arg(u8::from(self.wait_replicas > 0));
         for kind in [IdentityKind::Request, IdentityKind::Key] {
             let packed: Vec<u8> = of_kind(batch, kind)
                 .flat_map(|identity| identity.digest)
                 .collect();
-            call.arg(self.memory.window(kind).as_millis() as u64)
-                .arg(packed);
+            call.arg(memory.window(kind).as_millis() as u64).arg(packed);
         }
         call
     }
@@ -240,18 +274,24 @@ impl RedisCounts {
             .arg(counter.as_str())
             .arg(self.memory.counters_before(counter))
             .take();
-        let (node, listed) = self.send(INDEX_KEY, &list, StoreError::Refused).await?;
+        let (node, listed) = self.send(INDEX_KEY, &list).await?;
         if listed && self.wait_replicas > 0 {
             self.wait(&node).await?;
         }
         Ok(listed)
     }
 
-    /// Calls the script. One that fails, for want of a permission perhaps,
-    /// leaves what it has done.
-    async fn call(&self, batch: &Batch, listed: bool) -> Result<(Node, Vec<i64>), StoreError> {
-        let (key, call) = (count_key(&batch.counter), self.command(batch, listed));
-        self.send(&key, &call, StoreError::Failed).await
+    /// Calls the script.
+    async fn call(
+        &self,
+        batch: &Batch,
+        listed: bool,
+        health: &StoreHealth,
+    ) -> Result<(Node, Vec<i64>), StoreError> {
+        let call = self.command(batch, listed, &self.memory);
+        let result = self.send(&count_key(&batch.counter), &call).await;
+        health.refusals.note(|| batch.counter.to_string(), &result);
+        result
     }
 
     /// Sends a command to the master that has the key, and says which that
@@ -261,9 +301,9 @@ impl RedisCounts {
         &self,
         key: &str,
         command: &Cmd,
-        refused: fn(String) -> StoreError,
     ) -> Result<(Node, T), StoreError> {
         let mut place = self.redis.place(key).await?;
+        let mut refused = moving();
         for attempt in 0..REDIRECTIONS {
             pause_before(attempt).await;
             let mut connection = self.connection(&place.node).await?;
@@ -274,17 +314,14 @@ impl RedisCounts {
             if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
                 let loading = load_script().query_async::<()>(&mut connection).await;
                 loading.map_err(|error| StoreError::from(error).of_reading())?;
+                refused = error.into();
             } else if let Some(next) = self.redis.redirection(key, &place, &error).await {
                 place = next;
             } else {
-                let is_of_cluster = error.is_cluster_error();
-                return Err(match StoreError::from(error) {
-                    StoreError::Refused(message) if !is_of_cluster => refused(message),
-                    error => error,
-                });
+                return Err(error.into());
             }
         }
-        Err(moving())
+        Err(refused)
     }
 
     async fn connection(&self, node: &Node) -> Result<MultiplexedConnection, StoreError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::try_join_all;
+use redis::RedisError;
 
 use super::{INDEX_KEY, RedisCounts, count_key};
 use crate::{
@@ -16,7 +17,7 @@ impl RedisCounts {
         let mut read = redis::pipe();
         read.get(&key);
         let (visits,) = self.redis.query(&key, &read).await?;
-        Ok(visits)
+        parse(counter, visits)
     }
 
     pub async fn list(
@@ -81,17 +82,49 @@ impl RedisCounts {
                 read.get(count_key(name));
             }
             let mut connection = self.redis.connection(node).await?;
-            let visits: Vec<Option<u64>> = match read.query_async(&mut connection).await {
-                Ok(visits) => visits,
+            let visits = match read.query_async::<Vec<_>>(&mut connection).await {
+                Ok(visits) => {
+                    let each = names.iter().zip(visits);
+                    let each = each.map(|(name, visits)| parse(name, visits));
+                    each.collect::<Result<Vec<_>, _>>()?
+                }
                 // One of them has moved: one by one they are followed.
                 Err(error) if error.is_cluster_error() => {
                     try_join_all(names.iter().map(|name| self.get(name))).await?
                 }
-                Err(error) => return Err(StoreError::from(error)),
+                Err(error) => return Err(naming(names, error)),
             };
             let known = names.iter().zip(visits);
-            Ok(known.filter_map(|(name, visits)| Some(((*name).clone(), visits?))))
+            Ok::<_, StoreError>(known.filter_map(|(name, visits)| Some(((*name).clone(), visits?))))
         });
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+}
+
+/// A count, as somebody else may have written it. One that was refused when it was the first of
+/// its counter is 0: nothing was counted.
+fn parse(counter: &CounterName, visits: Option<String>) -> Result<Option<u64>, StoreError> {
+    let Some(visits) = visits else {
+        return Ok(None);
+    };
+    match visits.parse() {
+        Ok(0) => Ok(None),
+        Ok(visits) => Ok(Some(visits)),
+        Err(_) => Err(StoreError::Refused(format!(
+            "the counter {counter} holds no number of visits"
+        ))),
+    }
+}
+
+/// Which counter it was whose reading was refused.
+fn naming(names: &[&CounterName], error: RedisError) -> StoreError {
+    let answers = error.clone().into_server_errors();
+    let first = answers.as_ref().and_then(|answers| answers.first());
+    let name = first.and_then(|(position, _)| names.get(*position));
+    match (StoreError::from(error), name) {
+        (StoreError::Refused(reason), Some(name)) => {
+            StoreError::Refused(format!("the counter {name}: {reason}"))
+        }
+        (error, _) => error,
     }
 }

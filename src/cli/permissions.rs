@@ -1,0 +1,157 @@
+//! What the user of `REDIS_URL` must be allowed, and whether it is.
+//!
+//! Each command is tried without being executed: Redis looks at a user's
+//! permissions when a command joins a transaction, and the transaction is
+//! discarded.
+
+use redis::Cmd;
+
+use crate::{
+    counting::store::SCRIPT,
+    store::{RedisStore, StoreError, redis::Node},
+};
+
+/// What a command is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Counting.
+    Counting,
+    /// Counting on a counter for the first time.
+    NewCounters,
+    /// Reading counters, and the layout of the data.
+    Reading,
+    /// Limiting failed logins.
+    Logins,
+    /// Taking connections from a pool.
+    Connections,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Counting,
+        Self::NewCounters,
+        Self::Reading,
+        Self::Logins,
+        Self::Connections,
+    ];
+
+    /// What does not work without its commands.
+    pub fn consequence(self) -> &'static str {
+        match self {
+            Self::Counting => "no visit can be counted",
+            Self::NewCounters => "no counter can be created",
+            Self::Reading => {
+                "no counter can be read, and a replica that starts does not become ready"
+            }
+            Self::Logins => "failed logins are not limited",
+            Self::Connections => "connections to it are opened again and again",
+        }
+    }
+}
+
+/// The keys that are tried. None of them belongs to a counter.
+const COUNT: &str = "footfall:{.doctor}:count";
+const SET: &str = "footfall:{.doctor}:keys";
+const PREVIOUS: &str = "footfall:{.doctor}:keys:previous";
+const INDEX: &str = "footfall:counters";
+const LOGIN: &str = "footfall:login:.doctor";
+const SCHEMA: &str = "footfall:schema";
+
+/// Every command that Footfall sends, and those of its scripts.
+const COMMANDS: &[(Purpose, &[&str])] = &[
+    (Purpose::Counting, &["EVALSHA", "0", "1", COUNT]),
+    (Purpose::Counting, &["SCRIPT", "LOAD", SCRIPT]),
+    (Purpose::Counting, &["EXISTS", COUNT]),
+    (Purpose::Counting, &["INCRBY", COUNT, "0"]),
+    (Purpose::Counting, &["HMGET", SET, "a"]),
+    (Purpose::Counting, &["HLEN", SET]),
+    (Purpose::Counting, &["HSET", SET, "a", "0"]),
+    (Purpose::Counting, &["PTTL", SET]),
+    (Purpose::Counting, &["PEXPIRE", SET, "1"]),
+    (Purpose::Counting, &["RENAME", SET, PREVIOUS]),
+    (Purpose::NewCounters, &["EVAL", "return 0", "1", INDEX]),
+    (Purpose::NewCounters, &["ZSCORE", INDEX, "a"]),
+    (Purpose::NewCounters, &["ZCARD", INDEX]),
+    (Purpose::NewCounters, &["ZADD", INDEX, "XX", "0", ".doctor"]),
+    (Purpose::Reading, &["GET", SCHEMA]),
+    (
+        Purpose::Reading,
+        &["ZRANGEBYLEX", INDEX, "-", "+", "LIMIT", "0", "1"],
+    ),
+    (Purpose::Logins, &["GET", LOGIN]),
+    (Purpose::Logins, &["PTTL", LOGIN]),
+    (Purpose::Logins, &["PEXPIRE", LOGIN, "1"]),
+    (Purpose::Logins, &["SET", LOGIN, "0", "NX", "PX", "1"]),
+    (Purpose::Logins, &["INCR", LOGIN]),
+    (Purpose::Connections, &["PING"]),
+    (Purpose::Connections, &["UNWATCH"]),
+];
+
+/// Acknowledging only what replicas have.
+const WAIT: (Purpose, &[&str]) = (Purpose::Counting, &["WAIT", "0", "1"]);
+
+/// What a user may not do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The rules to give the user, as `ACL SETUSER` takes them.
+    pub rules: Vec<String>,
+    /// What Redis says of the first.
+    pub reason: String,
+}
+
+/// Which permissions are missing on one server, by purpose.
+///
+/// # Errors
+///
+/// If it does not answer, or transactions are not allowed: nothing else is tried then.
+pub async fn missing(
+    redis: &RedisStore,
+    node: &Node,
+    wait_replicas: bool,
+) -> Result<Vec<Denied>, StoreError> {
+    let wait = wait_replicas.then_some(WAIT);
+    let tried: Vec<_> = COMMANDS.iter().copied().chain(wait).collect();
+    let commands: Vec<Cmd> = tried.iter().map(|(_, words)| command(words)).collect();
+    let answers = redis.denied(node, &commands).await?;
+    let by_purpose = Purpose::ALL.into_iter().map(|purpose| {
+        let of_purpose = tried.iter().zip(&answers);
+        let of_purpose = of_purpose.filter(|((of, _), _)| *of == purpose);
+        let denied: Vec<_> = of_purpose
+            .filter_map(|((_, words), reason)| Some((*words, reason.as_ref()?)))
+            .collect();
+        let reason = denied.first()?.1.clone();
+        let mut rules: Vec<_> = denied
+            .iter()
+            .map(|(words, said)| rule(words, said))
+            .collect();
+        rules.dedup();
+        Some(Denied {
+            purpose,
+            rules,
+            reason,
+        })
+    });
+    Ok(by_purpose.flatten().collect())
+}
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    command
+}
+
+/// What to give a user that was told this.
+fn rule(words: &[&str], said: &str) -> String {
+    if said.contains("keys") {
+        return "~footfall:*".to_owned();
+    }
+    match words {
+        ["SCRIPT", subcommand, ..] => format!("+script|{}", subcommand.to_lowercase()),
+        _ => format!("+{}", words[0].to_lowercase()),
+    }
+}
