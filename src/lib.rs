@@ -16,3 +16,4 @@ pub mod http;
 pub mod ops;
 pub mod server;
 pub mod store;
+pub mod supervisor;

@@ -16,6 +16,7 @@ pub use self::{coalescer::Coalescer, identity::Identity};
 use crate::{
     ops::metrics::{Metrics, VisitFailure},
     store::StoreError,
+    supervisor::Supervisor,
 };
 
 /// Longest name of a counter.
@@ -143,8 +144,8 @@ pub struct Counters {
 
 impl Counters {
     /// Starts counting on the current runtime.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>) -> Self {
-        let coalescer = Coalescer::start(store.clone(), metrics.clone());
+    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+        let coalescer = Coalescer::start(store.clone(), metrics.clone(), supervisor);
         Self {
             coalescer,
             store,
