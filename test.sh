@@ -33,7 +33,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 # Each command the tests run, and the package that has it.
 needed=(
     cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3 shellcheck:shellcheck systemd-analyze:systemd
-    redis-server:redis-server faketime:faketime nginx:nginx-light promtool:prometheus python3:python3
+    redis-server:redis-server faketime:faketime strace:strace nginx:nginx-light promtool:prometheus python3:python3
     prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
     prometheus-nginx-exporter:prometheus-nginx-exporter
 )

@@ -5,10 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Vitals;
-use crate::{
-    app::AppState,
-    http::Problem,
-};
+use crate::{app::AppState, http::Problem};
 
 /// It is there.
 #[derive(Serialize, ToSchema)]

@@ -34,9 +34,9 @@ use crate::{config::values::SocketTemplate, ops::Fitness, supervisor::Supervisor
 /// Who has not turned for this long itself must not find others slow.
 const WELL: Duration = Duration::from_millis(500);
 
-/// Rounds after which a replica that cannot count leaves its slot. All replicas
-/// find out within moments of each other that their store is away, and then all stay.
-const LEAVE_ROUNDS: u32 = 3;
+/// Rounds after which a replica that cannot count leaves its slot. Idle replicas
+/// look at their store once a second: when it is away for all, all know by then, and stay.
+const LEAVE_ROUNDS: u32 = 6;
 
 /// Rounds until what failed is tried again.
 const RETRY_ROUNDS: u32 = 5;

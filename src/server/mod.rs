@@ -183,7 +183,11 @@ impl Running {
     }
 
     /// Serves for as long as nothing ends.
-    async fn serve(&mut self, settings: &Settings, store: &Store) -> Result<Infallible, ServeError> {
+    async fn serve(
+        &mut self,
+        settings: &Settings,
+        store: &Store,
+    ) -> Result<Infallible, ServeError> {
         // Else the keeper has ended, which is noticed below.
         if let Ok(published) = (&mut self.published).await {
             self.announce(&published?, settings, store);

@@ -130,8 +130,7 @@ impl Siblings {
         let mut known = std::mem::take(&mut self.0);
         self.0 = there
             .map(|(path, identity)| {
-                let same =
-                    |sibling: &Sibling| sibling.identity == identity && sibling.path == path;
+                let same = |sibling: &Sibling| sibling.identity == identity && sibling.path == path;
                 match known.iter().position(same) {
                     Some(position) => known.swap_remove(position),
                     None => Sibling {
@@ -177,8 +176,7 @@ impl Siblings {
 
     /// Whether one of them has said that it can be sent visits, and owes no answer.
     pub fn one_is_fit(&self) -> bool {
-        let fit =
-            |sibling: &Sibling| sibling.last == Some(Answer::Fit) && sibling.unanswered == 0;
+        let fit = |sibling: &Sibling| sibling.last == Some(Answer::Fit) && sibling.unanswered == 0;
         self.0.iter().any(fit)
     }
 

@@ -14,6 +14,8 @@ pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod sentinels;
+pub mod slots;
+pub mod steady;
 
 pub use self::{
     client::{Client, Reply},
