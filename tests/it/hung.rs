@@ -13,7 +13,7 @@ use crate::support::{
     client::{Target, pings},
     eventually,
     load::assert_exact,
-    process::Process,
+    process::{PATIENCE, Process},
     proxy::Proxy,
     slots::Slots,
     steady::{SteadyLoad, p99, slowest_by_second},
@@ -55,10 +55,21 @@ async fn a_stopped_replica_does_not_hold_requests_up_and_takes_its_share_again()
     }
     replicas[1].process.signal(Signal::CONT);
     slots.become_sockets(&[1, 2, 3]);
-    let awake = visits(&replicas[1]).await;
-    load.answer(600).await;
-    let share = visits(&replicas[1]).await - awake;
-    assert!(share > 100.0, "of 600 visits it got {share}");
+    let begin = Instant::now();
+    loop {
+        let before = visits(&replicas[1]).await;
+        load.answer(300).await;
+        let share = visits(&replicas[1]).await - before;
+        if share > 60.0 {
+            break;
+        }
+        let waited = begin.elapsed();
+        assert!(
+            waited < PATIENCE,
+            "of 300 visits it got {share} after {waited:?}"
+        );
+    }
+    println!("its share again after {:?}", begin.elapsed());
 
     let exchanges = load.stop().await;
     println!(
@@ -95,14 +106,10 @@ async fn a_replica_that_wakes_up_is_published_again() {
         slots.become_sockets(&[1, 2]);
         assert!(pings(&slots.slot(2)).await);
     }
-    assert!(
-        second
-            .find("the socket is published again")
-            .is_some_and(|said| said["path"] == slots.slot(2).to_str().unwrap())
-    );
+    let said = second.logged("the socket is published again");
+    assert_eq!(said["path"], slots.slot(2).to_str().unwrap());
 }
 
-/// One of three wakes up when others have died, and finds its place whatever has become of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_was_taken_meanwhile_is_left_to_its_new_owner() {
     let directory = tempfile::tempdir().unwrap();
@@ -265,6 +272,6 @@ async fn a_replica_of_which_all_workers_are_stuck_loses_its_slot() {
     }
     let mut client = Client::unix(slots.slot(2)).logged_in().await;
     assert_eq!(client.get("/api/count").await.visits(), 1);
-    held.map(HeldThread::release);
+    held.into_iter().for_each(HeldThread::release);
     slots.become_sockets(&[1, 2]);
 }

@@ -111,7 +111,8 @@ async fn one_that_cannot_count_takes_a_slot_when_nobody_else_is_there() {
         "it takes no slot, and says no address of one"
     );
     sound.process.kill();
-    slots.become_sockets(&[1]);
+    lost.logged("the socket is published again");
+    assert_eq!(slots.sockets(), [1]);
     let mut client = Client::unix(slots.slot(1)).logged_in().await;
     assert_eq!(
         client.get("/api/count").await.problem(),
