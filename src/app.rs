@@ -18,8 +18,9 @@ use crate::{
     config::{ServerSettings, Settings},
     counting::{self, CounterName, Counters, store::CounterStore},
     http::{Code, Edge, edge::MAX_BODY_BYTES, home, openapi, route_metrics::RouteMetrics, swagger},
-    ops::{self, Draining, OpsState, metrics::Metrics},
+    ops::{self, Fitness, OpsState, Vitals, metrics::Metrics},
     store::Store,
+    supervisor::Supervisor,
 };
 
 /// What all worker threads share.
@@ -27,7 +28,7 @@ pub struct Shared {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     passwords: Passwords,
-    draining: Draining,
+    vitals: Vitals,
     openapi: Bytes,
     routes: Arc<RouteMetrics>,
     /// Made once and cloned: collecting the routes makes the OpenAPI document on the way, and a
@@ -47,8 +48,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Logging in.
     pub login: Login,
-    /// Whether the process is shutting down.
-    pub draining: Draining,
+    /// Whether the process is live.
+    pub vitals: Vitals,
     /// What is finished even if the client has gone.
     pub background: TaskTracker,
     /// The OpenAPI document, in JSON.
@@ -75,7 +76,7 @@ impl FromRef<AppState> for Arc<Tokens> {
 
 impl Shared {
     /// Prepares what is made once per process.
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, draining: Draining) -> Self {
+    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, vitals: Vitals) -> Self {
         let (router, document) = public_router().split_for_parts();
         let patterns = document
             .paths
@@ -94,7 +95,7 @@ impl Shared {
             router,
             settings,
             metrics,
-            draining,
+            vitals,
         }
     }
 
@@ -104,14 +105,14 @@ impl Shared {
     }
 
     /// The public service of one worker thread, on that thread's runtime and
-    /// with its own connections to the store.
-    pub fn public_edge(&self, store: Store) -> Edge {
+    /// with its own connections to the store. What it runs there is supervised.
+    pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counters = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let background = TaskTracker::new();
         let app = App {
-            counters: Counters::start(counters, self.metrics.clone()),
+            counters: Counters::start(counters, self.metrics.clone(), supervisor),
             default_counter: CounterName::default_counter(),
             request_ids_identify: !settings.store.dedup_window.is_zero(),
             tokens: tokens.clone(),
@@ -121,7 +122,7 @@ impl Shared {
                 tokens,
                 self.metrics.clone(),
             ),
-            draining: self.draining.clone(),
+            vitals: self.vitals.clone(),
             background: background.clone(),
             openapi: self.openapi.clone(),
         };
@@ -135,11 +136,19 @@ impl Shared {
         self.edge(router, Some(self.routes.clone()), background)
     }
 
+    /// What tells whether this replica is fit to be sent visits.
+    pub fn fitness(&self, store: &Store) -> Fitness {
+        Fitness {
+            vitals: self.vitals.clone(),
+            store: store.health.clone(),
+        }
+    }
+
     /// The internal service: health, readiness, metrics, version.
     pub fn ops_edge(&self, store: &Store) -> Edge {
         let state = OpsState {
             metrics: self.metrics.clone(),
-            draining: self.draining.clone(),
+            vitals: self.vitals.clone(),
             store: store.clone(),
         };
         let router: Router = ops::routes::router().with_state(state);
@@ -157,7 +166,7 @@ impl Shared {
             router,
             routes,
             self.metrics.clone(),
-            self.draining.clone(),
+            self.vitals.clone(),
             &self.settings.server,
             background,
         )

@@ -16,5 +16,6 @@ pub mod http;
 pub mod ops;
 pub mod server;
 pub mod store;
+pub mod supervisor;
 pub mod telemetry;
 pub mod text;

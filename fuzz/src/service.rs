@@ -12,8 +12,9 @@ use footfall::{
     config::{Settings, Sources},
     counting::store::{Batch, CounterStore},
     http::{Edge, Peer},
-    ops::{Draining, metrics::Metrics},
+    ops::{Vitals, metrics::Metrics},
     store::{Store, StoreError},
+    supervisor::Supervisor,
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -146,7 +147,8 @@ impl Service {
                 .await;
             assert!(counted.iter().all(Result::is_ok), "{counted:?}");
             store.health.mark_away(&StoreError::Timeout);
-            Shared::new(settings, metrics, Draining::default()).public_edge(store)
+            let shared = Shared::new(settings, metrics, Vitals::default());
+            shared.public_edge(store, &Supervisor::new().0)
         });
         Self {
             runtime,

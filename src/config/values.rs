@@ -118,7 +118,7 @@ impl fmt::Display for ListenAddress {
         match self {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
-            Self::Unix(template) => write!(f, "unix:{}", template.0),
+            Self::Unix(template) => write!(f, "unix:{template}"),
         }
     }
 }
@@ -144,6 +144,12 @@ impl SocketTemplate {
             .replace("{hostname}", hostname)
             .replace("{pid}", &pid.to_string())
             .replace("{slot}", &slot.to_string())
+    }
+}
+
+impl fmt::Display for SocketTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

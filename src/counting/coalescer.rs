@@ -22,7 +22,7 @@ use super::{
     ledger::Ledger,
     store::{Batch, BatchResult, CounterStore},
 };
-use crate::{ops::metrics::Metrics, store::StoreError};
+use crate::{ops::metrics::Metrics, store::StoreError, supervisor::Supervisor};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.
@@ -53,11 +53,14 @@ pub struct Coalescer {
 impl Coalescer {
     /// Starts the task that empties the queue on the current runtime. It ends
     /// when the last handle is gone.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>) -> Self {
+    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = store.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
-        tokio::spawn(flush_forever(waiting, store, metrics.clone()));
+        supervisor.spawn(
+            "the queue of visits",
+            flush_forever(waiting, store, metrics.clone()),
+        );
         Self {
             queue,
             timeout,

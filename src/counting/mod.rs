@@ -17,6 +17,7 @@ pub use self::{coalescer::Coalescer, cursor::Cursor, identity::Identity};
 use crate::{
     ops::metrics::{Metrics, VisitFailure},
     store::StoreError,
+    supervisor::Supervisor,
 };
 
 /// Longest name of a counter.
@@ -144,8 +145,8 @@ pub struct Counters {
 
 impl Counters {
     /// Starts counting on the current runtime.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>) -> Self {
-        let coalescer = Coalescer::start(store.clone(), metrics.clone());
+    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+        let coalescer = Coalescer::start(store.clone(), metrics.clone(), supervisor);
         Self {
             coalescer,
             store,

@@ -38,7 +38,7 @@ use super::{
 };
 use crate::{
     config::ServerSettings,
-    ops::{Draining, metrics::Metrics},
+    ops::{Vitals, metrics::Metrics},
 };
 
 /// Largest body; the only one there is, a login, is far below.
@@ -63,7 +63,7 @@ pub struct Edge {
     router: Router,
     routes: Option<Arc<RouteMetrics>>,
     metrics: Arc<Metrics>,
-    draining: Draining,
+    vitals: Vitals,
     timeout: Duration,
     proxy_makes_ids: bool,
     background: TaskTracker,
@@ -76,7 +76,7 @@ impl Edge {
         router: Router,
         routes: Option<Arc<RouteMetrics>>,
         metrics: Arc<Metrics>,
-        draining: Draining,
+        vitals: Vitals,
         settings: &ServerSettings,
         background: TaskTracker,
     ) -> Self {
@@ -84,7 +84,7 @@ impl Edge {
             router,
             routes,
             metrics,
-            draining,
+            vitals,
             timeout: settings.request_timeout,
             proxy_makes_ids: settings.proxy_request_id,
             background,
@@ -124,7 +124,7 @@ impl Edge {
             }
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            response = options::answer(&record.method, response, self.draining.is_on());
+            response = options::answer(&record.method, response, self.vitals.is_draining());
         }
         if is_bare_error(&response) {
             response = record.document(response);
@@ -318,7 +318,7 @@ mod tests {
             router,
             routes: Some(routes),
             metrics: metrics.clone(),
-            draining: Draining::default(),
+            vitals: Vitals::default(),
             timeout: Duration::from_millis(20),
             proxy_makes_ids: false,
             background: TaskTracker::new(),

@@ -110,6 +110,8 @@ codes! {
     IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "The counter remembers as many identities as it may. This visit was not counted; try again later.";
     /// The process is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "This replica is shutting down.";
+    /// A thread of the process is stuck.
+    ReplicaStuck = "replica_stuck", SERVICE_UNAVAILABLE, "A thread of this replica has not moved for two seconds, so some of its answers may never come. Restart it.";
     /// The counter is new, and there are as many as there may be.
     CountersFull = "counters_full", INSUFFICIENT_STORAGE, "There is no counter of this name, and no room for another one. Nothing was counted, and trying again would not help; FOOTFALL_COUNTER_LIMIT bounds them.";
 }

@@ -4,11 +4,8 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Draining;
-use crate::{
-    app::AppState,
-    http::{Code, Problem},
-};
+use super::Vitals;
+use crate::{app::AppState, http::Problem};
 
 /// It is there.
 #[derive(Serialize, ToSchema)]
@@ -33,7 +30,7 @@ pub async fn get_ping() -> Json<Status> {
     Json(OK)
 }
 
-crate::problem_responses!(HealthProblems: MethodNotAllowed, Draining);
+crate::problem_responses!(HealthProblems: MethodNotAllowed, Draining, ReplicaStuck);
 
 /// Tell whether this replica is live.
 #[utoipa::path(
@@ -43,14 +40,11 @@ crate::problem_responses!(HealthProblems: MethodNotAllowed, Draining);
     responses((status = 200, description = "Live", body = Status), HealthProblems)
 )]
 pub async fn get_healthz(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
-    health(&state.draining)
+    health(&state.vitals)
 }
 
-/// Live, or shutting down.
-pub fn health(draining: &Draining) -> Result<Json<Status>, Problem> {
-    if draining.is_on() {
-        Err(Code::Draining.into())
-    } else {
-        Ok(Json(OK))
-    }
+/// Live, or shutting down, or a thread of it is stuck.
+pub fn health(vitals: &Vitals) -> Result<Json<Status>, Problem> {
+    vitals.check().map_err(Problem::from)?;
+    Ok(Json(OK))
 }

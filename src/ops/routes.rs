@@ -11,7 +11,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Draining, REVISION, VERSION, health, metrics::Metrics};
+use super::{REVISION, VERSION, Vitals, health, metrics::Metrics};
 use crate::{
     http::{Code, Problem},
     store::Store,
@@ -22,8 +22,8 @@ use crate::{
 pub struct OpsState {
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Whether the process is shutting down.
-    pub draining: Draining,
+    /// Whether the process is live.
+    pub vitals: Vitals,
     /// The store.
     pub store: Store,
 }
@@ -34,7 +34,7 @@ pub fn router() -> Router<OpsState> {
         .route("/metrics", get(get_metrics))
         .route(
             "/healthz",
-            get(async |State(state): State<OpsState>| health::health(&state.draining)),
+            get(async |State(state): State<OpsState>| health::health(&state.vitals)),
         )
         .route("/readyz", get(get_readyz))
         .route(
@@ -55,10 +55,11 @@ async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse,
 /// asked for the sake of a probe.
 async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
     let store = state.store.health.ready();
-    let (status, text) = match (state.draining.is_on(), &store) {
-        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        (false, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
-        (false, Ok(())) => (StatusCode::OK, "ready"),
+    let (status, text) = match (state.vitals.check(), &store) {
+        (Err(Code::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stuck"),
+        (Ok(()), Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+        (Ok(()), Ok(())) => (StatusCode::OK, "ready"),
     };
     let store = match store {
         Ok(()) => json!({ "state": "up", "kind": state.store.name() }),

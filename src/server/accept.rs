@@ -3,36 +3,46 @@
 use std::{
     io,
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use axum::{
-    body::{Body, HttpBody},
-    http::{HeaderValue, Request, Response, header},
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderValue, Request, Response, StatusCode, header},
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use prometheus::IntGauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::watch,
+    sync::{mpsc, watch},
+    task::JoinSet,
     time::sleep,
 };
 use tokio_util::task::TaskTracker;
 
 use super::{
     linger::{Lingering, Unread},
+    listener::Offer,
+    siblings::LOOK_TARGET,
     watched::Watched,
 };
 use crate::{
     config::ServerSettings,
     http::{Edge, Peer, edge::MAX_BODY_BYTES},
+    ops::Fitness,
 };
 
 /// Largest head the parser takes in. The edge refuses smaller ones already,
@@ -110,33 +120,58 @@ impl Acceptor {
     }
 }
 
+/// What is served on a listener, and how.
+#[derive(Clone)]
+pub struct Service {
+    /// The routes.
+    pub edge: Edge,
+    /// Limits.
+    pub settings: ServerSettings,
+    /// Whether this replica is fit to be sent visits: what it tells its siblings.
+    pub fitness: Fitness,
+}
+
 /// What serving a connection takes.
 #[derive(Clone)]
 struct Connections {
-    edge: Edge,
-    settings: ServerSettings,
+    service: Service,
     proxies: Arc<[IpNet]>,
     phase: watch::Receiver<Phase>,
     tracker: TaskTracker,
 }
 
+/// Serves every listener that is offered, until no more can be and the last
+/// connection has closed.
+///
+/// # Panics
+///
+/// If serving one of them does.
+pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Service) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            offer = offers.recv() => {
+                let Some(offer) = offer else { break };
+                let acceptor = offer.acceptor().expect("a runtime takes one more listener");
+                running.spawn(run(acceptor, service.clone(), offer.phase));
+            }
+            Some(ended) = running.join_next() => ended.expect("accepting does not panic"),
+        }
+    }
+    running.join_all().await;
+}
+
 /// Accepts and serves until the phase is [`Phase::Closing`], then serves what
 /// is queued and in flight, and returns when the last connection has closed.
-pub async fn run(
-    acceptor: Acceptor,
-    edge: Edge,
-    settings: ServerSettings,
-    mut phase: watch::Receiver<Phase>,
-) {
+async fn run(acceptor: Acceptor, service: Service, mut phase: watch::Receiver<Phase>) {
     let connections = Connections {
-        edge,
-        proxies: settings.trusted_proxies.clone().into(),
-        settings,
+        proxies: service.settings.trusted_proxies.clone().into(),
+        service,
         phase: phase.clone(),
         tracker: TaskTracker::new(),
     };
     let closing = async {
-        // An error means the sender is gone, and with it the process.
+        // An error means the sender is gone, and with it the listener.
         let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
         sleep(LAST_CONNECTS).await;
     };
@@ -189,16 +224,18 @@ impl Connections {
     }
 
     fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        let (stream, unsent) = Watched::new(stream, self.settings.request_timeout);
+        let settings = &self.service.settings;
+        let (stream, unsent) = Watched::new(stream, settings.request_timeout);
         let (stream, unread) = Lingering::new(stream);
         let served = Arc::new(Served {
-            edge: self.edge.clone(),
+            edge: self.service.edge.clone(),
             peer,
+            fitness: self.service.fitness.clone(),
             busy: AtomicBool::new(false),
             closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
             unsent,
             unread,
-            _open: self.edge.connections_open().map(Open::start),
+            _open: self.service.edge.connections_open().map(Open::start),
         });
         let serving = served.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -207,7 +244,7 @@ impl Connections {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.settings.header_timeout)
+            .header_read_timeout(settings.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         self.tracker
@@ -220,7 +257,8 @@ impl Connections {
 struct Served {
     edge: Edge,
     peer: Peer,
-    /// A request is in service.
+    fitness: Fitness,
+    /// A request is in service, or its response is not at its end.
     busy: AtomicBool,
     /// Responses ask the client to close.
     closing: AtomicBool,
@@ -248,17 +286,37 @@ impl Drop for Open {
 }
 
 impl Served {
-    async fn serve(&self, request: Request<Incoming>) -> Response<Body> {
-        let _busy = Busy::start(&self.busy);
+    async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        // A path no router can have; a proxy refuses it, so only siblings ask.
+        if request.uri().path() == LOOK_TARGET && self.peer.address.is_none() {
+            return self.look();
+        }
+        let busy = Busy::start(self);
+        let served = &busy.0;
         // What is left of a small body may have come already, and then the connection goes on.
         let most = request.body().size_hint().upper();
         let is_large = most.is_none_or(|most| most > MAX_BODY_BYTES as u64);
-        let request = request.map(|body| self.unread.watch(body));
-        let mut response = self.edge.serve(self.peer.clone(), request).await;
-        if self.closing.load(Ordering::Relaxed) || is_large && self.unread.is_some() {
+        let request = request.map(|body| served.unread.watch(body));
+        let mut response = served.edge.serve(served.peer.clone(), request).await;
+        if served.closing.load(Ordering::Relaxed) || is_large && served.unread.is_some() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
+        // What is complete in memory needs no more than the stream, which knows what is unsent.
+        if response.body().size_hint().exact().is_none() {
+            response = response.map(|body| Body::new(InFlight { body, _busy: busy }));
+        }
+        response
+    }
+
+    /// What a sibling is told: 204 if this replica is fit to be sent visits, else
+    /// 503. It is no request of anybody's, and so neither counted nor logged.
+    fn look(&self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = match self.fitness.is_fit() {
+            true => StatusCode::NO_CONTENT,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
         response
     }
 
@@ -269,18 +327,44 @@ impl Served {
 }
 
 /// Marks a connection as having a request in service, also if it is dropped.
-struct Busy<'a>(&'a AtomicBool);
+struct Busy(Arc<Served>);
 
-impl<'a> Busy<'a> {
-    fn start(flag: &'a AtomicBool) -> Self {
-        flag.store(true, Ordering::Relaxed);
-        Self(flag)
+impl Busy {
+    fn start(served: Arc<Served>) -> Self {
+        served.busy.store(true, Ordering::Relaxed);
+        Self(served)
     }
 }
 
-impl Drop for Busy<'_> {
+impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A body that comes bit by bit: its request is in service until it ends.
+struct InFlight {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for InFlight {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,14 +1,14 @@
-//! Binding the addresses of the settings.
+//! Open listeners, and those who accept from them.
 
 use std::{io, net::ToSocketAddrs, path::PathBuf};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    accept::Acceptor,
-    socket::{self, PublishedSocket, SocketError},
+    accept::{Acceptor, Phase},
+    socket::SocketError,
 };
-use crate::config::values::ListenAddress;
 
 /// Connections that may wait to be accepted. The kernel caps it at
 /// `net.core.somaxconn`; a full queue makes nginx try the next replica.
@@ -46,104 +46,109 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// A listening socket. The path of a Unix socket is withdrawn when this is dropped.
-pub struct Bound {
-    /// Where it really listens: the port the kernel chose, the path of the slot.
-    pub address: String,
-    // Before the listener, since fields are dropped in this order: while the
-    // listener is open no other file can have its inode.
-    published: Option<PublishedSocket>,
+/// A listening socket. When this is dropped, what has reached it is served, its
+/// connections close, and so does the socket.
+#[derive(Debug)]
+pub struct Listening {
     socket: Socket,
-    is_unix: bool,
+    phase: watch::Sender<Phase>,
 }
 
-impl Bound {
-    /// Accepts from this socket on the current runtime.
+impl Listening {
+    /// From now on its connections are welcome.
+    pub fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            phase: watch::Sender::new(Phase::Serving),
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Closing);
+    }
+}
+
+/// A listening socket, as one of those who accept from it gets it.
+#[derive(Debug)]
+pub struct Offer {
+    socket: Socket,
+    /// Says when to close.
+    pub phase: watch::Receiver<Phase>,
+}
+
+impl Offer {
+    /// Accepts from the socket on the current runtime.
     pub fn acceptor(&self) -> io::Result<Acceptor> {
         let socket = self.socket.try_clone()?;
-        if self.is_unix {
-            Ok(Acceptor::Unix(tokio::net::UnixListener::from_std(
-                socket.into(),
-            )?))
+        Ok(if socket.local_addr()?.is_unix() {
+            Acceptor::Unix(tokio::net::UnixListener::from_std(socket.into())?)
         } else {
-            Ok(Acceptor::Tcp(tokio::net::TcpListener::from_std(
-                socket.into(),
-            )?))
-        }
-    }
-
-    /// Puts the slots beside a Unix socket in order that a crashed replica has left.
-    pub fn repair(&self) {
-        if let Some(published) = &self.published {
-            published.repair();
-        }
-    }
-
-    /// Withdraws the path of a Unix socket: nobody new finds it.
-    pub fn unpublish(&self) {
-        if let Some(published) = &self.published {
-            published.withdraw();
-        }
-    }
-}
-
-/// Binds all addresses, or none.
-pub fn bind_all(addresses: &[ListenAddress], socket_mode: u32) -> Result<Vec<Bound>, BindError> {
-    addresses
-        .iter()
-        .map(|address| match address {
-            ListenAddress::Tcp { host, port } => {
-                bind_tcp(host, *port).map_err(|source| BindError::Tcp {
-                    address: address.to_string(),
-                    source,
-                })
-            }
-            ListenAddress::Unix(template) => {
-                let (socket, published) = socket::publish(template, socket_mode)
-                    .map_err(|(path, source)| BindError::Unix { path, source })?;
-                let address = format!("unix:{}", published.path().display());
-                Ok(Bound {
-                    address,
-                    published: Some(published),
-                    socket,
-                    is_unix: true,
-                })
-            }
+            Acceptor::Tcp(tokio::net::TcpListener::from_std(socket.into())?)
         })
-        .collect()
+    }
 }
 
-fn bind_tcp(host: &str, port: u16) -> io::Result<Bound> {
+/// All who accept from the same listeners: the workers, or the main thread.
+#[derive(Debug, Clone)]
+pub struct Acceptors(Vec<mpsc::UnboundedSender<Offer>>);
+
+impl Acceptors {
+    /// So many, each by its end of the line.
+    pub fn new(number: usize) -> (Self, Vec<mpsc::UnboundedReceiver<Offer>>) {
+        let (senders, receivers) = (0..number).map(|_| mpsc::unbounded_channel()).unzip();
+        (Self(senders), receivers)
+    }
+
+    /// Has all of them accept from this socket until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If there are no descriptors left; then nobody does.
+    pub fn offer(&self, listening: &Listening) -> io::Result<()> {
+        let offers = self.0.iter().map(|_| {
+            Ok(Offer {
+                socket: listening.socket.try_clone()?,
+                phase: listening.phase.subscribe(),
+            })
+        });
+        let offers = offers.collect::<io::Result<Vec<_>>>()?;
+        for (acceptor, offer) in self.0.iter().zip(offers) {
+            // One that has ended ends the process.
+            let _ = acceptor.send(offer);
+        }
+        Ok(())
+    }
+}
+
+/// Listens on a TCP address; also tells where exactly.
+///
+/// # Errors
+///
+/// If none of the name's addresses can be listened on.
+pub fn bind_tcp(host: &str, port: u16) -> io::Result<(Listening, String)> {
     let mut last_error = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
     for address in (host, port).to_socket_addrs()? {
-        let bind = || -> io::Result<Socket> {
-            let socket = Socket::new(
-                Domain::for_address(address),
-                Type::STREAM,
-                Some(Protocol::TCP),
-            )?;
-            // Else a restart would wait for connections in TIME_WAIT.
-            socket.set_reuse_address(true)?;
-            socket.bind(&address.into())?;
-            socket.listen(BACKLOG)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        };
-        match bind() {
+        match listen(address) {
             Ok(socket) => {
-                let local = socket
-                    .local_addr()?
-                    .as_socket()
-                    .map_or_else(String::new, |address| address.to_string());
-                return Ok(Bound {
-                    address: format!("tcp:{local}"),
-                    published: None,
-                    socket,
-                    is_unix: false,
-                });
+                let local = socket.local_addr()?.as_socket();
+                let local = local.map_or_else(String::new, |address| format!("tcp:{address}"));
+                return Ok((Listening::new(socket), local));
             }
             Err(error) => last_error = error,
         }
     }
     Err(last_error)
+}
+
+fn listen(address: std::net::SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // Else a restart would wait for connections in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }

@@ -3,18 +3,22 @@
 //! One thread per worker, each with a single-threaded runtime that accepts,
 //! serves, coalesces and talks to the store by itself: a visit never crosses a
 //! thread. The main thread has the internal listener, the signals and the
-//! store's monitor, so that these answer however busy the workers are.
+//! store's monitor, so that these answer however busy the workers are. A thread
+//! more keeps the paths of the Unix sockets.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::oneshot,
     time::{sleep, timeout},
 };
 
 mod accept;
+mod directory;
+mod keeper;
 mod linger;
 mod listener;
+mod siblings;
 mod signals;
 mod slots;
 pub mod socket;
@@ -23,24 +27,22 @@ mod worker;
 
 pub use self::listener::BindError;
 use self::{
-    accept::Phase,
-    listener::Bound,
+    accept::Service,
+    keeper::{Keeper, Place, Published},
+    listener::{Acceptors, Listening},
     signals::{Signal, Signals},
-    worker::WorkerEnded,
 };
 use crate::{
     app::Shared,
-    config::Settings,
+    config::{ServerSettings, Settings, values::ListenAddress},
     counting::store::{CounterStore, monitor},
-    ops::{Draining, metrics::Metrics},
+    ops::{Vitals, metrics::Metrics},
     store::{Store, StoreError},
+    supervisor::{Ended, Ends, Supervisor},
 };
 
 /// The longest the store may take to close: all that counts has been acknowledged.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-
-/// How often slots are looked at that a crashed replica may have left.
-const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the service could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +56,9 @@ pub enum ServeError {
     /// The system refused a thread, a signal handler or a descriptor.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A worker thread ended by itself.
-    #[error("worker {0} ended unexpectedly; the log above says why")]
-    Worker(usize),
+    /// Something in the background ended by itself.
+    #[error("{0} ended unexpectedly; the log above says why")]
+    Ended(String),
 }
 
 /// How the service ended.
@@ -74,7 +76,7 @@ pub enum Ending {
 ///
 /// # Errors
 ///
-/// If the service cannot start, or a worker ends by itself.
+/// If the service cannot start, or something of it ends by itself.
 pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<Ending, ServeError> {
     let store = Store::open(&settings.store, metrics.clone()).await?;
     // Known before the first visit comes: a store of a newer version must not be written to.
@@ -83,57 +85,28 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
     let _ = counters.probe().await;
     // Only from here on: while the database is opened, a signal may end the process as ever.
     let mut signals = Signals::new()?;
-    let draining = Draining::default();
+    let vitals = Vitals::default();
     let shared = Arc::new(Shared::new(
         settings.clone(),
         metrics.clone(),
-        draining.clone(),
+        vitals.clone(),
     ));
 
-    let server = &settings.server;
-    let public = listener::bind_all(&server.listen, server.socket_mode)?;
-    let ops = listener::bind_all(&server.ops_listen, server.socket_mode)?;
-    let (phase, _) = watch::channel(Phase::Serving);
-    let (ended, mut workers_ended) = mpsc::unbounded_channel();
-    for index in 0..server.workers {
-        worker::spawn(
-            index,
-            &shared,
-            &store,
-            &public,
-            phase.subscribe(),
-            ended.clone(),
-        )?;
-    }
-    drop(ended);
-    let ops_phase = watch::channel(Phase::Serving).0;
-    let ops_edge = shared.ops_edge(&store);
-    for bound in &ops {
-        tokio::spawn(accept::run(
-            bound.acceptor()?,
-            ops_edge.clone(),
-            server.clone(),
-            ops_phase.subscribe(),
-        ));
-    }
-    tokio::spawn(monitor(counters));
-    announce(&settings, &public, &ops, &store);
-
-    let signal = loop {
-        tokio::select! {
-            signal = signals.next() => break signal,
-            Some(WorkerEnded(index)) = workers_ended.recv() => return Err(ServeError::Worker(index)),
-            () = sleep(REPAIR_INTERVAL) => public.iter().chain(&ops).for_each(Bound::repair),
-        }
+    let mut running = Running::start(&settings.server, &shared, &store, &vitals)?;
+    running
+        .supervisor
+        .spawn("the monitor of the store", monitor(counters));
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        never = running.serve(&settings, &store) => match never? {},
     };
     let drain = Drain {
         settings: &settings,
         metrics: &metrics,
-        draining: &draining,
-        phase: &phase,
+        vitals: &vitals,
     };
     let ending = tokio::select! {
-        ending = drain.run(signal, public, &mut workers_ended) => ending,
+        ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
     if ending == Ending::Clean && timeout(CLOSE_LIMIT, store.close()).await.is_err() {
@@ -142,54 +115,167 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
     Ok(ending)
 }
 
-fn announce(settings: &Settings, public: &[Bound], ops: &[Bound], store: &Store) {
-    for (kind, listeners) in [("public", public), ("internal", ops)] {
-        for bound in listeners {
-            tracing::info!(address = %bound.address, kind, "listening");
+/// What runs from the start to the end. Dropped, it withdraws the paths of sockets.
+struct Running {
+    keeper: Keeper,
+    published: oneshot::Receiver<Result<Vec<Published>, BindError>>,
+    /// The TCP listeners with their addresses.
+    public: Vec<(Listening, String)>,
+    ops: Vec<(Listening, String)>,
+    supervisor: Supervisor,
+    background: Ends,
+    workers: Ends,
+}
+
+impl Running {
+    /// Starts everything. Public paths come last: whoever cannot start must not
+    /// have taken a slot on the way.
+    fn start(
+        server: &ServerSettings,
+        shared: &Arc<Shared>,
+        store: &Store,
+        vitals: &Vitals,
+    ) -> Result<Self, ServeError> {
+        let public = bind_tcp(&server.listen)?;
+        let ops = bind_tcp(&server.ops_listen)?;
+        let (supervisor, background) = Supervisor::new();
+        supervisor.spawn("the heartbeat of the main thread", vitals.heartbeat("main"));
+
+        let (to_main, offers) = Acceptors::new(1);
+        let service = Service {
+            edge: shared.ops_edge(store),
+            settings: server.clone(),
+            fitness: shared.fitness(store),
+        };
+        for offers in offers {
+            supervisor.spawn(
+                "the internal listener",
+                accept::run_all(offers, service.clone()),
+            );
+        }
+        let (to_workers, offers) = Acceptors::new(server.workers);
+        let (of_workers, workers) = Supervisor::new();
+        for (index, offers) in offers.into_iter().enumerate() {
+            worker::spawn(index, shared, store, vitals, offers, &of_workers)?;
+        }
+        for (listening, _) in &ops {
+            to_main.offer(listening)?;
+        }
+        for (listening, _) in &public {
+            to_workers.offer(listening)?;
+        }
+        let places = places(&server.ops_listen, server, false, &to_main)
+            .chain(places(&server.listen, server, true, &to_workers))
+            .collect();
+        let (keeper, published) = Keeper::start(places, shared.fitness(store), &supervisor)?;
+        Ok(Self {
+            keeper,
+            published,
+            public,
+            ops,
+            supervisor,
+            background,
+            workers,
+        })
+    }
+
+    /// Serves for as long as nothing ends.
+    async fn serve(
+        &mut self,
+        settings: &Settings,
+        store: &Store,
+    ) -> Result<Infallible, ServeError> {
+        // Else the keeper has ended, which is noticed below.
+        if let Ok(published) = (&mut self.published).await {
+            self.announce(&published?, settings, store);
+        }
+        Err(ServeError::Ended(self.ended().await.what))
+    }
+
+    /// What has ended that should not have.
+    async fn ended(&mut self) -> Ended {
+        tokio::select! {
+            Some(ended) = self.background.recv() => ended,
+            Some(ended) = self.workers.recv() => ended,
+            else => std::future::pending().await,
         }
     }
-    tracing::info!(
-        version = crate::ops::VERSION,
-        environment = settings.environment.name(),
-        store = store.name(),
-        workers = settings.server.workers,
-        "started"
-    );
+
+    fn announce(&self, published: &[Published], settings: &Settings, store: &Store) {
+        let public = self.public.iter().map(|(_, address)| (address, true));
+        let ops = self.ops.iter().map(|(_, address)| (address, false));
+        let published = published.iter().map(|(address, public)| (address, *public));
+        for (address, public) in public.chain(ops).chain(published) {
+            let kind = if public { "public" } else { "internal" };
+            tracing::info!(address, kind, "listening");
+        }
+        tracing::info!(
+            version = crate::ops::VERSION,
+            environment = settings.environment.name(),
+            store = store.name(),
+            workers = settings.server.workers,
+            "started"
+        );
+    }
+}
+
+fn bind_tcp(addresses: &[ListenAddress]) -> Result<Vec<(Listening, String)>, BindError> {
+    let mut bound = Vec::new();
+    for address in addresses {
+        if let ListenAddress::Tcp { host, port } = address {
+            let listening = listener::bind_tcp(host, *port);
+            bound.push(listening.map_err(|source| BindError::Tcp {
+                address: address.to_string(),
+                source,
+            })?);
+        }
+    }
+    Ok(bound)
+}
+
+fn places(
+    addresses: &[ListenAddress],
+    server: &ServerSettings,
+    public: bool,
+    acceptors: &Acceptors,
+) -> impl Iterator<Item = Place> {
+    addresses.iter().filter_map(move |address| match address {
+        ListenAddress::Tcp { .. } => None,
+        ListenAddress::Unix(template) => Some(Place::new(
+            template,
+            server.socket_mode,
+            public,
+            acceptors.clone(),
+        )),
+    })
 }
 
 /// What draining takes.
 struct Drain<'a> {
     settings: &'a Settings,
     metrics: &'a Metrics,
-    draining: &'a Draining,
-    phase: &'a watch::Sender<Phase>,
+    vitals: &'a Vitals,
 }
 
 impl Drain<'_> {
     /// Unready, then unpublished, then served to the end.
-    async fn run(
-        self,
-        signal: Signal,
-        public: Vec<Bound>,
-        workers: &mut mpsc::UnboundedReceiver<WorkerEnded>,
-    ) -> Ending {
+    async fn run(self, signal: Signal, running: &mut Running) -> Result<Ending, ServeError> {
         let server = &self.settings.server;
         tracing::info!(signal = signal.name(), delay = ?server.drain_delay, "draining");
-        self.draining.start();
+        self.vitals.start_draining();
         self.metrics.draining.set(1);
-        sleep(server.drain_delay).await;
-
-        for bound in &public {
-            bound.unpublish();
+        tokio::select! {
+            () = sleep(server.drain_delay) => {}
+            ended = running.ended() => return Err(ServeError::Ended(ended.what)),
         }
-        self.phase.send_replace(Phase::Closing);
+        running.keeper.withdraw_public().await;
         // The workers hold the last descriptors: the queue is theirs to empty.
-        drop(public);
-        let all_ended = async { while workers.recv().await.is_some() {} };
-        match timeout(server.shutdown_timeout, all_ended).await {
-            Ok(()) => {
+        running.public.clear();
+        match timeout(server.shutdown_timeout, all_ended(&mut running.workers)).await {
+            Ok(ended) => {
+                ended?;
                 tracing::info!("drained");
-                Ending::Clean
+                Ok(Ending::Clean)
             }
             Err(_) => {
                 let requests = self.metrics.requests_in_flight.get();
@@ -197,8 +283,18 @@ impl Drain<'_> {
                     requests,
                     "the shutdown timeout has passed; what is in flight is cut"
                 );
-                Ending::Cut
+                Ok(Ending::Cut)
             }
         }
     }
+}
+
+/// Waits for the end of all workers; one that panics on the way has not served to the end.
+async fn all_ended(workers: &mut Ends) -> Result<(), ServeError> {
+    while let Some(ended) = workers.recv().await {
+        if ended.panicked {
+            return Err(ServeError::Ended(ended.what));
+        }
+    }
+    Ok(())
 }

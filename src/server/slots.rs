@@ -4,19 +4,23 @@
 //! no failed connect, its path is a symbolic link to the socket of a live
 //! replica. A joining replica renames its socket over the link of the first
 //! free slot, a leaving one renames a link over its socket, and the survivors
-//! of a crashed one replace its stale socket by a link. Links are spread evenly,
-//! so that a proxy that takes the slots in turn takes the replicas in turn.
+//! of one that crashed or hangs replace its socket by a link. Links are spread
+//! evenly, so that a proxy that takes the slots in turn takes the replicas in turn.
 //!
-//! All of this happens under the lock of the directory, but for [`Slots::are_tidy`].
+//! All of this happens under the lock of the directory, but for [`Slots::sockets`]
+//! and [`Slots::are_tidy`].
 
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::fs::symlink,
+    os::unix::fs::{FileTypeExt, symlink},
     path::{Path, PathBuf},
 };
 
-use super::socket::{Occupant, SocketError, occupant};
+use super::{
+    directory::FileIdentity,
+    socket::{Occupant, SocketError, occupant},
+};
 
 /// Slots there are: 1 to this. The proxy declares as many servers, or fewer.
 pub const SLOTS: u16 = 32;
@@ -27,14 +31,22 @@ const NEW_LINK: &str = ".link";
 /// What is at a slot's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Slot {
-    /// Nothing, or a socket nobody listens on.
+    /// Nothing, or nobody that serves.
     Free,
     /// A link to a slot, by its path.
     Link(PathBuf),
-    /// A replica.
-    Live,
+    /// A socket.
+    Socket(FileIdentity),
     /// Nothing of ours.
     Foreign,
+}
+
+/// Whether somebody serves on the socket at this path, as far as one knows.
+pub type Serves<'a> = &'a dyn Fn(&Path, FileIdentity) -> bool;
+
+/// Whether somebody listens at this path; whoever cannot be asked does.
+pub fn listens(path: &Path, _: FileIdentity) -> bool {
+    !matches!(occupant(path), Ok(Occupant::Nothing | Occupant::Stale))
 }
 
 /// The paths of all slots.
@@ -51,6 +63,11 @@ impl Slots {
         }
     }
 
+    /// The path of slot 1.
+    pub fn first(&self) -> &Path {
+        &self.paths[0]
+    }
+
     /// The first path a replica may take.
     ///
     /// # Errors
@@ -58,11 +75,28 @@ impl Slots {
     /// If there is none.
     pub fn first_free(&self) -> Result<PathBuf, SocketError> {
         for path in &self.paths {
-            if matches!(self.slot(path)?, Slot::Free | Slot::Link(_)) {
-                return Ok(path.clone());
+            match self.slot(path)? {
+                Slot::Free | Slot::Link(_) => return Ok(path.clone()),
+                Slot::Socket(identity) if !listens(path, identity) => return Ok(path.clone()),
+                Slot::Socket(_) | Slot::Foreign => {}
             }
         }
         Err(SocketError::NoFreeSlot)
+    }
+
+    /// The slots that are sockets, in their order.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told.
+    pub fn sockets(&self) -> io::Result<Vec<(PathBuf, FileIdentity)>> {
+        let mut sockets = Vec::new();
+        for path in &self.paths {
+            if let Slot::Socket(identity) = self.slot(path)? {
+                sockets.push((path.clone(), identity));
+            }
+        }
+        Ok(sockets)
     }
 
     /// Makes every free slot a link to a live replica, each replica having as
@@ -71,8 +105,8 @@ impl Slots {
     /// # Errors
     ///
     /// If the directory cannot be changed.
-    pub fn spread(&self) -> io::Result<()> {
-        self.change(None)
+    pub fn spread(&self, serves: Serves) -> io::Result<()> {
+        self.change(None, serves)
     }
 
     /// Gives a slot of ours up: its path leads to another replica, if there is
@@ -81,12 +115,12 @@ impl Slots {
     /// # Errors
     ///
     /// If the directory cannot be changed.
-    pub fn leave(&self, own: &Path) -> io::Result<()> {
-        self.change(Some(own))
+    pub fn leave(&self, own: &Path, serves: Serves) -> io::Result<()> {
+        self.change(Some(own), serves)
     }
 
-    fn change(&self, leaving: Option<&Path>) -> io::Result<()> {
-        let changes = self.plan(leaving)?;
+    fn change(&self, leaving: Option<&Path>, serves: Serves) -> io::Result<()> {
+        let changes = self.plan(leaving, serves)?;
         changes
             .iter()
             .try_for_each(|(path, target)| place(path, *target))
@@ -97,21 +131,29 @@ impl Slots {
     /// # Errors
     ///
     /// If it cannot be told.
-    pub fn are_tidy(&self) -> io::Result<bool> {
-        Ok(self.plan(None)?.is_empty())
+    pub fn are_tidy(&self, serves: Serves) -> io::Result<bool> {
+        Ok(self.plan(None, serves)?.is_empty())
     }
 
     /// What is to be changed: a path, and the live replica it should lead to, if
     /// there is one. `leaving` counts as free.
-    fn plan(&self, leaving: Option<&Path>) -> io::Result<Vec<(&Path, Option<&OsStr>)>> {
-        let slots = self.paths.iter().map(|path| match self.slot(path)? {
-            Slot::Live if leaving == Some(path) => Ok((path.as_path(), Slot::Free)),
-            slot => Ok((path.as_path(), slot)),
+    fn plan(
+        &self,
+        leaving: Option<&Path>,
+        serves: Serves,
+    ) -> io::Result<Vec<(&Path, Option<&OsStr>)>> {
+        let slots = self.paths.iter().map(|path| {
+            let slot = match self.slot(path)? {
+                Slot::Socket(_) if leaving == Some(path) => Slot::Free,
+                Slot::Socket(identity) if !serves(path, identity) => Slot::Free,
+                slot => slot,
+            };
+            Ok((path.as_path(), slot))
         });
         let slots = slots.collect::<io::Result<Vec<_>>>()?;
         let live: Vec<&OsStr> = slots
             .iter()
-            .filter(|(_, slot)| *slot == Slot::Live)
+            .filter(|(_, slot)| matches!(slot, Slot::Socket(_)))
             .filter_map(|(path, _)| path.file_name())
             .collect();
         let mut targets = live.iter().copied().cycle();
@@ -123,7 +165,7 @@ impl Slots {
             let target = targets.next();
             let tidy = match (slot, target) {
                 (Slot::Link(at), Some(target)) => at.as_os_str() == target,
-                (Slot::Free, None) => leaving != Some(path),
+                (Slot::Free, None) => fs::symlink_metadata(path).is_err(),
                 _ => false,
             };
             if !tidy {
@@ -146,11 +188,12 @@ impl Slots {
                 Slot::Foreign
             });
         }
-        Ok(match occupant(path)? {
-            Occupant::Nothing | Occupant::Stale => Slot::Free,
-            Occupant::Live => Slot::Live,
-            Occupant::Foreign => Slot::Foreign,
-        })
+        match fs::symlink_metadata(path) {
+            Ok(file) if file.file_type().is_socket() => Ok(Slot::Socket((&file).into())),
+            Ok(_) => Ok(Slot::Foreign),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Slot::Free),
+            Err(error) => Err(error),
+        }
     }
 }
 

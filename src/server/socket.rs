@@ -1,40 +1,39 @@
 //! The life cycle of a Unix socket's path.
 //!
-//! A socket is bound under a temporary name, given its mode, and renamed into
+//! A socket is bound under a hidden name, given its mode, and renamed into
 //! place: there is no moment at which it can be reached with the wrong mode.
 //! A stale socket (a connect is refused) is replaced, a live one is left alone
 //! and the process refuses to start; anything that is no socket is never
 //! touched. A lock file in the directory makes looking and renaming one step
 //! among the processes that share it.
+//!
+//! A socket is published once and withdrawn once. One whose path was lost cannot
+//! have it back, since no name leads to it any more: another one takes its place.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
-    io,
-    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs, io,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{
-    listener::BACKLOG,
+    directory,
     slots::{SLOTS, Slots},
 };
-use crate::{config::values::SocketTemplate, file_lock};
+pub use super::{
+    directory::FileIdentity,
+    slots::{Serves, listens},
+};
+use crate::config::values::SocketTemplate;
 
-/// Longest path, in bytes. The kernel allows 107, and the temporary name
-/// beside it may be a little longer.
+/// Longest path, in bytes. The kernel allows 107, and the hidden name beside it
+/// may be a little longer.
 const MAX_PATH_BYTES: usize = 100;
 
 /// The largest process id Linux gives, with seven digits.
 const MAX_PID: u32 = 1 << 22;
-
-/// Looking and renaming takes a moment; who holds the lock longer is stopped.
-const LOCK_LIMIT: Duration = Duration::from_secs(1);
-
-/// Taken while a path is looked at and changed.
-const LOCK_FILE: &str = ".footfall.lock";
 
 /// Why a path cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +60,9 @@ pub enum SocketError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Nobody answers on a socket that all of us should accept from.
+    #[error("no worker answers on the socket")]
+    NoAnswer,
     /// Anything else.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -79,55 +81,134 @@ pub enum Occupant {
     Foreign,
 }
 
+/// Where a template leads.
+#[derive(Debug, Clone)]
+pub enum Paths {
+    /// To one path.
+    One(PathBuf),
+    /// To the first free of these.
+    Slots(Slots),
+}
+
+impl Paths {
+    /// The paths of this process on this machine.
+    pub fn of(template: &SocketTemplate) -> Self {
+        let hostname = hostname();
+        let pid = std::process::id();
+        let expand = |slot| PathBuf::from(template.expand(&hostname, pid, slot));
+        match template.has_slot() {
+            true => Self::Slots(Slots::new(expand)),
+            false => Self::One(expand(1)),
+        }
+    }
+
+    /// The path, or that of slot 1.
+    pub fn first(&self) -> &Path {
+        match self {
+            Self::One(path) => path,
+            Self::Slots(slots) => slots.first(),
+        }
+    }
+
+    /// The path a socket may be published under.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn free(&self) -> Result<PathBuf, SocketError> {
+        match self {
+            Self::Slots(slots) => slots.first_free(),
+            Self::One(path) => match occupant(path)? {
+                Occupant::Nothing | Occupant::Stale => Ok(path.clone()),
+                Occupant::Live => Err(SocketError::Live),
+                Occupant::Foreign => Err(SocketError::Foreign),
+            },
+        }
+    }
+}
+
+/// A listening socket that only a hidden name leads to.
+#[derive(Debug)]
+pub struct HiddenSocket {
+    paths: Paths,
+    mode: u32,
+    hidden: PathBuf,
+    identity: FileIdentity,
+}
+
+/// Binds a socket that is to be published under one of these paths.
+///
+/// # Errors
+///
+/// If the directory cannot be used.
+pub fn bind(paths: &Paths, mode: u32) -> Result<(Socket, HiddenSocket), SocketError> {
+    within_length(paths.first())?;
+    let _lock = directory::lock(paths.first(), mode)?;
+    let (socket, hidden, identity) = directory::bind_hidden(paths.first(), mode)?;
+    let hidden = HiddenSocket {
+        paths: paths.clone(),
+        mode,
+        hidden,
+        identity,
+    };
+    Ok((socket, hidden))
+}
+
+impl HiddenSocket {
+    /// The hidden name.
+    pub fn path(&self) -> &Path {
+        &self.hidden
+    }
+
+    /// Publishes it under the path, or the first free slot.
+    ///
+    /// # Errors
+    ///
+    /// If the path, or every slot, is somebody else's; the path is told.
+    pub fn publish(self) -> Result<PublishedSocket, (PathBuf, SocketError)> {
+        let first = self.paths.first().to_owned();
+        let describe = |error| (first.clone(), error);
+        // Held until the path is published.
+        let _lock = directory::lock(&first, self.mode).map_err(describe)?;
+        directory::sweep(&first);
+        let path = self.paths.free().map_err(describe)?;
+        let publish = || -> Result<(), SocketError> {
+            within_length(&path)?;
+            Ok(fs::rename(&self.hidden, &path)?)
+        };
+        publish().map_err(|error| (path.clone(), error))?;
+        let published = PublishedSocket {
+            path: path.clone(),
+            identity: self.identity,
+            mode: self.mode,
+            paths: self.paths.clone(),
+        };
+        // If this fails, the path is withdrawn again.
+        match &published.paths {
+            Paths::Slots(slots) => slots
+                .spread(&listens)
+                .map_err(|error| (path, error.into()))?,
+            Paths::One(_) => {}
+        }
+        Ok(published)
+    }
+}
+
+impl Drop for HiddenSocket {
+    fn drop(&mut self) {
+        // Gone, if it was published.
+        let _ = fs::remove_file(&self.hidden);
+    }
+}
+
 /// A path that leads to our socket.
 #[derive(Debug)]
 pub struct PublishedSocket {
     path: PathBuf,
-    /// Device and inode: which file at the path is ours.
-    identity: (u64, u64),
+    /// Which file at the path is ours.
+    identity: FileIdentity,
     mode: u32,
-    /// All slots, if the path is one of them.
-    slots: Option<Slots>,
-}
-
-/// Binds a socket and publishes it under the template's path.
-pub fn publish(
-    template: &SocketTemplate,
-    mode: u32,
-) -> Result<(Socket, PublishedSocket), (PathBuf, SocketError)> {
-    let hostname = hostname();
-    let pid = std::process::id();
-    let expand = |slot| PathBuf::from(template.expand(&hostname, pid, slot));
-    let first = expand(1);
-    let describe = |error| (first.clone(), error);
-
-    within_length(&first).map_err(describe)?;
-    // Held until the path is published.
-    let _lock = lock(&first, mode).map_err(describe)?;
-    let slots = template.has_slot().then(|| Slots::new(expand));
-    let path = match &slots {
-        Some(slots) => slots.first_free().map_err(describe)?,
-        None => match occupant(&first).map_err(|error| describe(error.into()))? {
-            Occupant::Nothing | Occupant::Stale => first.clone(),
-            Occupant::Live => return Err(describe(SocketError::Live)),
-            Occupant::Foreign => return Err(describe(SocketError::Foreign)),
-        },
-    };
-    let socket = bind(&path, mode).map_err(|error| (path.clone(), error))?;
-    let publish = || -> io::Result<PublishedSocket> {
-        let file = fs::symlink_metadata(&path)?;
-        let published = PublishedSocket {
-            path: path.clone(),
-            identity: (file.dev(), file.ino()),
-            mode,
-            slots,
-        };
-        // If this fails, the path is withdrawn again.
-        published.slots.as_ref().map_or(Ok(()), Slots::spread)?;
-        Ok(published)
-    };
-    let published = publish();
-    Ok((socket, published.map_err(|error| (path, error.into()))?))
+    paths: Paths,
 }
 
 impl PublishedSocket {
@@ -143,9 +224,9 @@ impl PublishedSocket {
         if !self.is_ours() {
             return;
         }
-        let result = match (lock(&self.path, self.mode), &self.slots) {
-            (Ok(_lock), Some(slots)) => slots.leave(&self.path),
-            (Ok(_lock), None) => fs::remove_file(&self.path),
+        let result = match (directory::lock(&self.path, self.mode), &self.paths) {
+            (Ok(_lock), Paths::Slots(slots)) => slots.leave(&self.path, &listens),
+            (Ok(_lock), Paths::One(_)) => fs::remove_file(&self.path),
             (Err(error), _) => {
                 // Shutting down must not depend on the others. But only our own path is ours to
                 // change then: a link put elsewhere could replace what a successor puts there.
@@ -159,28 +240,51 @@ impl PublishedSocket {
         }
     }
 
-    /// Puts the slots in order that a crashed replica has left.
-    pub fn repair(&self) {
-        let Some(slots) = self.slots.as_ref().filter(|_| self.is_ours()) else {
-            return;
+    /// Has our slot lead to others that serve, at once or not at all; whether it does.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be changed.
+    pub fn give_up_slot(&self, serves: Serves) -> Result<bool, SocketError> {
+        let Paths::Slots(slots) = &self.paths else {
+            return Ok(false);
         };
-        let repair = || -> Result<(), SocketError> {
-            // Not waited for: who holds the lock puts the slots in order, or the next round does.
-            if !slots.are_tidy()? {
-                let lock = open_lock(&self.path, self.mode)?;
-                if lock.try_lock().is_ok() {
-                    slots.spread()?;
-                }
-            }
-            Ok(())
+        // Not waited for: who holds the lock will be done in the next round.
+        let Some(_lock) = directory::try_lock(&self.path, self.mode)? else {
+            return Ok(false);
         };
-        if let Err(error) = repair() {
-            tracing::warn!(path = %self.path.display(), %error, "free slots could not be put in order");
+        if self.is_ours() {
+            slots.leave(&self.path, serves)?;
         }
+        Ok(true)
     }
 
-    fn is_ours(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity)
+    /// Puts the slots in order that others have left, as far as one knows who
+    /// serves; whether they are in order.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be changed.
+    pub fn repair(&self, serves: Serves) -> Result<bool, SocketError> {
+        let Paths::Slots(slots) = &self.paths else {
+            return Ok(true);
+        };
+        if slots.are_tidy(serves)? {
+            return Ok(true);
+        }
+        // Not waited for: who holds the lock puts the slots in order, or the next round does.
+        let lock = directory::try_lock(&self.path, self.mode)?;
+        if lock.is_some() && self.is_ours() {
+            slots.spread(serves)?;
+            directory::sweep(&self.path);
+        }
+        Ok(lock.is_some())
+    }
+
+    /// Whether the path leads to our socket.
+    pub fn is_ours(&self) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|file| FileIdentity::from(&file) == self.identity)
     }
 }
 
@@ -235,79 +339,8 @@ fn within_length(path: &Path) -> Result<(), SocketError> {
     }
 }
 
-fn bind(path: &Path, mode: u32) -> Result<Socket, SocketError> {
-    within_length(path)?;
-    // The lock makes the name ours, even among containers that all have process id 1.
-    let temporary = directory(path).join(format!(".{:x}", std::process::id()));
-    match fs::symlink_metadata(&temporary) {
-        // Left by a process with our id that was killed between bind and rename.
-        Ok(file) if file.file_type().is_socket() => fs::remove_file(&temporary)?,
-        Ok(_) => {
-            let in_the_way = format!("{} is in the way", temporary.display());
-            return Err(io::Error::other(in_the_way).into());
-        }
-        Err(_) => {}
-    }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(&temporary)?)?;
-    let publish = || -> io::Result<()> {
-        fs::set_permissions(&temporary, Permissions::from_mode(mode))?;
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        fs::rename(&temporary, path)
-    };
-    match publish() {
-        Ok(()) => Ok(socket),
-        Err(error) => {
-            let _ = fs::remove_file(&temporary);
-            Err(error.into())
-        }
-    }
-}
-
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    }
-}
-
-fn lock(path: &Path, mode: u32) -> Result<File, SocketError> {
-    let file = open_lock(path, mode)?;
-    file_lock::within(&file, LOCK_LIMIT)?;
-    Ok(file)
-}
-
-fn open_lock(path: &Path, mode: u32) -> Result<File, SocketError> {
-    let directory = directory(path);
-    let lock = directory.join(LOCK_FILE);
-    let open = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(mode)
-        .open(&lock);
-    let file = open.map_err(|error| SocketError::Directory {
-        directory: directory.to_owned(),
-        problem: match error.kind() {
-            io::ErrorKind::NotFound => {
-                "does not exist; create it, writable for this user".to_owned()
-            }
-            io::ErrorKind::PermissionDenied => {
-                format!("or its {LOCK_FILE} may not be written by this user")
-            }
-            io::ErrorKind::ReadOnlyFilesystem => "is on a read-only file system".to_owned(),
-            io::ErrorKind::NotADirectory => "is not a directory".to_owned(),
-            _ => error.to_string(),
-        },
-    })?;
-    // The umask has cut the mode, and whoever may use the sockets must be able to lock. Only the
-    // owner can change it, and need do so once.
-    let _ = file.set_permissions(Permissions::from_mode(mode));
-    Ok(file)
-}
-
-fn hostname() -> String {
+/// The name of this host, as `{hostname}` stands for it.
+pub fn hostname() -> String {
     rustix::system::uname()
         .nodename()
         .to_string_lossy()

@@ -2,68 +2,54 @@
 
 use std::{io, sync::Arc, thread};
 
-use tokio::{
-    runtime,
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use tokio::{runtime, sync::mpsc};
 
 use super::{
-    accept::{self, Phase},
-    listener::Bound,
+    accept::{self, Service},
+    listener::Offer,
 };
-use crate::{app::Shared, store::Store};
+use crate::{
+    app::Shared,
+    ops::{Fitness, Vitals},
+    store::Store,
+    supervisor::Supervisor,
+};
 
-/// Sent when a worker ends, for whatever reason; its index.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkerEnded(pub usize);
-
-/// Sends [`WorkerEnded`], also when the thread panics.
-struct Farewell(usize, mpsc::UnboundedSender<WorkerEnded>);
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        let _ = self.1.send(WorkerEnded(self.0));
-    }
-}
-
-/// Starts a worker that serves all public listeners until it is told to close.
+/// Starts a worker that serves all listeners it is offered, until no more can
+/// be and the last connection has closed.
 pub fn spawn(
     index: usize,
     shared: &Arc<Shared>,
     store: &Store,
-    listeners: &[Bound],
-    phase: watch::Receiver<Phase>,
-    ended: mpsc::UnboundedSender<WorkerEnded>,
+    vitals: &Vitals,
+    offers: mpsc::UnboundedReceiver<Offer>,
+    supervisor: &Supervisor,
 ) -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let acceptors = {
-        let _runtime = runtime.enter();
-        listeners
-            .iter()
-            .map(Bound::acceptor)
-            .collect::<io::Result<Vec<_>>>()?
-    };
     let store = store.for_another_thread();
-    let shared = shared.clone();
-    let farewell = Farewell(index, ended);
+    let (shared, supervisor) = (shared.clone(), supervisor.clone());
+    let name = format!("worker-{index}");
+    let heartbeat = vitals.heartbeat(&name);
+    let vitals = vitals.clone();
     let body = move || {
-        let _farewell = farewell;
+        let _watch = supervisor.watch(format!("worker {index}"));
         runtime.block_on(async {
-            let server = shared.server_settings().clone();
-            let edge = shared.public_edge(store);
-            let accepting: JoinSet<()> = acceptors
-                .into_iter()
-                .map(|acceptor| accept::run(acceptor, edge.clone(), server.clone(), phase.clone()))
-                .collect();
-            accepting.join_all().await;
+            supervisor.spawn(format!("the heartbeat of worker {index}"), heartbeat);
+            let edge = shared.public_edge(store.clone(), &supervisor);
+            let service = Service {
+                settings: shared.server_settings().clone(),
+                fitness: Fitness {
+                    vitals,
+                    store: store.health.clone(),
+                },
+                edge: edge.clone(),
+            };
+            accept::run_all(offers, service).await;
             edge.finished().await;
         });
     };
-    thread::Builder::new()
-        .name(format!("worker-{index}"))
-        .spawn(body)?;
+    thread::Builder::new().name(name).spawn(body)?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use footfall::{
     },
     ops::metrics::Metrics,
     store::{Store, StoreError},
+    supervisor::Supervisor,
 };
 use hyper::Method;
 use rustix::process::Signal;
@@ -171,7 +172,7 @@ impl World {
                 }
             };
             tokio::spawn(monitor(store.clone()));
-            Counters::start(store, metrics)
+            Counters::start(store, metrics, &Supervisor::new().0)
         });
         Replica::Library {
             counters: Box::new(timeout(PATIENCE, started).await.unwrap().unwrap()),

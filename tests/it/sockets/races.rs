@@ -6,12 +6,15 @@ use std::{
     fs,
     io::{ErrorKind, Read, Write},
     os::unix::net::UnixStream,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
 };
 
-use footfall::server::socket::{PublishedSocket, SocketError, publish};
+use footfall::{
+    config::values::SocketTemplate,
+    server::socket::{Paths, PublishedSocket, SocketError, bind, listens},
+};
 use socket2::Socket;
 
 use crate::support::directories::both;
@@ -30,6 +33,14 @@ enum End {
 }
 
 const ENDS: [End; 3] = [End::Clean, End::Drained, End::Killed];
+
+/// Binds and publishes a socket, as a start does.
+fn publish(template: &SocketTemplate) -> Result<(Socket, PublishedSocket), (PathBuf, SocketError)> {
+    let paths = Paths::of(template);
+    let (socket, hidden) =
+        bind(&paths, 0o660).map_err(|error| (paths.first().to_owned(), error))?;
+    Ok((socket, hidden.publish()?))
+}
 
 /// A socket whose path is ours. While it is there the socket is to be open.
 struct Running(PublishedSocket, Socket);
@@ -71,10 +82,10 @@ fn race(directory: &Path, name: &str, rounds: u64) {
     let listen = format!("{}/{name}", directory.display());
     let (starts, live) = (AtomicU64::new(0), AtomicUsize::new(0));
     let contend = || {
-        let template = listen.parse().unwrap();
+        let template: SocketTemplate = listen.parse().unwrap();
         let mut draining = None;
         while starts.load(Ordering::Relaxed) < rounds {
-            let running = match publish(&template, 0o660) {
+            let running = match publish(&template) {
                 Ok((socket, published)) => Running(published, socket),
                 Err((_, SocketError::Live)) if !template.has_slot() => {
                     thread::yield_now();
@@ -90,7 +101,7 @@ fn race(directory: &Path, name: &str, rounds: u64) {
             assert!(running.is_reached(number), "another one has the path");
             // The predecessor is done; it must not take the path with it.
             drop(draining.take());
-            running.0.repair();
+            running.0.repair(&listens).unwrap();
             assert!(running.is_reached(number), "the path was taken away");
             live.fetch_sub(1, Ordering::SeqCst);
             draining = running.end(ENDS[number as usize % ENDS.len()]);
@@ -102,7 +113,7 @@ fn race(directory: &Path, name: &str, rounds: u64) {
         }
     });
     // Whatever is left, the next one starts, and leaves nothing behind.
-    let (socket, published) = publish(&listen.parse().unwrap(), 0o660).unwrap();
+    let (socket, published) = publish(&listen.parse().unwrap()).unwrap();
     let last = Running(published, socket);
     assert!(last.is_reached(u64::MAX));
     drop(last);

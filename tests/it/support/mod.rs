@@ -16,6 +16,8 @@ pub mod proxy;
 pub mod receiver;
 pub mod redis;
 pub mod sentinels;
+pub mod slots;
+pub mod steady;
 
 pub use self::{
     client::{Client, Reply},

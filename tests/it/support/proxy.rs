@@ -191,6 +191,8 @@ impl Proxy {
         Footfall::builder()
             .socket(&self.path("sockets/{slot}.sock"))
             .env("FOOTFALL_DATA_DIR", self.path("data").display())
+            // As in every shipped stack: nginx makes it.
+            .env("FOOTFALL_PROXY_REQUEST_ID", "on")
     }
 
     /// The line of the access log that `wanted` accepts, once it is written.

@@ -1,0 +1,157 @@
+//! Replicas that cannot count leave their slots to those that can.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{
+    Redis,
+    client::{Client, Target},
+    fault_proxy::{FaultProxy, Mischief},
+    load::{assert_exact, count_visits},
+    proxy::Proxy,
+    slots::Slots,
+    steady::{SteadyLoad, p99},
+};
+
+/// Nobody listens there.
+const WRONG: &str = "redis://127.0.0.1:1";
+
+/// Behind the shipped nginx with its shipped timeouts.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_three_with_a_wrong_store_gets_no_visits() {
+    let proxy = Proxy::start();
+    let slots = Slots::of(&proxy.path("sockets"));
+    let redis = Redis::start();
+    let start = |url: &str| proxy.replica().env("REDIS_URL", url).start();
+    let _replicas = [start(&redis.url()), start(WRONG), start(&redis.url())];
+    let token = _replicas[0].token().await;
+    // Not a wait for it: it takes no slot at all.
+    assert_eq!(slots.sockets(), [1, 2]);
+    let target = Target::Tcp(proxy.address.clone());
+    let numbers = count_visits(&[target], &token, 16, 10_000).await;
+    assert_exact(&numbers);
+    assert_eq!(slots.sockets(), [1, 2]);
+}
+
+/// The store goes away for one of three, and comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_loses_its_store_leaves_and_comes_back() {
+    let proxy = Proxy::start();
+    let slots = Slots::of(&proxy.path("sockets"));
+    let redis = Redis::start();
+    let way = FaultProxy::start(redis.port).await;
+    let start = |url: &str| {
+        let replica = proxy.replica().env("REDIS_URL", url);
+        replica.env("FOOTFALL_STORE_TIMEOUT", "1s").start()
+    };
+    let replicas = [start(&redis.url()), start(&way.url()), start(&redis.url())];
+    let token = replicas[0].token().await;
+    let load = SteadyLoad::start(&Target::Tcp(proxy.address.clone()), &token, 200);
+    load.answer(200).await;
+    way.set(Mischief::Delay(Duration::from_mins(1)));
+    let away = Instant::now();
+    slots.become_sockets(&[1, 3]);
+    while away.elapsed() < Duration::from_secs(5) {
+        load.answer(100).await;
+    }
+    way.set(Mischief::Nothing);
+    slots.become_sockets(&[1, 2, 3]);
+    load.answer(200).await;
+    let exchanges = load.stop().await;
+    println!("p99 of all: {:?}", p99(&exchanges));
+    let mut counted = 0;
+    for exchange in &exchanges {
+        let after = exchange.at.saturating_duration_since(away);
+        match exchange.reply.status.as_u16() {
+            200 => counted += 1,
+            503 => assert!(after < Duration::from_secs(3), "a 503 after {after:?}"),
+            status => panic!("{status}"),
+        }
+    }
+    // What the one without an answer had sent was counted, and it could not know.
+    let total = replicas[0].total(&token).await;
+    assert!(total >= counted, "{total} of {counted}");
+}
+
+/// A clear answer is better than none: nobody leaves when all would.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_none_can_count_all_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let slots = Slots::of(directory.path());
+    let mut redis = Redis::start();
+    let start = || slots.replica().env("REDIS_URL", redis.url()).start();
+    let replicas = [start(), start(), start()];
+    let sockets = slots.inodes();
+    redis.kill();
+    for replica in &replicas {
+        replica.logged(crate::support::footfall::AWAY);
+    }
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(3) {
+        assert_eq!(slots.inodes(), sockets);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut client = Client::unix(slots.slot(2)).logged_in().await;
+    assert_eq!(
+        client.get("/api/count").await.problem(),
+        "store_unavailable"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_count_takes_a_slot_when_nobody_else_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let slots = Slots::of(directory.path());
+    let mut sound = slots.replica().start();
+    let lost = slots.replica().env("REDIS_URL", WRONG).start();
+    assert_eq!(slots.sockets(), [1]);
+    assert!(
+        lost.log().iter().all(|line| !line.contains("1.sock")),
+        "it takes no slot, and says no address of one"
+    );
+    sound.process.kill();
+    lost.logged("the socket is published again");
+    assert_eq!(slots.sockets(), [1]);
+    let mut client = Client::unix(slots.slot(1)).logged_in().await;
+    assert_eq!(
+        client.get("/api/count").await.problem(),
+        "store_unavailable"
+    );
+    let mut alone = slots.replica().env("REDIS_URL", WRONG).start();
+    assert_eq!(slots.sockets(), [1, 2], "none of them can count");
+    assert_eq!(alone.stop().code(), Some(0));
+    let _next = slots.replica().start();
+    slots.become_sockets(&[2]);
+}
+
+/// Also one that hangs is no reason to stay away.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_count_stands_in_for_one_that_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    let slots = Slots::of(directory.path());
+    let sound = slots.replica().start();
+    let _lost = slots.replica().env("REDIS_URL", WRONG).start();
+    sound.process.signal(Signal::STOP);
+    slots.become_sockets(&[2]);
+    sound.process.signal(Signal::CONT);
+    slots.become_sockets(&[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_drains_leaves_at_once_while_others_serve() {
+    let directory = tempfile::tempdir().unwrap();
+    let slots = Slots::of(directory.path());
+    let start = || slots.replica().env("FOOTFALL_DRAIN_DELAY", "60s").start();
+    let replicas = [start(), start()];
+    replicas[0].process.signal(Signal::TERM);
+    slots.become_sockets(&[2]);
+    // The last one stays to the end of the delay.
+    replicas[1].process.signal(Signal::TERM);
+    replicas[1].logged("draining");
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(2) {
+        assert!(!slots.sockets().is_empty());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
