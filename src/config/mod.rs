@@ -14,6 +14,7 @@ mod log;
 mod reader;
 pub mod redis_url;
 mod server;
+mod settings_file;
 pub mod sources;
 mod store;
 pub mod values;
