@@ -15,6 +15,7 @@ mod reader;
 pub mod redis_url;
 mod sentry_dsn;
 mod server;
+mod settings_file;
 pub mod sources;
 mod store;
 pub mod values;

@@ -8,6 +8,7 @@
 
 use std::{collections::HashMap, ffi::OsString, fmt};
 
+mod quotes;
 mod template;
 
 use crate::text::{self, NotText};
@@ -320,7 +321,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a value in quotes, which may go over several lines.
     fn quoted(&mut self, quote: char) -> (Result<Value, Problem>, Vec<String>) {
-        let Some((text, length)) = unquote(&self.rest[1..], quote) else {
+        let Some((text, length)) = quotes::unquote(&self.rest[1..], quote) else {
             self.take_line();
             return (Err(Problem::OpenQuote), Vec::new());
         };
@@ -332,7 +333,7 @@ impl<'a> Reader<'a> {
             return (Err(Problem::AfterQuote), within);
         }
         let value = match quote {
-            '"' => template::expand(&unescape(&text), &self.variables),
+            '"' => template::expand(&quotes::unescape(&text), &self.variables),
             _ => Ok(Value {
                 text,
                 has_unset: false,
@@ -369,75 +370,4 @@ fn assigned(line: &str) -> Option<String> {
     let (name, rest) = first_word(line);
     let is_set = rest.trim_start_matches(is_blank).starts_with(['=', ':']);
     (is_set && !name.is_empty()).then(|| name.to_owned())
-}
-
-/// The text up to the closing quote, and how long it is in the file. A backslash keeps the quote
-/// from closing, and stands for itself elsewhere.
-fn unquote(text: &str, quote: char) -> Option<(String, usize)> {
-    let mut unquoted = String::new();
-    let mut is_escaped = false;
-    for (position, c) in text.char_indices() {
-        match c {
-            '\\' if !is_escaped => is_escaped = true,
-            c if c == quote && !is_escaped => return Some((unquoted, position)),
-            c => {
-                if is_escaped && c != quote {
-                    unquoted.push('\\');
-                }
-                unquoted.push(c);
-                is_escaped = false;
-            }
-        }
-    }
-    None
-}
-
-/// Replaces the escape sequences of double quotes. `\$` becomes `$$`, which is no variable.
-fn unescape(text: &str) -> String {
-    let mut unescaped = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        unescaped.push_str(before);
-        rest = after;
-        let Some(c) = after.chars().next() else {
-            unescaped.push('\\');
-            break;
-        };
-        let replaced = match c {
-            'a' => '\x07',
-            'b' => '\x08',
-            'f' => '\x0c',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'v' => '\x0b',
-            '"' | '\\' => c,
-            '$' => {
-                unescaped.push('$');
-                '$'
-            }
-            '0' => match octal(after) {
-                Some(code) => {
-                    rest = &after[3..];
-                    code
-                }
-                None => '\\',
-            },
-            _ => {
-                unescaped.push('\\');
-                continue;
-            }
-        };
-        unescaped.push(replaced);
-        rest = &rest[1..];
-    }
-    unescaped + rest
-}
-
-/// `0NNN`: a character by its number in octal.
-fn octal(text: &str) -> Option<char> {
-    let digits = text.get(1..4)?;
-    let is_octal = digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-    let code = u8::from_str_radix(digits, 8).ok();
-    code.filter(|_| is_octal).map(char::from)
 }
