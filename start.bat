@@ -85,23 +85,13 @@ if defined DIRECT if not "%REPLICAS%"=="1" (
     exit /b 1
 )
 
-rem As Compose takes them: from the environment, or else from .env.
-set "PORT=80"
-set "TLS_PORT=443"
-set "WANTED=footfall:latest"
-for /f "tokens=1,* delims==" %%a in (.env) do (
-    if "%%a"=="HTTP_PORT" set "PORT=%%b"
-    if "%%a"=="HTTPS_PORT" set "TLS_PORT=%%b"
-    if "%%a"=="IMAGE" set "WANTED=%%b"
-)
-if defined HTTP_PORT set "PORT=%HTTP_PORT%"
-if defined HTTPS_PORT set "TLS_PORT=%HTTPS_PORT%"
-if defined IMAGE set "WANTED=%IMAGE%"
 if defined DIRECT set "TLS_DIR="
 if defined TLS_DIR (
     call :use_tls
     if errorlevel 1 exit /b 1
 )
+call :ask_compose
+if errorlevel 1 exit /b 1
 
 if defined DIRECT (
     call :require_port 8000 footfall
@@ -133,11 +123,6 @@ if errorlevel 1 (
     if errorlevel 1 exit /b 1
 )
 rem Wrong settings, and demo secrets in production, end here with one message each.
-call %COMPOSE% %FILES% config -q
-if errorlevel 1 (
-    call :fail "the settings of the stack are wrong; the reason is above"
-    exit /b 1
-)
 call %COMPOSE% %FILES% run --rm --no-deps -T init config >nul
 if errorlevel 1 (
     if not defined WAS_RUNNING call %COMPOSE% %FILES% down >nul 2>nul
@@ -205,9 +190,18 @@ rem Subroutines; each ends with errorlevel 0 or, after a message, 1 ------------
 >&2 echo start.bat: %~1
 exit /b 0
 
+rem Sets PODMAN if docker is that: as a command, or as the engine behind Docker's own command.
+:find_podman
+set "PODMAN="
+for /f %%v in ('docker --version') do if /i "%%v"=="podman" set "PODMAN=1"
+for /f %%v in ('docker version --format "{{range .Server.Components}}{{.Name}} {{end}}" 2^>nul') do if /i "%%v"=="podman" set "PODMAN=1"
+exit /b 0
+
 rem Sets ENGINE to the engine's version, if one answers.
 :find_engine
 set "ENGINE="
+call :find_podman
+if defined PODMAN exit /b 0
 for /f "delims=" %%v in ('docker version --format "{{.Server.Version}}" 2^>nul') do set "ENGINE=%%v"
 exit /b 0
 
@@ -218,6 +212,10 @@ if errorlevel 1 (
     exit /b 1
 )
 call :find_engine
+if defined PODMAN (
+    call :fail "docker is Podman here, and the stacks are made for Docker's own engine; see https://docs.docker.com/desktop/"
+    exit /b 1
+)
 if not defined ENGINE (
     call :fail "no Docker engine answers; start Docker Desktop and wait until it says that it runs"
     exit /b 1
@@ -266,6 +264,92 @@ if not exist .env (
     exit /b 1
 )
 set "COMPOSE=%COMPOSE% --project-name %PROJECT% --env-file .env"
+exit /b 0
+
+rem Sets WANTED, PORT and TLS_PORT to what Compose makes of its files, the environment and .env. It
+rem prints services in the order of their names, so ours comes before those that depend on it. Only
+rem nginx has the ports 80 and 443.
+:ask_compose
+call %COMPOSE% %FILES% config -q
+if errorlevel 1 (
+    call :fail "the settings of the stack are wrong; the reason is above"
+    exit /b 1
+)
+set "WANTED="
+set "PORT="
+set "TLS_PORT="
+set "OURS="
+set "REDIS="
+set "TARGET="
+set "PUBLISHED="
+for /f "tokens=1-3" %%a in ('%COMPOSE% %FILES% config') do (
+    if "%%a"=="footfall:" set "OURS=1"
+    if "%%a"=="image:" call :found_image "%%~b"
+    if "%%a"=="REDIS_URL:" set "REDIS=%%~b"
+    if "%%a"=="-" call :found_port "%%~b" "%%~c"
+    if "%%a"=="target:" call :found_port "%%a" "%%~b"
+    if "%%a"=="published:" call :found_port "%%a" "%%~b"
+)
+set "UNKNOWN="
+if not defined WANTED set "UNKNOWN=1"
+if not defined DIRECT if not defined PORT set "UNKNOWN=1"
+if defined TLS_DIR if not defined TLS_PORT set "UNKNOWN=1"
+if defined UNKNOWN (
+    call :fail "this shows no image or no port, which is not understood: %COMPOSE% %FILES% config"
+    exit /b 1
+)
+call :find_itself
+if not defined ITSELF exit /b 0
+call :fail "REDIS_URL leads to this machine, which in a container is the container itself: unset it to use the Redis of the stack, or name an address that containers reach, such as host.docker.internal"
+exit /b 1
+
+:found_image
+if defined OURS if not defined WANTED set "WANTED=%~1"
+exit /b 0
+
+rem KEY VALUE, or as docker-compose 1.29 has it where there is an address: ADDRESS:PORT:TARGET/tcp
+:found_port
+if "%~1"=="published:" set "PUBLISHED=%~2"
+if "%~1"=="target:" set "TARGET=%~2"
+for /f "tokens=1-4 delims=:/" %%w in ("%~1") do (
+    if "%%z"=="tcp" set "PUBLISHED=%%x"
+    if "%%z"=="tcp" set "TARGET=%%y"
+)
+if not defined PUBLISHED exit /b 0
+if not defined TARGET exit /b 0
+if "%TARGET%"=="80" set "PORT=%PUBLISHED%"
+if "%TARGET%"=="443" set "TLS_PORT=%PUBLISHED%"
+set "PUBLISHED="
+set "TARGET="
+exit /b 0
+
+rem Sets ITSELF if a host of REDIS is this machine itself, or a Unix socket of it.
+:find_itself
+set "ITSELF="
+set "HOSTS="
+if not defined REDIS exit /b 0
+for /f "tokens=1,* delims=:" %%x in ("%REDIS%") do (
+    for %%s in (unix redis+unix valkey+unix) do if /i "%%x"=="%%s" set "ITSELF=1"
+    for /f "tokens=1 delims=/?#" %%h in ("%%y") do set "HOSTS=%%h"
+)
+:next_credentials
+set "REST="
+for /f "tokens=1,* delims=@" %%x in ("%HOSTS%") do set "REST=%%y"
+if defined REST (
+    set "HOSTS=%REST%"
+    goto next_credentials
+)
+for %%h in (%HOSTS%) do call :is_itself "%%h"
+exit /b 0
+
+:is_itself
+for /f "tokens=1 delims=:" %%h in ("%~1") do (
+    if /i "%%h"=="localhost" set "ITSELF=1"
+    if "%%h"=="0.0.0.0" set "ITSELF=1"
+    for /f "tokens=1 delims=." %%n in ("%%h") do if "%%n"=="127" set "ITSELF=1"
+)
+set "HOST=%~1"
+if "%HOST:~0,5%"=="[::1]" set "ITSELF=1"
 exit /b 0
 
 rem Builds the image of this source, or pulls another.

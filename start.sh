@@ -394,6 +394,7 @@ start_compose() { # STACK
     require_slots "$scale"
     was_running=$(docker ps -q --filter "label=com.docker.compose.project=$project")
     values=$(stack_values) || fail "the settings of the stack are wrong; the reason is above"
+    [[ $values == *"port "* ]] || fail "this shows no published port, which is not understood: ${compose[*]} ${files[*]} config"
     require_reachable_redis "$(value_of redis)"
     require_ports "$name"
 

@@ -15,6 +15,7 @@ use futures_util::future::try_join_all;
 use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 
 mod answer;
+mod container;
 mod report;
 mod shared_map;
 mod topology;
@@ -206,7 +207,7 @@ impl RedisStore {
     /// If none can be had in time.
     pub async fn connection(&self, node: &Node) -> Result<Connection, StoreError> {
         let pool = self.pools(node)?.reading;
-        Self::borrow(&pool).await
+        self.borrow(node, &pool).await
     }
 
     /// A connection for counting.
@@ -216,7 +217,7 @@ impl RedisStore {
     /// If none can be had in time.
     pub async fn counting_connection(&self, node: &Node) -> Result<Connection, StoreError> {
         let pool = self.pools(node)?.counting;
-        Self::borrow(&pool).await
+        self.borrow(node, &pool).await
     }
 
     fn pools(&self, node: &Node) -> Result<Pools, StoreError> {
@@ -259,13 +260,16 @@ impl RedisStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    async fn borrow(pool: &Pool) -> Result<Connection, StoreError> {
+    async fn borrow(&self, node: &Node, pool: &Pool) -> Result<Connection, StoreError> {
         pool.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => StoreError::Busy,
             PoolError::Timeout(_) => {
                 StoreError::Unavailable("no connection within the time limit".to_owned())
             }
-            PoolError::Backend(error) => StoreError::Unavailable(first_line(&error)),
+            PoolError::Backend(error) => {
+                let address = node.connection_info(&self.url);
+                StoreError::Unavailable(container::explain(&error, address.addr()))
+            }
             error => StoreError::Unavailable(error.to_string()),
         })
     }

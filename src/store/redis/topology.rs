@@ -8,7 +8,7 @@ use redis::{
     aio::MultiplexedConnection,
 };
 
-use super::first_line;
+use super::container::explain;
 use crate::{
     config::{RedisUrl, redis_url::Topology},
     store::StoreError,
@@ -154,8 +154,9 @@ async fn connect(
     info: ConnectionInfo,
     config: &AsyncConnectionConfig,
 ) -> Result<MultiplexedConnection, StoreError> {
-    let address = info.addr().to_string();
-    let unavailable = |error| StoreError::Unavailable(format!("{address}: {}", first_line(&error)));
+    let address = info.addr().clone();
+    let unavailable =
+        |error| StoreError::Unavailable(format!("{address}: {}", explain(&error, &address)));
     Client::open(info)
         .map_err(unavailable)?
         .get_multiplexed_async_connection_with_config(config)
