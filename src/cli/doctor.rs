@@ -17,6 +17,8 @@ use crate::{
     store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
 };
 
+mod error_tracking;
+
 /// Bytes a replica may be behind: about a second of a busy master's writes.
 const FAR_BEHIND: u64 = 1_000_000;
 
@@ -71,6 +73,9 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
             error,
             "`footfall config` shows where the store is looked for",
         );
+    }
+    if let Some(dsn) = &settings.sentry_dsn {
+        super::block_on(error_tracking::check(dsn, &mut findings))?;
     }
     for (verdict, text) in &findings.0 {
         let mark = match verdict {

@@ -18,6 +18,7 @@ mod contract;
 mod counting;
 mod drain;
 mod embedded;
+mod error_tracking;
 mod failures;
 mod faults;
 mod files;

@@ -150,6 +150,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "error parsing level filter",
     ),
     ("log_format", "json", "xml", "expected pretty or json"),
+    (
+        "sentry_dsn",
+        "https://key@errors.example/1",
+        "https://errors.example/1",
+        "no key before the `@`",
+    ),
 ];
 
 #[test]

@@ -2,42 +2,12 @@
 
 use std::process::Command;
 
-use crate::support::{Footfall, footfall::AWAY};
+use crate::support::{Footfall, certificates::Certificate, footfall::AWAY};
 
 #[tokio::test]
 async fn redis_over_tls() {
     let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name).display().to_string();
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-        ])
-        .args([
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            &path("key.pem"),
-            "-out",
-            &path("cert.pem"),
-        ])
-        .output();
-    assert!(
-        made.expect("openssl is there; ./test.sh installs it")
-            .status
-            .success()
-    );
+    let certificate = Certificate::for_localhost(directory.path());
     let port = crate::support::process::free_port();
     let _redis = crate::support::process::Process::spawn(
         Command::new("redis-server")
@@ -53,20 +23,18 @@ async fn redis_over_tls() {
                 "--save",
                 "",
             ])
-            .args([
-                "--tls-cert-file",
-                &path("cert.pem"),
-                "--tls-key-file",
-                &path("key.pem"),
-                "--dir",
-                &path(""),
-            ])
+            .arg("--tls-cert-file")
+            .arg(&certificate.certificate)
+            .arg("--tls-key-file")
+            .arg(&certificate.key)
+            .arg("--dir")
+            .arg(directory.path())
             .stdout(std::process::Stdio::null()),
     );
     let url = format!("rediss://localhost:{port}");
     let trusting = Footfall::builder()
         .env("REDIS_URL", &url)
-        .env("SSL_CERT_FILE", path("cert.pem"))
+        .env("SSL_CERT_FILE", certificate.certificate.display())
         .start();
     trusting.logged("store is up");
     assert_eq!(

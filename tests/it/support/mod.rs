@@ -1,6 +1,7 @@
 //! Starts real processes and talks to them.
 
 pub mod browser;
+pub mod certificates;
 pub mod client;
 pub mod clock;
 pub mod cluster;
@@ -12,6 +13,7 @@ pub mod model_proxy;
 pub mod nginx;
 pub mod process;
 pub mod proxy;
+pub mod receiver;
 pub mod redis;
 pub mod sentinels;
 
