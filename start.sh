@@ -356,6 +356,7 @@ keep_what_is_deployed() {
     : "${REDIS_REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}' "${project}_redis")}"
     : "${REDIS_URL:=$(variable REDIS_URL)}"
     : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
+    : "${FOOTFALL_SENTRY_DSN=$(variable FOOTFALL_SENTRY_DSN)}"
     : "${PROXY_SUBNET:=$(variable FOOTFALL_TRUSTED_PROXIES)}"
     while read -r name target; do
         case "$target" in
@@ -412,7 +413,7 @@ start_swarm() {
     NGINX_CONFIG=$(content config/nginx.conf config/nginx/{footfall,routes,swarm}.conf)
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
-    export REPLICAS REDIS_URL REDIS_REPLICAS ADMIN_USERNAME PROXY_SUBNET SECRET_KEY_NAME SECRET_KEY_PREVIOUS_NAME \
+    export REPLICAS REDIS_URL REDIS_REPLICAS ADMIN_USERNAME FOOTFALL_SENTRY_DSN PROXY_SUBNET SECRET_KEY_NAME SECRET_KEY_PREVIOUS_NAME \
         ADMIN_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
     local since
     since=$(date -u +%FT%T)
