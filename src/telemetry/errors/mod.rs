@@ -5,7 +5,7 @@
 //! it into a short queue, and one thread beside all others sends what is in there. When the queue is
 //! full or the receiver away, errors are dropped, counted, and still in the log.
 //!
-//! [`report`] decides what may be told.
+//! `report` decides what may be told.
 
 use std::{
     io,

@@ -233,8 +233,8 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(collected.clone());
         tracing::subscriber::with_default(subscriber, log);
         let origin = Origin::new(Environment::Testing);
-        let event = collected.0.lock().unwrap()[0].event(&origin);
-        event
+        let reports = collected.0.lock().unwrap();
+        reports[0].event(&origin)
     }
 
     #[test]
