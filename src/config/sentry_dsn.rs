@@ -78,6 +78,11 @@ impl FromStr for SentryDsn {
         if !is_word(project) {
             return Err(format!("no project after the last `/`; {SYNTAX}"));
         }
+        // As are dots and escapes in the path, and slashes before the host.
+        let altered = ["///", "/.", "%"].iter().any(|part| text.contains(part));
+        if altered || !text.contains("://") {
+            return Err(format!("it is not written as URLs are; {SYNTAX}"));
+        }
         if !is_word(url.username()) || !url.password().is_none_or(is_word) {
             return Err(format!("no key before the `@`; {SYNTAX}"));
         }
@@ -137,6 +142,11 @@ mod tests {
                 "/api/x-1/envelope/",
             ),
             (
+                "https://key@xn--hst-sna.example/1",
+                "https://xn--hst-sna.example:443",
+                "/api/1/envelope/",
+            ),
+            (
                 "http://key:second@127.0.0.1:81/1",
                 "http://127.0.0.1:81",
                 "/api/1/envelope/",
@@ -164,7 +174,9 @@ mod tests {
             ("https://host/1", "no key"),
             ("https://:hunter2@host/1", "no key"),
             ("https://hunter2:@host/1", ""),
-            ("https://hunter2:a%20b@host/1", "no key"),
+            ("https://hunter2:a%20b@host/1", "as URLs are"),
+            ("https://hunter2@host/a/%2e%2E/1", "as URLs are"),
+            ("https://hunter2:a$b@host/1", "no key"),
             ("https://hunter2,sentry_key=x@host/1", "no key"),
             ("https://hunter2@host", "no project"),
             ("https://hunter2@host/", "no project"),
@@ -177,6 +189,9 @@ mod tests {
             ("https:\\\\hunter2@host/1", "no DSN has"),
             ("https://hunter2@höst/1", "no DSN has"),
             ("https://hunter2@host:99999/1", "port"),
+            ("https:hunter2@host/1", "as URLs are"),
+            ("https:///hunter2@host/1", "as URLs are"),
+            ("https://hunter2@host/a/../1", "as URLs are"),
             ("https://hunter2@/1", ""),
         ] {
             match text.parse::<SentryDsn>() {

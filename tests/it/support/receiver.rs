@@ -114,12 +114,12 @@ fn is_whole(bytes: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let lengths = head.lines().filter_map(|line| {
+    let mut lengths = head.lines().filter_map(|line| {
         let (name, value) = line.split_once(": ")?;
         let is_length = name.eq_ignore_ascii_case("content-length");
         is_length.then(|| value.parse::<usize>().unwrap())
     });
-    lengths.last() == Some(body.len())
+    lengths.next() == Some(body.len())
 }
 
 impl Received {
