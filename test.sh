@@ -35,7 +35,7 @@ needed=(
     cc:gcc curl:curl jq:jq openssl:openssl sqlite3:sqlite3 shellcheck:shellcheck systemd-analyze:systemd
     redis-server:redis-server faketime:faketime nginx:nginx-light promtool:prometheus python3:python3
     prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
-    prometheus-nginx-exporter:prometheus-nginx-exporter
+    prometheus-nginx-exporter:prometheus-nginx-exporter haproxy:haproxy caddy:caddy
 )
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver
