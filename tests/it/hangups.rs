@@ -165,7 +165,7 @@ async fn what_was_under_way_when_a_replica_died_has_failed() {
         for attempt in 0..10 {
             match &replicas.redis {
                 Some(redis) => {
-                    let key = "{footfall:login:address:192.0.2.1}:attempts";
+                    let key = "footfall:attempts:{footfall:login:address:192.0.2.1}";
                     let reply = redis.command(&format!("ZADD {key} {began} {attempt}"));
                     assert_eq!(reply, ":1\r\n");
                 }
