@@ -38,6 +38,7 @@ needed=(
     redis-server:redis-server faketime:faketime nginx:nginx-light promtool:prometheus python3:python3
     prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
     prometheus-nginx-exporter:prometheus-nginx-exporter docker-compose:docker-compose script:bsdutils
+    haproxy:haproxy caddy:caddy
 )
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver

@@ -116,6 +116,8 @@ pub struct Lingering<T> {
     stream: T,
     unread: Arc<Unread>,
     state: State,
+    /// Something has come since the connection was last told that nothing more does.
+    has_come: bool,
 }
 
 enum State {
@@ -172,6 +174,7 @@ impl<T> Lingering<T> {
             stream,
             unread: unread.clone(),
             state: State::Open,
+            has_come: false,
         };
         (lingering, unread)
     }
@@ -187,6 +190,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Lingering<T> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
             self.unread.is_some.store(true, Ordering::Relaxed);
+            self.has_come = true;
+        } else if read.is_ready() && std::mem::take(&mut self.has_come) {
+            // Told of the end in one go with the last request, hyper would drop that before it
+            // is looked at: who hangs up at once would be neither charged nor counted.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         read
     }
@@ -222,6 +231,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<T> {
             stream,
             unread,
             state,
+            ..
         } = &mut *self;
         loop {
             *state = match state {

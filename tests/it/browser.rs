@@ -44,7 +44,7 @@ async fn the_home_page() {
         .unwrap();
     assert!(links.len() >= 4);
     for link in links {
-        let path = link.attr("href").await.unwrap().unwrap();
+        let path = format!("/{}", link.attr("href").await.unwrap().unwrap());
         assert_eq!(footfall.client().get(&path).await.status, 200, "{path}");
     }
     browser.close().await;

@@ -3,6 +3,7 @@
 mod clients;
 mod deaths;
 mod pages;
+mod prefix;
 mod problems;
 mod swarm;
 mod tls;

@@ -3,7 +3,7 @@
 //! | key | type | holds |
 //! | --- | --- | --- |
 //! | `footfall:login:SUBJECT` | string | its known failures; expires by itself |
-//! | `{footfall:login:SUBJECT}:attempts` | sorted set | its attempts under way, by when they began |
+//! | `footfall:attempts:{footfall:login:SUBJECT}` | sorted set | its attempts under way, by when they began |
 //!
 //! The braces put both into one slot of a cluster: what is in them is the whole first key.
 
@@ -22,7 +22,7 @@ fn key(subject: &Subject) -> String {
 }
 
 fn attempts_key(key: &str) -> String {
-    format!("{{{key}}}:attempts")
+    format!("footfall:attempts:{{{key}}}")
 }
 
 /// Charges all subjects; says why not, if one of them refuses.
