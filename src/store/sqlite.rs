@@ -212,12 +212,12 @@ pub fn unix_millis() -> i64 {
 impl StoreError {
     /// What an error of COMMIT means.
     ///
-    /// The frames of a commit are in the log before it is synced: when that
-    /// fails (IOERR), SQLite forgets them, but if the process dies before
+    /// The frames of a commit are in the log before it is synced. When that
+    /// fails (IOERR), SQLite forgets them; but if the process dies before
     /// others are written in their place, whoever opens the file next recovers
-    /// them. Only what never got its last frame is not there for certain: BUSY
-    /// began nothing, and at FULL a frame found no room
-    /// (<https://www.sqlite.org/walformat.html>, 4.1 and 4.3).
+    /// them (<https://www.sqlite.org/walformat.html>). Only a commit whose last
+    /// frame was never written is not there for certain: BUSY began nothing,
+    /// and at FULL a frame found no room.
     pub fn of_commit(error: sqlx::Error) -> Self {
         match error.as_database_error().map(primary_code) {
             Some(Some(BUSY | FULL)) => Self::from(error),

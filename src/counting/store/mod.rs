@@ -76,6 +76,24 @@ pub async fn monitor(mut store: CounterStore) {
     }
 }
 
+/// The part of a probe that only reads. Each step has the time limit for itself,
+/// as a count has: together they are more round trips than one, and a slow store
+/// would never be found to be back.
+async fn read(store: &Store, up: bool, suspected: bool) -> Result<(), StoreError> {
+    store.run(Operation::Ping, store.follow()).await?;
+    let checked = store.run(Operation::Ping, store.check()).await;
+    let refusals = &store.health.refusals;
+    let refused = refusals.note(|| "reading".to_owned(), &checked);
+    if refused && up {
+        if !suspected {
+            store.health.suspect();
+        }
+        // Its data was found to be for this version before, and counting needs no reading.
+        return Ok(());
+    }
+    checked
+}
+
 /// How long identities are remembered, by kind, and how much is kept at most.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
@@ -204,18 +222,7 @@ impl CounterStore {
         if suspected {
             health.refusals.asking();
         }
-        // Each step has the time limit for itself, as a count has: together they are more round
-        // trips than one, and a slow store would never be found to be back.
-        let mut result = store.run(Operation::Ping, store.follow()).await;
-        if result.is_ok() {
-            let checked = store.run(Operation::Ping, store.check()).await;
-            let refused = health.refusals.note(|| "reading".to_owned(), &checked);
-            if refused && up && !suspected {
-                health.suspect();
-            }
-            // Its data was found to be for this version before, and counting needs no reading.
-            result = if refused && up { Ok(()) } else { checked };
-        }
+        let mut result = read(store, up, suspected).await;
         if (suspected || !up) && result.is_ok() {
             let work = async {
                 match counts {

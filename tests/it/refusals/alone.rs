@@ -177,7 +177,11 @@ async fn one_counter_among_many() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_embedded_counter_among_many() {
     let directory = tempfile::tempdir().unwrap();
-    let footfall = Footfall::builder().directory(directory.path()).start();
+    // With one worker it is sure to meet them.
+    let footfall = Footfall::builder()
+        .directory(directory.path())
+        .env("FOOTFALL_WORKERS", 1)
+        .start();
     let token = footfall.token().await;
     let mut client = footfall.client().with_token(&token);
     assert_eq!(client.post("/api/counters/poisoned").await.visits(), 1);

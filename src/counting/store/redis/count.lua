@@ -81,7 +81,6 @@ elseif ARGV[4] == '1' and redis.call('EXISTS', count) == 1 then
 end
 local first = last - fresh + 1
 
-
 if fresh > anonymous then
     local failure
     local function write(...)
