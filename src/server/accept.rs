@@ -396,3 +396,6 @@ fn log_end(result: hyper::Result<()>) {
         tracing::debug!(%error, "connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ mod embedded;
 mod failures;
 mod faults;
 mod files;
+mod health;
 mod hostile;
 mod hung;
 mod identities;
