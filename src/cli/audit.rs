@@ -53,11 +53,8 @@ pub fn run(arguments: &ArgMatches, settings: &Settings) -> Result<ExitCode, Fail
         Some(replicas) => replicas
             .map(|replica| Target::parse(replica, PATH))
             .collect::<Result<_, _>>()?,
-        None => vec![
-            Target::of_listeners(settings.server.ops_listen.iter(), PATH).ok_or(
-                "no internal listener of the settings has a fixed address; say --replica URL",
-            )?,
-        ],
+        None => Target::of_listeners(settings.server.ops_listen.iter(), PATH)
+            .map_err(|error| format!("{error}; say --replica URL"))?,
     };
     super::block_on(audit(settings, &replicas, duration.0))?
 }

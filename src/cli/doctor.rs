@@ -13,7 +13,7 @@ use crate::{
     },
     counting::store::CounterStore,
     ops::metrics::Metrics,
-    server::socket::{Occupant, check_length, occupant},
+    server::socket::{Occupant, check_length, hostname, occupant},
     store::{
         RedisStore, SqliteStore, Store, StoreError,
         redis::{Node, Report},
@@ -137,8 +137,8 @@ fn check_listener(address: &ListenAddress, findings: &mut Findings) {
                     "choose a directory with a shorter name",
                 );
             }
-            match template.fixed() {
-                Some(path) => check_socket(Path::new(path), findings),
+            match template.fixed(&hostname()) {
+                Some(path) => check_socket(Path::new(&path), findings),
                 None => {
                     let example = template.expand("HOST", 0, 1);
                     check_directory(Path::new(&example), findings);

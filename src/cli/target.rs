@@ -1,6 +1,6 @@
 //! A running service, as the commands that ask one reach it.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{ffi::OsStr, fmt, path::Path, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -10,7 +10,13 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use hyperlocal::UnixConnector;
 
 use super::Failure;
-use crate::config::{ServerSettings, values::ListenAddress};
+use crate::{
+    config::{
+        ServerSettings,
+        values::{ListenAddress, SocketTemplate},
+    },
+    server::socket::{Occupant, hostname, occupant},
+};
 
 /// An answer that takes longer is none.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -59,22 +65,79 @@ impl Target {
         }
     }
 
-    /// The first of these listeners that has a fixed address.
+    /// The processes of this host that the first of these listeners leads to:
+    /// one, or each that has a socket where the path holds `{pid}` or `{slot}`.
+    ///
+    /// # Errors
+    ///
+    /// If no listener leads to any.
     pub fn of_listeners<'a>(
-        mut listeners: impl Iterator<Item = &'a ListenAddress>,
+        listeners: impl Iterator<Item = &'a ListenAddress>,
         path: &str,
-    ) -> Option<Self> {
-        listeners.find_map(|address| match address {
-            ListenAddress::Tcp { host, port } => Self::local(host, *port, path),
-            ListenAddress::Unix(template) => {
-                template.fixed().map(|socket| Self::socket(socket, path))
+    ) -> Result<Vec<Self>, Failure> {
+        let mut missing = Vec::new();
+        for address in listeners {
+            let found = match address {
+                ListenAddress::Tcp { host, port } => {
+                    Self::local(host, *port, path).into_iter().collect()
+                }
+                ListenAddress::Unix(template) => Self::of_sockets(template, path),
+            };
+            if !found.is_empty() {
+                return Ok(found);
             }
+            missing.push(address.to_string());
+        }
+        Err(match missing.is_empty() {
+            true => "the settings have no listener to ask".into(),
+            false => format!("nobody listens at {}", missing.join(" or ")).into(),
         })
     }
 
+    fn of_sockets(template: &SocketTemplate, path: &str) -> Vec<Self> {
+        let hostname = hostname();
+        if let Some(socket) = template.fixed(&hostname) {
+            return vec![Self::socket(&socket, path)];
+        }
+        let example = template.expand(&hostname, 0, 1);
+        let directory = match Path::new(&example).parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let prefix = example.len() - Path::new(&example).file_name().map_or(0, OsStr::len);
+        let mut sockets: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .map(|name| format!("{}{name}", &example[..prefix]))
+            .filter(|socket| template.matches(&hostname, socket))
+            .filter(|socket| matches!(occupant(Path::new(socket)), Ok(Occupant::Live)))
+            .collect();
+        sockets.sort_unstable();
+        sockets
+            .iter()
+            .map(|socket| Self::socket(socket, path))
+            .collect()
+    }
+
     /// The internal listener of the settings, else the public one.
-    pub fn of_settings(server: &ServerSettings, path: &str) -> Option<Self> {
-        Self::of_listeners(server.ops_listen.iter().chain(&server.listen), path)
+    ///
+    /// # Errors
+    ///
+    /// If neither is there, or more than one process has such a listener.
+    pub fn of_settings(server: &ServerSettings, path: &str) -> Result<Self, Failure> {
+        let listeners = server.ops_listen.iter().chain(&server.listen);
+        let mut found = Self::of_listeners(listeners, path)?;
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            several => {
+                let first = &found[0];
+                let message = format!(
+                    "{several} processes listen here; say which is meant, as with --socket {}",
+                    first.to_string().trim_start_matches("unix:")
+                );
+                Err(message.into())
+            }
+        }
     }
 
     /// A listener on every interface is asked on the loopback one.

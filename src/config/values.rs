@@ -133,9 +133,15 @@ impl SocketTemplate {
         self.0.contains("{slot}")
     }
 
-    /// The path without placeholders, if it has none.
-    pub fn fixed(&self) -> Option<&str> {
-        (!self.0.contains('{')).then_some(self.0.as_str())
+    /// The path on this host, if it has no other placeholder than `{hostname}`.
+    pub fn fixed(&self, hostname: &str) -> Option<String> {
+        let path = self.0.replace("{hostname}", hostname);
+        (!path.contains('{')).then_some(path)
+    }
+
+    /// Whether this path is one that a process on this host may have.
+    pub fn matches(&self, hostname: &str, path: &str) -> bool {
+        matches(&self.0.replace("{hostname}", hostname), path)
     }
 
     /// The path with its placeholders filled in.
@@ -145,6 +151,22 @@ impl SocketTemplate {
             .replace("{pid}", &pid.to_string())
             .replace("{slot}", &slot.to_string())
     }
+}
+
+/// Whether a path is what a template becomes when its placeholders, which are
+/// numbers, are filled in.
+fn matches(template: &str, path: &str) -> bool {
+    let Some((literal, (_, template))) = template
+        .split_once('{')
+        .and_then(|(literal, rest)| Some((literal, rest.split_once('}')?)))
+    else {
+        return template == path;
+    };
+    let Some(path) = path.strip_prefix(literal) else {
+        return false;
+    };
+    let digits = path.bytes().take_while(u8::is_ascii_digit).count();
+    (1..=digits).any(|number| matches(template, &path[number..]))
 }
 
 impl fmt::Display for SocketTemplate {

@@ -410,3 +410,6 @@ fn log_end(result: hyper::Result<()>) {
         tracing::debug!(%error, "connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -394,7 +394,7 @@ impl Place {
         match directory::break_lock(path) {
             Ok(()) => tracing::warn!(
                 directory = %directory::of(path).display(),
-                "the lock was held for more than a second, by a process that hangs; it is replaced by a new one"
+                "the lock was held for about a second, by a process that hangs; it is replaced by a new one"
             ),
             Err(error) => self.complain(&error),
         }

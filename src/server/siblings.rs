@@ -2,9 +2,9 @@
 //! is fit to be sent visits, over its socket, as a proxy would reach it.
 //!
 //! A connect says nothing: the kernel completes it for a process that is
-//! stopped, too. So a sibling is taken to hang when a request has waited for its
-//! answer for a second. Only time in which we were well ourselves counts: whoever
-//! is starved finds everyone slow, and must not judge.
+//! stopped, too. So a sibling is taken to hang when a request has waited too long
+//! for its answer. Only time in which we were well ourselves counts: whoever is
+//! starved finds everyone slow, and must not judge.
 
 use std::{
     io::ErrorKind,
@@ -30,10 +30,10 @@ pub const LOOK_TARGET: &str = "*";
 /// How often siblings are asked, and looked at whether they have answered.
 pub const ROUND: Duration = Duration::from_millis(200);
 
-/// Rounds without an answer after which a sibling is taken to hang: a second.
-/// With the round in which it was asked and the one in which it loses its slots,
-/// well within the 3 s that are promised.
-pub const HUNG_ROUNDS: u32 = 5;
+/// Rounds without an answer after which a sibling is taken to hang: 0.8 s, as long
+/// as nginx waits for an answer, so that what it repeats then finds the slots in
+/// order. With the round in which it was asked, far within the 3 s that are promised.
+pub const HUNG_ROUNDS: u32 = 4;
 
 /// What a sibling says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

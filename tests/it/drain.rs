@@ -1,4 +1,4 @@
-//! SIGTERM: unready, unpublished, served to the end, closed, exit 0.
+//! SIGTERM and its like: unready, unpublished, served to the end, closed, exit 0.
 
 use std::{os::unix::fs::FileTypeExt, path::Path};
 
@@ -70,6 +70,43 @@ async fn during_the_drain_delay_it_is_unready_and_serves() {
         is_socket(&socket),
         "the path stays while requests are welcome"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_signal_that_asks_for_the_end_drains() {
+    for (signal, name) in [
+        (Signal::TERM, "SIGTERM"),
+        (Signal::INT, "SIGINT"),
+        (Signal::HUP, "SIGHUP"),
+        (Signal::QUIT, "SIGQUIT"),
+    ] {
+        let redis = Redis::start();
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("f.sock");
+        let builder = Footfall::builder().env("REDIS_URL", redis.url());
+        let mut footfall = builder.socket(&socket).start();
+        let mut client = Client::unix(&socket).logged_in().await;
+        redis.signal(Signal::STOP);
+        let request = tokio::spawn(async move { client.get("/api/count").await });
+        while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+        footfall.process.signal(signal);
+        assert_eq!(footfall.logged("draining")["signal"], name);
+        redis.signal(Signal::CONT);
+        assert_eq!(request.await.unwrap().visits(), 1, "{name}");
+        assert_eq!(footfall.process.wait().code(), Some(0), "{name}");
+        assert!(!is_socket(&socket), "{name} leaves no path");
+    }
+}
+
+/// What `nohup` is for: the terminal may be closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_that_is_to_be_ignored_is() {
+    let mut footfall = Footfall::builder().under(&["nohup"]).start();
+    footfall.process.signal(Signal::HUP);
+    assert_eq!(footfall.client().get("/api/ping").await.status, 200);
+    footfall.process.signal(Signal::TERM);
+    assert_eq!(footfall.logged("draining")["signal"], "SIGTERM");
+    assert_eq!(footfall.process.wait().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,7 @@ mod faults;
 mod files;
 mod hangups;
 mod hardening;
+mod health;
 mod hostile;
 mod hung;
 mod identities;

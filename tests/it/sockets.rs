@@ -14,6 +14,7 @@ use crate::support::{
     Footfall, client::pings, directories::both, footfall::footfall_command, process::run,
 };
 
+mod lost;
 mod paths;
 mod queue;
 mod races;
@@ -172,9 +173,11 @@ async fn a_path_in_the_way_of_another_is_not_removed_at_the_end() {
     for directory in both() {
         let path = directory.path().join("f.sock");
         let mut first = Footfall::builder().socket(&path).start();
-        // Someone moves the socket away and puts another in its place.
-        fs::remove_file(&path).unwrap();
-        let _usurper = UnixListener::bind(&path).unwrap();
+        // Someone puts another socket in its place.
+        let other = directory.path().join("other.sock");
+        let _usurper = UnixListener::bind(&other).unwrap();
+        fs::rename(&other, &path).unwrap();
+        first.logged("the path of the socket cannot be kept; it is tried again");
         assert_eq!(first.stop().code(), Some(0));
         assert!(path.exists(), "only our own socket is ours to remove");
     }

@@ -59,7 +59,7 @@ async fn one_that_loses_its_store_leaves_and_comes_back() {
     slots.become_sockets(&[1, 2, 3]);
     load.answer(200).await;
     let exchanges = load.stop().await;
-    println!("p99 of all: {:?}", p99(&exchanges));
+    println!("p99 of all: {:?}", p99(exchanges.iter()));
     let mut counted = 0;
     for exchange in &exchanges {
         let after = exchange.at.saturating_duration_since(away);

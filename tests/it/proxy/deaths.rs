@@ -61,7 +61,7 @@ async fn a_killed_replica() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hung_replica() {
     let proxy = Prepared::new("http.conf")
-        .replace("proxy_read_timeout 2s", "proxy_read_timeout 300ms")
+        .replace("proxy_read_timeout 800ms", "proxy_read_timeout 300ms")
         .start();
     counted_exactly(&proxy, 120, |replica| replica.process.signal(Signal::STOP)).await;
 }

@@ -80,7 +80,7 @@ impl Builder {
     }
 
     /// Is started by this command.
-    fn under(mut self, words: &[&str]) -> Self {
+    pub fn under(mut self, words: &[&str]) -> Self {
         self.under = words.iter().map(ToString::to_string).collect();
         self
     }

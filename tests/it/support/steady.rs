@@ -107,8 +107,8 @@ pub fn slowest_by_second(exchanges: &[Exchange], after: Instant) -> Vec<u128> {
 }
 
 /// The time within which 99 of 100 were answered.
-pub fn p99(exchanges: &[Exchange]) -> Duration {
-    let mut times: Vec<_> = exchanges.iter().map(|exchange| exchange.took).collect();
+pub fn p99<'a>(exchanges: impl Iterator<Item = &'a Exchange>) -> Duration {
+    let mut times: Vec<_> = exchanges.map(|exchange| exchange.took).collect();
     times.sort_unstable();
     times[times.len() * 99 / 100]
 }

@@ -1,0 +1,112 @@
+//! `footfall health` finds the service where its settings put it.
+
+use std::{path::Path, process::Output};
+
+use crate::support::{Footfall, footfall::footfall_command, process::run};
+
+fn start(listen: &str) -> Footfall {
+    Footfall::builder()
+        .env("FOOTFALL_OPS_LISTEN", listen)
+        .start()
+}
+
+fn ask(directory: &Path, command: &str, listen: &str) -> (i32, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = run(footfall_command()
+        .current_dir(directory)
+        .env("FOOTFALL_OPS_LISTEN", listen)
+        .arg(command));
+    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
+    (status.code().unwrap(), said)
+}
+
+#[test]
+fn placeholders_are_filled_in() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in [
+        "ops.sock",
+        "ops-{hostname}.sock",
+        "ops-{pid}.sock",
+        "{slot}-{hostname}",
+        "a{pid}.{slot}",
+        "{hostname}-{pid}-{slot}.sock",
+    ] {
+        let listen = format!("unix:{}/{name}", directory.path().display());
+        let (code, said) = ask(directory.path(), "health", &listen);
+        assert_eq!(code, 1, "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let service = start(&listen);
+        let (code, said) = ask(directory.path(), "health", &listen);
+        assert_eq!((code, said.as_str()), (0, "live\n"), "{name}");
+        drop(service);
+    }
+}
+
+#[test]
+fn of_several_one_has_to_be_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = format!("unix:{}/ops-{{pid}}.sock", directory.path().display());
+    let _services = [start(&listen), start(&listen)];
+    let (code, said) = ask(directory.path(), "health", &listen);
+    assert_eq!(code, 1);
+    let socket = said.trim().rsplit(' ').next().unwrap();
+    assert!(
+        said.contains("2 processes listen here; say which is meant"),
+        "{said}"
+    );
+    let output = run(footfall_command().args(["health", "--socket", socket]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// A path relative to the folder, as in a settings file.
+#[test]
+fn a_relative_path_is_found_too() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["ops-{pid}.sock", "./{slot}.ops", "ops-{hostname}.sock"] {
+        let listen = format!("unix:{name}");
+        let _service = Footfall::builder()
+            .directory(directory.path())
+            .env("FOOTFALL_OPS_LISTEN", &listen)
+            .start();
+        let (code, said) = ask(directory.path(), "health", &listen);
+        assert_eq!((code, said.as_str()), (0, "live\n"), "{name}");
+    }
+}
+
+#[test]
+fn doctor_looks_at_the_socket_of_this_host() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = format!("unix:{}/ops-{{hostname}}.sock", directory.path().display());
+    let (_, said) = ask(directory.path(), "doctor", &listen);
+    assert!(said.contains(".sock is free"), "{said}");
+    let _service = start(&listen);
+    let (_, said) = ask(directory.path(), "doctor", &listen);
+    assert!(said.contains(".sock is in use"), "{said}");
+}
+
+#[tokio::test]
+async fn audit_asks_every_replica_of_this_host() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = format!("unix:{}/ops-{{pid}}.sock", directory.path().display());
+    let start = || {
+        Footfall::builder()
+            .directory(directory.path())
+            .env("FOOTFALL_OPS_LISTEN", &listen)
+            .start()
+    };
+    let services = [start(), start()];
+    for (service, expected) in services.iter().zip(1..) {
+        let mut client = service.client().logged_in().await;
+        assert_eq!(client.get("/api/count").await.visits(), expected);
+    }
+    let output = run(footfall_command()
+        .current_dir(directory.path())
+        .env("FOOTFALL_OPS_LISTEN", &listen)
+        .args(["audit", "--for", "10ms"]));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("watching 2 replicas"), "{said}");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
