@@ -14,7 +14,11 @@ use crate::{
     counting::store::{CounterStore, SCRIPT},
     ops::metrics::Metrics,
     server::socket::{Occupant, check_length, occupant},
-    store::{RedisStore, SqliteStore, Store, redis::Report, sqlite::Schema},
+    store::{
+        RedisStore, SqliteStore, Store,
+        redis::Report,
+        sqlite::{Schema, newest},
+    },
 };
 
 /// Bytes a replica may be behind: about a second of a busy master's writes.
@@ -220,6 +224,9 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
                     ),
                 }
             }
+            if let Some(layout) = redis.layout().await? {
+                findings.good(format_args!("its data has {layout}"));
+            }
             // What it writes expires within seconds.
             let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
             CounterStore::new(store, &settings.store).probe().await?;
@@ -246,10 +253,15 @@ fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
             ));
             check_writable(path, findings);
         }
-        Schema::Newer(version) => findings.bad(
-            format_args!("{shown} has schema {version}, which this version does not know"),
-            "upgrade Footfall",
-        ),
+        Schema::Newer(layout) => match layout.admits(newest()) {
+            Ok(()) => {
+                findings.good(format_args!(
+                    "{shown} is of a newer version, and can be used: {layout}"
+                ));
+                check_writable(path, findings);
+            }
+            Err(error) => findings.bad(format_args!("{shown}: {error}"), "upgrade Footfall"),
+        },
     }
     findings.warning(
         "counts are in a file of this machine",
@@ -299,7 +311,7 @@ fn check_redis(report: &Report, wait_replicas: u32, findings: &mut Findings) {
         Some(version) => findings.good(format_args!("Redis {version} answers at {node}")),
         None => findings.warning(
             format_args!("Redis answers at {node}, but not INFO"),
-            "look at its persistence and eviction by other means",
+            "look at its persistence and eviction by other means; how full it is cannot be known, so only FOOTFALL_DEDUP_LIMIT bounds identities, each counter's by itself",
         ),
     }
     if let Err(error) = &report.scripts {
@@ -320,7 +332,7 @@ fn check_memory(report: &Report, findings: &mut Findings) {
     if report.max_memory == Some(0) {
         findings.warning(
             format_args!("{node}: it has no maxmemory"),
-            "when the machine's memory is full, the kernel ends Redis; set maxmemory, and writes fail instead",
+            "when the machine's memory is full, the kernel ends Redis, and only FOOTFALL_DEDUP_LIMIT bounds identities, each counter's by itself; set maxmemory",
         );
     }
     match report.eviction.as_deref() {

@@ -9,10 +9,12 @@ use std::{
 };
 
 pub mod health;
+mod layout;
 pub mod redis;
 pub mod sqlite;
+mod turns;
 
-pub use self::{health::StoreHealth, redis::RedisStore, sqlite::SqliteStore};
+pub use self::{health::StoreHealth, layout::Layout, redis::RedisStore, sqlite::SqliteStore};
 use crate::{
     config::{StoreLocation, StoreSettings},
     ops::metrics::Metrics,

@@ -37,7 +37,8 @@ pub async fn read(sqlite: &SqliteStore, subjects: &[Subject]) -> Result<Vec<Fail
 
 pub async fn record(sqlite: &SqliteStore, subjects: &[Subject]) -> Result<(), StoreError> {
     let now = unix_millis();
-    let mut transaction = sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+    let mut writer = sqlite.writer().await?;
+    let mut transaction = writer.begin().await?;
     sqlx::query("DELETE FROM login_failures WHERE expires_at <= ? OR expires_at > ?")
         .bind(now)
         .bind(latest_expiry(now))

@@ -46,9 +46,9 @@ impl Batch {
 pub struct BatchResult {
     /// The number of the first visit without identity; the others follow it.
     pub first: u64,
-    /// One entry per identity; `None` if there was no room to remember it, and
-    /// so it was not counted.
-    pub identified: Vec<Option<Counted>>,
+    /// One entry per identity; if there was no room to remember it, and so it was not counted, how
+    /// long it is until there will be some.
+    pub identified: Vec<Result<Counted, Duration>>,
 }
 
 /// How often a store that is there is asked again.
@@ -76,7 +76,8 @@ pub async fn monitor(mut store: CounterStore) {
 struct Memory {
     requests: Duration,
     keys: Duration,
-    /// Per counter and kind.
+    /// Per counter and kind. What all counters may have together is bounded by the store's own
+    /// room: Redis' memory, the disk.
     identities: u64,
     counters: u32,
 }
@@ -188,6 +189,9 @@ impl CounterStore {
         let mut result = store.run(Operation::Ping, store.follow()).await;
         if result.is_ok() {
             result = store.run(Operation::Ping, store.check()).await;
+        }
+        if let (Counts::Redis(redis), Ok(())) = (&mut *counts, &result) {
+            redis.look_at_memory().await;
         }
         if writing && result.is_ok() {
             let work = async {

@@ -14,10 +14,15 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType}
 use futures_util::future::try_join_all;
 use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 
+mod layout;
+mod memory;
 mod report;
 mod topology;
 
+use self::memory::Fills;
 pub use self::{
+    layout::LAYOUT,
+    memory::Fill,
     report::Report,
     topology::{Node, SLOTS, SlotMap},
 };
@@ -27,12 +32,6 @@ use crate::config::{RedisUrl, redis_url::Topology};
 /// Connections per pool. Each thread has one pool for reads and the login
 /// throttle, and one for counting, which needs a single connection.
 const POOL_SIZE: usize = 4;
-
-/// The layout of the keys. To a process, a store with a newer one is away.
-pub const SCHEMA_VERSION: u64 = 1;
-
-/// The key that holds the layout's version.
-pub const SCHEMA_KEY: &str = "footfall:schema";
 
 /// Answers that mean that Redis has executed nothing and would execute nothing
 /// that writes: out of memory, a failing disk, a replica, not ready.
@@ -63,6 +62,8 @@ pub struct RedisStore {
     slots: Arc<Mutex<Option<Arc<SlotMap>>>>,
     /// Held while somebody asks, so that the others wait for the answer.
     asking: Arc<tokio::sync::Mutex<()>>,
+    /// Shared by all threads, likewise.
+    fills: Arc<Fills>,
     pools: Arc<Mutex<HashMap<Node, Pools>>>,
 }
 
@@ -91,6 +92,7 @@ impl RedisStore {
             timeout,
             slots: Arc::default(),
             asking: Arc::default(),
+            fills: Arc::default(),
             pools: Arc::default(),
         }
     }
@@ -299,18 +301,11 @@ impl RedisStore {
         })
     }
 
-    /// A store that answers is there, but one written by a newer Footfall is
-    /// not for this process.
+    /// A store that answers is there, but one whose layout is too new is not for this process.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        let mut schema = redis::pipe();
-        schema.get(SCHEMA_KEY);
-        match self.query::<(Option<u64>,)>(SCHEMA_KEY, &schema).await? {
-            (Some(version),) if version > SCHEMA_VERSION => {
-                return Err(StoreError::Unavailable(format!(
-                    "its data has layout {version}, and this version of Footfall knows layouts up to {SCHEMA_VERSION}; upgrade"
-                )));
-            }
-            _ => {}
+        if let Some(layout) = self.layout().await? {
+            let usable = layout.admits(LAYOUT.version);
+            usable.map_err(StoreError::Unavailable)?;
         }
         let slots = self.slots().await?;
         if let masters @ [_, _, ..] = slots.masters().as_slice() {
@@ -318,22 +313,6 @@ impl RedisStore {
             try_join_all(masters.iter().map(|node| self.connection(node))).await?;
         }
         Ok(())
-    }
-
-    /// Notes the layout of the keys, unless it is noted already.
-    ///
-    /// # Errors
-    ///
-    /// If Redis does not answer.
-    pub async fn write_schema_version(&self) -> Result<(), StoreError> {
-        let mut write = redis::pipe();
-        write
-            .cmd("SET")
-            .arg(SCHEMA_KEY)
-            .arg(SCHEMA_VERSION)
-            .arg("NX")
-            .ignore();
-        self.query(SCHEMA_KEY, &write).await
     }
 
     pub(super) fn close(&self) {

@@ -28,7 +28,9 @@ use tokio::{
 };
 
 mod reading;
+mod room;
 
+use self::room::Closed;
 use super::{Batch, BatchResult, Memory};
 use crate::{
     counting::{Counted, CounterName, Identity, identity::IdentityKind},
@@ -66,6 +68,8 @@ pub(super) struct RedisCounts {
     held: Mutex<HashMap<Node, Arc<OnceCell<Connection>>>>,
     /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when they were opened.
     outages: u64,
+    /// When it was last looked for when a full server gets room.
+    looked: Option<std::time::Instant>,
 }
 
 impl Clone for RedisCounts {
@@ -83,6 +87,7 @@ impl RedisCounts {
             wait_replicas,
             held: Mutex::default(),
             outages: 0,
+            looked: None,
         }
     }
 
@@ -165,7 +170,7 @@ impl RedisCounts {
         // only when it is missed, it would write after the expiry was set.
         let (_, (node, _), _) = try_join3(
             self.send::<()>(&key, &load_script(), StoreError::Refused),
-            self.call(batch, true),
+            self.call(batch, true, Closed::default()),
             self.send::<()>(&key, &expire, StoreError::Refused),
         )
         .await?;
@@ -193,19 +198,20 @@ impl RedisCounts {
     }
 
     async fn count_batch(&self, batch: &Batch) -> Result<(Node, Option<BatchResult>), StoreError> {
-        let (mut node, mut numbers) = self.call(batch, false).await?;
+        let closed = self.closed(batch).await;
+        let (mut node, mut numbers) = self.call(batch, false, closed).await?;
         if numbers == [UNLISTED] {
             // As long as nothing is counted, nothing is unknown.
             let listed = self.list_counter(&batch.counter).await;
             if !listed.map_err(StoreError::of_reading)? {
                 return Ok((node, None));
             }
-            (node, numbers) = self.call(batch, true).await?;
+            (node, numbers) = self.call(batch, true, closed).await?;
         }
-        Ok((node, Some(interpret(batch, &numbers)?)))
+        Ok((node, Some(interpret(batch, &numbers, closed)?)))
     }
 
-    fn command(&self, batch: &Batch, listed: bool) -> Cmd {
+    fn command(&self, batch: &Batch, listed: bool, closed: Closed) -> Cmd {
         let name = &batch.counter;
         let mut call = redis::cmd("EVALSHA");
         call.arg(SCRIPT_SHA1.as_str())
@@ -216,14 +222,18 @@ impl RedisCounts {
             .arg(format!("footfall:{{{name}}}:keys"))
             .arg(format!("footfall:{{{name}}}:keys:previous"))
             .arg(batch.anonymous)
-            .arg(self.memory.identities)
             .arg(u8::from(listed))
             .arg(u8::from(self.wait_replicas > 0));
         for kind in [IdentityKind::Request, IdentityKind::Key] {
             let packed: Vec<u8> = of_kind(batch, kind)
                 .flat_map(|identity| identity.digest)
                 .collect();
+            let limit = match closed.to(kind) {
+                None => self.memory.identities,
+                Some(_) => 0,
+            };
             call.arg(self.memory.window(kind).as_millis() as u64)
+                .arg(limit)
                 .arg(packed);
         }
         call
@@ -249,8 +259,16 @@ impl RedisCounts {
 
     /// Calls the script. One that fails, for want of a permission perhaps,
     /// leaves what it has done.
-    async fn call(&self, batch: &Batch, listed: bool) -> Result<(Node, Vec<i64>), StoreError> {
-        let (key, call) = (count_key(&batch.counter), self.command(batch, listed));
+    async fn call(
+        &self,
+        batch: &Batch,
+        listed: bool,
+        closed: Closed,
+    ) -> Result<(Node, Vec<i64>), StoreError> {
+        let (key, call) = (
+            count_key(&batch.counter),
+            self.command(batch, listed, closed),
+        );
         self.send(&key, &call, StoreError::Failed).await
     }
 
@@ -382,37 +400,44 @@ fn of_kind(batch: &Batch, kind: IdentityKind) -> impl Iterator<Item = &Identity>
 }
 
 /// Brings the script's answer, which is sorted by kind, into the order of the batch.
-fn interpret(batch: &Batch, numbers: &[i64]) -> Result<BatchResult, StoreError> {
+fn interpret(batch: &Batch, numbers: &[i64], closed: Closed) -> Result<BatchResult, StoreError> {
     let wrong = || {
         StoreError::Failed(format!(
             "the counting script gave {} numbers",
             numbers.len()
         ))
     };
-    let (first, identified) = numbers.split_first().ok_or_else(wrong)?;
-    if identified.len() != batch.identities.len() {
-        return Err(wrong());
-    }
+    let (first, rest) = numbers.split_first().ok_or_else(wrong)?;
+    let identities = batch.identities.len();
+    let (identified, waits) = rest.split_at_checked(identities).ok_or_else(wrong)?;
+    let waits = match waits {
+        [] => [0; 2],
+        [requests, keys] => [*requests, *keys],
+        _ => return Err(wrong()),
+    };
     let requests = of_kind(batch, IdentityKind::Request).count();
     let (requests, keys) = identified.split_at(requests);
     let (mut requests, mut keys) = (requests.iter(), keys.iter());
-    let next = |identity: &Identity| match identity.kind {
-        IdentityKind::Request => requests.next(),
-        IdentityKind::Key => keys.next(),
-    };
-    let counted = |number: &i64| {
-        (*number != 0).then_some(Counted {
-            number: number.unsigned_abs(),
-            replayed: *number < 0,
-        })
+    let counted = |identity: &Identity| {
+        let number = match identity.kind {
+            IdentityKind::Request => requests.next(),
+            IdentityKind::Key => keys.next(),
+        };
+        match *number? {
+            0 => {
+                // Of the counter's own sets one may not even exist.
+                let wait = waits[identity.kind as usize].max(0).unsigned_abs();
+                let of_server = closed.to(identity.kind);
+                Some(Err(of_server.unwrap_or(Duration::from_millis(wait))))
+            }
+            number => Some(Ok(Counted {
+                number: number.unsigned_abs(),
+                replayed: number < 0,
+            })),
+        }
     };
     Ok(BatchResult {
         first: first.unsigned_abs(),
-        identified: batch
-            .identities
-            .iter()
-            .map(next)
-            .map(|number| number.and_then(counted))
-            .collect(),
+        identified: batch.identities.iter().filter_map(counted).collect(),
     })
 }
