@@ -135,7 +135,8 @@ impl SqliteStore {
         Ok(Self {
             writer,
             reader,
-            turns: Arc::new(Turns::open(&path.with_added_extension("turn"), timeout)),
+            // The other half is for the wait of SQLite itself.
+            turns: Arc::new(Turns::open(&path.with_added_extension("turn"), timeout / 2)),
             file: path.into(),
         })
     }

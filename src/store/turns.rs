@@ -8,6 +8,7 @@
 
 use std::{
     fs::File,
+    io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -18,6 +19,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 /// The turns of one process. One of its threads at a time takes one.
 pub struct Turns {
+    /// The longest that a turn is waited for.
     limit: Duration,
     /// `None` where the file cannot be had.
     queue: Option<Queue>,
@@ -32,90 +34,186 @@ impl Drop for Turn {
     }
 }
 
+/// A place in the kernel's queue, in which a thread waits: it cannot be waited in asynchronously,
+/// nor left.
 struct Queue {
     file: Arc<File>,
-    /// Who gets the lock that the thread waits for, while it waits. A lock belongs to the open
-    /// file: taken meanwhile from elsewhere, it would be two turns at once.
-    waiting: Arc<Mutex<Option<Waiting>>>,
+    place: Arc<Mutex<Place>>,
     thread: mpsc::Sender<()>,
 }
 
-type Waiting = oneshot::Sender<Turn>;
+/// What the thread waits for. While it waits nobody else may try the lock: it belongs to the open
+/// file, so this process would have two turns at once.
+enum Place {
+    /// It does not wait.
+    Free,
+    /// The turn of this one.
+    TakenBy(oneshot::Sender<Turn>),
+    /// A turn that did not come in time, and is wanted no more.
+    Overdue,
+}
 
 impl Turns {
     /// Opens the file, and creates it if need be.
-    pub fn open(path: &Path, store_timeout: Duration) -> Self {
-        let queue = Queue::open(path);
-        if let Err(error) = &queue {
-            tracing::debug!(path = %path.display(), %error, "processes take no turns");
-        }
+    pub fn open(path: &Path, limit: Duration) -> Self {
+        let queue = Queue::open(path)
+            .inspect_err(|error| tracing::debug!(path = %path.display(), %error, "no turns"));
         Self {
-            // What is left is for SQLite's own wait.
-            limit: store_timeout / 2,
+            limit,
             queue: queue.ok(),
         }
     }
 
-    /// Waits for this process' turn; `None` if it does not come.
+    /// Waits for this process' turn; `None` if it does not come in time, and at once as long as an
+    /// earlier one has not come either.
     pub async fn take(&self) -> Option<Turn> {
         let queue = self.queue.as_ref()?;
-        match queue.join() {
-            Ok(turn) => Some(turn),
-            Err(coming) => timeout(self.limit, coming).await.ok()?.ok(),
+        let coming = match queue.join()? {
+            Ok(turn) => return Some(turn),
+            Err(coming) => coming,
+        };
+        match timeout(self.limit, coming).await {
+            Ok(turn) => turn.ok(),
+            Err(_) => {
+                queue.give_up();
+                None
+            }
         }
     }
 }
 
 impl Queue {
-    fn open(path: &Path) -> std::io::Result<Self> {
+    fn open(path: &Path) -> io::Result<Self> {
         let file = Arc::new(File::options().create(true).append(true).open(path)?);
-        let waiting = Arc::default();
+        let place = Arc::new(Mutex::new(Place::Free));
         let (thread, calls) = mpsc::channel();
-        let (held, recipient) = (file.clone(), Arc::clone(&waiting));
-        // Ends when `thread` is dropped. While it waits for the lock nothing can wake it, and so it
-        // is not one that the end of a runtime waits for.
+        let (locked, taken) = (file.clone(), place.clone());
+        // No thread of a runtime: the end of one would wait for it. It ends when `thread` is dropped.
         thread::Builder::new()
             .name("turns".to_owned())
-            .spawn(move || wait_when_called(&calls, &held, &recipient))?;
+            .spawn(move || wait_when_called(&calls, &locked, &taken))?;
         Ok(Self {
             file,
-            waiting,
+            place,
             thread,
         })
     }
 
-    /// The lock, if nobody has it, else a place in the queue for it.
-    fn join(&self) -> Result<Turn, oneshot::Receiver<Turn>> {
-        let mut waiting = lock(&self.waiting);
-        if waiting.is_none() && matches!(self.file.try_lock(), Ok(())) {
-            return Ok(Turn(self.file.clone()));
+    /// The turn, if it is nobody's, else what will bring it; `None` if one is overdue.
+    fn join(&self) -> Option<Result<Turn, oneshot::Receiver<Turn>>> {
+        let mut place = lock(&self.place);
+        match *place {
+            Place::Overdue => return None,
+            Place::Free => {
+                if self.file.try_lock().is_ok() {
+                    return Some(Ok(Turn(self.file.clone())));
+                }
+                self.thread.send(()).ok()?;
+            }
+            // Of one who was cancelled: nobody else of this process would ask.
+            Place::TakenBy(_) => {}
         }
         let (sender, receiver) = oneshot::channel();
-        // Whoever has given up leaves the place in the queue to the next.
-        if waiting.replace(sender).is_none() {
-            let _ = self.thread.send(());
+        *place = Place::TakenBy(sender);
+        Some(Err(receiver))
+    }
+
+    fn give_up(&self) {
+        let mut place = lock(&self.place);
+        if matches!(*place, Place::TakenBy(_)) {
+            *place = Place::Overdue;
         }
-        Err(receiver)
     }
 }
 
-fn wait_when_called(
-    calls: &mpsc::Receiver<()>,
-    file: &Arc<File>,
-    waiting: &Mutex<Option<Waiting>>,
-) {
+fn wait_when_called(calls: &mpsc::Receiver<()>, file: &Arc<File>, place: &Mutex<Place>) {
     while calls.recv().is_ok() {
         let locked = file.lock();
-        let mut waiting = lock(waiting);
-        let recipient = waiting.take();
+        let mut place = lock(place);
+        let taken = std::mem::replace(&mut *place, Place::Free);
         if locked.is_ok() {
             let turn = Turn(file.clone());
-            // If nobody waits any more, the turn is dropped and with it over.
-            let _ = recipient.map(|recipient| recipient.send(turn));
+            if let Place::TakenBy(recipient) = taken {
+                // Whoever has gone leaves the turn here, and it ends.
+                let _ = recipient.send(turn);
+            }
         }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two processes as the kernel sees them: each has opened the file for itself.
+    fn two(directory: &Path, limit: Duration) -> (Turns, Turns) {
+        let file = directory.join("turn");
+        (Turns::open(&file, limit), Turns::open(&file, limit))
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    async fn soon<T>(what: impl Future<Output = T>) -> T {
+        timeout(LONG, what).await.expect("it happens")
+    }
+
+    #[tokio::test]
+    async fn a_turn_begins_when_the_one_before_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = two(directory.path(), LONG);
+        for _ in 0..100 {
+            let turn = one.take().await.unwrap();
+            let mut next = Box::pin(other.take());
+            assert!(futures_util::poll!(&mut next).is_pending());
+            drop(turn);
+            assert!(soon(next).await.is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_is_not_waited_for_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = two(directory.path(), Duration::from_millis(20));
+        let turn = one.take().await.unwrap();
+        assert!(other.take().await.is_none());
+        // Without a clock that it could be waited by.
+        let mut again = Box::pin(other.take());
+        assert!(matches!(
+            futures_util::poll!(&mut again),
+            std::task::Poll::Ready(None)
+        ));
+        drop(turn);
+        soon(async {
+            while other.take().await.is_none() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_nobody_waits_for_any_more_is_over_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = two(directory.path(), LONG);
+        let turn = one.take().await.unwrap();
+        let mut cancelled = Box::pin(other.take());
+        assert!(futures_util::poll!(&mut cancelled).is_pending());
+        drop(cancelled);
+        drop(turn);
+        for _ in 0..3 {
+            assert!(soon(one.take()).await.is_some());
+        }
+        // Nor does it keep the next of its own process waiting.
+        assert!(soon(other.take()).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn without_a_file_there_are_no_turns() {
+        let turns = Turns::open(Path::new("/nowhere/turn"), LONG);
+        assert!(turns.take().await.is_none());
+    }
 }
