@@ -237,9 +237,16 @@ async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx:
     if tables == 0 {
         return Ok(None);
     }
-    let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+    let newest = "SELECT max(version) FROM _sqlx_migrations";
+    let version: Option<i64> = sqlx::query_scalar(newest)
         .fetch_one(&mut *database)
-        .await?;
+        .await
+        .map_err(|error| match error {
+            sqlx::Error::ColumnDecode { source, .. } => {
+                sqlx::Error::Decode(format!("{newest}: {source}").into())
+            }
+            error => error,
+        })?;
     let readable_from: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(&mut *database)
         .await?;

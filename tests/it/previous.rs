@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use hyper::Method;
 
+use super::layouts::looked;
 use crate::support::{
     Client, Footfall, Redis, Reply,
     client::Target,
-    eventually,
     footfall::{AWAY, Builder, footfall_command},
     load::{Insistent, assert_exact, get_insistently},
     process::run,
@@ -88,14 +88,19 @@ async fn on_one_redis() {
     };
     count_as_one(&replicas, "same", async |load| {
         migrate();
-        // Longer than the replicas take to look.
-        load.count(1000).await;
+        load.count(200).await;
+        for replica in &replicas {
+            looked(replica).await;
+        }
     })
     .await;
 
     // A layout to come that they can live with …
     redis.told("SET footfall:layout 2");
-    count_as_one(&replicas, "readable", async |load| load.count(1000).await).await;
+    for replica in &replicas {
+        looked(replica).await;
+    }
+    count_as_one(&replicas, "readable", async |load| load.count(200).await).await;
     migrate();
     assert_eq!(redis.command("GET footfall:layout"), "$1\r\n2\r\n");
 
@@ -133,5 +138,5 @@ async fn on_one_file() {
     let mut client = old.client().logged_in().await;
     let again = visit(&mut client, "file.by-1", "once-3").await;
     assert!(again.replayed(), "{again:?}");
-    eventually("it is ready", || old.find("store is up"));
+    old.ready().await;
 }

@@ -22,6 +22,9 @@ const KEYS_LEAVE: u64 = 64 << 20;
 /// Of a small disk they leave this part, one in so many.
 const KEYS_LEAVE_PART: u64 = 8;
 
+/// With less than this nobody has room. That is found by writing, and the store is away then.
+const NOTHING_LEFT: u64 = 64 << 10;
+
 /// Identities that are looked at to tell when the first of them expires: chance has chosen them,
 /// since their order is that of a hash.
 const SAMPLE: i64 = 1000;
@@ -204,7 +207,7 @@ impl SqliteCounts {
             IdentityKind::Request => keys_leave / 2,
             IdentityKind::Key => keys_leave,
         };
-        if disk.free >= leave {
+        if disk.free >= leave || disk.free < NOTHING_LEFT {
             return Ok(false);
         }
         // What was freed in the file is used again, and never given back to the disk.

@@ -55,7 +55,8 @@ pub(super) struct Closed {
 
 impl Closed {
     fn new(fill: Fill, requests_window: Duration) -> Self {
-        let closed = |percent| fill.above(percent) > 0;
+        // With nothing left nobody has room. That is found by writing, and the store is away then.
+        let closed = |percent| fill.used < fill.limit && fill.above(percent) > 0;
         let relief = fill.relief.map_or(IDEMPOTENCY_WINDOW, |relief| {
             relief.saturating_duration_since(Instant::now())
         });
@@ -227,7 +228,8 @@ mod tests {
             (71, false, true),
             (90, false, true),
             (91, true, true),
-            (150, true, true),
+            (100, false, false),
+            (150, false, false),
         ] {
             let fill = Fill {
                 used: used << 20,
