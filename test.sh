@@ -40,7 +40,7 @@ needed=(
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver
     dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap
-    c++:g++ ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
+    c++:g++ git:git ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
 )
 
 packages=()
@@ -94,7 +94,12 @@ if [ -n "$quick" ]; then
     "${loom[@]}"
     exit
 fi
+# Two minutes of two cores, once: what is built is kept.
+echo "== building the release before this one"
+PREVIOUS_RELEASE=$(tests/previous.sh)
+export PREVIOUS_RELEASE
 cargo test --locked
+cargo test --locked --test it -- --ignored previous::
 "${loom[@]}"
 
 echo "== tests of the stack"

@@ -116,20 +116,28 @@ impl SqliteCounts {
                 replayed: false,
             });
         }
-        let mut identified = Vec::with_capacity(known.len());
-        let mut waits = [None; 2];
-        for (counted, identity) in known.into_iter().zip(&batch.identities) {
-            identified.push(match (counted, waits[identity.kind as usize]) {
-                (Some(counted), _) => Ok(counted),
-                (None, Some(wait)) => Err(wait),
-                (None, None) => {
-                    let wait = self.room_in(db, batch, identity.kind, now).await?;
-                    waits[identity.kind as usize] = Some(wait);
-                    Err(wait)
-                }
-            });
-        }
+        let identified = self.or_room_in(db, batch, known, now).await?;
         Ok(Some(BatchResult { first, identified }))
+    }
+
+    /// For those that were not counted, how long it is until there is room.
+    async fn or_room_in(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+        counted: Vec<Option<Counted>>,
+        now: i64,
+    ) -> Result<Vec<Result<Counted, Duration>>, StoreError> {
+        let mut waits = [None; 2];
+        let mut identified = Vec::with_capacity(counted.len());
+        for (counted, identity) in counted.into_iter().zip(&batch.identities) {
+            let wait = &mut waits[identity.kind as usize];
+            if counted.is_none() && wait.is_none() {
+                *wait = Some(self.room_in(db, batch, identity.kind, now).await?);
+            }
+            identified.push(counted.ok_or(wait.unwrap_or_default()));
+        }
+        Ok(identified)
     }
 
     /// The number of the last visit; `None` if the counter is new and there is
