@@ -43,7 +43,7 @@ needed=(
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver
     dockerd:docker.io docker:docker.io debootstrap:debootstrap
-    c++:g++ ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
+    c++:g++ git:git ip:iproute2 iptables:iptables nsenter:util-linux pgrep:procps
     nft:nftables ufw:ufw fail2ban-regex:fail2ban rsyslogd:rsyslog logger:bsdutils
     /usr/lib/nginx/modules/ngx_http_modsecurity_module.so:libnginx-mod-http-modsecurity
     /usr/share/modsecurity-crs/owasp-crs.load:modsecurity-crs
@@ -97,7 +97,12 @@ if [ -n "$quick" ]; then
     "${loom[@]}"
     exit
 fi
+# Two minutes of two cores, once: what is built is kept.
+echo "== building the release before this one"
+PREVIOUS_RELEASE=$(tests/previous.sh)
+export PREVIOUS_RELEASE
 cargo test --locked
+cargo test --locked --test it -- --ignored previous::
 "${loom[@]}"
 
 echo "== tests of docs/hardening.md"

@@ -17,7 +17,7 @@ use crate::{
     store::{
         RedisStore, SqliteStore, Store, StoreError,
         redis::{Node, Report},
-        sqlite::Schema,
+        sqlite::{Schema, newest},
     },
 };
 
@@ -234,6 +234,9 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
                     ),
                 }
             }
+            if let Some(layout) = redis.layout().await? {
+                findings.good(format_args!("its data has {layout}"));
+            }
             let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
             match CounterStore::new(store, &settings.store).probe().await {
                 Ok(()) => findings.good("visits can be counted in it"),
@@ -265,10 +268,15 @@ fn check_sqlite(path: &Path, schema: Schema, findings: &mut Findings) {
             ));
             check_writable(path, findings);
         }
-        Schema::Newer(version) => findings.bad(
-            format_args!("{shown} has schema {version}, which this version does not know"),
-            "upgrade Footfall",
-        ),
+        Schema::Newer(layout) => match layout.admits(newest()) {
+            Ok(()) => {
+                findings.good(format_args!(
+                    "{shown} is of a newer version, and can be used: {layout}"
+                ));
+                check_writable(path, findings);
+            }
+            Err(error) => findings.bad(format_args!("{shown}: {error}"), "upgrade Footfall"),
+        },
     }
     findings.warning(
         "counts are in a file of this machine",
@@ -318,7 +326,7 @@ fn check_redis(report: &Report, wait_replicas: u32, findings: &mut Findings) {
         Some(version) => findings.good(format_args!("Redis {version} answers at {node}")),
         None => findings.warning(
             format_args!("Redis answers at {node}, but not INFO"),
-            "look at its persistence and eviction by other means",
+            "look at its persistence and eviction by other means; how full it is cannot be known, so only FOOTFALL_DEDUP_LIMIT bounds identities, each counter's by itself",
         ),
     }
     check_memory(report, findings);
@@ -362,7 +370,7 @@ fn check_memory(report: &Report, findings: &mut Findings) {
     if report.max_memory == Some(0) {
         findings.warning(
             format_args!("{node}: it has no maxmemory"),
-            "when the machine's memory is full, the kernel ends Redis; set maxmemory, and writes fail instead",
+            "when the machine's memory is full, the kernel ends Redis, and only FOOTFALL_DEDUP_LIMIT bounds identities, each counter's by itself; set maxmemory",
         );
     }
     match report.eviction.as_deref() {

@@ -19,7 +19,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
             .probe()
             .await?;
         if let Backend::Redis(redis) = &store.backend {
-            redis.write_schema_version().await?;
+            redis.note_layout().await?;
         }
         super::print(format_args!("the {} store is ready", store.name()))?;
         store.close().await;

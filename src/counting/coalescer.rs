@@ -240,8 +240,8 @@ impl Recipients {
 }
 
 /// The first of several equal requests was counted, the others are its replays.
-fn answer_identity(counted: Option<Counted>, replies: Vec<Reply>) {
-    let mut counted = counted.ok_or(CountError::IdentitiesFull);
+fn answer_identity(counted: Result<Counted, Duration>, replies: Vec<Reply>) {
+    let mut counted = counted.map_err(CountError::IdentitiesFull);
     for reply in replies {
         // A closed reply must not use up the one answer that says "counted".
         if reply.send(counted.clone()).is_ok()

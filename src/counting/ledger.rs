@@ -157,7 +157,7 @@ mod tests {
         };
         let result = BatchResult {
             first: 1,
-            identified: vec![Some(replayed)],
+            identified: vec![Ok(replayed)],
         };
         ledger.answered(&mut sent, &batch, &Ok(Some(result)));
         assert_eq!(metrics.count_regressions.get(), 0);

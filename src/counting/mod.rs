@@ -1,7 +1,7 @@
 //! Counting: what a visit is, how waiting visits share a round trip, where
 //! counts are kept. This room knows nothing of HTTP but in [`routes`].
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
@@ -94,9 +94,10 @@ pub enum CountError {
     /// Too many visits are waiting. It was not counted.
     #[error("too many visits are waiting")]
     Overloaded,
-    /// The counter remembers as many identities as it may. It was not counted.
-    #[error("the memory for identities is full")]
-    IdentitiesFull,
+    /// As many identities are remembered as may be. It was not counted. There is room again after
+    /// this time.
+    #[error("the memory for identities is full for {0:?}")]
+    IdentitiesFull(Duration),
     /// The counter is new, and there are as many as there may be. It was not counted.
     #[error("there is no room for another counter")]
     CountersFull,
@@ -109,7 +110,7 @@ impl CountError {
     fn failure(&self) -> VisitFailure {
         match self {
             Self::Overloaded | Self::Store(StoreError::Busy) => VisitFailure::Overloaded,
-            Self::IdentitiesFull => VisitFailure::IdentitiesFull,
+            Self::IdentitiesFull(_) => VisitFailure::IdentitiesFull,
             Self::CountersFull => VisitFailure::CountersFull,
             Self::Store(error) if error.outcome_is_unknown() => VisitFailure::OutcomeUnknown,
             Self::Store(_) => VisitFailure::StoreUnavailable,

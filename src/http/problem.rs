@@ -106,8 +106,8 @@ codes! {
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be reached, or refuses. Nothing was counted; try again.";
     /// The store did not answer, and the visit may have been counted.
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store did not answer in time, or failed. The visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
-    /// The counter remembers as many identities as it may.
-    IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "The counter remembers as many identities as it may. This visit was not counted; try again later.";
+    /// As many identities are remembered as may be.
+    IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "There is no room to remember another Idempotency-Key or request id. This visit was not counted; there is room again after the seconds that Retry-After says.";
     /// The process is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "This replica is shutting down.";
     /// A thread of the process is stuck.
@@ -253,7 +253,9 @@ impl From<CountError> for Problem {
     fn from(error: CountError) -> Self {
         match error {
             CountError::Overloaded => Code::Overloaded.into(),
-            CountError::IdentitiesFull => Code::IdentitiesFull.into(),
+            CountError::IdentitiesFull(room_in) => {
+                Self::from(Code::IdentitiesFull).retry_after(room_in)
+            }
             CountError::CountersFull => Code::CountersFull.into(),
             CountError::Store(error) => error.into(),
         }

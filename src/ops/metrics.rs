@@ -72,7 +72,7 @@ pub struct Metrics {
 pub enum VisitFailure {
     /// Too many visits were waiting.
     Overloaded,
-    /// The counter remembers as many identities as it may.
+    /// As many identities are remembered as may be.
     IdentitiesFull,
     /// Its counter is new, and there are as many as there may be.
     CountersFull,

@@ -9,12 +9,14 @@ use std::{
 };
 
 pub mod health;
+mod layout;
 mod migrations;
 pub mod redis;
 mod refusals;
 pub mod sqlite;
+mod turns;
 
-pub use self::{health::StoreHealth, redis::RedisStore, sqlite::SqliteStore};
+pub use self::{health::StoreHealth, layout::Layout, redis::RedisStore, sqlite::SqliteStore};
 use crate::{
     config::{StoreLocation, StoreSettings},
     ops::metrics::Metrics,

@@ -1,14 +1,18 @@
 //! SQLite: one writing and a few reading connections on one file.
 
-use std::{cmp::Ordering, fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, SqlitePool,
-    migrate::MigrateError,
+    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{StoreError, migrations::MIGRATIONS};
+use super::{
+    Layout, StoreError,
+    migrations::MIGRATIONS,
+    turns::{Turn, Turns},
+};
 use crate::file_lock;
 
 /// The longest another process may take to open and migrate the file.
@@ -26,8 +30,14 @@ pub enum Schema {
     Older,
     /// Of this version.
     Current,
-    /// Of a newer version; its number.
-    Newer(i64),
+    /// Of a newer version. [`Layout::admits`] says whether this one can use it.
+    Newer(Layout),
+}
+
+/// The schema that this version writes: its newest migration.
+pub fn newest() -> u64 {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    versions.max().unwrap_or(0).unsigned_abs()
 }
 
 /// An embedded database. SQLite blocks, so sqlx runs each connection on a
@@ -36,6 +46,36 @@ pub enum Schema {
 pub struct SqliteStore {
     writer: SqlitePool,
     reader: SqlitePool,
+    turns: Arc<Turns>,
+    file: Arc<Path>,
+}
+
+/// The one connection that writes, and this process' turn to do so. It is other processes' turn
+/// when it is dropped.
+pub struct Writer {
+    connection: PoolConnection<Sqlite>,
+    _turn: Option<Turn>,
+}
+
+impl Writer {
+    /// Begins a transaction that may write: a deferred one would fail at its first write if
+    /// another process wrote in between.
+    ///
+    /// # Errors
+    ///
+    /// If another process writes for longer than the time limit, or the file cannot be written.
+    pub async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+        Ok(self.connection.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// The disk that a file is on, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// What an ordinary user may still write.
+    pub free: u64,
+    /// All there is.
+    pub size: u64,
 }
 
 impl SqliteStore {
@@ -73,12 +113,9 @@ impl SqliteStore {
             .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
             .await
             .map_err(|error| describe(&error))?;
-        MIGRATIONS.run(&first).await.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => describe(&format!(
-                "the file has schema {version}, which this version of Footfall does not know; upgrade"
-            )),
-            error => describe(&error),
-        })?;
+        bring_up_to_date(first.clone())
+            .await
+            .map_err(|error| describe(&error))?;
         // SQLite has one writer at a time; more connections would only fail each other.
         let writer = pool(1, timeout)
             // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
@@ -93,7 +130,13 @@ impl SqliteStore {
             .map_err(|error| describe(&error))?;
         // Only now: the last connection to close would merge the log and remove it.
         first.close().await;
-        Ok(Self { writer, reader })
+        Ok(Self {
+            writer,
+            reader,
+            // The other half is for the wait of SQLite itself.
+            turns: Arc::new(Turns::open(&path.with_added_extension("turn"), timeout / 2)),
+            file: path.into(),
+        })
     }
 
     /// How far the schema of a file is, without changing anything.
@@ -106,14 +149,10 @@ impl SqliteStore {
             return Ok(Schema::Missing);
         }
         let mut database = reading(path)?.connect().await?;
-        let applied: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-            .fetch_one(&mut database)
-            .await?;
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        Ok(match applied.cmp(&newest) {
-            Ordering::Less => Schema::Older,
-            Ordering::Equal => Schema::Current,
-            Ordering::Greater => Schema::Newer(applied.unwrap_or_default()),
+        Ok(match layout(&mut database).await? {
+            Some(layout) if layout.version > newest() => Schema::Newer(layout),
+            Some(layout) if layout.version == newest() => Schema::Current,
+            _ => Schema::Older,
         })
     }
 
@@ -125,28 +164,39 @@ impl SqliteStore {
     /// If it cannot be read, or is not of this version.
     pub async fn open_to_read(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let problem = match Self::schema(path).await? {
-            Schema::Current => {
-                let reader = pool(READERS, timeout).connect_with(reading(path)?).await?;
-                let writer = reader.clone();
-                return Ok(Self { writer, reader });
-            }
-            Schema::Missing => "there is no such database".to_owned(),
-            Schema::Older => {
-                "the file is of an older version of Footfall; its next start, or `footfall migrate`, brings it up to date".to_owned()
-            }
-            Schema::Newer(version) => format!(
-                "the file has schema {version}, which this version of Footfall does not know; upgrade"
+            Schema::Missing => Some("there is no such database".to_owned()),
+            Schema::Older => Some(
+                "the file is of an older version of Footfall; its next start, or `footfall migrate`, brings it up to date".to_owned(),
             ),
+            Schema::Newer(layout) => layout.admits(newest()).err(),
+            Schema::Current => None,
         };
-        Err(StoreError::Unavailable(format!(
-            "{}: {problem}",
-            path.display()
-        )))
+        if let Some(problem) = problem {
+            let shown = path.display();
+            return Err(StoreError::Unavailable(format!("{shown}: {problem}")));
+        }
+        let reader = pool(READERS, timeout).connect_with(reading(path)?).await?;
+        Ok(Self {
+            writer: reader.clone(),
+            reader,
+            turns: Arc::new(Turns::none()),
+            file: path.into(),
+        })
     }
 
-    /// For transactions that change something; there is one at a time.
-    pub fn writer(&self) -> &SqlitePool {
-        &self.writer
+    /// For a transaction that changes something. There is one at a time, and whoever has waited
+    /// longest is next, here and among the processes.
+    ///
+    /// # Errors
+    ///
+    /// If others of this process have it for too long.
+    pub async fn writer(&self) -> Result<Writer, StoreError> {
+        // First within the process, so that only one of its threads waits for the others.
+        let connection = self.writer.acquire().await?;
+        Ok(Writer {
+            connection,
+            _turn: self.turns.take().await,
+        })
     }
 
     /// For reading.
@@ -154,9 +204,24 @@ impl SqliteStore {
         &self.reader
     }
 
+    /// How much room the file has to grow; `None` if that cannot be found out.
+    pub fn disk(&self) -> Option<Disk> {
+        let found = rustix::fs::statvfs(&*self.file).ok()?;
+        Some(Disk {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+        })
+    }
+
     pub(super) async fn check(&self) -> Result<(), StoreError> {
+        let mut database = self.reader.acquire().await?;
+        if let Some(layout) = layout(&mut database).await? {
+            // Another process may have brought the file further than this one can follow.
+            let usable = layout.admits(newest());
+            usable.map_err(StoreError::Unavailable)?;
+        }
         let read = sqlx::query("SELECT 1 FROM counters LIMIT 1");
-        read.execute(&self.reader).await?;
+        read.execute(&mut *database).await?;
         Ok(())
     }
 
@@ -190,6 +255,63 @@ fn reading(path: &Path) -> Result<SqliteConnectOptions, StoreError> {
     let bytes = path.as_os_str().as_encoded_bytes();
     let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
     Ok(options.filename(format!("file:{encoded}?readonly_shm=1")))
+}
+
+/// Runs the migrations that a file lacks. One that a newer version has brought further lacks none,
+/// and is used as it is if it can be.
+async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
+    let found = async {
+        // The pool's only one: the migrations need it next.
+        layout(&mut *database.acquire().await?).await
+    };
+    match found.await.map_err(|error| error.to_string())? {
+        Some(layout) if layout.version > newest() => layout.admits(newest()),
+        _ => {
+            let ran = MIGRATIONS.run(&database).await;
+            ran.map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// The layout of a file: its version is its newest migration, and the oldest it can be read from
+/// is in SQLite's `user_version`, where the migrations put it. 0, which is what a file has from
+/// the start, says nothing: then it can be read by who knows its newest migration. `None` if no migration was ever run.
+async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx::Error> {
+    let table = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
+    let tables: i64 = sqlx::query_scalar(table).fetch_one(&mut *database).await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    let newest = "SELECT max(version) FROM _sqlx_migrations";
+    let version: Option<i64> = sqlx::query_scalar(newest)
+        .fetch_one(&mut *database)
+        .await
+        .map_err(|error| match error {
+            sqlx::Error::ColumnDecode { source, .. } => {
+                sqlx::Error::Decode(format!("{newest}: {source}").into())
+            }
+            error => error,
+        })?;
+    let readable_from: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut *database)
+        .await?;
+    let Some(version) = version else {
+        return Ok(None);
+    };
+    let number = |what: &str, number: i64| {
+        u64::try_from(number).map_err(|_| {
+            let hint = "which is no layout; look who wrote it, and correct it";
+            sqlx::Error::Decode(format!("{what} is {number}, {hint}").into())
+        })
+    };
+    let version = number("the newest migration in _sqlx_migrations", version)?;
+    Ok(Some(Layout {
+        version,
+        readable_from: match number("PRAGMA user_version", readable_from)? {
+            0 => version,
+            readable_from => readable_from,
+        },
+    }))
 }
 
 fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {

@@ -275,7 +275,7 @@ fn a_database_that_cannot_be_used_says_why() {
     );
     let ran = footfall(directory.path(), &["serve"]);
     assert!(
-        ran.code == 1 && ran.stderr.contains("schema 9999") && ran.stderr.contains("upgrade"),
+        ran.code == 1 && ran.stderr.contains("layout 9999") && ran.stderr.contains("upgrade"),
         "{}",
         ran.stderr
     );

@@ -228,35 +228,6 @@ async fn a_database_of_an_older_version_is_brought_up_to_date() {
     assert_eq!(client.post("/api/counters/third").await.visits(), 1);
 }
 
-/// A newer version has come, and the older one still runs: it goes on, and no second one starts.
-#[tokio::test]
-async fn two_versions_at_once() {
-    let database = Database::new().await;
-    let old = database.start();
-    let mut client = old.client().logged_in().await;
-    assert_eq!(client.get("/api/count").await.visits(), VISITS + 1);
-    database.sql(
-        "INSERT INTO _sqlx_migrations
-         VALUES (9999, 'from the future', CURRENT_TIMESTAMP, 1, x'00', 0)",
-    );
-    let message = database.refused(footfall_command());
-    assert!(
-        message.contains("schema 9999") && message.contains("upgrade"),
-        "{message}"
-    );
-    assert!(
-        database
-            .diagnosis(footfall_command())
-            .contains("schema 9999")
-    );
-    assert_eq!(client.get("/api/count").await.visits(), VISITS + 2);
-    drop(old);
-    assert_eq!(
-        database.sql("SELECT visits FROM counters"),
-        (VISITS + 2).to_string()
-    );
-}
-
 /// A start waits for another one that has not finished, as long as that may take.
 #[tokio::test]
 async fn a_start_waits_for_another_one() {

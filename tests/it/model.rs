@@ -104,7 +104,7 @@ impl Model {
     }
 
     /// Checks the numbers of one batch and remembers them.
-    fn check(&mut self, visits: &Visits, first: u64, identified: &[Option<Counted>]) {
+    fn check(&mut self, visits: &Visits, first: u64, identified: &[Result<Counted, Duration>]) {
         assert_eq!(identified.len(), visits.identities.len());
         let before = self.counts.get(&visits.counter).copied().unwrap_or(0);
         let mut given: Vec<u64> = (first..).take(visits.anonymous as usize).collect();
@@ -115,21 +115,21 @@ impl Model {
                 .keys()
                 .filter(|(counter, kind, _)| (*counter, *kind) == (visits.counter, key));
             match (known, counted) {
-                (Some(known), Some(counted)) => {
+                (Some(known), Ok(counted)) => {
                     assert_eq!((counted.number, counted.replayed), (known, true))
                 }
-                (None, Some(counted)) => {
+                (None, Ok(counted)) => {
                     assert!(!counted.replayed && remembered.count() < LIMIT);
                     self.remembered
                         .insert((visits.counter, key, number), counted.number);
                     given.push(counted.number);
                 }
-                (None, None) => assert_eq!(
+                (None, Err(_)) => assert_eq!(
                     remembered.count(),
                     LIMIT,
                     "refused only when the memory is full"
                 ),
-                (Some(_), None) => panic!("a known identity was refused"),
+                (Some(_), Err(_)) => panic!("a known identity was refused"),
             }
         }
         given.sort_unstable();

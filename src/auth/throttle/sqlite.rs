@@ -60,7 +60,8 @@ pub async fn charge(sqlite: &SqliteStore, charge: &Charge) -> Result<Option<Verd
             return Ok(Some(refusal));
         }
     }
-    let mut transaction = sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+    let mut writer = sqlite.writer().await?;
+    let mut transaction = writer.begin().await?;
     let now = unix_millis();
     for subject in &charge.subjects {
         let standing = standing(&mut *transaction, subject, now).await?;
@@ -79,7 +80,8 @@ pub async fn settle(
     charge: &Charge,
     succeeded: bool,
 ) -> Result<(), StoreError> {
-    let mut transaction = sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+    let mut writer = sqlite.writer().await?;
+    let mut transaction = writer.begin().await?;
     let now = unix_millis();
     sqlx::query("DELETE FROM login_failures WHERE expires_at <= ? OR expires_at > ?")
         .bind(now)

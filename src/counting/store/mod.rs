@@ -46,9 +46,9 @@ impl Batch {
 pub struct BatchResult {
     /// The number of the first visit without identity; the others follow it.
     pub first: u64,
-    /// One entry per identity; `None` if there was no room to remember it, and
-    /// so it was not counted.
-    pub identified: Vec<Option<Counted>>,
+    /// One entry per identity; if there was no room to remember it, and so it was not counted, how
+    /// long it is until there will be some.
+    pub identified: Vec<Result<Counted, Duration>>,
 }
 
 /// How often a store that is there is asked again.
@@ -99,7 +99,8 @@ async fn read(store: &Store, up: bool, suspected: bool) -> Result<(), StoreError
 struct Memory {
     requests: Duration,
     keys: Duration,
-    /// Per counter and kind.
+    /// Per counter and kind. What all counters may have together is bounded by the store's own
+    /// room: Redis' memory, the disk.
     identities: u64,
     counters: u32,
 }
@@ -223,6 +224,9 @@ impl CounterStore {
             health.refusals.asking();
         }
         let mut result = read(store, up, suspected).await;
+        if let (Counts::Redis(redis), Ok(())) = (&mut *counts, &result) {
+            redis.look_at_memory().await;
+        }
         if (suspected || !up) && result.is_ok() {
             let work = async {
                 match counts {

@@ -20,6 +20,21 @@ const PURGE_LIMIT: i64 = 2048;
 /// How a batch ended, as [`CounterStore::count`](super::CounterStore::count) gives it.
 type BatchOutcome = Result<Option<BatchResult>, StoreError>;
 
+/// Bytes of the disk that `Idempotency-Key`s leave free. A proxy's request ids, which are soon
+/// forgotten, leave half of that, and the rest is for visits without identity: at least what the
+/// write-ahead log takes.
+const KEYS_LEAVE: u64 = 64 << 20;
+
+/// Of a small disk they leave this part, one in so many.
+const KEYS_LEAVE_PART: u64 = 8;
+
+/// With less than this nobody has room. That is found by writing, and the store is away then.
+const NOTHING_LEFT: u64 = 64 << 10;
+
+/// Identities that are looked at to tell when the first of them expires: chance has chosen them,
+/// since their order is that of a hash.
+const SAMPLE: i64 = 1000;
+
 /// Counts in an embedded database.
 #[derive(Clone)]
 pub(super) struct SqliteCounts {
@@ -79,9 +94,9 @@ impl SqliteCounts {
         apart: bool,
         committing: &AtomicBool,
     ) -> Result<Vec<BatchOutcome>, StoreError> {
+        let mut writer = self.sqlite.writer().await?;
+        let mut transaction = writer.begin().await?;
         let now = unix_millis();
-        // A deferred transaction would fail at its first write if another process wrote in between.
-        let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
         // First, since what has expired must not take the room of new identities.
         if batches.iter().any(|batch| !batch.identities.is_empty()) {
             purge(&mut transaction, now).await?;
@@ -123,7 +138,8 @@ impl SqliteCounts {
     pub async fn probe(&self) -> Result<(), StoreError> {
         let counter = CounterName::probe(uuid::Uuid::nil(), 0);
         let identity = Identity::new(IdentityKind::Request, "", b"");
-        let mut transaction = self.sqlite.writer().begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.sqlite.writer().await?;
+        let mut transaction = writer.begin().await?;
         for statement in [
             "INSERT INTO counters (name, visits) VALUES (?, 1)",
             "UPDATE counters SET visits = visits + 1 WHERE name = ?",
@@ -142,9 +158,9 @@ impl SqliteCounts {
         batch: &Batch,
         now: i64,
     ) -> Result<Option<BatchResult>, StoreError> {
-        let mut identified = Vec::with_capacity(batch.identities.len());
+        let mut known = Vec::with_capacity(batch.identities.len());
         for identity in &batch.identities {
-            identified.push(remembered(db, &batch.counter, identity, now).await?);
+            known.push(remembered(db, &batch.counter, identity, now).await?);
         }
         let mut room = [
             self.room(db, batch, IdentityKind::Request).await?,
@@ -153,7 +169,7 @@ impl SqliteCounts {
         let mut fresh = Vec::new();
         for (position, identity) in batch.identities.iter().enumerate() {
             let room = &mut room[identity.kind as usize];
-            if identified[position].is_none() && *room > 0 {
+            if known[position].is_none() && *room > 0 {
                 *room -= 1;
                 fresh.push(position);
             }
@@ -170,12 +186,33 @@ impl SqliteCounts {
             let identity = &batch.identities[position];
             let window = self.memory.window(identity.kind).as_millis() as i64;
             remember(db, &batch.counter, identity, number, now + window).await?;
-            identified[position] = Some(Counted {
+            known[position] = Some(Counted {
                 number,
                 replayed: false,
             });
         }
+        let identified = self.or_room_in(db, batch, known, now).await?;
         Ok(Some(BatchResult { first, identified }))
+    }
+
+    /// For those that were not counted, how long it is until there is room.
+    async fn or_room_in(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+        counted: Vec<Option<Counted>>,
+        now: i64,
+    ) -> Result<Vec<Result<Counted, Duration>>, StoreError> {
+        let mut waits = [None; 2];
+        let mut identified = Vec::with_capacity(counted.len());
+        for (counted, identity) in counted.into_iter().zip(&batch.identities) {
+            let wait = &mut waits[identity.kind as usize];
+            if counted.is_none() && wait.is_none() {
+                *wait = Some(self.room_in(db, batch, identity.kind, now).await?);
+            }
+            identified.push(counted.ok_or(wait.unwrap_or_default()));
+        }
+        Ok(identified)
     }
 
     /// The number of the last visit; `None` if the counter is new and there is
@@ -222,6 +259,9 @@ impl SqliteCounts {
         {
             return Ok(0);
         }
+        if self.disk_is_full(db, kind).await? {
+            return Ok(0);
+        }
         let remembered: Option<i64> = sqlx::query_scalar(
             "SELECT remembered FROM identity_totals WHERE counter = ? AND kind = ?",
         )
@@ -233,6 +273,63 @@ impl SqliteCounts {
             .memory
             .identities
             .saturating_sub(remembered.unwrap_or(0).unsigned_abs()))
+    }
+
+    /// Whether more identities of a kind could leave no room for visits without one. All counters
+    /// share the disk, so this bounds them together.
+    async fn disk_is_full(
+        &self,
+        db: &mut SqliteConnection,
+        kind: IdentityKind,
+    ) -> Result<bool, StoreError> {
+        let Some(disk) = self.sqlite.disk() else {
+            return Ok(false);
+        };
+        let keys_leave = KEYS_LEAVE.min(disk.size / KEYS_LEAVE_PART);
+        let leave = match kind {
+            IdentityKind::Request => keys_leave / 2,
+            IdentityKind::Key => keys_leave,
+        };
+        if disk.free >= leave || disk.free < NOTHING_LEFT {
+            return Ok(false);
+        }
+        // What was freed in the file is used again, and never given back to the disk.
+        let reusable: i64 = sqlx::query_scalar(
+            "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size",
+        )
+        .fetch_one(db)
+        .await?;
+        Ok(disk.free + reusable.unsigned_abs() < leave)
+    }
+
+    /// How long it is until there is room for another identity of a kind.
+    async fn room_in(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+        kind: IdentityKind,
+        now: i64,
+    ) -> Result<Duration, StoreError> {
+        let of_counter: Option<i64> = sqlx::query_scalar(
+            "SELECT min(expires_at) FROM
+             (SELECT expires_at FROM identities WHERE counter = ? AND kind = ? LIMIT ?)",
+        )
+        .bind(batch.counter.as_str())
+        .bind(kind as i64)
+        .bind(SAMPLE)
+        .fetch_one(&mut *db)
+        .await?;
+        let first = match of_counter {
+            Some(first) => Some(first),
+            // Others have filled the disk.
+            None => {
+                sqlx::query_scalar("SELECT min(expires_at) FROM identities")
+                    .fetch_one(db)
+                    .await?
+            }
+        };
+        let millis = first.map_or(0, |first| (first - now).max(0).unsigned_abs());
+        Ok(Duration::from_millis(millis))
     }
 
     pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {

@@ -3,6 +3,7 @@ use std::{convert::Infallible, path::Path};
 use axum::{Router, routing::get};
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::{
@@ -59,7 +60,14 @@ async fn fixture() -> Fixture {
         .route("/slow", get(async || slow_body()))
         .route("/events", get(async || events(of_events)));
     let service = Service {
-        edge: Edge::new(router, None, metrics, Duration::from_secs(1)),
+        edge: Edge::new(
+            router,
+            None,
+            metrics,
+            vitals.clone(),
+            &settings.server,
+            TaskTracker::new(),
+        ),
         settings: settings.server,
         fitness: Fitness {
             vitals: vitals.clone(),

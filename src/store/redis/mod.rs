@@ -16,27 +16,25 @@ use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerE
 
 mod answer;
 mod container;
+mod layout;
+mod memory;
 mod report;
 mod shared_map;
 mod topology;
 
-use self::shared_map::SharedMap;
 pub use self::{
+    layout::LAYOUT,
+    memory::Fill,
     report::Report,
     topology::{Node, SLOTS, SlotMap},
 };
+use self::{memory::Fills, shared_map::SharedMap};
 use super::StoreError;
 use crate::config::{RedisUrl, redis_url::Topology};
 
 /// Connections per pool. Each thread has one pool for reads and the login
 /// throttle, and one for counting, which needs a single connection.
 const POOL_SIZE: usize = 4;
-
-/// The layout of the keys. To a process, a store with a newer one is away.
-pub const SCHEMA_VERSION: u64 = 1;
-
-/// The key that holds the layout's version.
-pub const SCHEMA_KEY: &str = "footfall:schema";
 
 /// How often a command is sent until it is given up: others wait for it meanwhile.
 pub const REDIRECTIONS: u32 = 6;
@@ -51,6 +49,8 @@ pub struct RedisStore {
     timeout: Duration,
     /// Shared by all threads: what one of them finds out holds for all.
     slots: Arc<SharedMap<SlotMap>>,
+    /// Shared by all threads, likewise.
+    fills: Arc<Fills>,
     pools: Arc<Mutex<HashMap<Node, Pools>>>,
 }
 
@@ -78,6 +78,7 @@ impl RedisStore {
             url: Arc::new(url.clone()),
             timeout,
             slots: Arc::new(SharedMap::new()),
+            fills: Arc::default(),
             pools: Arc::default(),
         }
     }
@@ -274,18 +275,11 @@ impl RedisStore {
         })
     }
 
-    /// A store that answers is there, but one written by a newer Footfall is
-    /// not for this process.
+    /// A store that answers is there, but one whose layout is too new is not for this process.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        let mut schema = redis::pipe();
-        schema.get(SCHEMA_KEY);
-        match self.query::<(Option<u64>,)>(SCHEMA_KEY, &schema).await? {
-            (Some(version),) if version > SCHEMA_VERSION => {
-                return Err(StoreError::Unavailable(format!(
-                    "its data has layout {version}, and this version of Footfall knows layouts up to {SCHEMA_VERSION}; upgrade"
-                )));
-            }
-            _ => {}
+        if let Some(layout) = self.layout().await? {
+            let usable = layout.admits(LAYOUT.version);
+            usable.map_err(StoreError::Unavailable)?;
         }
         let slots = self.slots().await?;
         if let masters @ [_, _, ..] = slots.masters().as_slice() {
@@ -293,22 +287,6 @@ impl RedisStore {
             try_join_all(masters.iter().map(|node| self.connection(node))).await?;
         }
         Ok(())
-    }
-
-    /// Notes the layout of the keys, unless it is noted already.
-    ///
-    /// # Errors
-    ///
-    /// If Redis does not answer.
-    pub async fn write_schema_version(&self) -> Result<(), StoreError> {
-        let mut write = redis::pipe();
-        write
-            .cmd("SET")
-            .arg(SCHEMA_KEY)
-            .arg(SCHEMA_VERSION)
-            .arg("NX")
-            .ignore();
-        self.query(SCHEMA_KEY, &write).await
     }
 
     pub(super) fn close(&self) {

@@ -24,12 +24,16 @@ pub const SECRET_KEY: &str = "a-secret-key-for-tests-of-forty-characters";
 /// What is logged when the store goes away.
 pub const AWAY: &str = "store is away; counting answers 503 until it is back";
 
+/// The binary that was just built.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_footfall");
+
 /// Settings of a service under test.
 pub struct Builder {
     environment: Vec<(String, String)>,
     directory: Option<PathBuf>,
     disk: Option<String>,
     under: Vec<String>,
+    binary: PathBuf,
 }
 
 impl Builder {
@@ -47,6 +51,12 @@ impl Builder {
     /// Works on a file system of this size, in a mount namespace of its own.
     pub fn on_small_disk(mut self, size: &str) -> Self {
         self.disk = Some(size.to_owned());
+        self
+    }
+
+    /// Runs this binary instead of the one that was just built.
+    pub fn binary(mut self, binary: &Path) -> Self {
+        self.binary = binary.to_owned();
         self
     }
 
@@ -88,17 +98,17 @@ impl Builder {
     fn command(&self, directory: &Path) -> Command {
         let mut command = match &self.disk {
             None => match self.under.split_first() {
-                None => footfall_command(),
+                None => with_test_settings(Command::new(&self.binary)),
                 Some((program, arguments)) => {
                     let mut command = Command::new(program);
-                    command.args(arguments).arg(env!("CARGO_BIN_EXE_footfall"));
+                    command.args(arguments).arg(&self.binary);
                     with_test_settings(command)
                 }
             },
             Some(size) => {
                 let script = format!(
                     "mount -t tmpfs -o size={size} tmpfs . && cd \"$PWD\" && exec {}",
-                    env!("CARGO_BIN_EXE_footfall")
+                    self.binary.display()
                 );
                 let mut command = Command::new("unshare");
                 // Only an ordinary user needs, and only there may one have, another user namespace.
@@ -161,7 +171,7 @@ impl Builder {
 
 /// The binary with an empty environment but for what every test needs.
 pub fn footfall_command() -> Command {
-    with_test_settings(Command::new(env!("CARGO_BIN_EXE_footfall")))
+    with_test_settings(Command::new(BINARY))
 }
 
 /// Starts what follows without the privilege to ignore the modes of files.
@@ -205,6 +215,7 @@ impl Footfall {
             directory: None,
             disk: None,
             under: Vec::new(),
+            binary: BINARY.into(),
         }
         .env("FOOTFALL_STORE_TIMEOUT", "8s")
     }

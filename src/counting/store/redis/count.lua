@@ -1,13 +1,14 @@
 -- Counts a batch of visits of one counter and remembers their identities, atomically.
 --
 -- KEYS: the count; then for each kind of identity the set in use and the one before it.
--- ARGV: visits without identity, most identities to remember, whether the counter is
---       listed and whether replicas are waited for (0 or 1); then for each kind its window
---       in milliseconds and its identities, 16 bytes each, one after the other.
+-- ARGV: visits without identity, whether the counter is listed and whether replicas are
+--       waited for (0 or 1); then for each kind its window in milliseconds, most identities
+--       to remember and its identities, 16 bytes each, one after the other.
 --
 -- Answers {-1} if the counter is new and not listed yet, having done nothing. Else the
 -- number of the first visit without identity, then one number per identity: positive if it
--- was counted now, negative if it had been counted before, 0 if there is no room for it.
+-- was counted now, negative if it had been counted before, 0 if there is no room for it. If
+-- there was none for some, then for each kind the milliseconds until some of it expires.
 --
 -- An error means that nothing was done: all is read before anything is written, and where a
 -- later write is refused the first is taken back. Only one that begins with PARTIAL says that
@@ -18,17 +19,18 @@ local KINDS = 2
 
 local count = KEYS[1]
 local anonymous = tonumber(ARGV[1])
-local limit = tonumber(ARGV[2])
 
-if ARGV[3] == '0' and redis.call('EXISTS', count) == 0 then
+if ARGV[2] == '0' and redis.call('EXISTS', count) == 0 then
     return {-1}
 end
 
 local kinds = {}
 local fresh = anonymous
+local refused = false
 for kind = 1, KINDS do
     local current, previous = KEYS[2 * kind], KEYS[2 * kind + 1]
-    local window, packed = tonumber(ARGV[3 + 2 * kind]), ARGV[4 + 2 * kind]
+    local window, limit = tonumber(ARGV[1 + 3 * kind]), tonumber(ARGV[2 + 3 * kind])
+    local packed = ARGV[3 + 3 * kind]
     if #packed > 0 then
         local ids = {}
         for from = 1, #packed, BYTES do
@@ -46,6 +48,7 @@ for kind = 1, KINDS do
                 new[#new + 1] = i
             else
                 numbers[i] = 0
+                refused = true
             end
         end
         -- A set is created to live for two windows and is written to during the first, so each
@@ -69,12 +72,20 @@ for kind = 1, KINDS do
     end
 end
 
+local waits = {}
+if refused then
+    for kind = 1, KINDS do
+        local ttl = redis.call('PTTL', KEYS[2 * kind + 1])
+        waits[kind] = ttl > 0 and ttl or redis.call('PTTL', KEYS[2 * kind])
+    end
+end
+
 local last = 0
 if fresh > 0 then
     -- The first write of all: a full Redis refuses it, and so has done nothing. After one that
     -- takes no memory, such as RENAME, it would let all others of the script pass.
     last = redis.call('INCRBY', count, fresh)
-elseif ARGV[4] == '1' and redis.call('EXISTS', count) == 1 then
+elseif ARGV[3] == '1' and redis.call('EXISTS', count) == 1 then
     -- WAIT waits for what its connection has written, and newer versions of Redis mean it
     -- literally: without a write a replay would be acknowledged before replicas have it.
     redis.call('INCRBY', count, 0)
@@ -129,5 +140,8 @@ for _, kind in ipairs(kinds) do
     for i = 1, #kind.ids do
         reply[#reply + 1] = kind.numbers[i]
     end
+end
+for _, wait in ipairs(waits) do
+    reply[#reply + 1] = wait
 end
 return reply

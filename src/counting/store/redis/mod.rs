@@ -28,7 +28,9 @@ use tokio::{
 };
 
 mod reading;
+mod room;
 
+use self::room::Closed;
 use super::{Batch, BatchResult, Memory};
 use crate::{
     counting::{Counted, CounterName, Identity, identity::IdentityKind},
@@ -69,6 +71,8 @@ pub(super) struct RedisCounts {
     held: Mutex<HashMap<Node, Arc<OnceCell<Connection>>>>,
     /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when they were opened.
     outages: u64,
+    /// When it was last looked for when a full server gets room.
+    looked: Option<std::time::Instant>,
 }
 
 impl Clone for RedisCounts {
@@ -86,6 +90,7 @@ impl RedisCounts {
             wait_replicas,
             held: Mutex::default(),
             outages: 0,
+            looked: None,
         }
     }
 
@@ -171,7 +176,7 @@ impl RedisCounts {
                 keys: window,
                 ..self.memory
             };
-            self.command(&batch, listed, &memory)
+            self.command(&batch, listed, &memory, Closed::default())
         };
         let (first, second) = (count(1, true), count(2, false));
         let expire = redis::cmd("PEXPIRE")
@@ -226,7 +231,8 @@ impl RedisCounts {
         batch: &Batch,
         health: &StoreHealth,
     ) -> Result<(Node, Option<BatchResult>), StoreError> {
-        let (mut node, mut numbers) = self.call(batch, false, health).await?;
+        let closed = self.closed(batch).await;
+        let (mut node, mut numbers) = self.call(batch, false, closed, health).await?;
         if numbers == [UNLISTED] {
             // As long as nothing is counted, nothing is unknown.
             let listed = self.list_counter(&batch.counter).await;
@@ -235,12 +241,12 @@ impl RedisCounts {
             if !listed? {
                 return Ok((node, None));
             }
-            (node, numbers) = self.call(batch, true, health).await?;
+            (node, numbers) = self.call(batch, true, closed, health).await?;
         }
-        Ok((node, Some(interpret(batch, &numbers)?)))
+        Ok((node, Some(interpret(batch, &numbers, closed)?)))
     }
 
-    fn command(&self, batch: &Batch, listed: bool, memory: &Memory) -> Cmd {
+    fn command(&self, batch: &Batch, listed: bool, memory: &Memory, closed: Closed) -> Cmd {
         let name = &batch.counter;
         let mut call = redis::cmd("EVALSHA");
         call.arg(SCRIPT_SHA1.as_str())
@@ -251,14 +257,19 @@ impl RedisCounts {
             .arg(format!("footfall:{{{name}}}:keys"))
             .arg(format!("footfall:{{{name}}}:keys:previous"))
             .arg(batch.anonymous)
-            .arg(memory.identities)
             .arg(u8::from(listed))
             .arg(u8::from(self.wait_replicas > 0));
         for kind in [IdentityKind::Request, IdentityKind::Key] {
             let packed: Vec<u8> = of_kind(batch, kind)
                 .flat_map(|identity| identity.digest)
                 .collect();
-            call.arg(memory.window(kind).as_millis() as u64).arg(packed);
+            let limit = match closed.to(kind) {
+                None => memory.identities,
+                Some(_) => 0,
+            };
+            call.arg(memory.window(kind).as_millis() as u64)
+                .arg(limit)
+                .arg(packed);
         }
         call
     }
@@ -286,9 +297,10 @@ impl RedisCounts {
         &self,
         batch: &Batch,
         listed: bool,
+        closed: Closed,
         health: &StoreHealth,
     ) -> Result<(Node, Vec<i64>), StoreError> {
-        let call = self.command(batch, listed, &self.memory);
+        let call = self.command(batch, listed, &self.memory, closed);
         let result = self.send(&count_key(&batch.counter), &call).await;
         health.refusals.note(|| batch.counter.to_string(), &result);
         result
@@ -419,37 +431,44 @@ fn of_kind(batch: &Batch, kind: IdentityKind) -> impl Iterator<Item = &Identity>
 }
 
 /// Brings the script's answer, which is sorted by kind, into the order of the batch.
-fn interpret(batch: &Batch, numbers: &[i64]) -> Result<BatchResult, StoreError> {
+fn interpret(batch: &Batch, numbers: &[i64], closed: Closed) -> Result<BatchResult, StoreError> {
     let wrong = || {
         StoreError::Failed(format!(
             "the counting script gave {} numbers",
             numbers.len()
         ))
     };
-    let (first, identified) = numbers.split_first().ok_or_else(wrong)?;
-    if identified.len() != batch.identities.len() {
-        return Err(wrong());
-    }
+    let (first, rest) = numbers.split_first().ok_or_else(wrong)?;
+    let identities = batch.identities.len();
+    let (identified, waits) = rest.split_at_checked(identities).ok_or_else(wrong)?;
+    let waits = match waits {
+        [] => [0; 2],
+        [requests, keys] => [*requests, *keys],
+        _ => return Err(wrong()),
+    };
     let requests = of_kind(batch, IdentityKind::Request).count();
     let (requests, keys) = identified.split_at(requests);
     let (mut requests, mut keys) = (requests.iter(), keys.iter());
-    let next = |identity: &Identity| match identity.kind {
-        IdentityKind::Request => requests.next(),
-        IdentityKind::Key => keys.next(),
-    };
-    let counted = |number: &i64| {
-        (*number != 0).then_some(Counted {
-            number: number.unsigned_abs(),
-            replayed: *number < 0,
-        })
+    let counted = |identity: &Identity| {
+        let number = match identity.kind {
+            IdentityKind::Request => requests.next(),
+            IdentityKind::Key => keys.next(),
+        };
+        match *number? {
+            0 => {
+                // Of the counter's own sets one may not even exist.
+                let wait = waits[identity.kind as usize].max(0).unsigned_abs();
+                let of_server = closed.to(identity.kind);
+                Some(Err(of_server.unwrap_or(Duration::from_millis(wait))))
+            }
+            number => Some(Ok(Counted {
+                number: number.unsigned_abs(),
+                replayed: number < 0,
+            })),
+        }
     };
     Ok(BatchResult {
         first: first.unsigned_abs(),
-        identified: batch
-            .identities
-            .iter()
-            .map(next)
-            .map(|number| number.and_then(counted))
-            .collect(),
+        identified: batch.identities.iter().filter_map(counted).collect(),
     })
 }
