@@ -28,7 +28,7 @@ use crate::text;
 /// never touch the environment of the process.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// Command-line options: key (see [`Setting::option`], with underscores) and value.
+    /// Command-line options: key (see [`Setting::option`](catalog::Setting::option), with underscores) and value.
     pub options: Vec<(String, String)>,
     /// Environment variables.
     pub environment: Vec<(OsString, OsString)>,
