@@ -317,8 +317,8 @@ for /f "tokens=1-4 delims=:/" %%w in ("%~1") do (
 )
 if not defined PUBLISHED exit /b 0
 if not defined TARGET exit /b 0
-if "%TARGET%"=="80" set "PORT=%PUBLISHED%"
-if "%TARGET%"=="443" set "TLS_PORT=%PUBLISHED%"
+if "%TARGET%"=="80" if not defined PORT set "PORT=%PUBLISHED%"
+if "%TARGET%"=="443" if not defined TLS_PORT set "TLS_PORT=%PUBLISHED%"
 set "PUBLISHED="
 set "TARGET="
 exit /b 0
@@ -330,8 +330,11 @@ set "HOSTS="
 if not defined REDIS exit /b 0
 for /f "tokens=1,* delims=:" %%x in ("%REDIS%") do (
     for %%s in (unix redis+unix valkey+unix) do if /i "%%x"=="%%s" set "ITSELF=1"
-    for /f "tokens=1 delims=/?#" %%h in ("%%y") do set "HOSTS=%%h"
+    set "HOSTS=%%y"
 )
+if defined ITSELF exit /b 0
+if not defined HOSTS exit /b 0
+for /f "tokens=1 delims=/?#" %%h in ("%HOSTS%") do set "HOSTS=%%h"
 :next_credentials
 set "REST="
 for /f "tokens=1,* delims=@" %%x in ("%HOSTS%") do set "REST=%%y"
@@ -343,12 +346,11 @@ for %%h in (%HOSTS%) do call :is_itself "%%h"
 exit /b 0
 
 :is_itself
-for /f "tokens=1 delims=:" %%h in ("%~1") do (
-    if /i "%%h"=="localhost" set "ITSELF=1"
-    if "%%h"=="0.0.0.0" set "ITSELF=1"
-    for /f "tokens=1 delims=." %%n in ("%%h") do if "%%n"=="127" set "ITSELF=1"
-)
 set "HOST=%~1"
+for /f "tokens=1 delims=:" %%n in ("%HOST%") do set "NAME=%%n"
+if /i "%NAME%"=="localhost" set "ITSELF=1"
+if "%NAME%"=="0.0.0.0" set "ITSELF=1"
+if "%NAME:~0,4%"=="127." set "ITSELF=1"
 if "%HOST:~0,5%"=="[::1]" set "ITSELF=1"
 exit /b 0
 

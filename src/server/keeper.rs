@@ -53,6 +53,9 @@ pub struct Keeper {
 /// The address a socket was published at, and whether it is a public one.
 pub type Published = (String, bool);
 
+/// The sockets that were published, or why not all of them can be.
+pub type Publication = Result<Vec<Published>, BindError>;
+
 impl Keeper {
     /// Publishes these sockets in their order and keeps them. The receiver gets
     /// their addresses, or why not all of them can be published.
@@ -64,7 +67,7 @@ impl Keeper {
         places: Vec<Place>,
         fitness: Fitness,
         supervisor: &Supervisor,
-    ) -> io::Result<(Self, oneshot::Receiver<Result<Vec<Published>, BindError>>)> {
+    ) -> io::Result<(Self, oneshot::Receiver<Publication>)> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

@@ -112,6 +112,28 @@ fn mistakes_are_told_before_anything_starts() {
     nothing_runs();
     drop(taken);
 
+    // The shipped line without its `#`, with the script and without it.
+    let checkout = Checkout::new();
+    let shipped = std::fs::read_to_string(checkout.path(".env")).unwrap();
+    let with_redis = shipped.replace("#REDIS_URL=", "REDIS_URL=");
+    assert_ne!(with_redis, shipped);
+    std::fs::write(checkout.path(".env"), with_redis).unwrap();
+    let said = checkout.refused(&["full"], &[]);
+    assert!(said.contains("REDIS_URL leads to 127.0.0.1"), "{said}");
+    let migrated = std::process::Command::new("docker-compose")
+        .args(["run", "--rm", "--no-deps", "-T", "init", "migrate"])
+        .current_dir(checkout.path(""))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&migrated.stderr);
+    assert!(said.contains("127.0.0.1 is this container's own"), "{said}");
+    let down = std::process::Command::new("docker-compose")
+        .arg("down")
+        .current_dir(checkout.path(""))
+        .status();
+    assert!(down.unwrap().success());
+    nothing_runs();
+
     let said = checkout.refused(&["swarm"], &[]);
     assert!(said.contains("docker swarm init"), "{said}");
     nothing_runs();

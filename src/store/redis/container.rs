@@ -21,7 +21,7 @@ pub(super) fn explain(error: &RedisError, address: &ConnectionAddr) -> String {
         && error.is_connection_refusal()
         && let Some(itself) = itself(address)
     {
-        return format!("{message}; {itself} is in this container itself");
+        return format!("{message}; {itself} is this container's own");
     }
     message
 }
