@@ -114,9 +114,14 @@ async fn a_stream_that_listens_for_it_ends_when_the_process_drains() {
     let mut fixture = fixture().await;
     let mut stream = send(fixture.folder.path(), "GET /events").await;
     stream.read_exact(&mut [0; 15]).await.unwrap();
+    let mut early = Vec::new();
+    let reading = stream.read_to_end(&mut early);
+    let ended = tokio::time::timeout(Duration::from_millis(50), reading).await;
+    assert!(ended.is_err(), "it goes on until then");
     fixture.vitals.start_draining();
     drop(fixture.listening.take());
     let text = rest(stream).await;
+    let text = String::from_utf8(early).unwrap() + &text;
     assert!(text.contains("event\r") && text.contains("end\r"), "{text}");
 }
 
