@@ -178,7 +178,8 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished() && vitals.check().is_ok());
         vitals.start_draining();
-        waiting.await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+        waited.expect("it is told").unwrap();
         assert_eq!(vitals.check(), Err(Code::Draining));
     }
 }

@@ -299,9 +299,12 @@ mod tests {
         let (_folder, socket, _) = folder();
         let stopped = lock(&socket, 0o660).unwrap();
         assert!(try_lock(&socket, 0o660).unwrap().is_none());
+        let waiting = open_lock(&socket, 0o660).unwrap();
         break_lock(&socket).unwrap();
         let taken = lock(&socket, 0o660).unwrap();
         drop(stopped);
+        // Whoever waited for the old one has it now, and it is worth nothing.
+        assert!(waiting.try_lock().is_ok() && !is_current(&waiting, &socket));
         assert!(try_lock(&socket, 0o660).unwrap().is_none());
         drop(taken);
         assert!(try_lock(&socket, 0o660).unwrap().is_some());

@@ -115,7 +115,7 @@ async fn keep(
     mut places: Vec<Place>,
     fitness: &Fitness,
     mut orders: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
-    started: oneshot::Sender<Result<Vec<Published>, BindError>>,
+    started: oneshot::Sender<Publication>,
 ) {
     let mut published = Vec::new();
     for place in &mut places {
@@ -210,7 +210,9 @@ impl Place {
 
     /// Publishes the socket, unless we cannot count and a sibling can; gives its address.
     async fn start(&mut self, fitness: &Fitness) -> Result<Option<String>, BindError> {
-        if self.public && !fitness.is_fit() && self.finds_a_fit_sibling().await {
+        let unfit = self.public && !fitness.is_fit() && self.finds_a_fit_sibling().await;
+        // It may have become fit meanwhile.
+        if unfit && !fitness.is_fit() {
             tracing::warn!(
                 listen = %self.shown,
                 "visits cannot be counted here, and other replicas can count them: no slot is taken until they can"

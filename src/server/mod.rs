@@ -118,7 +118,7 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
 /// What runs from the start to the end. Dropped, it withdraws the paths of sockets.
 struct Running {
     keeper: Keeper,
-    published: oneshot::Receiver<Result<Vec<Published>, BindError>>,
+    published: oneshot::Receiver<Publication>,
     /// The TCP listeners with their addresses.
     public: Vec<(Listening, String)>,
     ops: Vec<(Listening, String)>,

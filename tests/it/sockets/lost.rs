@@ -138,9 +138,9 @@ fn whoever_cannot_start_has_not_touched_the_slots() {
     };
     let before = changed();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = tempfile::tempdir().unwrap();
     let output = run(footfall_command()
-        .current_dir(directory.path())
-        .env("REDIS_URL", "redis://127.0.0.1:1")
+        .current_dir(own.path())
         .env(
             "FOOTFALL_LISTEN",
             format!("unix:{}", slots.template().display()),
