@@ -2,7 +2,7 @@
 # Installs what the tests need on Debian or Ubuntu and runs them.
 #
 #   ./test.sh                   everything
-#   ./test.sh quick             all that needs neither a browser nor Docker
+#   ./test.sh quick             all that needs no browser, no Docker and no root
 #   ./test.sh soak [MINUTES]    load and random faults for so long (30)
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -106,7 +106,7 @@ cargo test --locked --test it -- --ignored previous::
 "${loom[@]}"
 
 echo "== tests of docs/hardening.md"
-"${sudo[@]}" cargo test --locked --test it -- --ignored hardening::
+as_root env "PATH=$PATH" "HOME=$HOME" cargo test --locked --test it -- --ignored hardening::
 
 echo "== tests of the stack"
 # They take turns: there is one port 80.

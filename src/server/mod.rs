@@ -28,7 +28,7 @@ mod worker;
 pub use self::listener::BindError;
 use self::{
     accept::Service,
-    keeper::{Keeper, Place, Published},
+    keeper::{Keeper, Place, Publication, Published},
     listener::{Acceptors, Listening},
     signals::{Signal, Signals},
 };

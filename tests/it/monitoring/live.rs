@@ -93,17 +93,19 @@ fn loss(stack: &Stack) {
     stack.redis.command("DEL footfall:{visits}:count");
 }
 
-/// Waits until the alerts about what is wrong fire. Those of this Prometheus do
-/// not wait.
+/// Waits until this alert fires. Those of this Prometheus do not wait.
+async fn fires(stack: &Stack, alert: &str) {
+    let expression = format!(r#"ALERTS{{{alert},alertstate="firing"}}"#);
+    all_answer(stack, vec![(alert.to_owned(), expression)]).await;
+}
+
+/// Waits until the alerts about what is wrong fire.
 async fn alerts_fire(stack: &Stack) {
     let hung = stack.hung.local_addr().unwrap();
-    let alerts = [
-        r#"alertname="FootfallNumbersRepeated""#.to_owned(),
-        format!(r#"alertname="FootfallReplicaDown",instance="{hung}""#),
-    ];
-    let firing = alerts.map(|alert| format!(r#"ALERTS{{{alert},alertstate="firing"}}"#));
-    let waiting = firing.map(|expression| ("an alert".to_owned(), expression));
-    all_answer(stack, waiting.into()).await;
+    let hung = format!(r#"alertname="FootfallReplicaDown",instance="{hung}""#);
+    for alert in [r#"alertname="FootfallNumbersRepeated""#, &hung] {
+        fires(stack, alert).await;
+    }
 }
 
 /// As Grafana fills in variables, for a scrape interval of half a second.
@@ -192,6 +194,9 @@ async fn what_rules_dashboards_and_runbook_ask_for_is_there() {
     loss(&stack);
     alerts_fire(&stack).await;
     load.end().await;
+    let well =
+        r#"ALERTS{alertname=~"FootfallNoRequestArrives|FootfallNginxDown|FootfallRedisDown"}"#;
+    assert_eq!(stack.prometheus.ask(well).await, Ok(Vec::new()));
 
     let known = Known::new(&stack.prometheus.series().await);
     let complaints: Vec<_> = queries
@@ -201,6 +206,34 @@ async fn what_rules_dashboards_and_runbook_ask_for_is_there() {
     assert!(complaints.is_empty(), "{complaints:#?}");
     let unasked = unasked(&known, &queries);
     assert!(unasked.is_empty(), "nobody asks for {unasked:?}");
+}
+
+/// What the exporters tell while they themselves answer, and what no metric of a replica tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_away_behind_an_exporter_that_answers_is_missed() {
+    let mut stack = Stack::cut_off();
+    for replica in &stack.replicas {
+        replica.ready().await;
+    }
+    let [.., nginx] = stack.targets();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let strangers = tokio::spawn(async move {
+        let mut client = Client::new(nginx);
+        while !stopped.load(Ordering::Relaxed) {
+            assert_eq!(client.get("/api/ping").await.status, 502);
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+    fires(&stack, r#"alertname="FootfallNoRequestArrives""#).await;
+    stop.store(true, Ordering::Relaxed);
+    strangers.await.unwrap();
+    stack.redis.kill();
+    fires(&stack, r#"alertname="FootfallRedisDown""#).await;
+    stack.nginx.kill();
+    fires(&stack, r#"alertname="FootfallNginxDown""#).await;
+    let exporters = r#"ALERTS{alertname="FootfallExporterDown"}"#;
+    assert_eq!(stack.prometheus.ask(exporters).await, Ok(Vec::new()));
 }
 
 /// The service's own metrics that are in no rule and on no dashboard. Of a

@@ -33,6 +33,16 @@ pub struct Stack {
 
 impl Stack {
     pub fn start() -> Self {
+        Self::with_nginx_at([1, 2])
+    }
+
+    /// All is well, but nginx looks for the replicas where they are not.
+    pub fn cut_off() -> Self {
+        Self::with_nginx_at([3, 4])
+    }
+
+    /// The replicas listen at 1 and 2.
+    fn with_nginx_at(sockets: [usize; 2]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let redis = Redis::start();
         let socket = |number: usize| directory.path().join(format!("{number}.sock"));
@@ -45,7 +55,8 @@ impl Stack {
         let replicas = [replica(1), replica(2)];
         // Closes the location it is put into, and opens its own.
         let status = "} location = /stub_status { stub_status;";
-        let nginx = Nginx::start(&[&socket(1), &socket(2)], "", status);
+        let sockets = sockets.map(socket);
+        let nginx = Nginx::start(&[&sockets[0], &sockets[1]], "", status);
         let (redis_exporter, redis_address) = exporter(
             Command::new("prometheus-redis-exporter").args(["--redis.addr", &redis.url()]),
         );
@@ -135,7 +146,14 @@ impl Prometheus {
                 .arg(format!("--web.listen-address={address}"))
                 .arg("--log.level=error"),
         );
-        eventually("Prometheus listens", || TcpStream::connect(&address).ok());
+        // It listens before it answers queries.
+        eventually("Prometheus is ready", || {
+            let ready = format!("http://{address}/-/ready");
+            let asked = Command::new("curl")
+                .args(["-sf", "-o", "/dev/null", &ready])
+                .status();
+            asked.unwrap().success().then_some(())
+        });
         Self {
             address,
             process,

@@ -13,7 +13,7 @@ use super::process::{Process, eventually, free_port};
 pub struct Nginx {
     pub address: String,
     directory: tempfile::TempDir,
-    _process: Process,
+    process: Process,
 }
 
 impl Nginx {
@@ -57,8 +57,13 @@ impl Nginx {
         Self {
             address,
             directory,
-            _process: process,
+            process,
         }
+    }
+
+    /// `kill -9`
+    pub fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// What is in the error log.
