@@ -56,6 +56,7 @@ const SET: &str = "footfall:{.doctor}:keys";
 const PREVIOUS: &str = "footfall:{.doctor}:keys:previous";
 const INDEX: &str = "footfall:counters";
 const LOGIN: &str = "footfall:login:.doctor";
+const ATTEMPTS: &str = "footfall:attempts:{footfall:login:.doctor}";
 const SCHEMA: &str = "footfall:schema";
 
 /// Every command that Footfall sends, and those of its scripts.
@@ -79,11 +80,18 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
         Purpose::Reading,
         &["ZRANGEBYLEX", INDEX, "-", "+", "LIMIT", "0", "1"],
     ),
+    (Purpose::Logins, &["EVAL", "return 0", "1", LOGIN]),
+    (Purpose::Logins, &["TIME"]),
     (Purpose::Logins, &["GET", LOGIN]),
     (Purpose::Logins, &["PTTL", LOGIN]),
     (Purpose::Logins, &["PEXPIRE", LOGIN, "1"]),
     (Purpose::Logins, &["SET", LOGIN, "0", "NX", "PX", "1"]),
     (Purpose::Logins, &["INCR", LOGIN]),
+    (Purpose::Logins, &["ZREMRANGEBYSCORE", ATTEMPTS, "(1", "1"]),
+    (Purpose::Logins, &["ZCOUNT", ATTEMPTS, "0", "1"]),
+    (Purpose::Logins, &["ZCARD", ATTEMPTS]),
+    (Purpose::Logins, &["ZADD", ATTEMPTS, "XX", "0", "a"]),
+    (Purpose::Logins, &["ZREM", ATTEMPTS, "a"]),
     (Purpose::Connections, &["PING"]),
     (Purpose::Connections, &["UNWATCH"]),
 ];

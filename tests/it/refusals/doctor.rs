@@ -210,7 +210,7 @@ async fn the_documented_permissions() {
     let (good, said) = clerk.diagnosis();
     assert!(good, "{said}");
     // With these it looks around, and without replicas nobody waits for them.
-    let unneeded = ["+discard", "+info", "+config|get", "+wait"];
+    let unneeded = ["+discard", "+info", "+scan", "+config|get", "+wait"];
     for rule in line
         .split(' ')
         .filter(|rule| rule.starts_with('+') && !unneeded.contains(rule))
