@@ -251,6 +251,9 @@ stack_values() {
 # A value of these: the rest of the line that begins so.
 value_of() { sed -n "s/^$1 //p" <<<"$values"; } # WHAT
 
+# Those of nginx first, HTTP before TLS.
+published_ports() { value_of port | sort -k 2,2n; }
+
 # The machine itself, as a container would look for it: there it is the container.
 require_reachable_redis() { # URL
     local itself
@@ -301,7 +304,7 @@ require_ports() { # STACK
         if ! is_running "$service" && port_answers "$address" "$port"; then
             fail "port $port is in use by something else; stop that${setting:+, or say another: $setting=$hint ./start.sh $1}"
         fi
-    done < <(value_of port)
+    done < <(published_ports)
 }
 
 # Service, state and health of all containers of the project.
@@ -424,7 +427,7 @@ start_compose() { # STACK
 
 print_stack() { # STACK
     local base="" open="" target port address
-    # TLS comes last, and is what is shown.
+    # Of HTTP and TLS, TLS is shown.
     while read -r _ target port address; do
         case "$address" in
             127.0.0.1 | ::1) address=localhost ;;
@@ -437,7 +440,7 @@ print_stack() { # STACK
             80 | 8000) base=http://$address:$port ;;
             443) base=https://$address:$port ;;
         esac
-    done < <(value_of port | sort -k 2,2n)
+    done < <(published_ports)
     case "$base" in
         http:*:80) base=${base%:80} ;;
         https:*:443) base=${base%:443} ;;

@@ -138,7 +138,6 @@ fn the_address_shown_is_that_of_env() {
         command.env("TLS_DIR", "."),
         &format!("https://localhost:{https}"),
     );
-    assert_home_page(&mut tree.start_as_said("basic"), "http://localhost:8000");
     // The environment is stronger.
     let stronger = free_port().to_string();
     let mut command = tree.start_as_said("nginx");
@@ -151,12 +150,13 @@ fn the_address_shown_is_that_of_env() {
 #[test]
 fn compose_2_says_the_same_in_other_words() {
     let tree = Tree::with_docker();
-    let [http, https] = [free_port().to_string(), free_port().to_string()];
-    let both_ports = COMPOSE_2.replace("18201", &http).replace("18202", &https);
+    let https = free_port().to_string();
+    let both_ports = COMPOSE_2.replace("18202", &https);
+    let both_ports = both_ports.replace("18201", &free_port().to_string());
     let url = format!("https://localhost:{https}");
     assert_home_page(&mut tree.start_answered("nginx", &both_ports), &url);
     let second = "      - mode: ingress\n        target: 443";
-    let (before, rest) = both_ports.split_once(second).unwrap();
+    let (before, rest) = COMPOSE_2.split_once(second).unwrap();
     let (_, after) = rest.split_once("protocol: tcp\n").unwrap();
     let plain = format!("{before}{after}");
 
@@ -167,7 +167,8 @@ fn compose_2_says_the_same_in_other_words() {
         ("0.0.0.0", "localhost", true),
         ("", "localhost", true),
     ] {
-        let answer = plain.replace("127.0.0.1", address);
+        let http = free_port().to_string();
+        let answer = plain.replace("127.0.0.1", address).replace("18201", &http);
         let output = tree.start_answered("nginx", &answer).output().unwrap();
         let said = both(&output);
         let line = format!("  Home page    http://{host}:{http}/\n");
@@ -178,8 +179,15 @@ fn compose_2_says_the_same_in_other_words() {
             "{address}: {said}"
         );
     }
+    // Without nginx it is the replica's own.
+    let http = free_port().to_string();
+    let answer = plain
+        .replace("18201", &http)
+        .replace("target: 80", "target: 8000");
+    let url = format!("http://localhost:{http}");
+    assert_home_page(&mut tree.start_answered("basic", &answer), &url);
     // A port of its own is not said where it is the customary one.
-    let customary = plain.replace(&http, "80");
+    let customary = plain.replace("18201", "80");
     let output = tree.start_answered("nginx", &customary).output().unwrap();
     let said = both(&output);
     let refused = "start.sh: port 80 is in use by something else";
@@ -253,6 +261,8 @@ fn a_redis_of_the_machine_itself_is_out_of_reach() {
         "redis://host.docker.internal",
     ] {
         let answer = COMPOSE_2.replace("redis://redis:6379", url);
+        let answer = answer.replace("18201", &free_port().to_string());
+        let answer = answer.replace("18202", &free_port().to_string());
         let output = tree.start_answered("nginx", &answer).output().unwrap();
         assert!(output.status.success(), "{url}: {}", both(&output));
     }
