@@ -121,7 +121,7 @@ pub async fn serve(settings: Arc<Settings>) -> Result<Ending, ServeError> {
 /// What runs from the start to the end. Dropped, it withdraws the paths of sockets.
 struct Running {
     keeper: Keeper,
-    published: oneshot::Receiver<Result<Vec<Published>, BindError>>,
+    published: oneshot::Receiver<Published>,
     /// The TCP listeners with their addresses.
     public: Vec<(Listening, String)>,
     ops: Vec<(Listening, String)>,
@@ -204,7 +204,7 @@ impl Running {
         }
     }
 
-    fn announce(&self, published: &[Published], settings: &Settings, store: &Store) {
+    fn announce(&self, published: &[(String, bool)], settings: &Settings, store: &Store) {
         let public = self.public.iter().map(|(_, address)| (address, true));
         let ops = self.ops.iter().map(|(_, address)| (address, false));
         let published = published.iter().map(|(address, public)| (address, *public));
