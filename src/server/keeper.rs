@@ -50,11 +50,9 @@ pub struct Keeper {
     ended: std_mpsc::Receiver<()>,
 }
 
-/// The address a socket was published at, and whether it is a public one.
-pub type Published = (String, bool);
-
-/// The sockets that were published, or why not all of them can be.
-pub type Publication = Result<Vec<Published>, BindError>;
+/// The addresses at which sockets were published, each with whether it is a
+/// public one; or why not all of them can be.
+pub type Published = Result<Vec<(String, bool)>, BindError>;
 
 impl Keeper {
     /// Publishes these sockets in their order and keeps them. The receiver gets
@@ -67,7 +65,7 @@ impl Keeper {
         places: Vec<Place>,
         fitness: Fitness,
         supervisor: &Supervisor,
-    ) -> io::Result<(Self, oneshot::Receiver<Publication>)> {
+    ) -> io::Result<(Self, oneshot::Receiver<Published>)> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -115,7 +113,7 @@ async fn keep(
     mut places: Vec<Place>,
     fitness: &Fitness,
     mut orders: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
-    started: oneshot::Sender<Publication>,
+    started: oneshot::Sender<Published>,
 ) {
     let mut published = Vec::new();
     for place in &mut places {

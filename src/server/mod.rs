@@ -28,7 +28,7 @@ mod worker;
 pub use self::listener::BindError;
 use self::{
     accept::Service,
-    keeper::{Keeper, Place, Publication, Published},
+    keeper::{Keeper, Place, Published},
     listener::{Acceptors, Listening},
     signals::{Signal, Signals},
 };
@@ -118,7 +118,7 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
 /// What runs from the start to the end. Dropped, it withdraws the paths of sockets.
 struct Running {
     keeper: Keeper,
-    published: oneshot::Receiver<Publication>,
+    published: oneshot::Receiver<Published>,
     /// The TCP listeners with their addresses.
     public: Vec<(Listening, String)>,
     ops: Vec<(Listening, String)>,
@@ -201,7 +201,7 @@ impl Running {
         }
     }
 
-    fn announce(&self, published: &[Published], settings: &Settings, store: &Store) {
+    fn announce(&self, published: &[(String, bool)], settings: &Settings, store: &Store) {
         let public = self.public.iter().map(|(_, address)| (address, true));
         let ops = self.ops.iter().map(|(_, address)| (address, false));
         let published = published.iter().map(|(address, public)| (address, *public));
