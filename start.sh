@@ -101,6 +101,11 @@ start_local_replicas() { # REPLICAS
     # The X-Request-ID that nginx sends is its own (config/nginx/routes.conf).
     export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock" \
         FOOTFALL_PROXY_REQUEST_ID=on
+    # Shorter than nginx waits for an answer, unless somebody has chosen another: when the store
+    # hangs, it is the replica that asked it who says that the outcome is unknown.
+    if target/release/footfall config | grep -q '^FOOTFALL_STORE_TIMEOUT .* built-in default$'; then
+        export FOOTFALL_STORE_TIMEOUT=700ms
+    fi
     # In process groups of their own: Ctrl-C is for this script alone, which ends them in their order.
     set -m
     for ((replica = 0; replica < $1; replica++)); do
@@ -507,6 +512,7 @@ keep_what_is_deployed() {
     : "${REDIS_EXPORTER_ADDR:=$(variable REDIS_EXPORTER_ADDR "${project}_redis-exporter")}"
     : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
     : "${FOOTFALL_SENTRY_DSN=$(variable FOOTFALL_SENTRY_DSN)}"
+    : "${FOOTFALL_STORE_TIMEOUT:=$(variable FOOTFALL_STORE_TIMEOUT)}"
     : "${PROXY_SUBNET:=$(variable FOOTFALL_TRUSTED_PROXIES)}"
     while read -r name target; do
         case "$target" in
@@ -569,7 +575,8 @@ start_swarm() {
     NGINX_CONFIG=$(content config/nginx.conf config/nginx/{footfall,routes,swarm}.conf)
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
-    export REPLICAS REDIS_REPLICAS REDIS_EXPORTER_ADDR ADMIN_USERNAME FOOTFALL_SENTRY_DSN PROXY_SUBNET SECRET_KEY_NAME \
+    export REPLICAS REDIS_REPLICAS REDIS_EXPORTER_ADDR ADMIN_USERNAME FOOTFALL_SENTRY_DSN \
+        FOOTFALL_STORE_TIMEOUT PROXY_SUBNET SECRET_KEY_NAME \
         SECRET_KEY_PREVIOUS_NAME ADMIN_PASSWORD_NAME GRAFANA_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
     local since
     since=$(date -u +%FT%T)

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::{Code, Problem};
+use crate::text;
 
 /// The body, read as JSON (RFC 8259): UTF-8, whatever mark of its encoding it begins with.
 #[derive(Debug, Clone, Copy)]
@@ -77,13 +78,10 @@ fn is_utf8(charset: &str) -> bool {
 
 /// The parser's own message may quote the body, which may hold a password.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let place = error.valid_up_to() + 1;
-        Problem::from(Code::InvalidJson).with_detail(format!(
-            "The body is not UTF-8, as JSON is: byte {place} of it is wrong."
-        ))
+    let text = text::decode(body).map_err(|error| {
+        let detail = format!("The body must be UTF-8 text, as JSON is: {error}.");
+        Problem::from(Code::InvalidJson).with_detail(detail)
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => Code::InvalidBody.into(),
         Category::Syntax | Category::Eof | Category::Io => Code::InvalidJson.into(),

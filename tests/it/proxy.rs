@@ -6,6 +6,7 @@ mod pages;
 mod prefix;
 mod problems;
 mod swarm;
+mod timeouts;
 mod tls;
 
 use std::{
