@@ -122,6 +122,8 @@ struct Running {
     /// The TCP listeners with their addresses.
     public: Vec<(Listening, String)>,
     ops: Vec<(Listening, String)>,
+    /// Held, since who accepts ends when nobody can offer it anything any more.
+    _to_main: Acceptors,
     supervisor: Supervisor,
     background: Ends,
     workers: Ends,
@@ -173,6 +175,7 @@ impl Running {
             published,
             public,
             ops,
+            _to_main: to_main,
             supervisor,
             background,
             workers,

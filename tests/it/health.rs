@@ -61,6 +61,25 @@ fn of_several_one_has_to_be_named() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
+/// Then the public listener is asked.
+#[test]
+fn a_service_without_an_internal_listener_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = format!("unix:{}/{{slot}}.sock", directory.path().display());
+    let mut service = Footfall::builder()
+        .directory(directory.path())
+        .env("FOOTFALL_LISTEN", &listen)
+        .env("FOOTFALL_OPS_LISTEN", "")
+        .start();
+    let output = run(footfall_command()
+        .current_dir(directory.path())
+        .env("FOOTFALL_LISTEN", &listen)
+        .env("FOOTFALL_OPS_LISTEN", "")
+        .arg("health"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(service.stop().code(), Some(0));
+}
+
 /// A path relative to the folder, as in a settings file.
 #[test]
 fn a_relative_path_is_found_too() {

@@ -16,7 +16,7 @@ use crate::support::{
     process::{PATIENCE, Process},
     proxy::Proxy,
     slots::Slots,
-    steady::{SteadyLoad, p99, slowest_by_second},
+    steady::{Exchange, SteadyLoad, p99, slowest_by_second},
 };
 
 /// Within this time a replica that hangs has lost its slots.
@@ -73,14 +73,18 @@ async fn a_stopped_replica_does_not_hold_requests_up_and_takes_its_share_again()
 
     let exchanges = load.stop().await;
     let (from, to) = (stopped, stopped + Duration::from_secs(8));
-    let meanwhile = p99(exchanges
-        .iter()
-        .filter(|sent| (from..to).contains(&sent.at)));
+    let hung = |sent: &&Exchange| (from..to).contains(&sent.at);
+    let meanwhile = p99(exchanges.iter().filter(hung));
+    // What a busy machine makes of requests that meet no replica that hangs.
+    let noise = p99(exchanges.iter().filter(|sent| !hung(sent)));
     println!(
-        "slots lost after {lost:?}; slowest answer in ms by second since: {:?}; p99 while it hung: {meanwhile:?}",
+        "slots lost after {lost:?}; slowest answer in ms by second since: {:?}; p99 while it hung: {meanwhile:?}, else {noise:?}",
         slowest_by_second(&exchanges, stopped),
     );
-    assert!(meanwhile < Duration::from_secs(1), "p99 is {meanwhile:?}");
+    assert!(
+        meanwhile < Duration::from_secs(1) + noise,
+        "p99 is {meanwhile:?}, else {noise:?}"
+    );
     for exchange in &exchanges {
         let after = exchange.at.saturating_duration_since(stopped);
         assert!(
