@@ -204,6 +204,7 @@ async fn a_store_that_takes_no_writes(spoil: &str, reason: &str, repair: &str) {
     // No probe succeeds, also when what earlier ones wrote has come to its end.
     more_probes_fail(&footfall, 25).await;
     assert_eq!(footfall.ops_client().get("/readyz").await.status, 503);
+    footfall.logged(AWAY);
     assert_eq!(outages(&footfall), 1, "{:?}", footfall.log());
     assert_eq!(
         client.get("/api/counters/visits").await.visits(),

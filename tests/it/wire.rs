@@ -382,7 +382,7 @@ async fn pages_of_counters() {
         query = format!("&cursor={next}");
     }
     assert_eq!(found, names);
-    let cut = &cursors[1][..cursors[1].len() - 2];
+    let cut = &cursors[1][..cursors[1].len() - 1];
     let doubled = format!("{0}{0}", cursors[0]);
     for cursor in [
         "null",
