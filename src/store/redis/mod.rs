@@ -141,7 +141,7 @@ impl RedisStore {
             None => {
                 self.forget_slots();
                 let missing = "no node of the cluster has the counter's slot";
-                Err(StoreError::Unavailable(missing.to_owned()))
+                Err(StoreError::Refused(missing.to_owned()))
             }
         }
     }
@@ -166,6 +166,11 @@ impl RedisStore {
             }),
             // Some keys of the counter have moved and some have not.
             ServerErrorKind::TryAgain => self.place(key).await.ok(),
+            // The node that had the slot has it no longer, and knows of nobody who has.
+            ServerErrorKind::ClusterDown => {
+                self.forget_slots();
+                None
+            }
             _ => None,
         }
     }
