@@ -114,9 +114,13 @@ impl SqliteStore {
             .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
             .await
             .map_err(|error| describe(&error))?;
-        bring_up_to_date(first.clone())
-            .await
-            .map_err(|error| describe(&error))?;
+        let brought = bring_up_to_date(first.clone()).await;
+        if let Err(error) = brought {
+            // A process that ends while it closes a file may leave a log without its index, and then
+            // that would be what the next one finds wrong.
+            first.close().await;
+            return Err(describe(&error));
+        }
         // SQLite has one writer at a time; more connections would only fail each other.
         let writer = pool(1, timeout)
             // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
