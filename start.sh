@@ -52,10 +52,10 @@ build_local() {
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
     require_compiler
     echo "Building and starting the local service; the first build takes some minutes."
-    cargo build --release --locked
+    cargo build --profile start --locked
     # Wrong settings end here, with one message each, before anything is started.
     local settings
-    settings=$(target/release/footfall config FOOTFALL_LISTEN FOOTFALL_OPS_LISTEN FOOTFALL_ADMIN_USERNAME)
+    settings=$(target/start/footfall config FOOTFALL_LISTEN FOOTFALL_OPS_LISTEN FOOTFALL_ADMIN_USERNAME)
     { read -r listen; read -r ops_listen; read -r username; } <<<"$settings"
 }
 
@@ -77,7 +77,7 @@ print_local() { # PUBLIC INTERNAL
 start_local() {
     build_local
     print_local "$(first_url "$listen")" "$(first_url "$ops_listen")"
-    exec target/release/footfall serve
+    exec target/start/footfall serve
 }
 
 # Several replicas that share the embedded database, behind an nginx of their own.
@@ -103,13 +103,13 @@ start_local_replicas() { # REPLICAS
         FOOTFALL_PROXY_REQUEST_ID=on
     # Shorter than nginx waits for an answer, unless somebody has chosen another: when the store
     # hangs, it is the replica that asked it who says that the outcome is unknown.
-    if target/release/footfall config | grep -q '^FOOTFALL_STORE_TIMEOUT .* built-in default$'; then
+    if target/start/footfall config | grep -q '^FOOTFALL_STORE_TIMEOUT .* built-in default$'; then
         export FOOTFALL_STORE_TIMEOUT=700ms
     fi
     # In process groups of their own: Ctrl-C is for this script alone, which ends them in their order.
     set -m
     for ((replica = 0; replica < $1; replica++)); do
-        target/release/footfall serve &
+        target/start/footfall serve &
         processes+=($!)
     done
     set +m

@@ -6,7 +6,7 @@ use argon2::{Argon2, Block, password_hash::PasswordHasher};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::phc::Hash;
+use super::phc::{self, Hash};
 use crate::config::{AdminCredential, AuthSettings};
 
 /// Logins that may wait for their turn. At some 20 ms each, the last of them
@@ -33,7 +33,7 @@ pub struct Busy;
 #[derive(Clone)]
 pub struct Passwords {
     account: Arc<Account>,
-    /// Hashing takes a core and 19 MiB: half of the cores stay with counting.
+    /// Hashing takes a core and, commonly, 19 MiB ([`phc::at_once`]).
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
@@ -56,7 +56,11 @@ pub struct Place {
 impl Passwords {
     /// Knows the account of the settings.
     pub fn new(settings: &AuthSettings) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let blocks = match &settings.admin_credential {
+            AdminCredential::Hash(hash) => Hash::parse(hash.expose_secret()).ok(),
+            AdminCredential::Password(_) => None,
+        }
+        .map_or(argon2::Params::DEFAULT.block_count(), |hash| hash.blocks());
         let account = Account {
             username: settings.admin_username.clone(),
             credential: settings.admin_credential.clone(),
@@ -65,7 +69,7 @@ impl Passwords {
         };
         Self {
             account: Arc::new(account),
-            running: Arc::new(Semaphore::new((cores / 2).max(1))),
+            running: Arc::new(Semaphore::new(phc::at_once(blocks).max(1))),
             waiting: Arc::new(Semaphore::new(WAITING_LIMIT)),
         }
     }

@@ -248,9 +248,14 @@ fn text_of(key: &str, value: &Value) -> Option<String> {
         return Some(entries?.join(","));
     }
     let number = || match (key, value.to_i128()) {
-        // TOML has octal numbers, and what is left of `0o660` is the number it means. No decimal
-        // number in this range would be a mode if its digits were octal.
-        ("socket_mode", Some(mode @ 0o600..=0o777)) => Some(format!("0{mode:o}")),
+        // TOML has octal numbers, and what is left of `0o660` is the number it means: 432. Where
+        // the digits of such a number could be octal ones themselves, as of 440 or 511, nobody
+        // knows which of the two modes is meant, and the wrong one would open the socket wider.
+        ("socket_mode", Some(mode @ 0o600..=0o777))
+            if mode == 0o660 || mode.to_string().contains(['8', '9']) =>
+        {
+            Some(format!("0{mode:o}"))
+        }
         (_, Some(number)) => Some(number.to_string()),
         (_, None) => value.to_f64().map(|number| number.to_string()),
     };

@@ -289,19 +289,30 @@ fn read_dotenv(sources: &Sources, errors: &mut Errors) -> Vec<Variable> {
 }
 
 /// Settings that are in the quotes of another program's value, or behind them: Compose does not
-/// see them, and whoever wrote them there meant the quotes to end before.
+/// see them, and whoever wrote them there meant the quotes to end before. And those that a line
+/// of some other language sets, as `set NAME=VALUE`.
 fn swallowed(statement: &Statement) -> Vec<(String, SettingError)> {
     if catalog::is_ours(&statement.name) {
         return Vec::new();
     }
     let within = statement.within.iter();
-    let settings = within.filter_map(|name| Some((name, catalog::key_of_variable(name)?)));
-    let complaint = |(name, key): (&String, String)| {
-        let what = format!(
-            "the quotes that begin in line {} take it in, or end before it; {OTHER_QUOTES}",
-            statement.line
-        );
-        (key, SettingError::new(format!("{name} in .env"), what))
+    let settings = within.filter(|name| catalog::is_ours(name));
+    let line = statement.line;
+    let complaint = |name: &String| {
+        let key = catalog::key_of_variable(name).unwrap_or_else(|| name.clone());
+        let error = match &statement.value {
+            Err(problem @ Problem::NoAssignment) => SettingError::new(
+                format!("{name} in .env, line {line}"),
+                format!("{problem}, and nothing before the name"),
+            ),
+            _ => SettingError::new(
+                format!("{name} in .env"),
+                format!(
+                    "the quotes that begin in line {line} take it in, or end before it; {OTHER_QUOTES}"
+                ),
+            ),
+        };
+        (key, error)
     };
     settings.map(complaint).collect()
 }

@@ -246,6 +246,8 @@ BARE_NAME
 not a line at all
 echo \"hello
 PATH+=:/opt/bin
+set SITE=FOOTFALL_WORKERS
+$env:OTHER = 'SECRET_KEY=x'
 Z=${MUST_BE_SET:?says who}
 TEMPLATE=${oops
 # caf\xe9, in another encoding
@@ -296,6 +298,46 @@ fn errors_name_the_line_and_show_no_value() {
         (
             "FOOTFALL_LISTEN tcp:127.0.0.1:1",
             "FOOTFALL_LISTEN in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "A=b\nset SECRET_KEY=hidden",
+            "SECRET_KEY in .env, line 2: expected NAME=VALUE, and nothing before the name",
+        ),
+        (
+            "set \"SECRET_KEY=hidden\"",
+            "SECRET_KEY in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "set -x FOOTFALL_ADMIN_PASSWORD=hidden",
+            "FOOTFALL_ADMIN_PASSWORD in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "set -gx FOOTFALL_ADMIN_PASSWORD hidden",
+            "FOOTFALL_ADMIN_PASSWORD in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "$env:FOOTFALL_ENV=hidden",
+            "FOOTFALL_ENV in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "${Env:FOOTFALL_LISTNE} = hidden",
+            "FOOTFALL_LISTNE in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "My SECRET_KEY=hidden",
+            "SECRET_KEY in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "{\"SECRET_KEY\": \"hidden\"}",
+            "SECRET_KEY in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "My SECRET_KEY=caf\u{e9} hidden",
+            "SECRET_KEY in .env, line 1: expected NAME=VALUE",
+        ),
+        (
+            "PW=pa$hidden\nWORD=\"${PW}\"\nFOOTFALL_ADMIN_PASSWORD=${WORD:-x}",
+            "FOOTFALL_ADMIN_PASSWORD in .env, line 3: a variable in it is not set",
         ),
         (
             "SECRET_KEY=${hidden",

@@ -205,13 +205,21 @@ fn the_spellings_of_a_socket_mode() {
         assert_eq!(mode(spelling), Ok(0o660), "{spelling}");
     }
     for octal in 0o600..=0o777 {
-        assert_eq!(mode(&format!("0o{octal:o}")), Ok(octal));
+        assert_eq!(mode(&format!("\"0{octal:o}\"")), Ok(octal));
         assert_eq!(mode(&format!("{octal:o}")), Ok(octal));
+        // Either what it means, or refused: its decimal digits may be another mode's.
+        let number = mode(&format!("0o{octal:o}"));
+        assert!(number.is_err() || number == Ok(octal), "{number:?}");
     }
+    assert_eq!(mode("0o600"), Ok(0o600));
     for (spelling, shown) in [
         ("0o1660", "`944`"),
         ("0o440", "`288`"),
         ("778", "`778`"),
+        ("440", "`440`"),
+        ("400", "`400`"),
+        ("511", "`511`"),
+        ("0o777", "`511`"),
         ("\"432\"", "`432`"),
         ("-432", "`-432`"),
         ("true", "`true`"),

@@ -26,8 +26,9 @@ pub struct Statement {
     pub name: String,
     /// What the name stands for, or why that cannot be said.
     pub value: Result<Value, Problem>,
-    /// Names that seem to be set within a quoted value or behind it. If one of them is of
-    /// interest, the quote was most likely meant to end earlier.
+    /// Names that seem to be set within a quoted value or behind it: if one of them is of
+    /// interest, the quote was most likely meant to end earlier. Of a line that sets none, further
+    /// names that it may have been meant to set, as the second of `set NAME=VALUE`.
     pub within: Vec<String>,
 }
 
@@ -36,7 +37,8 @@ pub struct Statement {
 pub struct Value {
     /// With all variables in it replaced.
     pub text: String,
-    /// Whether a variable in it is not set, and was taken for empty as Compose does.
+    /// Whether a variable in it, or in one that it refers to, is not set, and was taken for empty
+    /// as Compose does.
     pub has_unset: bool,
 }
 
@@ -174,7 +176,7 @@ fn lone_carriage_return(text: &str) -> Option<usize> {
 
 /// A variable, as a value that refers to it finds it.
 enum Variable<'a> {
-    Text(&'a str),
+    Text { text: &'a str, has_unset: bool },
     Unreadable,
     Unset,
 }
@@ -183,7 +185,7 @@ enum Variable<'a> {
 struct Variables<'a> {
     environment: HashMap<&'a str, Option<&'a str>>,
     /// `None` of a line that cannot be read.
-    lines: HashMap<String, Option<String>>,
+    lines: HashMap<String, Option<Value>>,
 }
 
 impl<'a> Variables<'a> {
@@ -198,9 +200,14 @@ impl<'a> Variables<'a> {
     }
 
     fn get(&self, name: &str) -> Variable<'_> {
-        let line = || self.lines.get(name).map(Option::as_deref);
-        match self.environment.get(name).copied().or_else(line) {
-            Some(Some(text)) => Variable::Text(text),
+        let line = || {
+            let line = self.lines.get(name)?.as_ref();
+            Some(line.map(|value| (value.text.as_str(), value.has_unset)))
+        };
+        let outer = self.environment.get(name);
+        let outer = outer.map(|text| text.map(|text| (text, false)));
+        match outer.or_else(line) {
+            Some(Some((text, has_unset))) => Variable::Text { text, has_unset },
             Some(None) => Variable::Unreadable,
             None => Variable::Unset,
         }
@@ -258,8 +265,9 @@ impl<'a> Reader<'a> {
                 (name, value, within)
             }
             None => {
-                let (name, _) = first_word(self.take_line());
-                (name, Err(Problem::NoAssignment), Vec::new())
+                let line = self.take_line();
+                let (name, _) = first_word(line);
+                (name, Err(Problem::NoAssignment), meant(line))
             }
         };
         if value
@@ -269,12 +277,12 @@ impl<'a> Reader<'a> {
             value = Err(Problem::TooLong);
         }
         let range = start..self.length - self.rest.len();
-        if self.foreign.iter().any(|position| range.contains(position)) {
-            value = Err(Problem::NotUtf8);
-        }
         if value != Err(Problem::NoAssignment) {
-            let text = value.as_ref().ok().map(|value| value.text.clone());
-            self.variables.lines.insert(name.to_owned(), text);
+            if self.foreign.iter().any(|position| range.contains(position)) {
+                value = Err(Problem::NotUtf8);
+            }
+            let value = value.as_ref().ok().cloned();
+            self.variables.lines.insert(name.to_owned(), value);
         }
         Some(Statement {
             line,
@@ -363,6 +371,27 @@ fn first_word(line: &str) -> (&str, &str) {
         return (&line[start..end], &line[end..]);
     }
     (&line[start..end], &line[end..])
+}
+
+/// The words after the first that a line which is no assignment may have been meant to set: those
+/// before the value, and the one of PowerShell's `$env:NAME`.
+fn meant(line: &str) -> Vec<String> {
+    let start = line.to_ascii_lowercase().find("env:");
+    let (before, start) = match start {
+        Some(start) if line[..start].ends_with(['$', '{']) => (&line[..start], start + 4),
+        _ => ("", 0),
+    };
+    let end = line[start..].find(['=', ':']);
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let words = words.filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    let mut names = words(before);
+    names.extend(words(
+        end.map_or(&line[start..], |end| &line[start..start + end]),
+    ));
+    names
 }
 
 /// The name that a line within a quoted value seems to set.

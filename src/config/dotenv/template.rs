@@ -54,7 +54,10 @@ fn expand_into(
 
 fn push(value: &mut Value, variable: Variable<'_>, name: &str) -> Result<(), Problem> {
     match variable {
-        Variable::Text(text) => value.text.push_str(text),
+        Variable::Text { text, has_unset } => {
+            value.text.push_str(text);
+            value.has_unset |= has_unset;
+        }
         Variable::Unset => value.has_unset = true,
         Variable::Unreadable => return Err(Problem::Unreadable { name: name.into() }),
     }
@@ -120,7 +123,7 @@ impl<'a> Braced<'a> {
     ) -> Result<(), Problem> {
         let variable = variables.get(self.name);
         let is_set = match variable {
-            Variable::Text(text) => !(self.is_empty_unset && text.is_empty()),
+            Variable::Text { text, .. } => !(self.is_empty_unset && text.is_empty()),
             Variable::Unreadable => true,
             Variable::Unset => false,
         };

@@ -95,6 +95,14 @@ impl FromStr for RedisUrl {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
+        // The library would leave them out, and the password would be another.
+        if url.contains(char::is_control) || url.trim() != url {
+            return Err(
+                "there is a tab, a line end or the like in it, or a blank at its start or end; \
+                 one that is meant must be percent-encoded (%20, %09, %0A)"
+                    .into(),
+            );
+        }
         let (scheme, rest) = url.split_once("://").ok_or(FORMS)?;
         let (security, kind) = scheme_of(&scheme.to_ascii_lowercase()).ok_or(FORMS)?;
         let parts = Parts::of(security, rest);
@@ -248,6 +256,25 @@ mod tests {
     fn what_is_wrong_is_said_without_the_password() {
         for (url, message) in [
             ("http://host", "expected redis://"),
+            ("redis://:hunter2\t@host", "there is a tab"),
+            ("redis://:x\nhunter2@host", "there is a tab"),
+            ("redis://127.0.0\t.1", "there is a tab"),
+            ("redis+cluster://a,b\r", "there is a tab"),
+            (
+                "unix:///r.sock?pass=hunter2 ",
+                "a blank at its start or end",
+            ),
+            (" redis://host", "a blank at its start or end"),
+            ("redis://me@host", "a user needs a password"),
+            ("redis://me:@host", "a user needs a password"),
+            ("rediss://hunter2@host", "redis://:PASSWORD@HOST"),
+            ("redis+cluster://me@a,b", "a user needs a password"),
+            ("redis+sentinel://me:@a/main", "a user needs a password"),
+            (
+                "redis+sentinel://a/main?sentinel_username=me&sentinel_password=",
+                "needs a sentinel_password",
+            ),
+            ("unix:///r.sock?user=me&pass=", "user needs a pass"),
             ("redis+galaxy://host", "expected redis://"),
             ("host:6379", "expected redis://"),
             ("redis+sentinel://:hunter2@host", "master's name is missing"),

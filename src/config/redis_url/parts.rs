@@ -65,6 +65,18 @@ fn check_database(number: &str) -> Result<(), String> {
     Err("the database must be a number, as 1 in redis://HOST:6379/1".into())
 }
 
+/// A user alone would be left out without a word, and so would a password that stands in its place.
+fn check_credentials(credentials: &str) -> Result<(), String> {
+    match credentials.split_once(':').unwrap_or((credentials, "")) {
+        (user, "") if !user.is_empty() => Err(
+            "a user needs a password: USER:PASSWORD@HOST; a password alone is written \
+             redis://:PASSWORD@HOST"
+                .into(),
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// `[CREDENTIALS@]HOSTS[/PATH][?QUERY][#FRAGMENT]`
 pub(super) struct Parts<'a> {
     security: &'a str,
@@ -132,7 +144,8 @@ impl<'a> Parts<'a> {
         if let Some((_, number)) = given("db") {
             check_database(number)?;
         }
-        if given("user").is_some() && given("pass").is_none() {
+        let is_given = |name| given(name).is_some_and(|(_, value)| !value.is_empty());
+        if is_given("user") && !is_given("pass") {
             return Err("user needs a pass".into());
         }
         // The library takes a plus sign for a blank, as in HTML forms.
@@ -192,9 +205,9 @@ impl<'a> Parts<'a> {
         };
         let username = given("sentinel_username").unwrap_or_default();
         match given("sentinel_password") {
-            Some(password) => Ok(format!("{username}:{password}")),
-            None if username.is_empty() => Ok(String::new()),
-            None => Err("sentinel_username needs a sentinel_password".into()),
+            Some(password) if !password.is_empty() => Ok(format!("{username}:{password}")),
+            _ if username.is_empty() => Ok(String::new()),
+            _ => Err("sentinel_username needs a sentinel_password".into()),
         }
     }
 
@@ -206,6 +219,7 @@ impl<'a> Parts<'a> {
         database: &str,
     ) -> Result<ConnectionInfo, String> {
         check_database(database)?;
+        check_credentials(credentials)?;
         let mut url = format!("{}://", self.security);
         if !credentials.is_empty() {
             url += &format!("{credentials}@");

@@ -22,11 +22,11 @@ use crate::support::{
 /// Puts the binary that the tests have in the place of the one it would build.
 const CARGO: &str = concat!(
     r#"
-[ "$*" = "build --release --locked" ] || exit 2
-mkdir -p target/release
+[ "$*" = "build --profile start --locked" ] || exit 2
+mkdir -p target/start
 ln -sf ""#,
     env!("CARGO_BIN_EXE_footfall"),
-    r#"" target/release/footfall"#
+    r#"" target/start/footfall"#
 );
 
 impl Tree {
@@ -39,7 +39,7 @@ impl Tree {
 }
 
 /// The command of a replica.
-const REPLICA: &str = "target/release/footfall serve";
+const REPLICA: &str = "target/start/footfall serve";
 
 /// A running `start.sh local`, in a process group of its own like a terminal's job.
 struct Local {
