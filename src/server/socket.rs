@@ -224,19 +224,32 @@ impl PublishedSocket {
         if !self.is_ours() {
             return;
         }
-        let result = match (directory::lock(&self.path, self.mode), &self.paths) {
+        let lock = directory::lock(&self.path, self.mode);
+        // While it was waited for, a successor may have put its own socket there.
+        if !self.is_ours() {
+            return;
+        }
+        let result = match (lock, &self.paths) {
             (Ok(_lock), Paths::Slots(slots)) => slots.leave(&self.path, &listens),
-            (Ok(_lock), Paths::One(_)) => fs::remove_file(&self.path),
+            (Ok(_lock), Paths::One(_)) => self.remove(),
             (Err(error), _) => {
                 // Shutting down must not depend on the others. But only our own path is ours to
                 // change then: a link put elsewhere could replace what a successor puts there.
                 // The survivors put the slots in order.
                 tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
-                fs::remove_file(&self.path)
+                self.remove()
             }
         };
         if let Err(error) = result {
             tracing::warn!(path = %self.path.display(), %error, "the socket's path could not be withdrawn");
+        }
+    }
+
+    /// Writing to the log may have waited, too.
+    fn remove(&self) -> io::Result<()> {
+        match self.is_ours() {
+            true => fs::remove_file(&self.path),
+            false => Ok(()),
         }
     }
 
@@ -345,4 +358,55 @@ pub fn hostname() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::net::UnixListener,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// Descriptors of this process that are open on this file.
+    fn open_on(file: &Path) -> usize {
+        let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        all.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
+            .count()
+    }
+
+    /// Whoever has the lock when a replica leaves may be its successor.
+    #[test]
+    fn a_successor_that_came_while_the_lock_was_waited_for_keeps_its_socket() {
+        for (name, gives_the_lock_back) in [
+            ("f.sock", true),
+            ("f.sock", false),
+            ("{slot}.sock", true),
+            ("{slot}.sock", false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path().canonicalize().unwrap();
+            let template = folder.join(name).to_str().unwrap().parse().unwrap();
+            let (_listening, hidden) = bind(&Paths::of(&template), 0o660).unwrap();
+            let published = hidden.publish().unwrap();
+            let path = published.path().to_owned();
+            let lock = directory::lock(&path, 0o660).unwrap();
+            let lock_file = folder.join(".footfall.lock");
+
+            let leaving = thread::spawn(move || published.withdraw());
+            let begin = Instant::now();
+            while open_on(&lock_file) < 2 {
+                assert!(begin.elapsed() < Duration::from_secs(30), "it waits");
+                thread::sleep(Duration::from_millis(1));
+            }
+            let _successor = UnixListener::bind(folder.join("new")).unwrap();
+            fs::rename(folder.join("new"), &path).unwrap();
+            let held = (!gives_the_lock_back).then_some(lock);
+            leaving.join().unwrap();
+            assert_eq!(occupant(&path).unwrap(), Occupant::Live, "{name}");
+            drop(held);
+        }
+    }
 }
