@@ -18,13 +18,13 @@ use std::{
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{
-    directory,
-    slots::{SLOTS, Slots},
-};
 pub use super::{
     directory::FileIdentity,
     slots::{Serves, listens},
+};
+use super::{
+    directory::{self, HeldLock},
+    slots::{SLOTS, Slots},
 };
 use crate::config::values::SocketTemplate;
 
@@ -60,6 +60,9 @@ pub enum SocketError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Another process holds the lock of the directory.
+    #[error("another process holds the lock of the directory; is it stopped?")]
+    Locked(HeldLock),
     /// Nobody answers on a socket that all of us should accept from.
     #[error("no worker answers on the socket")]
     NoAnswer,
@@ -253,45 +256,43 @@ impl PublishedSocket {
         }
     }
 
-    /// Has our slot lead to others that serve, at once or not at all; whether it does.
+    /// Has our slot lead to others that serve, at once or not at all. One path
+    /// alone leads to nobody else.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be changed.
-    pub fn give_up_slot(&self, serves: Serves) -> Result<bool, SocketError> {
-        let Paths::Slots(slots) = &self.paths else {
-            return Ok(false);
-        };
-        // Not waited for: who holds the lock will be done in the next round.
-        let Some(_lock) = directory::try_lock(&self.path, self.mode)? else {
-            return Ok(false);
-        };
-        if self.is_ours() {
-            slots.leave(&self.path, serves)?;
+    /// If the lock is held, or the directory cannot be changed.
+    pub fn give_up_slot(&self, serves: Serves) -> Result<(), SocketError> {
+        if let Paths::Slots(slots) = &self.paths {
+            // Not waited for: who holds the lock will be done in the next round.
+            let _lock = directory::try_lock(&self.path, self.mode)?;
+            if self.is_ours() {
+                slots.leave(&self.path, serves)?;
+            }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Puts the slots in order that others have left, as far as one knows who
-    /// serves; whether they are in order.
+    /// serves.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be changed.
-    pub fn repair(&self, serves: Serves) -> Result<bool, SocketError> {
+    /// If the lock is held, or the directory cannot be changed.
+    pub fn repair(&self, serves: Serves) -> Result<(), SocketError> {
         let Paths::Slots(slots) = &self.paths else {
-            return Ok(true);
+            return Ok(());
         };
         if slots.are_tidy(serves)? {
-            return Ok(true);
+            return Ok(());
         }
         // Not waited for: who holds the lock puts the slots in order, or the next round does.
-        let lock = directory::try_lock(&self.path, self.mode)?;
-        if lock.is_some() && self.is_ours() {
+        let _lock = directory::try_lock(&self.path, self.mode)?;
+        if self.is_ours() {
             slots.spread(serves)?;
             directory::sweep(&self.path);
         }
-        Ok(lock.is_some())
+        Ok(())
     }
 
     /// Whether the path leads to our socket.
