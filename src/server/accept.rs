@@ -152,8 +152,15 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
         tokio::select! {
             offer = offers.recv() => {
                 let Some(offer) = offer else { break };
-                let acceptor = offer.acceptor().expect("a runtime takes one more listener");
-                running.spawn(run(acceptor, service.clone(), offer.phase));
+                match offer.acceptor() {
+                    Ok((acceptor, phase)) => {
+                        running.spawn(run(acceptor, service.clone(), phase));
+                    }
+                    // The others accept from it. A path on which nobody does is tried again.
+                    Err(error) => {
+                        tracing::error!(%error, "a thread cannot accept from one of the listeners");
+                    }
+                }
             }
             Some(ended) = running.join_next() => ended.expect("accepting does not panic"),
         }
