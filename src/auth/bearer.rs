@@ -57,19 +57,56 @@ fn malformed(detail: &'static str) -> Problem {
         .malformed_authorization()
 }
 
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+
+const NAMED_TWICE: &str = "The value of Authorization begins with the name `Authorization` once more: send `Authorization: Bearer <token>`.";
+
+/// What programs write where they have no value.
+const NO_VALUE: [&str; 9] = [
+    "null",
+    "(null)",
+    "undefined",
+    "none",
+    "nil",
+    "<nil>",
+    "nan",
+    "false",
+    "[object object]",
+];
+
+/// Whether there is a byte as URLs write it (RFC 3986, 2.1).
+fn has_escape(token: &str) -> bool {
+    let mut triples = token.as_bytes().windows(3);
+    triples.any(|triple| triple[0] == b'%' && triple[1..].iter().all(u8::is_ascii_hexdigit))
+}
+
+/// As shells, `cmd` and templates write them. A token has dots.
+fn is_variable(token: &str) -> bool {
+    let of_cmd = token.starts_with('%') && token.ends_with('%') && !token.contains('.');
+    of_cmd || token.starts_with('$') || token.starts_with("{{")
+}
+
 /// `Authorization` says something, but not `Bearer`.
 fn without_token(value: &str) -> Problem {
     let problem = Problem::from(Code::MissingToken);
     let scheme = value.split([' ', '\t']).next().unwrap_or_default();
-    match scheme {
-        scheme if scheme.eq_ignore_ascii_case("basic") => problem.with_detail(
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        "basic" => problem.with_detail(
             "Authorization uses the scheme Basic, which is not known here: send name and password to POST /auth/login once, and then `Authorization: Bearer <token>`.",
         ),
-        scheme if scheme.eq_ignore_ascii_case("bearer") => problem.with_detail(
+        "bearer" => problem.with_detail(
             "Authorization has a tab after `Bearer`: a blank belongs there.",
         ),
-        scheme if scheme.eq_ignore_ascii_case("bearer:") => problem.with_detail(
+        scheme if scheme.starts_with(QUOTES) => problem.with_detail(
+            "Authorization has quotation marks around its value: send `Authorization: Bearer <token>` without them.",
+        ),
+        scheme if scheme.starts_with("authorization") => problem.with_detail(NAMED_TWICE),
+        scheme if scheme.starts_with("bearer:") => problem.with_detail(
             "Authorization has a colon after `Bearer`: send `Authorization: Bearer <token>`.",
+        ),
+        scheme if scheme.starts_with("bearer") => problem.with_detail(
+            "Authorization has no blank after `Bearer`: send `Authorization: Bearer <token>`.",
         ),
         scheme if scheme.split('.').count() == 3 => problem.with_detail(
             "Authorization holds a token without its scheme: send `Authorization: Bearer <token>`.",
@@ -99,20 +136,26 @@ fn looks(token: &str) -> Option<&'static str> {
         Some("Nothing follows `Bearer` in Authorization: send `Authorization: Bearer <token>`.")
     } else if first.trim_end_matches(':').eq_ignore_ascii_case("bearer") {
         Some("Authorization says `Bearer` twice: once belongs there, and then the token.")
-    } else if token.starts_with(['$', '%']) || token.starts_with("{{") {
+    } else if first.to_ascii_lowercase().starts_with("authorization") {
+        Some(NAMED_TWICE)
+    } else if NO_VALUE.iter().any(|word| token.eq_ignore_ascii_case(word)) {
+        Some(
+            "In the place of the token there is the word a program writes where it has none: look at what POST /auth/login answered.",
+        )
+    } else if is_variable(token) {
         Some("In the place of the token there is the name of a variable that was not filled in.")
+    } else if has_escape(token) {
+        Some(
+            "The token has characters as URLs escape them, with % and two digits: a header needs them as they are.",
+        )
     } else if token.contains(['{', '}', '[', ']']) {
         Some(
             "The token has braces: send only the value of `token` in what POST /auth/login answers.",
         )
-    } else if token.contains(['"', '\'', '`']) {
+    } else if token.contains(QUOTES) {
         Some("The token has quotation marks, which do not belong to it: send it without them.")
     } else if token.contains(['<', '>']) {
         Some("The token has angle brackets, which do not belong to it: send it without them.")
-    } else if token.eq_ignore_ascii_case("null") || token == "undefined" {
-        Some(
-            "In the place of the token there is the word a program writes where it has none: look at what POST /auth/login answered.",
-        )
     } else if token.contains([' ', '\t']) {
         Some("The token has a blank in it: it is one word, and only one is sent.")
     } else if !token.bytes().all(is_token68) {
@@ -154,6 +197,18 @@ mod tests {
             (&["Bearer: a.b.c"], Code::MissingToken, "colon"),
             (&["Bearer\ta.b.c"], Code::MissingToken, "tab"),
             (&["a.b.c"], Code::MissingToken, "without its scheme"),
+            (&["\"Bearer a.b.c\""], Code::MissingToken, "quotation"),
+            (&["'Bearer a.b.c'"], Code::MissingToken, "quotation"),
+            (&["\"a.b.c\""], Code::MissingToken, "quotation"),
+            (
+                &["Authorization: Bearer a.b.c"],
+                Code::MissingToken,
+                "the name",
+            ),
+            (&["authorization:a.b.c"], Code::MissingToken, "the name"),
+            (&["Bearer:a.b.c"], Code::MissingToken, "colon"),
+            (&["Bearer%20a.b.c"], Code::MissingToken, "no blank"),
+            (&["Bearer=a.b.c"], Code::MissingToken, "no blank"),
             (&["Token a.b.c"], Code::MissingToken, "scheme"),
             (
                 &["Bearer a", "Bearer a"],
@@ -186,6 +241,14 @@ mod tests {
             ("${TOKEN}", "variable"),
             ("{{token}}", "variable"),
             ("%TOKEN%", "variable"),
+            ("%22a.b.c%22", "escape"),
+            ("%22TOKEN%22", "escape"),
+            ("%7B%22token%22%3A%22a.b.c%22%7D", "escape"),
+            ("%a.b.c%", "character"),
+            ("Authorization: Bearer a.b.c", "the name"),
+            ("[object Object]", "word"),
+            ("None", "word"),
+            ("<nil>", "word"),
             ("null", "word"),
             ("undefined", "word"),
             ("a.b.c d.e.f", "blank"),

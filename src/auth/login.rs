@@ -113,7 +113,7 @@ impl Login {
     }
 
     /// Takes the attempt for a failure until it is known to be none. `None` if the
-    /// store is away: nothing is charged then.
+    /// store cannot say: then it goes on, and what may have been charged is given back.
     async fn charge(
         &self,
         client: Option<IpAddr>,

@@ -1,5 +1,6 @@
 //! Passwords, and how often they may be wrong.
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Client, Footfall, Redis};
@@ -203,6 +204,26 @@ async fn forwarding_headers_of_a_stranger_are_ignored() {
             .status,
         429
     );
+}
+
+/// What a store took in when nobody waited for its answer any more is no failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_that_came_too_late_is_given_back() {
+    let redis = Redis::start();
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_STORE_TIMEOUT", "1s")
+        .start();
+    let mut client = footfall.client();
+    assert_eq!(client.login("admin", "password").await.status, 200);
+    redis.signal(Signal::STOP);
+    assert_eq!(client.login("admin", "password").await.status, 200);
+    redis.signal(Signal::CONT);
+    let series =
+        r#"footfall_store_operation_duration_seconds_count{operation="throttle",outcome="ok"}"#;
+    // The two of the first login, and that this charge was given back.
+    footfall.metric_becomes(series, 3.0).await;
+    assert_eq!(redis.command("KEYS footfall:attempts:*"), "*0\r\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -347,6 +347,16 @@ async fn what_is_wrong_with_a_token_is_said() {
         ("Bearer $TOKEN".to_owned(), "invalid_token", "variable"),
         ("Bearer null".to_owned(), "invalid_token", "word"),
         ("Bearer".to_owned(), "invalid_token", "Nothing"),
+        (format!("Bearer %22{token}%22"), "invalid_token", "escape"),
+        ("Bearer [object Object]".to_owned(), "invalid_token", "word"),
+        ("Bearer None".to_owned(), "invalid_token", "word"),
+        (format!("\"Bearer {token}\""), "missing_token", "quotation"),
+        (format!("'Bearer {token}'"), "missing_token", "quotation"),
+        (
+            format!("Authorization: Bearer {token}"),
+            "missing_token",
+            "the name",
+        ),
         (token.clone(), "missing_token", "scheme"),
         (
             "Basic YWRtaW46cGFzc3dvcmQ=".to_owned(),

@@ -17,12 +17,13 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 mod redis;
 mod sqlite;
 
-use crate::store::{Backend, Operation, Store, StoreError};
+use crate::store::{Backend, Operation, Store};
 
 /// How long failures are remembered.
 pub const WINDOW: Duration = Duration::from_mins(5);
@@ -37,6 +38,9 @@ pub const USER_LIMIT: u64 = 50;
 /// An attempt that has been under way for longer than this has failed: its replica has died.
 /// The queue for hashing is over within seconds even on a slow machine.
 const UNDER_WAY: Duration = Duration::from_secs(30);
+
+/// Before a charge is tried to be given back again; each further time twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What failures are counted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,45 +101,69 @@ impl Throttle {
     }
 
     /// Asks whether this client may try this user name, and charges the attempt if
-    /// so. `None` if the store cannot say.
+    /// so. `None` if the store cannot say: login goes on when the store does not.
     pub async fn charge(&self, client: Option<IpAddr>, username: &str) -> Option<Verdict> {
         let charge = Charge {
             id: Uuid::now_v7().to_string(),
             subjects: subjects(client, username),
         };
-        self.run(async {
-            let refusal = match &self.store.backend {
-                Backend::Redis(redis) => redis::charge(redis, &charge).await?,
-                Backend::Sqlite(sqlite) => sqlite::charge(sqlite, &charge).await?,
-            };
-            Ok(refusal.unwrap_or(Verdict::Go(charge)))
-        })
-        .await
-    }
-
-    /// Gives the charge back, or makes it a failure that is known.
-    pub async fn settle(&self, charge: Charge, succeeded: bool) {
-        self.run(async {
-            match &self.store.backend {
-                Backend::Redis(redis) => redis::settle(redis, &charge, succeeded).await,
-                Backend::Sqlite(sqlite) => sqlite::settle(sqlite, &charge, succeeded).await,
-            }
-        })
-        .await;
-    }
-
-    /// Login goes on when the store does not: `None` then.
-    async fn run<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
         if self.store.health.is_away() {
             return None;
         }
-        match self.store.run(Operation::Throttle, work).await {
-            Ok(done) => Some(done),
+        let asking = async {
+            match &self.store.backend {
+                Backend::Redis(redis) => redis::charge(redis, &charge).await,
+                Backend::Sqlite(sqlite) => sqlite::charge(sqlite, &charge).await,
+            }
+        };
+        match self.store.run(Operation::Throttle, asking).await {
+            Ok(refusal) => Some(refusal.unwrap_or(Verdict::Go(charge))),
             Err(error) => {
                 tracing::warn!(%error, "a login was not throttled");
+                // All of its subjects may have been charged, or some.
+                self.give_back_later(charge);
                 None
             }
         }
+    }
+
+    /// Gives the charge back, or makes it a failure that is known. If the store cannot take
+    /// that, a right password is given back later; a wrong one comes to be a failure by itself.
+    pub async fn settle(&self, charge: Charge, succeeded: bool) {
+        let settled = !self.store.health.is_away() && self.try_settle(&charge, succeeded).await;
+        if succeeded && !settled {
+            self.give_back_later(charge);
+        }
+    }
+
+    async fn try_settle(&self, charge: &Charge, succeeded: bool) -> bool {
+        let settling = async {
+            match &self.store.backend {
+                Backend::Redis(redis) => redis::settle(redis, charge, succeeded).await,
+                Backend::Sqlite(sqlite) => sqlite::settle(sqlite, charge, succeeded).await,
+            }
+        };
+        let settled = self.store.run(Operation::Throttle, settling).await;
+        if let Err(error) = &settled {
+            tracing::debug!(%error, "the end of a login was not noted");
+        }
+        settled.is_ok()
+    }
+
+    /// Gives the charge back when the store takes it again, for as long as it would be remembered.
+    /// Nobody waits for it, a drain neither. To give back twice changes nothing.
+    fn give_back_later(&self, charge: Charge) {
+        let throttle = self.clone();
+        tokio::spawn(async move {
+            let mut pause = FIRST_PAUSE;
+            while pause < WINDOW {
+                sleep(pause).await;
+                if !throttle.store.health.is_away() && throttle.try_settle(&charge, true).await {
+                    return;
+                }
+                pause *= 2;
+            }
+        });
     }
 }
 
@@ -168,7 +196,49 @@ fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        config::{Settings, Sources},
+        ops::metrics::Metrics,
+        store::StoreError,
+    };
+
+    /// A right password whose login ended while the store was away is no failure.
+    #[tokio::test]
+    async fn a_charge_is_given_back_when_the_store_is_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = [("data_dir".to_owned(), folder.path().display().to_string())];
+        let sources = Sources {
+            options: options.into_iter().collect(),
+            ..Sources::default()
+        };
+        let settings = Settings::load(&sources).unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let store = Store::open(&settings.store, metrics).await.unwrap();
+        let throttle = Throttle::new(store.clone());
+        let Backend::Sqlite(sqlite) = &store.backend else {
+            unreachable!("it is the default")
+        };
+        let charges = async || {
+            let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM login_failures");
+            count.fetch_one(sqlite.reader()).await.unwrap()
+        };
+        store.health.mark_up();
+        let client = Some(IpAddr::from([192, 0, 2, 1]));
+        let charge = throttle.charge(client, "admin").await;
+        let Some(Verdict::Go(charge)) = charge else {
+            panic!("{charge:?}")
+        };
+        store.health.mark_away(&StoreError::Timeout);
+        throttle.settle(charge, true).await;
+        assert_eq!(charges().await, 2, "of the address and the user");
+        store.health.mark_up();
+        let given_back = async { while charges().await > 0 {} };
+        let given_back = tokio::time::timeout(Duration::from_secs(20), given_back).await;
+        given_back.expect("it is given back");
+    }
 
     #[test]
     fn only_known_failures_lock() {

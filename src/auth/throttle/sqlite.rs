@@ -20,8 +20,8 @@ fn attempt(subject: &Subject, id: &str) -> String {
     format!("{}/{id}", subject.name)
 }
 
-/// How a subject stands. Its attempts are those between `SUBJECT/` and `SUBJECT0`: `0` comes
-/// after `/`, and no subject has either.
+/// How a subject stands. Its attempts are those between `SUBJECT/` and `SUBJECT0`: no
+/// byte lies between `/` and `0`, so these begin with `SUBJECT/`, whatever other subjects hold.
 async fn standing(
     db: impl SqliteExecutor<'_>,
     subject: &Subject,
