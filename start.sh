@@ -171,8 +171,14 @@ require_all() {
 stop_local() {
     trap '' INT TERM HUP
     # nginx goes first, so that no client meets a replica that is gone. More than once: a QUIT that
-    # comes before nginx has its handler may be lost.
-    while [ -n "$nginx" ] && kill -QUIT "$nginx" 2>/dev/null; do sleep 0.1; done
+    # comes before nginx has its handler may be lost, and one that was stopped would not hear of it.
+    # Its workers take 10 seconds at most.
+    local tries
+    for ((tries = 0; tries < 150; tries++)); do
+        if [ -z "$nginx" ] || ! kill -QUIT "$nginx" 2>/dev/null; then break; fi
+        kill -CONT -- "-$nginx" 2>/dev/null || true
+        sleep 0.1
+    done
     # Its workers outlive a master that was killed.
     [ -z "$nginx" ] || kill -KILL -- "-$nginx" 2>/dev/null || true
     if [ "${#processes[@]}" != 0 ]; then

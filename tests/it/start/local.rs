@@ -211,6 +211,18 @@ async fn they_end_together() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_nginx_that_was_stopped_ends_too() {
+    let local = Local::start(&["local", "2"]);
+    local.ready().await;
+    for part in ["nginx: master", "nginx: worker"] {
+        kill_process(local.process(part), Signal::STOP).unwrap();
+    }
+    kill_process_group(Pid::from_child(&local.script.0), Signal::INT).unwrap();
+    let (code, output) = local.ended();
+    assert_eq!(code, Some(0), "{output}");
+}
+
 /// A replica that cannot start: there is no nginx yet, or it is told to go until it does.
 #[test]
 fn what_cannot_start_ends_all() {
