@@ -196,7 +196,8 @@ project=footfall
 
 # As a command of Docker's name, or as the engine behind Docker's own command.
 is_podman() {
-    [[ $(docker --version 2>&1; docker version --format '{{range .Server.Components}}{{.Name}} {{end}}' 2>&1) == *[Pp]odman* ]]
+    # Else the complaint that there is none would be searched, with the path of this script in it.
+    command -v docker >/dev/null && [[ $(docker --version 2>&1; docker version --format '{{range .Server.Components}}{{.Name}} {{end}}' 2>&1) == *[Pp]odman* ]]
 }
 
 engine_answers() { command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }

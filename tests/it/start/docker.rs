@@ -1,6 +1,6 @@
 //! The stacks, with a `docker` that only writes down what it is told.
 
-use std::{env, fs, net::TcpListener, process::Command};
+use std::{env, fs, net::TcpListener, os::unix::fs::symlink, process::Command};
 
 use super::{Tree, both};
 use crate::support::process::free_port;
@@ -87,6 +87,15 @@ fn without_docker() {
     for stack in ["basic", "nginx", "monitoring", "full", "swarm", "stop"] {
         tree.assert_refused(&mut tree.start(&[stack]), "docker is missing");
     }
+    // Whatever the folder is called.
+    symlink(".", tree.path("podman-host")).unwrap();
+    let output = Command::new(tree.path("podman-host/start.sh"))
+        .env_clear()
+        .env("PATH", tree.path("bin"))
+        .output()
+        .unwrap();
+    let said = both(&output);
+    assert!(said.starts_with("No Docker engine answers"), "{said}");
 }
 
 #[test]
