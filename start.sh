@@ -424,11 +424,14 @@ start_compose() { # STACK
     fi
     trap 'echo; echo "Interrupted." >&2; give_up' INT TERM
     # Wrong settings, and demo secrets in production, end here with one message each.
-    answer=$("${compose[@]}" "${files[@]}" run --rm --no-deps -T init config FOOTFALL_ENV FOOTFALL_ADMIN_USERNAME) || {
+    local asked=("${compose[@]}" "${files[@]}" run --rm --no-deps -T init config)
+    answer=$("${asked[@]}") || {
         [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
         fail "nothing was started; the reason is above, settings are in .env"
     }
-    { read -r environment && read -r username; } <<<"$answer" || true
+    environment=$(awk '$1 == "FOOTFALL_ENV" { print $2 }' <<<"$answer")
+    # An image that is older than this script may know no names here.
+    username=$("${asked[@]}" FOOTFALL_ADMIN_USERNAME 2>/dev/null) || username="the one account"
 
     echo "Starting the stack '$name', replicas: $scale."
     "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
