@@ -86,18 +86,25 @@ start_local_replicas() { # REPLICAS
     # Not installed here: Debian's package would be started at each boot, on port 80.
     command -v nginx >/dev/null || fail "nginx is missing, which replicas stand behind; on Debian and Ubuntu: apt-get install nginx-light"
     build_local
-    local public port replica tries
+    local public port address replica tries
     public=$(first_url "$listen")
     [ -n "$public" ] || fail "FOOTFALL_LISTEN has no tcp: address for nginx to listen on"
     port=${public##*:}
-    ! port_answers 127.0.0.1 "$port" || fail "port $port is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
+    address=${public#http://} address=${address%:*} address=${address#[} address=${address%]}
+    case "$address" in
+        "" | 0.0.0.0 | ::) address=127.0.0.1 ;;
+    esac
     processes=() nginx=""
-    run=$(mktemp -d "${TMPDIR:-/tmp}/footfall.XXXXXX")
+    # Paths below it are in nginx's configuration and in FOOTFALL_LISTEN, where others mean something.
+    [[ ${TMPDIR-} =~ ^/[A-Za-z0-9/._+-]*$ ]] || TMPDIR=/tmp
+    run=$(mktemp -d "$TMPDIR/footfall.XXXXXX")
     trap stop_local EXIT
     trap 'exit 0' INT TERM HUP
     mkdir "$run/sockets"
     configure_nginx "${public#http://}"
     nginx -t -q -e stderr -c "$run/nginx.conf" || fail "nginx cannot start; its message is above"
+    # Not before nginx has tried the address: one of another machine might take minutes to answer.
+    ! port_answers "$address" "$port" || fail "port $port is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
     # The X-Request-ID that nginx sends is its own (config/nginx/routes.conf).
     export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock" \
         FOOTFALL_PROXY_REQUEST_ID=on

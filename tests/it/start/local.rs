@@ -309,16 +309,20 @@ fn what_is_missing_or_wrong() {
             .env("FOOTFALL_LISTEN", "unix:x.sock"),
         "FOOTFALL_LISTEN has no tcp: address",
     );
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    tree.assert_refused(
-        tree.start(&["local", "2"])
-            .env("FOOTFALL_LISTEN", format!("tcp:{address}")),
-        &format!(
-            "port {} is in use; say another: FOOTFALL_LISTEN=",
-            address.port()
-        ),
-    );
+    for (taken, wanted) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "0.0.0.0"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("[::1]", "[::1]"),
+    ] {
+        let listener = TcpListener::bind(format!("{taken}:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tree.assert_refused(
+            tree.start(&["local", "2"])
+                .env("FOOTFALL_LISTEN", format!("tcp:{wanted}:{port}")),
+            &format!("port {port} is in use; say another: FOOTFALL_LISTEN="),
+        );
+    }
 }
 
 #[test]
