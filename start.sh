@@ -86,18 +86,25 @@ start_local_replicas() { # REPLICAS
     # Not installed here: Debian's package would be started at each boot, on port 80.
     command -v nginx >/dev/null || fail "nginx is missing, which replicas stand behind; on Debian and Ubuntu: apt-get install nginx-light"
     build_local
-    local public port replica tries
+    local public port address replica tries
     public=$(first_url "$listen")
     [ -n "$public" ] || fail "FOOTFALL_LISTEN has no tcp: address for nginx to listen on"
     port=${public##*:}
-    ! port_answers 127.0.0.1 "$port" || fail "port $port is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
+    address=${public#http://} address=${address%:*} address=${address#[} address=${address%]}
+    case "$address" in
+        "" | 0.0.0.0 | ::) address=127.0.0.1 ;;
+    esac
     processes=() nginx=""
-    run=$(mktemp -d "${TMPDIR:-/tmp}/footfall.XXXXXX")
+    # Paths below it are in nginx's configuration and in FOOTFALL_LISTEN, where others mean something.
+    [[ ${TMPDIR-} =~ ^/[A-Za-z0-9/._+-]*$ ]] || TMPDIR=/tmp
+    run=$(mktemp -d "$TMPDIR/footfall.XXXXXX")
     trap stop_local EXIT
     trap 'exit 0' INT TERM HUP
     mkdir "$run/sockets"
     configure_nginx "${public#http://}"
     nginx -t -q -e stderr -c "$run/nginx.conf" || fail "nginx cannot start; its message is above"
+    # Not before nginx has tried the address: one of another machine might take minutes to answer.
+    ! port_answers "$address" "$port" || fail "port $port is in use; say another: FOOTFALL_LISTEN=tcp:127.0.0.1:8080 ./start.sh local $1"
     # The X-Request-ID that nginx sends is its own (config/nginx/routes.conf).
     export FOOTFALL_LISTEN="unix:$run/sockets/{slot}.sock" FOOTFALL_OPS_LISTEN="unix:$run/ops-{pid}.sock" \
         FOOTFALL_PROXY_REQUEST_ID=on
@@ -171,8 +178,14 @@ require_all() {
 stop_local() {
     trap '' INT TERM HUP
     # nginx goes first, so that no client meets a replica that is gone. More than once: a QUIT that
-    # comes before nginx has its handler may be lost.
-    while [ -n "$nginx" ] && kill -QUIT "$nginx" 2>/dev/null; do sleep 0.1; done
+    # comes before nginx has its handler may be lost, and one that was stopped would not hear of it.
+    # Its workers take 10 seconds at most.
+    local tries
+    for ((tries = 0; tries < 150; tries++)); do
+        if [ -z "$nginx" ] || ! kill -QUIT "$nginx" 2>/dev/null; then break; fi
+        kill -CONT -- "-$nginx" 2>/dev/null || true
+        sleep 0.1
+    done
     # Its workers outlive a master that was killed.
     [ -z "$nginx" ] || kill -KILL -- "-$nginx" 2>/dev/null || true
     if [ "${#processes[@]}" != 0 ]; then
@@ -190,7 +203,8 @@ project=footfall
 
 # As a command of Docker's name, or as the engine behind Docker's own command.
 is_podman() {
-    [[ $(docker --version 2>&1; docker version --format '{{range .Server.Components}}{{.Name}} {{end}}' 2>&1) == *[Pp]odman* ]]
+    # Else the complaint that there is none would be searched, with the path of this script in it.
+    command -v docker >/dev/null && [[ $(docker --version 2>&1; docker version --format '{{range .Server.Components}}{{.Name}} {{end}}' 2>&1) == *[Pp]odman* ]]
 }
 
 engine_answers() { command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
@@ -417,11 +431,14 @@ start_compose() { # STACK
     fi
     trap 'echo; echo "Interrupted." >&2; give_up' INT TERM
     # Wrong settings, and demo secrets in production, end here with one message each.
-    answer=$("${compose[@]}" "${files[@]}" run --rm --no-deps -T init config FOOTFALL_ENV FOOTFALL_ADMIN_USERNAME) || {
+    local asked=("${compose[@]}" "${files[@]}" run --rm --no-deps -T init config)
+    answer=$("${asked[@]}") || {
         [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
         fail "nothing was started; the reason is above, settings are in .env"
     }
-    { read -r environment && read -r username; } <<<"$answer" || true
+    environment=$(awk '$1 == "FOOTFALL_ENV" { print $2 }' <<<"$answer")
+    # An image that is older than this script may know no names here.
+    username=$("${asked[@]}" FOOTFALL_ADMIN_USERNAME 2>/dev/null) || username="the one account"
 
     echo "Starting the stack '$name', replicas: $scale."
     "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
@@ -564,7 +581,10 @@ start_swarm() {
     # Wrong values end here, and not as a secret that no replica starts with. They are in no
     # command line, which everyone on this machine may read.
     SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
-        docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL "$IMAGE" config >/dev/null ||
+        FOOTFALL_ADMIN_USERNAME=${ADMIN_USERNAME:-admin} FOOTFALL_TRUSTED_PROXIES=${PROXY_SUBNET:-10.89.7.0/24} \
+        FOOTFALL_SENTRY_DSN=${FOOTFALL_SENTRY_DSN-} FOOTFALL_STORE_TIMEOUT=${FOOTFALL_STORE_TIMEOUT:-700ms} \
+        docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
+        -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null ||
         fail "nothing was deployed; the reason is above"
     require_data_node
     ensure_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY-}" SECRET_KEY

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::{
     SettingError,
-    catalog::Setting,
+    catalog::{SETTINGS, Setting},
     sources::{Errors, Layer, Merged},
 };
 use crate::text;
@@ -200,7 +200,11 @@ impl Reader {
         let text = match text_of(key, &value) {
             Some(text) => text::decode(text.as_bytes()).map(str::to_owned),
             None => {
-                let what = "expected a text, a number or a list of them";
+                let what = if is_text(key) {
+                    "expected a text, in quotes"
+                } else {
+                    "expected a text, a number or a list of them"
+                };
                 self.break_key(key, SettingError::new(origin, what));
                 return None;
             }
@@ -241,8 +245,18 @@ fn contents_of(file: Raw) -> Result<Raw, SettingError> {
     Err(SettingError::new(origin, problem))
 }
 
+/// Whether a value means nothing but its own characters: of `1_000` or `1e3`, TOML leaves others.
+fn is_text(key: &str) -> bool {
+    let is_secret =
+        |setting: &Setting| setting.secret && (key == setting.key || key == setting.file_key());
+    key == "admin_username" || SETTINGS.iter().any(is_secret)
+}
+
 /// TOML allows numbers and lists where the environment has only text.
 fn text_of(key: &str, value: &Value) -> Option<String> {
+    if is_text(key) {
+        return value.as_str().map(str::to_owned);
+    }
     if let Some(entries) = value.as_array() {
         let entries: Option<Vec<_>> = entries.iter().map(|entry| text_of(key, entry)).collect();
         return Some(entries?.join(","));

@@ -181,6 +181,35 @@ fn a_file_that_cannot_be_read_is_the_only_complaint() {
     }
 }
 
+/// TOML would make another text of it.
+#[test]
+fn a_text_in_toml_is_in_quotes() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in [
+        "admin_username = 1_000",
+        "admin_password = 1e3",
+        "secret_key = 0x12",
+        "admin_password = [\"a\", \"b\"]",
+        "secret_key = true",
+        "secret_key_previous_file = 1",
+    ] {
+        fs::write(
+            folder.path().join("texts.toml"),
+            format!("[default]\n{line}\n"),
+        )
+        .unwrap();
+        let sources = Sources {
+            environment: vec![("FOOTFALL_CONFIG".into(), "texts.toml".into())],
+            ..sources(folder.path())
+        };
+        let error = load(&sources).map(|_| ()).unwrap_err();
+        assert!(
+            error.contains("expected a text, in quotes"),
+            "{line}: {error}"
+        );
+    }
+}
+
 #[test]
 fn the_spellings_of_a_socket_mode() {
     let folder = tempfile::tempdir().unwrap();

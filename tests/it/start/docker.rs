@@ -1,6 +1,6 @@
 //! The stacks, with a `docker` that only writes down what it is told.
 
-use std::{env, fs, net::TcpListener, process::Command};
+use std::{env, fs, net::TcpListener, os::unix::fs::symlink, process::Command};
 
 use super::{Tree, both};
 use crate::support::process::free_port;
@@ -19,8 +19,12 @@ case "$*" in
         exit 1
         ;;
     "compose version") [ "${COMPOSE-}" = 2 ] ;;
+    "compose "*" init config" | "compose "*" init config "*)
+        while [ "$1" != init ]; do shift; done
+        [ "${IMAGE-}" != older ] || [ $# = 2 ] || { echo "error: unexpected argument '$3' found" >&2; exit 2; }
+        exec "$FOOTFALL" "${@:2}"
+        ;;
     "compose "*" config") if [ -n "${ANSWER-}" ]; then cat "$ANSWER"; else "$REAL_COMPOSE" "${@:2}"; fi ;;
-    "compose "*" init config "*) exec "$FOOTFALL" config "${@: -2}" ;;
     "image inspect "* | "pull "*) [ "${IMAGE-}" != missing ] ;;
     "ps -a "*"--format"*) echo "footfall running Up 2 seconds (healthy)" ;;
     "ps "*"label=${RUNNING-nothing}=footfall"*) echo 0123456789ab ;;
@@ -32,8 +36,11 @@ const DOCKER_COMPOSE: &str = r#"
 printf 'docker-compose %s\n' "$*" >>"$LOG"
 case "$*" in
     "version --short") echo "$COMPOSE" ;;
+    *" init config" | *" init config "*)
+        while [ "$1" != init ]; do shift; done
+        exec "$FOOTFALL" "${@:2}"
+        ;;
     *" config") exec "$REAL_COMPOSE" "$@" ;;
-    *" init config "*) exec "$FOOTFALL" config "${@: -2}" ;;
 esac"#;
 
 impl Tree {
@@ -87,6 +94,15 @@ fn without_docker() {
     for stack in ["basic", "nginx", "monitoring", "full", "swarm", "stop"] {
         tree.assert_refused(&mut tree.start(&[stack]), "docker is missing");
     }
+    // Whatever the folder is called.
+    symlink(".", tree.path("podman-host")).unwrap();
+    let output = Command::new(tree.path("podman-host/start.sh"))
+        .env_clear()
+        .env("PATH", tree.path("bin"))
+        .output()
+        .unwrap();
+    let said = both(&output);
+    assert!(said.starts_with("No Docker engine answers"), "{said}");
 }
 
 #[test]
@@ -246,9 +262,19 @@ fn all_is_well() {
     let said = both(&output);
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains(&format!("Home page    http://localhost:{port}/\n")),
+        said.contains(&format!("Home page    http://localhost:{port}/\n"))
+            && said.contains("Log in       as admin;"),
         "{said}"
     );
+    // An image from before `config` knew names is as good.
+    let output = command.env("IMAGE", "older").output().unwrap();
+    let older = both(&output);
+    assert!(output.status.success(), "{older}");
+    assert!(
+        older.contains("Log in       as the one account;"),
+        "{older}"
+    );
+    command.env("IMAGE", "footfall:latest");
     let told = tree.told();
     let up = told.lines().find(|line| line.contains(" up ")).unwrap();
     assert!(

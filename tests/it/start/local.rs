@@ -211,6 +211,18 @@ async fn they_end_together() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_nginx_that_was_stopped_ends_too() {
+    let local = Local::start(&["local", "2"]);
+    local.ready().await;
+    for part in ["nginx: master", "nginx: worker"] {
+        kill_process(local.process(part), Signal::STOP).unwrap();
+    }
+    kill_process_group(Pid::from_child(&local.script.0), Signal::INT).unwrap();
+    let (code, output) = local.ended();
+    assert_eq!(code, Some(0), "{output}");
+}
+
 /// A replica that cannot start: there is no nginx yet, or it is told to go until it does.
 #[test]
 fn what_cannot_start_ends_all() {
@@ -297,16 +309,20 @@ fn what_is_missing_or_wrong() {
             .env("FOOTFALL_LISTEN", "unix:x.sock"),
         "FOOTFALL_LISTEN has no tcp: address",
     );
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    tree.assert_refused(
-        tree.start(&["local", "2"])
-            .env("FOOTFALL_LISTEN", format!("tcp:{address}")),
-        &format!(
-            "port {} is in use; say another: FOOTFALL_LISTEN=",
-            address.port()
-        ),
-    );
+    for (taken, wanted) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "0.0.0.0"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("[::1]", "[::1]"),
+    ] {
+        let listener = TcpListener::bind(format!("{taken}:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tree.assert_refused(
+            tree.start(&["local", "2"])
+                .env("FOOTFALL_LISTEN", format!("tcp:{wanted}:{port}")),
+            &format!("port {port} is in use; say another: FOOTFALL_LISTEN="),
+        );
+    }
 }
 
 #[test]

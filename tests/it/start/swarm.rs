@@ -14,7 +14,15 @@ case "$*" in
     "info "*ControlAvailable*) echo true ;;
     "info "*NodeID*) echo node1 ;;
     "image inspect "*) echo sha256:0123456789ab ;;
-    "run "*) printenv SECRET_KEY FOOTFALL_ADMIN_PASSWORD >"$ENVIRONMENT" ;;
+    "run "*)
+        printenv SECRET_KEY FOOTFALL_ADMIN_PASSWORD >"$ENVIRONMENT"
+        passed=()
+        while (($#)); do
+            [ "$1" != -e ] || passed+=("$2=${!2}")
+            shift
+        done
+        exec env -i "${passed[@]}" "$BINARY" config
+        ;;
     "secret inspect "*) exit 1 ;;
     "secret create "*) cat >"$SECRETS/$3" ;;
     "node ls "*) for node in ${NODES-node1}; do echo "$node"; done ;;
@@ -42,6 +50,7 @@ impl Tree {
         let mut command = self.start(&["swarm"]);
         command
             .env("ARGUMENTS", self.path("arguments"))
+            .env("BINARY", env!("CARGO_BIN_EXE_footfall"))
             .env("ENVIRONMENT", self.path("environment"))
             .env("SECRETS", self.path("secrets"));
         command
@@ -95,6 +104,24 @@ fn no_secret_that_is_made_is_an_argument() {
         "{said}"
     );
     assert!(!said.contains(&key), "{said}");
+}
+
+/// Not as a replica that never starts.
+#[test]
+fn wrong_values_are_refused_before_anything_is_deployed() {
+    let tree = Tree::with_swarm();
+    for (name, shown) in [
+        ("FOOTFALL_SENTRY_DSN", "FOOTFALL_SENTRY_DSN"),
+        ("PROXY_SUBNET", "FOOTFALL_TRUSTED_PROXIES"),
+        ("FOOTFALL_STORE_TIMEOUT", "FOOTFALL_STORE_TIMEOUT"),
+    ] {
+        let output = tree.deploy().env(name, "nonsense").output().unwrap();
+        let said = both(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(shown), "{said}");
+        assert!(said.contains("start.sh: nothing was deployed"), "{said}");
+    }
+    assert!(!tree.read("arguments").contains("secret create"));
 }
 
 #[test]
