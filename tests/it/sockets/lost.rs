@@ -1,8 +1,13 @@
 //! Paths that somebody takes away from under a running service.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use crate::support::{
     Client, Footfall,
@@ -151,4 +156,42 @@ fn whoever_cannot_start_has_not_touched_the_slots() {
         ));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(changed(), before, "something was made or removed there");
+}
+
+/// However many descriptors are left when its path is lost: it tries until it has it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_descriptors_goes_on_and_gets_its_path_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.sock");
+    let mut footfall = Footfall::builder().socket(&path).start();
+    let id = footfall.process.0.id();
+    let pid = Pid::from_raw(id as i32).unwrap();
+    let ours = getrlimit(Resource::Nofile);
+    let limit = |current| prlimit(Some(pid), Resource::Nofile, Rlimit { current, ..ours }).unwrap();
+    for left in 0..=6 {
+        let open: Vec<u64> = fs::read_dir(format!("/proc/{id}/fd"))
+            .unwrap()
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_str()
+                    .unwrap()
+                    .parse()
+                    .unwrap()
+            })
+            .collect();
+        // New descriptors get the lowest free number.
+        let mut free = (0..).filter(|number| !open.contains(number));
+        limit(free.nth(left));
+        fs::remove_file(&path).unwrap();
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(1) && !is_socket(&path) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(footfall.process.0.try_wait().unwrap().is_none(), "{left}");
+        limit(ours.current);
+        answers_at(&path).await;
+    }
+    assert_eq!(footfall.stop().code(), Some(0));
 }
