@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use redis::{Pipeline, cmd};
 
 use super::{Charge, Standing, Subject, UNDER_WAY, Verdict, WINDOW};
@@ -25,33 +26,46 @@ fn attempts_key(key: &str) -> String {
     format!("footfall:attempts:{{{key}}}")
 }
 
-/// Charges all subjects; says why not, if one of them refuses.
+/// Charges all subjects at once, so that they take one round trip; says why not, if one of them
+/// refuses.
 pub async fn charge(redis: &RedisStore, charge: &Charge) -> Result<Option<Verdict>, StoreError> {
-    for (done, subject) in charge.subjects.iter().enumerate() {
-        let key = key(subject);
-        let mut call = redis::pipe();
-        // With its text: logins are rare, and a script that is not loaded is one more round trip.
-        call.cmd("EVAL")
-            .arg(CHARGE)
-            .arg(2)
-            .arg(&key)
-            .arg(attempts_key(&key))
-            .arg(&charge.id)
-            .arg(subject.limit)
-            .arg(WINDOW.as_millis() as u64)
-            .arg(UNDER_WAY.as_millis() as u64);
-        let ((failures, under_way, remembered),) = redis.query(&key, &call).await?;
-        let standing = Standing {
-            failures,
-            under_way,
-            remembered_for: Duration::from_millis(remembered),
-        };
-        if let Some(refusal) = standing.refusal(subject.limit) {
-            give_back(redis, &charge.id, &charge.subjects[..done]).await?;
-            return Ok(Some(refusal));
-        }
+    let subjects = charge.subjects.iter();
+    let standings = subjects.map(|subject| charge_one(redis, &charge.id, subject));
+    let standings = try_join_all(standings).await?;
+    let refusals = charge.subjects.iter().zip(standings);
+    let refusals = refusals.filter_map(|(subject, standing)| standing.refusal(subject.limit));
+    // To be locked says more than to be one of a crowd.
+    let refusal = refusals.max_by_key(|refusal| matches!(refusal, Verdict::Locked(_)));
+    if refusal.is_some() {
+        give_back(redis, &charge.id, &charge.subjects).await?;
     }
-    Ok(None)
+    Ok(refusal)
+}
+
+/// Charges one subject, unless it refuses; how it stood before.
+async fn charge_one(
+    redis: &RedisStore,
+    id: &str,
+    subject: &Subject,
+) -> Result<Standing, StoreError> {
+    let key = key(subject);
+    let mut call = redis::pipe();
+    // With its text: logins are rare, and a script that is not loaded is one more round trip.
+    call.cmd("EVAL")
+        .arg(CHARGE)
+        .arg(2)
+        .arg(&key)
+        .arg(attempts_key(&key))
+        .arg(id)
+        .arg(subject.limit)
+        .arg(WINDOW.as_millis() as u64)
+        .arg(UNDER_WAY.as_millis() as u64);
+    let ((failures, under_way, remembered),) = redis.query(&key, &call).await?;
+    Ok(Standing {
+        failures,
+        under_way,
+        remembered_for: Duration::from_millis(remembered),
+    })
 }
 
 /// Ends the attempt for all subjects.
