@@ -100,6 +100,7 @@ impl Refusals {
         };
         if known.subjects.len() < LIMIT {
             known.subjects.insert(subject, refusal);
+            known.more = None;
         } else {
             known.more.get_or_insert(refusal);
         }
@@ -245,9 +246,10 @@ mod tests {
     #[test]
     fn what_nobody_asks_for_any_more_makes_room() {
         let refusals = Refusals::default();
-        for number in 0..LIMIT {
+        for number in 0..=LIMIT {
             refuse(&refusals, &number.to_string());
         }
+        assert!(refusals.known().more.is_some());
         let refused = StoreError::Refused("WRONGTYPE".to_owned());
         let later = Instant::now() + KEPT;
         refusals.refused("0".to_owned(), &refused, later);

@@ -58,14 +58,14 @@ impl SqliteCounts {
     ) -> Vec<BatchOutcome> {
         let committing = AtomicBool::new(false);
         let mut counting = pin!(self.count_within(batches, &committing));
-        let begun = limit * 7 / 8;
-        let counted = match timeout(begun, &mut counting).await {
+        let early = limit * 7 / 8;
+        let counted = match timeout(early, &mut counting).await {
             Ok(counted) => counted,
-            Err(_) if committing.load(Ordering::Relaxed) => timeout(limit - begun, counting)
+            Err(_) if committing.load(Ordering::Relaxed) => timeout(limit - early, counting)
                 .await
                 .unwrap_or(Err(StoreError::Timeout)),
-            // What has not come to its COMMIT is rolled back. Whoever waits has the same limit, and
-            // after that nobody could be told.
+            // What has not come to its COMMIT is rolled back. The visits wait for `limit` as well, and
+            // began before: told only then, it would come too late for them.
             Err(_) => Err(StoreError::Unavailable(
                 "it could not be written to within the time limit".to_owned(),
             )),
