@@ -121,6 +121,7 @@ impl Shared {
                 Throttle::new(store),
                 tokens,
                 self.metrics.clone(),
+                settings.server.request_timeout,
             ),
             vitals: self.vitals.clone(),
             background: background.clone(),

@@ -16,9 +16,6 @@ use crate::ops::metrics::{LoginOutcome, Metrics};
 /// through within some 20 ms each, perhaps on another replica, of which nothing is heard.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The longest it waits: its client's patience, unless `FOOTFALL_REQUEST_TIMEOUT` says otherwise.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Why nobody was logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
@@ -43,22 +40,30 @@ pub struct Login {
     throttle: Throttle,
     tokens: Arc<Tokens>,
     metrics: Arc<Metrics>,
+    request_timeout: Duration,
 }
 
 impl Login {
-    /// Puts the parts together.
+    /// Puts the parts together. Nobody waits for longer than `request_timeout`.
     pub fn new(
         passwords: Passwords,
         throttle: Throttle,
         tokens: Arc<Tokens>,
         metrics: Arc<Metrics>,
+        request_timeout: Duration,
     ) -> Self {
         Self {
             passwords,
             throttle,
             tokens,
             metrics,
+            request_timeout,
         }
+    }
+
+    /// How long its client is served (`FOOTFALL_REQUEST_TIMEOUT`).
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 
     /// A token for the user, if the password is right.
@@ -114,7 +119,7 @@ impl Login {
         client: Option<IpAddr>,
         username: &str,
     ) -> Result<Option<Charge>, LoginError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.request_timeout;
         loop {
             match self.throttle.charge(client, username).await {
                 None => return Ok(None),

@@ -6,6 +6,7 @@ use axum::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -68,8 +69,11 @@ async fn post_login(
     let background = state.background.clone();
     // With the body: once it has arrived, there is no moment at which to hang up would help.
     let attempt = background.spawn(async move {
+        // Not for longer than anybody waits: whoever holds the body holds the connection.
+        let body = JsonBody::from_request(request, &state);
+        let body = timeout(state.login.request_timeout(), body).await;
         let JsonBody(Credentials { username, password }) =
-            JsonBody::from_request(request, &state).await?;
+            body.map_err(|_| Code::RequestTimeout)??;
         let token = state.login.login(client, username, password).await?;
         Ok(Json(Token {
             token,

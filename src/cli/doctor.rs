@@ -352,10 +352,12 @@ async fn check_permissions(
         Ok(missing) => {
             for denied in missing {
                 let (consequence, rules) = (denied.purpose.consequence(), denied.rules.join(" "));
-                findings.bad(
-                    format_args!("{node}: {consequence}: {}", denied.reason),
-                    format_args!("ACL SETUSER {user} {rules}"),
-                );
+                let problem = format!("{node}: {consequence}: {}", denied.reason);
+                let hint = format!("ACL SETUSER {user} {rules}");
+                match denied.purpose.is_dispensable() {
+                    true => findings.warning(problem, hint),
+                    false => findings.bad(problem, hint),
+                }
             }
         }
         Err(error) => findings.bad(

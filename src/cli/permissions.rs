@@ -22,17 +22,20 @@ pub enum Purpose {
     Reading,
     /// Limiting failed logins.
     Logins,
+    /// Finding out how full a server is, and when it gets room.
+    LeavingRoom,
     /// Taking connections from a pool.
     Connections,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Counting,
         Self::NewCounters,
         Self::Reading,
         Self::Logins,
+        Self::LeavingRoom,
         Self::Connections,
     ];
 
@@ -45,8 +48,17 @@ impl Purpose {
                 "no counter can be read, and a replica that starts does not become ready"
             }
             Self::Logins => "failed logins are not limited",
+            Self::LeavingRoom => {
+                "how full it is, or when it gets room, cannot be known: FOOTFALL_DEDUP_LIMIT or a Retry-After of a day stand in for that"
+            }
             Self::Connections => "connections to it are opened again and again",
         }
+    }
+
+    /// Whether all visits are counted as they should be without its commands, as is common with
+    /// managed services.
+    pub fn is_dispensable(self) -> bool {
+        self == Self::LeavingRoom
     }
 }
 
@@ -58,6 +70,7 @@ const INDEX: &str = "footfall:counters";
 const LOGIN: &str = "footfall:login:.doctor";
 const ATTEMPTS: &str = "footfall:attempts:{footfall:login:.doctor}";
 const SCHEMA: &str = "footfall:schema";
+const LAYOUT: &str = "footfall:layout";
 
 /// Every command that Footfall sends, and those of its scripts.
 const COMMANDS: &[(Purpose, &[&str])] = &[
@@ -76,6 +89,7 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
     (Purpose::NewCounters, &["ZCARD", INDEX]),
     (Purpose::NewCounters, &["ZADD", INDEX, "XX", "0", ".doctor"]),
     (Purpose::Reading, &["GET", SCHEMA]),
+    (Purpose::Reading, &["GET", LAYOUT]),
     (
         Purpose::Reading,
         &["ZRANGEBYLEX", INDEX, "-", "+", "LIMIT", "0", "1"],
@@ -92,6 +106,8 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
     (Purpose::Logins, &["ZCARD", ATTEMPTS]),
     (Purpose::Logins, &["ZADD", ATTEMPTS, "XX", "0", "a"]),
     (Purpose::Logins, &["ZREM", ATTEMPTS, "a"]),
+    (Purpose::LeavingRoom, &["INFO", "memory"]),
+    (Purpose::LeavingRoom, &["SCAN", "0"]),
     (Purpose::Connections, &["PING"]),
     (Purpose::Connections, &["UNWATCH"]),
 ];

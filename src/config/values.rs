@@ -190,6 +190,13 @@ impl FromStr for SocketTemplate {
             }
             rest = after;
         }
+        // Free slots are links beside the sockets: across directories they would lead to themselves.
+        if path
+            .rsplit_once('/')
+            .is_some_and(|(directory, _)| directory.contains("{slot}"))
+        {
+            return Err("{slot} may only be in the name of the file, not of a directory".into());
+        }
         Ok(Self(path.to_owned()))
     }
 }
@@ -388,6 +395,14 @@ mod tests {
             (
                 "unix:/run/{port}.sock",
                 "the only placeholders are {hostname}, {pid} and {slot}",
+            ),
+            (
+                "unix:/run/{slot}/f.sock",
+                "{slot} may only be in the name of the file, not of a directory",
+            ),
+            (
+                "unix:/run/{slot}/{slot}.sock",
+                "{slot} may only be in the name of the file, not of a directory",
             ),
             (
                 "unix:/run/{slot",

@@ -103,7 +103,9 @@ struct NameInPath {
 #[serde(deny_unknown_fields)]
 struct PageQuery {
     /// `next` of the page before, as it is; empty for the first page.
-    #[param(pattern = "^[A-Za-z0-9_-]*$")]
+    #[param(
+        pattern = "^(1-(3[0-9]|6[1-9a-f]|7[0-9a])(3[0-9]|6[1-9a-f]|7[0-9a]|2d|2e|5f){0,63})?$"
+    )]
     cursor: Option<String>,
     /// Counters on the page; empty for the default.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     linger::{Lingering, Unread},
     listener::Offer,
-    siblings::LOOK_TARGET,
+    siblings,
     watched::Watched,
 };
 use crate::{
@@ -152,8 +152,15 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
         tokio::select! {
             offer = offers.recv() => {
                 let Some(offer) = offer else { break };
-                let acceptor = offer.acceptor().expect("a runtime takes one more listener");
-                running.spawn(run(acceptor, service.clone(), offer.phase));
+                match offer.acceptor() {
+                    Ok((acceptor, phase)) => {
+                        running.spawn(run(acceptor, service.clone(), phase));
+                    }
+                    // The others accept from it. A path on which nobody does is tried again.
+                    Err(error) => {
+                        tracing::error!(%error, "a thread cannot accept from one of the listeners");
+                    }
+                }
             }
             Some(ended) = running.join_next() => ended.expect("accepting does not panic"),
         }
@@ -287,18 +294,16 @@ impl Drop for Open {
 
 impl Served {
     async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        // A path no router can have; a proxy refuses it, so only siblings ask.
-        if request.uri().path() == LOOK_TARGET && self.peer.address.is_none() {
+        if self.peer.address.is_none() && siblings::is_look(&request) {
             return self.look();
         }
         let busy = Busy::start(self);
         let served = &busy.0;
-        // What is left of a small body may have come already, and then the connection goes on.
         let most = request.body().size_hint().upper();
-        let is_large = most.is_none_or(|most| most > MAX_BODY_BYTES as u64);
         let request = request.map(|body| served.unread.watch(body));
         let mut response = served.edge.serve(served.peer.clone(), request).await;
-        if served.closing.load(Ordering::Relaxed) || is_large && served.unread.is_some() {
+        let gives_up = served.unread.is_some() && gives_up(response.status(), most);
+        if served.closing.load(Ordering::Relaxed) || gives_up {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
@@ -324,6 +329,14 @@ impl Served {
         let busy = [&self.busy, &self.unsent].map(|flag| flag.load(Ordering::Relaxed));
         busy.contains(&true) || self.unread.is_lingering()
     }
+}
+
+/// Whether a body that was not read, of this many bytes at most, is not waited for either. What is
+/// left of a small one has mostly come, and the connection goes on. So has one in chunks of a
+/// request that was right: a client that streams all it sends, and nothing here.
+fn gives_up(status: StatusCode, most: Option<u64>) -> bool {
+    let is_small = most.map_or(status.is_success(), |most| most <= MAX_BODY_BYTES as u64);
+    status == StatusCode::REQUEST_TIMEOUT || !is_small
 }
 
 /// Marks a connection as having a request in service, also if it is dropped.

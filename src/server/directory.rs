@@ -69,13 +69,18 @@ pub fn of(path: &Path) -> &Path {
 ///
 /// # Errors
 ///
-/// If another process holds the lock all the time, or there can be none.
+/// [`SocketError::Locked`] if another process holds the lock all the time; others
+/// if there can be none.
 pub fn lock(path: &Path, mode: u32) -> Result<File, SocketError> {
     loop {
         let file = open_lock(path, mode)?;
-        file_lock::within(&file, LOCK_LIMIT)?;
-        if is_current(&file, path) {
-            return Ok(file);
+        match file_lock::within(&file, LOCK_LIMIT) {
+            Ok(()) if is_current(&file, path) => return Ok(file),
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(SocketError::Locked(HeldLock(file)));
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -84,28 +89,51 @@ pub fn lock(path: &Path, mode: u32) -> Result<File, SocketError> {
 ///
 /// # Errors
 ///
-/// If there can be no lock.
-pub fn try_lock(path: &Path, mode: u32) -> Result<Option<File>, SocketError> {
+/// [`SocketError::Locked`] if it has; others if there can be no lock.
+pub fn try_lock(path: &Path, mode: u32) -> Result<File, SocketError> {
     let file = open_lock(path, mode)?;
-    let locked = file.try_lock().is_ok() && is_current(&file, path);
-    Ok(locked.then_some(file))
+    match file.try_lock().is_ok() && is_current(&file, path) {
+        true => Ok(file),
+        false => Err(SocketError::Locked(HeldLock(file))),
+    }
 }
 
-/// Has everyone take another lock from now on: whoever holds this one is
-/// stopped, and may be for ever.
-///
-/// # Errors
-///
-/// If it cannot be removed.
-pub fn break_lock(path: &Path) -> io::Result<()> {
-    fs::remove_file(of(path).join(LOCK_FILE))
+/// A lock that another process was found to hold. Open, so that its inode is not
+/// given to the next one.
+#[derive(Debug)]
+pub struct HeldLock(File);
+
+impl HeldLock {
+    /// Whether both are the same lock.
+    pub fn is(&self, other: &Self) -> bool {
+        are_one(self.0.metadata(), other.0.metadata())
+    }
+
+    /// Has everyone take another lock from now on: whoever holds this one is
+    /// stopped, and may be for ever. Not the one that replaced it, if somebody
+    /// else has done so.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub fn break_it(&self, path: &Path) -> io::Result<()> {
+        match is_current(&self.0, path) {
+            true => fs::remove_file(of(path).join(LOCK_FILE)),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Whether others find the same lock: somebody may have removed the file.
 fn is_current(lock: &File, path: &Path) -> bool {
-    let found = fs::symlink_metadata(of(path).join(LOCK_FILE));
-    let ours = lock.metadata();
-    matches!((found, ours), (Ok(found), Ok(ours)) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()))
+    are_one(
+        fs::symlink_metadata(of(path).join(LOCK_FILE)),
+        lock.metadata(),
+    )
+}
+
+fn are_one(a: io::Result<fs::Metadata>, b: io::Result<fs::Metadata>) -> bool {
+    matches!((a, b), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 /// Opens the lock of a path's directory, and makes it if it is not there.
@@ -297,17 +325,25 @@ mod tests {
     #[test]
     fn a_lock_that_was_removed_locks_nobody_out() {
         let (_folder, socket, _) = folder();
+        let held = || match try_lock(&socket, 0o660) {
+            Err(SocketError::Locked(held)) => held,
+            other => panic!("{other:?}"),
+        };
         let stopped = lock(&socket, 0o660).unwrap();
-        assert!(try_lock(&socket, 0o660).unwrap().is_none());
+        let found = [held(), held()];
+        assert!(found[0].is(&found[1]));
         let waiting = open_lock(&socket, 0o660).unwrap();
-        break_lock(&socket).unwrap();
+        found[0].break_it(&socket).unwrap();
         let taken = lock(&socket, 0o660).unwrap();
         drop(stopped);
         // Whoever waited for the old one has it now, and it is worth nothing.
         assert!(waiting.try_lock().is_ok() && !is_current(&waiting, &socket));
-        assert!(try_lock(&socket, 0o660).unwrap().is_none());
+        assert!(!held().is(&found[0]));
+        // Another one who found the old lock held does not take the new one away.
+        found[1].break_it(&socket).unwrap();
+        assert!(is_current(&taken, &socket));
         drop(taken);
-        assert!(try_lock(&socket, 0o660).unwrap().is_some());
+        assert!(try_lock(&socket, 0o660).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 use std::{
     fmt, io, mem,
+    path::PathBuf,
     sync::mpsc as std_mpsc,
     thread,
     time::{Duration, Instant},
@@ -24,7 +25,7 @@ use tokio::{
 };
 
 use super::{
-    directory::{self, FileIdentity},
+    directory::{self, FileIdentity, HeldLock},
     listener::{Acceptors, BindError, Listening},
     siblings::{Answer, HUNG_ROUNDS, Look, ROUND, Siblings, look},
     socket::{self, HiddenSocket, Paths, PublishedSocket, SocketError},
@@ -163,8 +164,8 @@ pub struct Place {
     unfit: u32,
     /// Rounds until the next try.
     pause: u32,
-    /// Rounds in which somebody else had the lock.
-    locked_out: u32,
+    /// A lock that somebody else has, and for how many rounds.
+    locked_out: Option<(HeldLock, u32)>,
     /// What was said of the trouble there is.
     said: Option<String>,
 }
@@ -201,7 +202,7 @@ impl Place {
             siblings: Siblings::default(),
             unfit: 0,
             pause: 0,
-            locked_out: 0,
+            locked_out: None,
             said: None,
         }
     }
@@ -217,18 +218,27 @@ impl Place {
             );
             return Ok(None);
         }
-        let failed = |path, source| BindError::Unix { path, source };
-        let (hidden, listening) = self
-            .bind()
-            .map_err(|error| failed(self.paths.first().to_owned(), error))?;
-        let published = hidden.publish();
-        let published = published.map_err(|(path, error)| failed(path, error))?;
+        let mut begun = self.begin();
+        if let Err((_, SocketError::Locked(held))) = &begun {
+            self.break_lock(held);
+            begun = self.begin();
+        }
+        let (published, listening) =
+            begun.map_err(|(path, source)| BindError::Unix { path, source })?;
         let address = format!("unix:{}", published.path().display());
         self.state = State::In {
             published,
             listening,
         };
         Ok(Some(address))
+    }
+
+    /// Binds a socket and publishes it at once.
+    fn begin(&self) -> Result<(PublishedSocket, Listening), (PathBuf, SocketError)> {
+        let (hidden, listening) = self
+            .bind()
+            .map_err(|error| (self.paths.first().to_owned(), error))?;
+        Ok((hidden.publish()?, listening))
     }
 
     async fn finds_a_fit_sibling(&mut self) -> bool {
@@ -365,16 +375,16 @@ impl Place {
             false => published.repair(&serves),
         };
         match done {
-            Ok(true) if leaving => {
+            Ok(()) if leaving => {
                 tracing::warn!(
                     path = %published.path().display(),
                     "visits cannot be counted here, and other replicas can count them: the slot is left to those"
                 );
-                self.locked_out = 0;
+                self.locked_out = None;
                 return State::Out;
             }
-            Ok(true) => (self.locked_out, self.said) = (0, None),
-            Ok(false) => self.wait_for_lock(),
+            Ok(()) => (self.locked_out, self.said) = (None, None),
+            Err(SocketError::Locked(held)) => self.wait_for_lock(held),
             Err(error) => self.complain(&error),
         }
         State::In {
@@ -383,18 +393,21 @@ impl Place {
         }
     }
 
-    fn wait_for_lock(&mut self) {
-        self.locked_out += 1;
-        if self.locked_out > HUNG_ROUNDS {
-            self.locked_out = 0;
-            self.break_lock();
+    fn wait_for_lock(&mut self, held: HeldLock) {
+        let rounds = match self.locked_out.take() {
+            Some((before, rounds)) if before.is(&held) => rounds + 1,
+            _ => 1,
+        };
+        match rounds > HUNG_ROUNDS {
+            true => self.break_lock(&held),
+            false => self.locked_out = Some((held, rounds)),
         }
     }
 
     /// Whoever holds the lock for so long is stopped.
-    fn break_lock(&mut self) {
+    fn break_lock(&mut self, held: &HeldLock) {
         let path = self.paths.first();
-        match directory::break_lock(path) {
+        match held.break_it(path) {
             Ok(()) => tracing::warn!(
                 directory = %directory::of(path).display(),
                 "the lock was held for about a second, by a process that hangs; it is replaced by a new one"
@@ -404,8 +417,8 @@ impl Place {
     }
 
     fn give_up(&mut self, error: SocketError) -> State {
-        if matches!(&error, SocketError::Io(error) if error.kind() == io::ErrorKind::TimedOut) {
-            self.break_lock();
+        if let SocketError::Locked(held) = &error {
+            self.break_lock(held);
         }
         self.complain(&error);
         self.pause = RETRY_ROUNDS;

@@ -69,9 +69,8 @@ impl Unread {
     /// The body of a request that has come, watched for its end.
     pub fn watch<B: HttpBody>(self: &Arc<Self>, body: B) -> Body<B> {
         let ended = body.is_end_stream();
-        if ended {
-            self.clear();
-        }
+        // Its head may have come together with the request before, and that is all it cleared.
+        self.is_some.store(!ended, Ordering::Relaxed);
         Body {
             unread: (!ended).then(|| self.clone()),
             body,

@@ -75,18 +75,22 @@ impl Drop for Listening {
 pub struct Offer {
     socket: Socket,
     /// Says when to close.
-    pub phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl Offer {
-    /// Accepts from the socket on the current runtime.
-    pub fn acceptor(&self) -> io::Result<Acceptor> {
-        let socket = self.socket.try_clone()?;
-        Ok(if socket.local_addr()?.is_unix() {
-            Acceptor::Unix(tokio::net::UnixListener::from_std(socket.into())?)
+    /// Accepts from the socket on the current runtime, and says when to close.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime cannot watch one more socket.
+    pub fn acceptor(self) -> io::Result<(Acceptor, watch::Receiver<Phase>)> {
+        let acceptor = if self.socket.local_addr()?.is_unix() {
+            Acceptor::Unix(tokio::net::UnixListener::from_std(self.socket.into())?)
         } else {
-            Acceptor::Tcp(tokio::net::TcpListener::from_std(socket.into())?)
-        })
+            Acceptor::Tcp(tokio::net::TcpListener::from_std(self.socket.into())?)
+        };
+        Ok((acceptor, self.phase))
     }
 }
 

@@ -25,7 +25,10 @@ use tokio_util::task::AbortOnDropHandle;
 use super::directory::FileIdentity;
 
 /// `OPTIONS *` asks for nothing but an answer, "a type of ping" (RFC 9110, 9.3.7).
-pub const LOOK_TARGET: &str = "*";
+const LOOK_TARGET: &str = "*";
+
+/// Proxies pass on what others ask so; this field says that a sibling does.
+const LOOK_FIELD: (&str, &str) = ("footfall-sibling", "fit?");
 
 /// How often siblings are asked, and looked at whether they have answered.
 pub const ROUND: Duration = Duration::from_millis(200);
@@ -55,6 +58,14 @@ pub fn look(path: &Path) -> Look {
     AbortOnDropHandle::new(tokio::spawn(async move { ask(&path).await }))
 }
 
+/// Whether this is what siblings ask.
+pub fn is_look<B>(request: &Request<B>) -> bool {
+    let (name, value) = LOOK_FIELD;
+    request.uri().path() == LOOK_TARGET
+        && request.method() == Method::OPTIONS
+        && request.headers().get(name).is_some_and(|is| is == value)
+}
+
 async fn ask(path: &Path) -> Option<Answer> {
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
@@ -75,6 +86,7 @@ async fn ask(path: &Path) -> Option<Answer> {
         .uri(LOOK_TARGET)
         .header(header::HOST, "localhost")
         .header(header::CONNECTION, "close")
+        .header(LOOK_FIELD.0, LOOK_FIELD.1)
         .body(Body::empty())
         .expect("these are valid");
     let response = sender.send_request(request).await.ok()?;

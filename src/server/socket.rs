@@ -18,13 +18,13 @@ use std::{
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{
-    directory,
-    slots::{SLOTS, Slots},
-};
 pub use super::{
     directory::FileIdentity,
     slots::{Serves, listens},
+};
+use super::{
+    directory::{self, HeldLock},
+    slots::{SLOTS, Slots},
 };
 use crate::config::values::SocketTemplate;
 
@@ -60,6 +60,9 @@ pub enum SocketError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Another process holds the lock of the directory.
+    #[error("another process holds the lock of the directory; is it stopped?")]
+    Locked(HeldLock),
     /// Nobody answers on a socket that all of us should accept from.
     #[error("no worker answers on the socket")]
     NoAnswer,
@@ -224,15 +227,20 @@ impl PublishedSocket {
         if !self.is_ours() {
             return;
         }
-        let result = match (directory::lock(&self.path, self.mode), &self.paths) {
+        let lock = directory::lock(&self.path, self.mode);
+        // While it was waited for, a successor may have put its own socket there.
+        if !self.is_ours() {
+            return;
+        }
+        let result = match (lock, &self.paths) {
             (Ok(_lock), Paths::Slots(slots)) => slots.leave(&self.path, &listens),
-            (Ok(_lock), Paths::One(_)) => fs::remove_file(&self.path),
+            (Ok(_lock), Paths::One(_)) => self.remove(),
             (Err(error), _) => {
                 // Shutting down must not depend on the others. But only our own path is ours to
                 // change then: a link put elsewhere could replace what a successor puts there.
                 // The survivors put the slots in order.
                 tracing::warn!(path = %self.path.display(), %error, "the socket's path is withdrawn without the lock");
-                fs::remove_file(&self.path)
+                self.remove()
             }
         };
         if let Err(error) = result {
@@ -240,45 +248,51 @@ impl PublishedSocket {
         }
     }
 
-    /// Has our slot lead to others that serve, at once or not at all; whether it does.
+    /// Writing to the log may have waited, too.
+    fn remove(&self) -> io::Result<()> {
+        match self.is_ours() {
+            true => fs::remove_file(&self.path),
+            false => Ok(()),
+        }
+    }
+
+    /// Has our slot lead to others that serve, at once or not at all. One path
+    /// alone leads to nobody else.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be changed.
-    pub fn give_up_slot(&self, serves: Serves) -> Result<bool, SocketError> {
-        let Paths::Slots(slots) = &self.paths else {
-            return Ok(false);
-        };
-        // Not waited for: who holds the lock will be done in the next round.
-        let Some(_lock) = directory::try_lock(&self.path, self.mode)? else {
-            return Ok(false);
-        };
-        if self.is_ours() {
-            slots.leave(&self.path, serves)?;
+    /// If the lock is held, or the directory cannot be changed.
+    pub fn give_up_slot(&self, serves: Serves) -> Result<(), SocketError> {
+        if let Paths::Slots(slots) = &self.paths {
+            // Not waited for: who holds the lock will be done in the next round.
+            let _lock = directory::try_lock(&self.path, self.mode)?;
+            if self.is_ours() {
+                slots.leave(&self.path, serves)?;
+            }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Puts the slots in order that others have left, as far as one knows who
-    /// serves; whether they are in order.
+    /// serves.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be changed.
-    pub fn repair(&self, serves: Serves) -> Result<bool, SocketError> {
+    /// If the lock is held, or the directory cannot be changed.
+    pub fn repair(&self, serves: Serves) -> Result<(), SocketError> {
         let Paths::Slots(slots) = &self.paths else {
-            return Ok(true);
+            return Ok(());
         };
         if slots.are_tidy(serves)? {
-            return Ok(true);
+            return Ok(());
         }
         // Not waited for: who holds the lock puts the slots in order, or the next round does.
-        let lock = directory::try_lock(&self.path, self.mode)?;
-        if lock.is_some() && self.is_ours() {
+        let _lock = directory::try_lock(&self.path, self.mode)?;
+        if self.is_ours() {
             slots.spread(serves)?;
             directory::sweep(&self.path);
         }
-        Ok(lock.is_some())
+        Ok(())
     }
 
     /// Whether the path leads to our socket.
@@ -345,4 +359,55 @@ pub fn hostname() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::net::UnixListener,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// Descriptors of this process that are open on this file.
+    fn open_on(file: &Path) -> usize {
+        let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        all.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
+            .count()
+    }
+
+    /// Whoever has the lock when a replica leaves may be its successor.
+    #[test]
+    fn a_successor_that_came_while_the_lock_was_waited_for_keeps_its_socket() {
+        for (name, gives_the_lock_back) in [
+            ("f.sock", true),
+            ("f.sock", false),
+            ("{slot}.sock", true),
+            ("{slot}.sock", false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path().canonicalize().unwrap();
+            let template = folder.join(name).to_str().unwrap().parse().unwrap();
+            let (_listening, hidden) = bind(&Paths::of(&template), 0o660).unwrap();
+            let published = hidden.publish().unwrap();
+            let path = published.path().to_owned();
+            let lock = directory::lock(&path, 0o660).unwrap();
+            let lock_file = folder.join(".footfall.lock");
+
+            let leaving = thread::spawn(move || published.withdraw());
+            let begin = Instant::now();
+            while open_on(&lock_file) < 2 {
+                assert!(begin.elapsed() < Duration::from_secs(30), "it waits");
+                thread::sleep(Duration::from_millis(1));
+            }
+            let _successor = UnixListener::bind(folder.join("new")).unwrap();
+            fs::rename(folder.join("new"), &path).unwrap();
+            let held = (!gives_the_lock_back).then_some(lock);
+            leaving.join().unwrap();
+            assert_eq!(occupant(&path).unwrap(), Occupant::Live, "{name}");
+            drop(held);
+        }
+    }
 }

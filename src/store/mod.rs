@@ -82,6 +82,11 @@ impl StoreError {
         matches!(self, Self::Refused(_) | Self::Failed(_))
     }
 
+    /// Whether it refused since its user may not do that: Redis' `NOPERM`.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Refused(reason) if reason.starts_with("NOPERM"))
+    }
+
     /// The value of the `outcome` label.
     fn outcome(&self) -> &'static str {
         match self {

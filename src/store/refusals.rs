@@ -7,6 +7,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::StoreError;
@@ -14,6 +15,10 @@ use super::StoreError;
 /// Subjects that are kept in mind. They are rare; beyond that many it is said
 /// only that there are more.
 const LIMIT: usize = 100;
+
+/// What is not asked for any more, and so will never be found to work again, makes room for others
+/// after this.
+const KEPT: Duration = Duration::from_hours(1);
 
 /// Each subject that is refused, and whether that has been said.
 #[derive(Debug, Default)]
@@ -26,14 +31,16 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Known {
     subjects: HashMap<String, Refusal>,
-    /// There are more than are kept in mind, and this has been said.
-    more: bool,
+    /// The first that was refused when there was no room for it.
+    more: Option<Refusal>,
 }
 
 #[derive(Debug)]
 struct Refusal {
     reason: StoreError,
     stage: Stage,
+    /// When it was refused last.
+    last: Instant,
 }
 
 /// How far it is with finding out whether the store refuses only this.
@@ -43,6 +50,17 @@ enum Stage {
     /// The store is being asked to do something else.
     Asked,
     Said,
+}
+
+impl Refusal {
+    /// The reason, if it is time to say it.
+    fn say(&mut self) -> Option<&StoreError> {
+        let asked = self.stage == Stage::Asked;
+        asked.then(|| {
+            self.stage = Stage::Said;
+            &self.reason
+        })
+    }
 }
 
 impl Refusals {
@@ -56,28 +74,34 @@ impl Refusals {
                 false
             }
             Err(error) if error.may_concern_all() => {
-                self.refused(subject(), error);
+                self.refused(subject(), error, Instant::now());
                 true
             }
             Err(_) => false,
         }
     }
 
-    fn refused(&self, subject: String, error: &StoreError) {
+    fn refused(&self, subject: String, error: &StoreError, now: Instant) {
         let mut known = self.known();
         self.some.store(true, Ordering::Relaxed);
-        if known.subjects.contains_key(&subject) {
+        if let Some(refusal) = known.subjects.get_mut(&subject) {
+            refusal.last = now;
             return;
         }
+        if known.subjects.len() >= LIMIT {
+            known
+                .subjects
+                .retain(|_, refusal| now.saturating_duration_since(refusal.last) < KEPT);
+        }
+        let refusal = Refusal {
+            reason: error.clone(),
+            stage: Stage::New,
+            last: now,
+        };
         if known.subjects.len() < LIMIT {
-            let refusal = Refusal {
-                reason: error.clone(),
-                stage: Stage::New,
-            };
             known.subjects.insert(subject, refusal);
-        } else if !known.more {
-            known.more = true;
-            tracing::warn!(%error, "the store refuses more than the {LIMIT} that are named above");
+        } else {
+            known.more.get_or_insert(refusal);
         }
     }
 
@@ -86,7 +110,7 @@ impl Refusals {
         let refusal = known.subjects.remove(subject);
         if refusal.is_some_and(|refusal| refusal.stage == Stage::Said) {
             tracing::info!(subject, "the store no longer refuses this");
-            known.more = false;
+            known.more = None;
         }
         self.some
             .store(!known.subjects.is_empty(), Ordering::Relaxed);
@@ -94,7 +118,9 @@ impl Refusals {
 
     /// The store is about to be asked to do all that it has to do.
     pub fn asking(&self) {
-        for refusal in self.known().subjects.values_mut() {
+        let mut known = self.known();
+        let Known { subjects, more } = &mut *known;
+        for refusal in subjects.values_mut().chain(more) {
             if refusal.stage == Stage::New {
                 refusal.stage = Stage::Asked;
             }
@@ -103,12 +129,14 @@ impl Refusals {
 
     /// It does, so what it refused before it was asked is refused alone: says so, once.
     pub fn alone(&self) {
-        for (subject, refusal) in &mut self.known().subjects {
-            if refusal.stage == Stage::Asked {
-                refusal.stage = Stage::Said;
-                let reason = &refusal.reason;
+        let mut known = self.known();
+        for (subject, refusal) in &mut known.subjects {
+            if let Some(reason) = refusal.say() {
                 tracing::warn!(subject, %reason, "the store refuses this while it does all else");
             }
+        }
+        if let Some(reason) = known.more.as_mut().and_then(Refusal::say) {
+            tracing::warn!(%reason, "the store refuses more than the {LIMIT} that are named above");
         }
     }
 
@@ -118,6 +146,7 @@ impl Refusals {
         known
             .subjects
             .retain(|_, refusal| refusal.stage == Stage::Said);
+        known.more = None;
         self.some
             .store(!known.subjects.is_empty(), Ordering::Relaxed);
     }
@@ -187,5 +216,44 @@ mod tests {
             refuse(&refusals, &number.to_string());
         }
         assert_eq!(refusals.known().subjects.len(), LIMIT);
+    }
+
+    #[test]
+    fn that_there_are_more_is_said_after_those_that_are_named() {
+        let refusals = Refusals::default();
+        let more = || Some(refusals.known().more.as_ref()?.stage);
+        let refuse_many = || {
+            for number in 0..=LIMIT {
+                refuse(&refusals, &number.to_string());
+            }
+        };
+        refuse_many();
+        refusals.asking();
+        assert_eq!(more(), Some(Stage::Asked));
+        // None of them is alone, and so none is named.
+        refusals.forget();
+        assert_eq!(more(), None);
+        refuse_many();
+        assert_eq!(more(), Some(Stage::New));
+        refusals.asking();
+        refusals.alone();
+        assert_eq!(more(), Some(Stage::Said));
+        refuse_many();
+        assert_eq!(more(), Some(Stage::Said));
+    }
+
+    #[test]
+    fn what_nobody_asks_for_any_more_makes_room() {
+        let refusals = Refusals::default();
+        for number in 0..LIMIT {
+            refuse(&refusals, &number.to_string());
+        }
+        let refused = StoreError::Refused("WRONGTYPE".to_owned());
+        let later = Instant::now() + KEPT;
+        refusals.refused("0".to_owned(), &refused, later);
+        refusals.refused("new".to_owned(), &refused, later);
+        assert_eq!(refusals.known().subjects.len(), 2);
+        assert_eq!(stage(&refusals, "new"), Some(Stage::New));
+        assert!(refusals.known().more.is_none());
     }
 }

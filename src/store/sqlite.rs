@@ -106,16 +106,21 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             // NORMAL would lose the last acknowledged visits when the machine loses power.
             .synchronous(SqliteSynchronous::Full)
-            // Shorter than the whole operation may take: what it waited for in vain was not done.
-            .busy_timeout(timeout * 3 / 4);
+            // With the wait for a turn shorter than the whole operation may take: what waited in
+            // vain was not done, and who is told so in time knows.
+            .busy_timeout(timeout / 2);
         // A file may be locked, or have a long log to recover, for longer than a visit may take.
         let first = pool(1, OPEN_LIMIT)
             .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
             .await
             .map_err(|error| describe(&error))?;
-        bring_up_to_date(first.clone())
-            .await
-            .map_err(|error| describe(&error))?;
+        let brought = bring_up_to_date(first.clone()).await;
+        if let Err(error) = brought {
+            // A process that ends while it closes a file may leave a log without its index, and then
+            // that would be what the next one finds wrong.
+            first.close().await;
+            return Err(describe(&error));
+        }
         // SQLite has one writer at a time; more connections would only fail each other.
         let writer = pool(1, timeout)
             // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
@@ -133,8 +138,8 @@ impl SqliteStore {
         Ok(Self {
             writer,
             reader,
-            // The other half is for the wait of SQLite itself.
-            turns: Arc::new(Turns::open(&path.with_added_extension("turn"), timeout / 2)),
+            // Half of the time is for the wait of SQLite itself, and a quarter for what is written.
+            turns: Arc::new(Turns::open(&path.with_added_extension("turn"), timeout / 4)),
             file: path.into(),
         })
     }

@@ -1,12 +1,16 @@
 //! Redis Cluster: each counter on the master that has its slot, wherever that goes.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::support::{
     Footfall, Reply,
     client::Target,
     cluster::Cluster,
+    footfall::AWAY,
     load::{Insistent, assert_exact},
+    process::PATIENCE,
 };
 
 /// Enough to have some on each master.
@@ -115,6 +119,39 @@ async fn a_slot_on_its_way_is_a_503_that_says_so() {
     assert_eq!(client.get("/api/counters/here").await.visits(), 1);
     cluster.finish_move(slot, from, to);
     assert_eq!(client.post("/api/counters/here").await.visits(), 2);
+}
+
+/// As in a cluster that goes on without some of its slots: what is elsewhere is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_nobody_serves_takes_no_other_with_it() {
+    let cluster = Cluster::of_one();
+    let footfall = Footfall::builder().env("REDIS_URL", cluster.url()).start();
+    let token = footfall.token().await;
+    let mut client = footfall.client().with_token(&token);
+    assert_eq!(client.post("/api/counters/lost").await.visits(), 1);
+    let target = Target::Tcp(footfall.public());
+    let load = Insistent::start(&[target], &token, 4, &["healthy".to_owned()]);
+    load.count(50).await;
+    let node = &cluster.nodes[0];
+    let slot = cluster.slot("footfall:{lost}:count");
+    node.told(&format!("CLUSTER DELSLOTS {slot}"));
+    let trying = Instant::now();
+    // Long enough for the store to be asked about it more than once.
+    while trying.elapsed() < Duration::from_millis(2500) {
+        let refused = client.post("/api/counters/lost").await;
+        assert_eq!(refused.problem(), "store_unavailable");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    load.count(50).await;
+    node.told(&format!("CLUSTER ADDSLOTS {slot}"));
+    let again = async { while client.post("/api/counters/lost").await.status != 200 {} };
+    let again = tokio::time::timeout(PATIENCE, again).await;
+    again.expect("it is counted again");
+    assert!(load.refused().is_empty(), "{:?}", load.refused());
+    assert!(footfall.find(AWAY).is_none(), "{:?}", footfall.log());
+    for numbers in load.stop().await.values() {
+        assert_exact(numbers);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,7 +120,7 @@ async fn thousands_of_idle_connections_hold_nothing_up_and_are_closed_in_the_end
         }
     }
     let all = idle.len() as f64;
-    footfall.metric_becomes("http_connections_open", all).await;
+    footfall.metric_reaches("http_connections_open", all).await;
     let each = (resident().await - before) / all;
     assert!(each < 64e3, "{each} bytes for each connection");
     for number in 1..=20 {

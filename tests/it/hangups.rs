@@ -1,10 +1,14 @@
 //! Logins whose client does not wait for the answer, and those that meet.
 
-use std::{path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command, time::Duration};
 
-use tokio::{io::AsyncWriteExt, net::UnixStream, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
+    task::JoinSet,
+};
 
-use crate::support::{Client, Footfall, Redis, process::PATIENCE};
+use crate::support::{Client, Footfall, Redis, Reply, process::PATIENCE};
 
 /// Two replicas on one store.
 struct Replicas {
@@ -187,6 +191,48 @@ async fn what_was_under_way_when_a_replica_died_has_failed() {
         assert!((1..=300).contains(&wait), "{wait}");
         assert_eq!(replicas.guess(0, "192.0.2.2").await, 401);
     }
+}
+
+/// A body that stops, or comes too slowly, holds no connection: neither does its login.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_send_its_body_in_time_is_hung_up_on() {
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_REQUEST_TIMEOUT", "3s")
+        .env("FOOTFALL_STORE_TIMEOUT", "1s")
+        .start();
+    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let mut replies = JoinSet::new();
+    for (framing, piece) in [
+        ("Content-Length: 16000\r\n\r\n{", ""),
+        ("Content-Length: 16000\r\n\r\n{", " "),
+        ("Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", ""),
+        ("Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", "1\r\n \r\n"),
+    ] {
+        let stream = TcpStream::connect(footfall.public()).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let begun = format!("{head}{framing}");
+        writing.write_all(begun.as_bytes()).await.unwrap();
+        replies.spawn(async move {
+            let trickling = async {
+                while writing.write_all(piece.as_bytes()).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            let mut answer = Vec::new();
+            tokio::select! {
+                ended = reading.read_to_end(&mut answer) => assert!(ended.is_ok(), "{framing}"),
+                () = trickling => {}
+            }
+            Reply::parse(&answer)
+        });
+    }
+    let replies = tokio::time::timeout(PATIENCE, replies.join_all()).await;
+    for reply in replies.expect("they are hung up on") {
+        assert_eq!(reply.problem(), "request_timeout");
+        assert_eq!(reply.header("connection"), Some("close"));
+    }
+    footfall.metric_becomes("http_connections_open", 0.0).await;
 }
 
 /// A drain waits for what it owes those who have gone.

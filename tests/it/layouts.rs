@@ -4,14 +4,17 @@
 use std::{
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
+use tokio::time::timeout;
+
 use crate::support::{
-    Footfall, Redis,
+    Client, Footfall, Redis,
     cluster::Cluster,
     footfall::{AWAY, footfall_command},
     load::get_insistently,
-    process::run,
+    process::{PATIENCE, run},
 };
 
 fn command(name: &str, redis_url: &str) -> Output {
@@ -102,10 +105,46 @@ pub async fn looked(footfall: &Footfall) {
     let series =
         r#"footfall_store_operation_duration_seconds_count{operation="ping",outcome="ok"}"#;
     let before = footfall.metric(series).await.unwrap();
-    // Looks, and parts of a look, may have begun before.
-    while footfall.metric(series).await.unwrap() < before + 6.0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let looking = async {
+        // Looks, and parts of a look, may have begun before.
+        while footfall.metric(series).await.unwrap() < before + 6.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.expect("it looks");
+}
+
+/// Waits until the process is not ready, and gives what it says then.
+async fn unready(ops: &mut Client, cause: &str) -> String {
+    let waiting = async {
+        loop {
+            let reply = ops.get("/readyz").await;
+            if reply.status == 503 {
+                return reply.text();
+            }
+        }
+    };
+    let waited = timeout(PATIENCE, waiting).await;
+    waited.unwrap_or_else(|_| panic!("it is ready in spite of {cause}"))
+}
+
+/// What is wrong with one of the two keys does not hide what the other says.
+#[tokio::test]
+async fn a_newer_layout_is_seen_beside_one_that_cannot_be_read() {
+    let redis = Redis::start();
+    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
+    let mut client = footfall.client().logged_in().await;
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+    redis.command("EVAL \"redis.call('SET', 'footfall:schema', 9) redis.call('RPUSH', 'footfall:layout', 1)\" 0");
+    let ready = unready(&mut footfall.ops_client(), "a newer layout").await;
+    assert!(
+        ready.contains("layout 9") && ready.contains("upgrade"),
+        "{ready}"
+    );
+    assert_eq!(
+        client.get("/api/count").await.problem(),
+        "store_unavailable"
+    );
 }
 
 #[tokio::test]
@@ -127,12 +166,7 @@ async fn what_is_no_layout_is_named_and_left_alone() {
         ] {
             redis.command(&malformed);
             let dump = redis.command(&format!("DUMP {key}"));
-            let ready = loop {
-                let reply = ops.get("/readyz").await;
-                if reply.status == 503 {
-                    break reply.text();
-                }
-            };
+            let ready = unready(&mut ops, &malformed).await;
             assert!(ready.contains(key), "{malformed}: {ready}");
             for name in ["migrate", "doctor"] {
                 let ran = command(name, &redis.url());

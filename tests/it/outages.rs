@@ -204,6 +204,7 @@ async fn a_store_that_takes_no_writes(spoil: &str, reason: &str, repair: &str) {
     // No probe succeeds, also when what earlier ones wrote has come to its end.
     more_probes_fail(&footfall, 25).await;
     assert_eq!(footfall.ops_client().get("/readyz").await.status, 503);
+    footfall.logged(AWAY);
     assert_eq!(outages(&footfall), 1, "{:?}", footfall.log());
     assert_eq!(
         client.get("/api/counters/visits").await.visits(),
@@ -236,7 +237,7 @@ async fn a_database_that_another_process_has_locked() {
     let directory = tempfile::tempdir().unwrap();
     let footfall = Footfall::builder()
         .directory(directory.path())
-        .env("FOOTFALL_STORE_TIMEOUT", "300ms")
+        .env("FOOTFALL_STORE_TIMEOUT", "2s")
         .start();
     let mut client = footfall.client().logged_in().await;
     assert_eq!(client.get("/api/count").await.visits(), 1);
@@ -251,11 +252,18 @@ async fn a_database_that_another_process_has_locked() {
         .execute(&mut other)
         .await
         .unwrap();
+    // As one does that was stopped in its transaction.
+    let turn = std::fs::File::options()
+        .append(true)
+        .open(directory.path().join("data/footfall.db.turn"))
+        .unwrap();
+    turn.lock().unwrap();
     // What never came to write was not counted.
     assert_eq!(
         client.get("/api/count").await.problem(),
         "store_unavailable"
     );
+    drop(turn);
     footfall.logged(AWAY);
     assert_eq!(
         client.get("/api/count").await.problem(),

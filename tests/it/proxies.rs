@@ -235,9 +235,14 @@ async fn haproxy() {
     let replica = site.replica(&redis, "on");
     nothing_claimed_is_believed(&site, &replica).await;
     // As load balancers in front of the proxy may ask.
-    for line in ["GET /api/ping HTTP/1.0", "OPTIONS / HTTP/1.0"] {
+    for line in [
+        "GET /api/ping HTTP/1.0",
+        "OPTIONS / HTTP/1.0",
+        "OPTIONS * HTTP/1.0",
+    ] {
         let reply = send(&site.address, format!("{line}\r\n\r\n").as_bytes()).await;
         assert!(reply.status.is_success(), "{line}: {reply:?}");
+        assert!(reply.header("x-request-id").is_some(), "{line}: {reply:?}");
     }
 }
 
@@ -274,12 +279,16 @@ async fn haproxys_default_check_finds_replicas_and_their_drain() {
         .start();
     serves(&mut site.client()).await;
     let checks = r#"http_requests_total{method="OPTIONS",route="/",status="204"}"#;
-    while replica.metric(checks).await.unwrap_or(0.0) < 10.0 {}
+    let checked = async { while replica.metric(checks).await.unwrap_or(0.0) < 10.0 {} };
+    let checked = tokio::time::timeout(PATIENCE, checked).await;
+    checked.expect("it is checked");
     assert_eq!(site.client().get("/api/ping").await.status, 200);
     replica.process.signal(rustix::process::Signal::TERM);
     // It goes on serving, and HAProxy sends it no one any more.
     let mut client = site.client();
-    while client.get("/api/ping").await.status != 503 {}
+    let nobody = async { while client.get("/api/ping").await.status != 503 {} };
+    let nobody = tokio::time::timeout(PATIENCE, nobody).await;
+    nobody.expect("nobody is sent to a replica that drains");
 }
 
 #[tokio::test(flavor = "multi_thread")]

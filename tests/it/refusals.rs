@@ -5,6 +5,7 @@ mod alone;
 mod commits;
 mod doctor;
 mod everything;
+mod in_part;
 mod looking;
 mod parts;
 

@@ -4,7 +4,12 @@ use hyper::Method;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Footfall, Reply, proxy::send};
+use tokio::net::UnixStream;
+
+use crate::support::{
+    Footfall, Reply,
+    proxy::{exchange, send},
+};
 
 /// Sends this head, with what every request needs, and reads the whole answer.
 async fn ask(footfall: &Footfall, line: &str, fields: &str) -> Reply {
@@ -63,14 +68,40 @@ async fn options_tell_the_methods_of_every_route() {
             (204, Some("GET, HEAD, OPTIONS"))
         );
     }
-    for line in [
-        "OPTIONS * HTTP/1.1\r\nHost: x",
-        "OPTIONS * HTTP/1.0",
-        "OPTIONS / HTTP/1.0",
+}
+
+/// Proxies pass on what siblings ask each other by, too: over a socket it is a request like any.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("f.sock");
+    let footfall = Footfall::builder().socket(&socket).start();
+    let all = Some("GET, HEAD, OPTIONS, POST");
+    let one = Some("GET, HEAD, OPTIONS");
+    for (line, status, allow) in [
+        ("OPTIONS * HTTP/1.1\r\nHost: x", 204, all),
+        ("OPTIONS * HTTP/1.0", 204, all),
+        ("OPTIONS / HTTP/1.0", 204, one),
+        ("OPTIONS * HTTP/1.1", 400, None),
+        ("OPTIONS * HTTP/1.0\r\nFootfall-Sibling: me", 204, all),
+        ("GET * HTTP/1.0", 404, None),
+        ("GET * HTTP/1.0\r\nFootfall-Sibling: fit?", 404, None),
     ] {
-        assert_eq!(ask(&footfall, line, "").await.status, 204, "{line}");
+        let request = format!("{line}\r\nConnection: close\r\n\r\n");
+        let stream = UnixStream::connect(&socket).await.unwrap();
+        let unix = exchange(stream, request.as_bytes()).await;
+        let tcp = ask(&footfall, line, "").await;
+        for reply in [tcp, unix] {
+            assert_eq!(
+                (reply.status.as_u16(), reply.header("allow")),
+                (status, allow),
+                "{line}"
+            );
+            assert!(reply.header("x-request-id").is_some(), "{line}");
+        }
     }
-    assert_eq!(ask(&footfall, "GET * HTTP/1.0", "").await.status, 404);
+    let series = r#"http_requests_total{method="OPTIONS",route="/",status="204"}"#;
+    assert_eq!(footfall.metric(series).await, Some(2.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,7 +413,7 @@ async fn pages_of_counters() {
         query = format!("&cursor={next}");
     }
     assert_eq!(found, names);
-    let cut = &cursors[1][..cursors[1].len() - 2];
+    let cut = &cursors[1][..cursors[1].len() - 1];
     let doubled = format!("{0}{0}", cursors[0]);
     for cursor in [
         "null",

@@ -58,6 +58,9 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// this and the time of one connect.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
+/// What a store may refuse that is no counter: no counter can have this name.
+const READING: &str = "reading counters";
+
 /// Asks the store again and again, for as long as the process lives.
 pub async fn monitor(mut store: CounterStore) {
     loop {
@@ -83,12 +86,13 @@ async fn read(store: &Store, up: bool, suspected: bool) -> Result<(), StoreError
     store.run(Operation::Ping, store.follow()).await?;
     let checked = store.run(Operation::Ping, store.check()).await;
     let refusals = &store.health.refusals;
-    let refused = refusals.note(|| "reading".to_owned(), &checked);
-    if refused && up {
+    refusals.note(|| READING.to_owned(), &checked);
+    if up && checked.as_ref().is_err_and(StoreError::is_denied) {
         if !suspected {
             store.health.suspect();
         }
-        // Its data was found to be for this version before, and counting needs no reading.
+        // Its data was found to be for this version before, and counting needs no reading. What
+        // may be read and is no layout is another matter: a newer version may have put it there.
         return Ok(());
     }
     checked

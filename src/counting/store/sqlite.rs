@@ -1,11 +1,13 @@
 //! Counts in SQLite: one transaction per round, in the tables of `migrations/`.
 
 use std::{
+    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use tokio::time::timeout;
 
 use super::{Batch, BatchResult, Memory, readable_name};
 use crate::{
@@ -55,17 +57,20 @@ impl SqliteCounts {
         health: &StoreHealth,
     ) -> Vec<BatchOutcome> {
         let committing = AtomicBool::new(false);
-        let counting = self.count_within(batches, &committing);
-        let results = match tokio::time::timeout(limit, counting).await {
-            Ok(Ok(results)) => results,
-            Ok(Err(error)) => vec![Err(error); batches.len()],
-            Err(_) if committing.into_inner() => vec![Err(StoreError::Timeout); batches.len()],
-            // What has not come to its COMMIT is rolled back.
-            Err(_) => {
-                let late = "it could not be written to within the time limit".to_owned();
-                vec![Err(StoreError::Unavailable(late)); batches.len()]
-            }
+        let mut counting = pin!(self.count_within(batches, &committing));
+        let begun = limit * 7 / 8;
+        let counted = match timeout(begun, &mut counting).await {
+            Ok(counted) => counted,
+            Err(_) if committing.load(Ordering::Relaxed) => timeout(limit - begun, counting)
+                .await
+                .unwrap_or(Err(StoreError::Timeout)),
+            // What has not come to its COMMIT is rolled back. Whoever waits has the same limit, and
+            // after that nobody could be told.
+            Err(_) => Err(StoreError::Unavailable(
+                "it could not be written to within the time limit".to_owned(),
+            )),
         };
+        let results = counted.unwrap_or_else(|error| vec![Err(error); batches.len()]);
         for (batch, result) in batches.iter().zip(&results) {
             health.refusals.note(|| batch.counter.to_string(), result);
         }

@@ -138,7 +138,11 @@ async fn a_stream_that_listens_for_it_ends_when_the_process_drains() {
 async fn siblings_are_told_whether_visits_can_be_counted() {
     let fixture = fixture().await;
     let status = async || {
-        let mut stream = send(fixture.folder.path(), "OPTIONS *").await;
+        let mut stream = UnixStream::connect(fixture.folder.path().join("s"))
+            .await
+            .unwrap();
+        let question = b"OPTIONS * HTTP/1.1\r\nhost: localhost\r\nfootfall-sibling: fit?\r\n\r\n";
+        stream.write_all(question).await.unwrap();
         let mut start = [0; 12];
         stream.read_exact(&mut start).await.unwrap();
         String::from_utf8(start.to_vec()).unwrap()

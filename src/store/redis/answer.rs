@@ -21,6 +21,9 @@ const CANNOT_WRITE: &[&str] = &[
     "NOAUTH",
 ];
 
+/// What a cluster that is otherwise well says of a key in a slot that no node serves.
+const SLOT_NOT_SERVED: &str = "Hash slot not served";
+
 /// What a script of ours says that has written and could not take it back.
 const PARTIAL: &str = "PARTIAL";
 
@@ -35,7 +38,8 @@ pub fn meaning(error: &ServerError) -> StoreError {
     }
     let (code, reason) = reason(code, detail);
     let said = format!("{code} {reason}");
-    match CANNOT_WRITE.contains(&code) {
+    let one_slot = code == "CLUSTERDOWN" && reason.starts_with(SLOT_NOT_SERVED);
+    match CANNOT_WRITE.contains(&code) && !one_slot {
         true => StoreError::Unavailable(said),
         false => StoreError::Refused(said),
     }
@@ -134,6 +138,11 @@ mod tests {
                 AWAY,
             ),
             ("CLUSTERDOWN The cluster is down", AWAY),
+            (
+                "CLUSTERDOWN The cluster is down and only accepts read commands",
+                AWAY,
+            ),
+            ("CLUSTERDOWN Hash slot not served", REFUSED),
             ("NOAUTH Authentication required.", AWAY),
             (
                 "NOPERM this user has no permissions to run the 'evalsha' command",

@@ -9,7 +9,7 @@
 //! Both only ever grow, each by itself: in a cluster they may be on two servers. What is missing
 //! is not above what there is.
 
-use futures_util::future::try_join;
+use futures_util::future::join;
 
 use super::RedisStore;
 use crate::store::{Layout, StoreError};
@@ -36,8 +36,8 @@ impl RedisStore {
     /// If Redis does not answer, or what is noted is no layout.
     pub async fn layout(&self) -> Result<Option<Layout>, StoreError> {
         let (version, readable_from) =
-            try_join(self.noted(VERSION_KEY), self.noted(READABLE_FROM_KEY)).await?;
-        Ok(combine(version, readable_from))
+            join(self.noted(VERSION_KEY), self.noted(READABLE_FROM_KEY)).await;
+        judge(version, readable_from)
     }
 
     /// Notes the layout of this version, unless a newer one is noted.
@@ -54,7 +54,14 @@ impl RedisStore {
     async fn noted(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let mut read = redis::pipe();
         read.get(key);
-        let (value,): (Option<Vec<u8>>,) = self.query(key, &read).await.map_err(naming(key))?;
+        let read = self.query(key, &read).await.map_err(naming(key));
+        let (value,): (Option<Vec<u8>>,) = read.map_err(|error| match error {
+            // Whoever may not read it can say nothing of it; anything else may be news of a newer
+            // version.
+            error if error.is_denied() => error,
+            StoreError::Refused(reason) => StoreError::Unavailable(reason),
+            error => error,
+        })?;
         value.map(|value| parse(key, &value)).transpose()
     }
 
@@ -68,6 +75,27 @@ impl RedisStore {
             .arg(number);
         let (noted,): (Vec<u8>,) = self.query(key, &raise).await.map_err(naming(key))?;
         parse(key, &noted).map(drop)
+    }
+}
+
+/// What two answers say together. Data that this version must not touch is not touched, even if
+/// one of them is no number; and a permission that is missing hides nothing worse.
+fn judge(
+    version: Result<Option<u64>, StoreError>,
+    readable_from: Result<Option<u64>, StoreError>,
+) -> Result<Option<Layout>, StoreError> {
+    match (version, readable_from) {
+        (Ok(version), Ok(readable_from)) => Ok(combine(version, readable_from)),
+        (Err(error), Ok(Some(oldest))) => {
+            let layout = Layout {
+                version: oldest,
+                readable_from: oldest,
+            };
+            let usable = layout.admits(LAYOUT.version);
+            usable.map_err(StoreError::Unavailable)?;
+            Err(error)
+        }
+        (Err(StoreError::Refused(_)), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 
@@ -93,10 +121,11 @@ fn parse(key: &str, value: &[u8]) -> Result<u64, StoreError> {
     })
 }
 
-/// Says which key Redis' own words are about: one of another type, perhaps, or one that this user may not read.
+/// Says which key Redis' own words, which stay first, are about: one of another type, perhaps, or
+/// one that this user may not read.
 fn naming(key: &str) -> impl Fn(StoreError) -> StoreError {
     move |error| match error {
-        StoreError::Refused(message) => StoreError::Refused(format!("{key}: {message}")),
+        StoreError::Refused(message) => StoreError::Refused(format!("{message} ({key})")),
         error => error,
     }
 }
@@ -124,6 +153,26 @@ mod tests {
             (Some(2), None, layout(2, 1)),
         ] {
             assert_eq!(combine(version, readable_from), read);
+        }
+    }
+
+    #[test]
+    fn each_number_is_judged_even_if_the_other_cannot_be_read() {
+        let denied = || Err(StoreError::Refused("NOPERM".to_owned()));
+        let spoilt = || Err(StoreError::Unavailable("WRONGTYPE".to_owned()));
+        for (version, readable_from, said) in [
+            (spoilt(), Ok(Some(9)), "upgrade"),
+            (denied(), Ok(Some(9)), "upgrade"),
+            (spoilt(), Ok(Some(1)), "WRONGTYPE"),
+            (Ok(Some(1)), spoilt(), "WRONGTYPE"),
+            (denied(), spoilt(), "WRONGTYPE"),
+            (spoilt(), denied(), "WRONGTYPE"),
+            (Ok(Some(1)), denied(), "NOPERM"),
+            (denied(), Ok(None), "NOPERM"),
+        ] {
+            let error = judge(version, readable_from).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}: {said}");
+            assert_eq!(error.is_denied(), said == "NOPERM", "{error}");
         }
     }
 

@@ -12,7 +12,9 @@ use std::{
 
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
 use futures_util::future::try_join_all;
-use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind,
+};
 
 mod answer;
 mod container;
@@ -141,7 +143,7 @@ impl RedisStore {
             None => {
                 self.forget_slots();
                 let missing = "no node of the cluster has the counter's slot";
-                Err(StoreError::Unavailable(missing.to_owned()))
+                Err(StoreError::Refused(missing.to_owned()))
             }
         }
     }
@@ -166,6 +168,11 @@ impl RedisStore {
             }),
             // Some keys of the counter have moved and some have not.
             ServerErrorKind::TryAgain => self.place(key).await.ok(),
+            // The node that had the slot has it no longer, and knows of nobody who has.
+            ServerErrorKind::ClusterDown => {
+                self.forget_slots();
+                None
+            }
             _ => None,
         }
     }
@@ -275,18 +282,20 @@ impl RedisStore {
         })
     }
 
-    /// A store that answers is there, but one whose layout is too new is not for this process.
+    /// A store that answers is there, but one whose layout is too new is not for this process. The
+    /// layout comes last: who may not read it still has to know whether each master answers.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        if let Some(layout) = self.layout().await? {
-            let usable = layout.admits(LAYOUT.version);
-            usable.map_err(StoreError::Unavailable)?;
-        }
         let slots = self.slots().await?;
         if let masters @ [_, _, ..] = slots.masters().as_slice() {
             // To take a connection from the pool is to ask for a PING.
             try_join_all(masters.iter().map(|node| self.connection(node))).await?;
         }
-        Ok(())
+        match self.layout().await? {
+            Some(layout) => layout
+                .admits(LAYOUT.version)
+                .map_err(StoreError::Unavailable),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn close(&self) {
@@ -330,7 +339,15 @@ impl From<RedisError> for StoreError {
         {
             Self::ConnectionLost(message)
         } else {
-            Self::Refused(message)
+            match error.kind() {
+                // Found before anything was sent.
+                ErrorKind::AuthenticationFailed
+                | ErrorKind::InvalidClientConfig
+                | ErrorKind::Client
+                | ErrorKind::RESP3NotSupported => Self::Refused(message),
+                // It was executed, and the answer is not what such a command answers.
+                _ => Self::Failed(message),
+            }
         }
     }
 }
@@ -343,4 +360,24 @@ fn first_line(error: &RedisError) -> String {
         .next()
         .unwrap_or_default()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_understood_was_given_by_who_has_executed() {
+        for (kind, unknown) in [
+            (ErrorKind::UnexpectedReturnType, true),
+            (ErrorKind::Extension, true),
+            (ErrorKind::Parse, true),
+            (ErrorKind::Io, true),
+            (ErrorKind::Client, false),
+            (ErrorKind::InvalidClientConfig, false),
+        ] {
+            let error = StoreError::from(RedisError::from((kind, "said")));
+            assert_eq!(error.outcome_is_unknown(), unknown, "{kind:?}: {error:?}");
+        }
+    }
 }

@@ -18,6 +18,8 @@ use crate::{
 /// (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>).
 pub const SLOTS: u16 = 16384;
 
+const LAST_SLOT: u16 = SLOTS - 1;
+
 /// A server, by its address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Node {
@@ -101,30 +103,32 @@ pub fn slot(key: &str) -> u16 {
 /// Which master has which slots. Without a cluster one has them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {
-    /// The last slot of each range and who has it, in the order of the slots.
-    ranges: Vec<(u16, Node)>,
+    /// The first and the last slot of each range and who has it, in the order of the slots.
+    /// Between two there may be slots that nobody has.
+    ranges: Vec<(u16, u16, Node)>,
 }
 
 impl SlotMap {
     fn one(master: Node) -> Self {
         Self {
-            ranges: vec![(SLOTS - 1, master)],
+            ranges: vec![(0, LAST_SLOT, master)],
         }
     }
 
     /// The master that has a key.
     pub fn master(&self, key: &str) -> Option<&Node> {
-        if let [(_, master)] = self.ranges.as_slice() {
+        if let [(0, LAST_SLOT, master)] = self.ranges.as_slice() {
             return Some(master);
         }
         let slot = slot(key);
-        let position = self.ranges.partition_point(|(last, _)| *last < slot);
-        self.ranges.get(position).map(|(_, master)| master)
+        let position = self.ranges.partition_point(|(_, last, _)| *last < slot);
+        let (first, _, master) = self.ranges.get(position)?;
+        (*first <= slot).then_some(master)
     }
 
     /// All masters, each once.
     pub fn masters(&self) -> Vec<&Node> {
-        let mut masters: Vec<_> = self.ranges.iter().map(|(_, master)| master).collect();
+        let mut masters: Vec<_> = self.ranges.iter().map(|(_, _, master)| master).collect();
         masters.sort_unstable();
         masters.dedup();
         masters
@@ -226,8 +230,8 @@ async fn ask_cluster(
 }
 
 /// First and last slot, the master, its replicas; a server is host, port and more.
-fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, Node)> {
-    let [_, last, Value::Array(master), ..] = range else {
+fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, u16, Node)> {
+    let [first, last, Value::Array(master), ..] = range else {
         return None;
     };
     let [host, port, ..] = master.as_slice() else {
@@ -237,7 +241,8 @@ fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, Node)> {
     let host = Option::<String>::from_redis_value(host.clone()).ok()?;
     let host = host.as_deref().and_then(known).or_else(|| asked.host())?;
     let master = Node::new(host, port);
-    Some((u16::from_redis_value(last.clone()).ok()?, master))
+    let slot = |value: &Value| u16::from_redis_value(value.clone()).ok();
+    Some((slot(first)?, slot(last)?, master))
 }
 
 #[cfg(test)]
@@ -259,7 +264,11 @@ mod tests {
     fn each_slot_has_the_master_of_its_range() {
         let node = |port| Node::new("host", port);
         let map = SlotMap {
-            ranges: vec![(5460, node(1)), (10922, node(2)), (SLOTS - 1, node(1))],
+            ranges: vec![
+                (0, 5460, node(1)),
+                (5461, 10922, node(2)),
+                (10923, LAST_SLOT, node(1)),
+            ],
         };
         // CRC16 of "a" is 0x7c87, of "b" 0x4ce4, of "foo" 0xaf96
         for (key, slot_number, port) in [("a", 15495, 1), ("b", 3300, 1), ("foo", 12182, 1)] {
@@ -270,11 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_map_has_nobody() {
-        let map = SlotMap {
-            ranges: vec![(10, Node::new("host", 1)), (20, Node::new("host", 2))],
-        };
-        assert_eq!(map.master("a"), None);
+    fn what_is_not_in_the_map_has_nobody() {
+        // The slot of "a" is 15495.
+        for ranges in [
+            vec![(0, 10), (11, 20)],
+            vec![(0, 15494), (15496, LAST_SLOT)],
+            vec![(0, 15494)],
+            vec![(15496, LAST_SLOT)],
+        ] {
+            let node = || Node::new("host", 1);
+            let ranges = ranges.into_iter();
+            let map = SlotMap {
+                ranges: ranges.map(|(first, last)| (first, last, node())).collect(),
+            };
+            assert_eq!(map.master("a"), None, "{map:?}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ const POISONS: &[Poison] = &[
     // Every counter but this one.
     Poison {
         spoil: |clerk| {
-            clerk.may("resetkeys ~footfall:{a}:* ~footfall:{b}:* ~footfall:{.probe-* ~footfall:counters ~footfall:schema");
+            clerk.may("resetkeys ~footfall:{a}:* ~footfall:{b}:* ~footfall:{.probe-* ~footfall:counters ~footfall:schema ~footfall:layout");
         },
         mend: Clerk::may_do_all,
         reason: "NOPERM",
@@ -80,7 +80,7 @@ const POISONS: &[Poison] = &[
     // … and of this one only the keys' identities.
     Poison {
         spoil: |clerk| {
-            clerk.may("resetkeys ~footfall:*:count ~footfall:*:requests* ~footfall:{a}:* ~footfall:{b}:* ~footfall:{.probe-* ~footfall:counters ~footfall:schema");
+            clerk.may("resetkeys ~footfall:*:count ~footfall:*:requests* ~footfall:{a}:* ~footfall:{b}:* ~footfall:{.probe-* ~footfall:counters ~footfall:schema ~footfall:layout");
         },
         mend: Clerk::may_do_all,
         reason: "NOPERM",

@@ -6,12 +6,14 @@ use std::{
     path::Path,
 };
 
+use tokio::time::timeout;
+
 use super::{Clerk, metric, noticed, outages, reason, recovered, target};
 use crate::support::{
     Client, Footfall, Redis, eventually,
     footfall::footfall_command,
     load::{Insistent, assert_exact},
-    process::run,
+    process::{PATIENCE, run},
 };
 
 /// A way in which a store comes to refuse everything.
@@ -405,12 +407,15 @@ async fn a_server_that_is_loading() {
         redis.restart();
         redis
     });
-    let said = loop {
-        let said = noticed(&footfall).await;
-        if said.contains("LOADING") {
-            break said;
+    let loading = async {
+        loop {
+            let said = noticed(&footfall).await;
+            if said.contains("LOADING") {
+                return said;
+            }
         }
     };
+    let said = timeout(PATIENCE, loading).await.expect("it is seen");
     assert!(
         said.contains("Redis is loading the dataset in memory"),
         "{said}"

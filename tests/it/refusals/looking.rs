@@ -129,7 +129,7 @@ async fn a_file_of_a_newer_version() {
         let (code, said) = database.says(command);
         assert_eq!(code, Some(1), "{said}");
         assert!(
-            said.contains("schema 9999") && said.to_lowercase().contains("upgrade"),
+            said.contains("layout 9999") && said.to_lowercase().contains("upgrade"),
             "{said}"
         );
     }

@@ -156,7 +156,7 @@ async fn reading() {
     }
     let said = counting.said(ALONE);
     assert!(
-        said.contains("reading") && said.contains("'get' command"),
+        said.contains("reading counters") && said.contains("'get' command"),
         "{said}"
     );
     counting.load.count(100).await;

@@ -13,7 +13,7 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start() -> Self {
-        let nodes: Vec<_> = (0..MASTERS * (1 + REPLICAS)).map(|_| node()).collect();
+        let nodes: Vec<_> = (0..MASTERS * (1 + REPLICAS)).map(|_| node(&[])).collect();
         let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let output = Command::new("redis-cli")
             .args(["--cluster", "create"])
@@ -42,6 +42,17 @@ impl Cluster {
             });
         }
         cluster
+    }
+
+    /// One node with all slots, which serves each of them whatever becomes of the others.
+    pub fn of_one() -> Self {
+        let node = node(&["--cluster-require-full-coverage", "no"]);
+        node.told("CLUSTER ADDSLOTSRANGE 0 16383");
+        eventually("the node serves its slots", || {
+            let info = node.command("CLUSTER INFO");
+            info.contains("cluster_state:ok").then_some(())
+        });
+        Self { nodes: vec![node] }
     }
 
     pub fn url(&self) -> String {
@@ -119,8 +130,8 @@ impl Cluster {
     }
 }
 
-fn node() -> Redis {
-    Redis::with(&[
+fn node(options: &[&str]) -> Redis {
+    let cluster = [
         "--cluster-enabled",
         "yes",
         // Ten thousand above the other, where it would be, there may be no port.
@@ -128,5 +139,6 @@ fn node() -> Redis {
         "PORT",
         "--cluster-node-timeout",
         "2000",
-    ])
+    ];
+    Redis::with(&[&cluster, options].concat())
 }

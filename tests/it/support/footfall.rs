@@ -305,6 +305,17 @@ impl Footfall {
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
+    /// Waits until a metric is at least this.
+    pub async fn metric_reaches(&self, series: &str, value: f64) {
+        let waiting = async { while self.metric(series).await < Some(value) {} };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(
+            waited.is_ok(),
+            "{series} never reaches {value}: {:?}",
+            self.metric(series).await
+        );
+    }
+
     /// Waits until a metric has this value.
     pub async fn metric_becomes(&self, series: &str, value: f64) {
         let waiting = async { while self.metric(series).await != Some(value) {} };

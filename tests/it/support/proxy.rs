@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
     client::{Client, Reply},
@@ -222,7 +222,15 @@ impl Drop for Proxy {
 
 /// Sends these bytes and gives the response that comes back.
 pub async fn send(address: &str, bytes: &[u8]) -> Reply {
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    exchange(
+        tokio::net::TcpStream::connect(address).await.unwrap(),
+        bytes,
+    )
+    .await
+}
+
+/// The same over a stream.
+pub async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Reply {
     // nginx may hang up before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut reply = Vec::new();

@@ -187,13 +187,18 @@ impl RedisCounts {
         // only when it is missed, it would write after the expiry was set. Who may not load it
         // needs not, as long as it is there.
         let load = load_script();
-        let (_, first, second, expired) = join4(
+        let (_, first, second, mut expired) = join4(
             self.send::<()>(&key, &load),
             self.send::<Vec<i64>>(&key, &first),
             self.send::<Vec<i64>>(&key, &second),
-            self.send::<()>(&key, &expire),
+            self.send::<i64>(&key, &expire),
         )
         .await;
+        if matches!(expired, Ok((_, 0))) {
+            // There was nothing to expire: the counts have followed their slot to another node, and
+            // came later.
+            expired = self.send(&key, &expire).await;
+        }
         let (node, _) = first?;
         second?;
         expired?;

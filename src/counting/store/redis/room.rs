@@ -56,6 +56,7 @@ pub(super) struct Closed {
 impl Closed {
     fn new(fill: Fill, requests_window: Duration) -> Self {
         // With nothing left nobody has room. That is found by writing, and the store is away then.
+        // Behind a proxy each visit has an identity: were it closed to all of them, none would write.
         let closed = |percent| fill.used < fill.limit && fill.above(percent) > 0;
         let relief = fill.relief.map_or(IDEMPOTENCY_WINDOW, |relief| {
             relief.saturating_duration_since(Instant::now())
@@ -98,13 +99,14 @@ impl RedisCounts {
         let mut full = HashMap::new();
         for node in slots.masters() {
             let asking = tokio::time::timeout(self.redis.timeout(), self.redis.ask_fill(node));
-            let Ok(Ok(Some(mut fill))) = asking.await else {
+            let before = self.redis.fill(node);
+            let answer = asking.await.unwrap_or(Err(StoreError::Timeout));
+            let Some(mut fill) = too_full(before, answer) else {
+                if before.is_some() {
+                    tracing::info!(server = %node, "Redis has room for more Idempotency-Keys again");
+                }
                 continue;
             };
-            if fill.above(KEYS_PERCENT) == 0 {
-                continue;
-            }
-            let before = self.redis.fill(node);
             if before.is_none() {
                 tracing::warn!(
                     server = %node,
@@ -141,6 +143,17 @@ impl RedisCounts {
         // What was found by then has been chosen by chance.
         let _ = tokio::time::timeout(LOOKING_LIMIT, looking).await;
         Some(now + relief(sets, fill.above(KEYS_PERCENT))?)
+    }
+}
+
+/// How full a server is, if that matters, by what was known and by what it answers now.
+fn too_full(before: Option<Fill>, answer: Result<Option<Fill>, StoreError>) -> Option<Fill> {
+    match answer {
+        Ok(fill) => fill.filter(|fill| fill.above(KEYS_PERCENT) > 0),
+        // Who may not ask any more would never hear of room.
+        Err(error) if error.is_denied() => None,
+        // That it does not answer gives it no room.
+        Err(_) => before,
     }
 }
 
@@ -218,6 +231,29 @@ mod tests {
             );
         }
         assert_eq!(relief(Vec::new(), 1), None);
+    }
+
+    #[test]
+    fn only_an_answer_says_that_there_is_room() {
+        let used = |used| {
+            Some(Fill {
+                used,
+                limit: 100,
+                relief: None,
+            })
+        };
+        let denied = || Err(StoreError::Refused("NOPERM".to_owned()));
+        for (answer, known) in [
+            (Ok(used(80)), used(80)),
+            (Ok(used(70)), None),
+            (Ok(None), None),
+            (Err(StoreError::Timeout), used(90)),
+            (Err(StoreError::Refused("LOADING".to_owned())), used(90)),
+            (denied(), None),
+        ] {
+            assert_eq!(too_full(used(90), answer), known);
+        }
+        assert_eq!(too_full(None, Err(StoreError::Timeout)), None);
     }
 
     #[test]
