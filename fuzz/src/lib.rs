@@ -367,7 +367,10 @@ fn is_listen_address(text: &str) -> bool {
         let without = ["{hostname}", "{pid}", "{slot}"]
             .iter()
             .fold(path.to_owned(), |path, name| path.replace(name, "x"));
-        return !path.is_empty() && !path.ends_with('/') && !without.contains('{');
+        let name = path.rsplit('/').next().unwrap_or_default();
+        return !name.is_empty()
+            && !without.contains('{')
+            && !path[..path.len() - name.len()].contains("{slot}");
     }
     let address = text.strip_prefix("tcp:").unwrap_or_default();
     match address
