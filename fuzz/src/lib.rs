@@ -367,7 +367,11 @@ fn is_listen_address(text: &str) -> bool {
         let without = ["{hostname}", "{pid}", "{slot}"]
             .iter()
             .fold(path.to_owned(), |path, name| path.replace(name, "x"));
-        return !path.is_empty() && !path.ends_with('/') && !without.contains('{');
+        let slot_in_a_directory = path.rsplit('/').skip(1).any(|name| name.contains("{slot}"));
+        return !path.is_empty()
+            && !path.ends_with('/')
+            && !without.contains('{')
+            && !slot_in_a_directory;
     }
     let address = text.strip_prefix("tcp:").unwrap_or_default();
     match address
