@@ -128,6 +128,7 @@ async fn keep(
             }
         }
     }
+    fitness.vitals.have_started();
     let _ = started.send(Ok(published));
     let mut round = Instant::now();
     loop {
