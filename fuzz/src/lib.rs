@@ -367,10 +367,11 @@ fn is_listen_address(text: &str) -> bool {
         let without = ["{hostname}", "{pid}", "{slot}"]
             .iter()
             .fold(path.to_owned(), |path, name| path.replace(name, "x"));
-        let name = path.rsplit('/').next().unwrap_or_default();
-        return !name.is_empty()
+        let slot_in_a_directory = path.rsplit('/').skip(1).any(|name| name.contains("{slot}"));
+        return !path.is_empty()
+            && !path.ends_with('/')
             && !without.contains('{')
-            && !path[..path.len() - name.len()].contains("{slot}");
+            && !slot_in_a_directory;
     }
     let address = text.strip_prefix("tcp:").unwrap_or_default();
     match address

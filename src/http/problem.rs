@@ -108,6 +108,8 @@ codes! {
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store did not answer in time, or failed. The visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
     /// As many identities are remembered as may be.
     IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "There is no room to remember another Idempotency-Key or request id. This visit was not counted; there is room again after the seconds that Retry-After says.";
+    /// The process has not taken its addresses yet.
+    Starting = "starting", SERVICE_UNAVAILABLE, "This replica is starting: its public addresses do not lead to it yet.";
     /// The process is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, "This replica is shutting down.";
     /// A thread of the process is stuck.

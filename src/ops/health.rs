@@ -44,7 +44,13 @@ pub async fn get_healthz(State(state): State<AppState>) -> Result<Json<Status>, 
 }
 
 /// Live, or shutting down, or a thread of it is stuck.
-pub fn health(vitals: &Vitals) -> Result<Json<Status>, Problem> {
+fn health(vitals: &Vitals) -> Result<Json<Status>, Problem> {
     vitals.check().map_err(Problem::from)?;
+    Ok(Json(OK))
+}
+
+/// As on the public listener, but not before that can be reached.
+pub fn started(vitals: &Vitals) -> Result<Json<Status>, Problem> {
+    vitals.check_started().map_err(Problem::from)?;
     Ok(Json(OK))
 }

@@ -34,7 +34,7 @@ pub fn router() -> Router<OpsState> {
         .route("/metrics", get(get_metrics))
         .route(
             "/healthz",
-            get(async |State(state): State<OpsState>| health::health(&state.vitals)),
+            get(async |State(state): State<OpsState>| health::started(&state.vitals)),
         )
         .route("/readyz", get(get_readyz))
         .route(
@@ -55,7 +55,8 @@ async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse,
 /// asked for the sake of a probe.
 async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
     let store = state.store.health.ready();
-    let (status, text) = match (state.vitals.check(), &store) {
+    let (status, text) = match (state.vitals.check_started(), &store) {
+        (Err(Code::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         (Err(Code::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stuck"),
         (Ok(()), Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -26,6 +26,7 @@ pub struct Vitals(Arc<State>);
 
 #[derive(Debug)]
 struct State {
+    started: AtomicBool,
     draining: watch::Sender<bool>,
     threads: Mutex<Vec<Arc<Thread>>>,
     begin: Instant,
@@ -41,6 +42,7 @@ struct Thread {
 impl Default for Vitals {
     fn default() -> Self {
         Self(Arc::new(State {
+            started: AtomicBool::new(false),
             draining: watch::Sender::new(false),
             threads: Mutex::default(),
             begin: Instant::now(),
@@ -49,6 +51,11 @@ impl Default for Vitals {
 }
 
 impl Vitals {
+    /// From now on the public addresses lead here, or rightly do not.
+    pub fn have_started(&self) {
+        self.0.started.store(true, Ordering::Relaxed);
+    }
+
     /// From now on the process is shutting down.
     pub fn start_draining(&self) {
         self.0.draining.send_replace(true);
@@ -119,6 +126,19 @@ impl Vitals {
             Ok(())
         }
     }
+
+    /// Why the process is not live or has not started, if so: who waits for a start to end asks this.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vitals::check`] and [`Code::Starting`].
+    pub fn check_started(&self) -> Result<(), Code> {
+        self.check()?;
+        match self.0.started.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(Code::Starting),
+        }
+    }
 }
 
 /// Whether a replica is fit to be sent visits: live, and its store is there.
@@ -168,6 +188,17 @@ mod tests {
         assert_eq!(vitals.stuck_for(LIMIT * 20), None);
         tokio::task::yield_now().await;
         assert_eq!(vitals.stuck_for(LIMIT), None);
+    }
+
+    #[test]
+    fn one_that_starts_is_live_and_has_not_started() {
+        let vitals = Vitals::default();
+        assert_eq!(vitals.check(), Ok(()));
+        assert_eq!(vitals.check_started(), Err(Code::Starting));
+        vitals.have_started();
+        assert_eq!(vitals.check_started(), Ok(()));
+        vitals.start_draining();
+        assert_eq!(vitals.check_started(), Err(Code::Draining));
     }
 
     #[tokio::test]

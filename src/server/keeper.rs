@@ -35,9 +35,15 @@ use crate::{config::values::SocketTemplate, ops::Fitness, supervisor::Supervisor
 /// Who has not turned for this long itself must not find others slow.
 const WELL: Duration = Duration::from_millis(500);
 
-/// Rounds after which a replica that cannot count leaves its slot. Idle replicas
-/// look at their store once a second: when it is away for all, all know by then, and stay.
-const LEAVE_ROUNDS: u32 = 6;
+/// Rounds after which a replica that cannot count leaves its slot: 1.8 s. Idle replicas
+/// ask their store once a second, so one whose store hangs knows up to a second later than a busy
+/// one, and what it said last is a round old: when the store is away for all, all know by then,
+/// and stay.
+const LEAVE_ROUNDS: u32 = 9;
+
+/// Rounds after which one that is stuck or draining leaves it, whatever its store: until siblings have been
+/// asked since, which may be draining, too. With [`STUCK`](crate::ops::vitals::STUCK) less than 3 s.
+const LEAVE_ROUNDS_UNWELL: u32 = 3;
 
 /// Rounds until what failed is tried again.
 const RETRY_ROUNDS: u32 = 5;
@@ -128,6 +134,7 @@ async fn keep(
             }
         }
     }
+    fitness.vitals.have_started();
     let _ = started.send(Ok(published));
     let mut round = Instant::now();
     loop {
@@ -142,12 +149,25 @@ async fn keep(
         }
         let late = round.elapsed() > 2 * ROUND;
         round = Instant::now();
-        let well = !late && fitness.vitals.stuck_for(WELL).is_none();
-        let fit = fitness.is_fit();
+        let ourselves = Ourselves {
+            well: !late && fitness.vitals.stuck_for(WELL).is_none(),
+            live: fitness.vitals.check().is_ok(),
+            fit: fitness.is_fit(),
+        };
         for place in &mut places {
-            place.round(fit, well);
+            place.round(&ourselves);
         }
     }
+}
+
+/// What we are in a round.
+struct Ourselves {
+    /// Our threads turn, so that we may judge others.
+    well: bool,
+    /// We are neither stuck nor draining: what we know at once of nobody but us.
+    live: bool,
+    /// We are live and can count.
+    fit: bool,
 }
 
 /// A Unix socket of the settings, and where it is in its life.
@@ -259,11 +279,11 @@ impl Place {
         Ok((hidden, listening))
     }
 
-    fn round(&mut self, fit: bool, well: bool) {
+    fn round(&mut self, ourselves: &Ourselves) {
         self.notice_loss();
         self.meet();
-        self.siblings.collect(well);
-        self.unfit = match fit || !self.public {
+        self.siblings.collect(ourselves.well);
+        self.unfit = match ourselves.fit || !self.public {
             true => 0,
             false => self.unfit.saturating_add(1),
         };
@@ -279,7 +299,7 @@ impl Place {
             State::In {
                 published,
                 listening,
-            } => self.stay(published, listening),
+            } => self.stay(published, listening, ourselves.live),
         };
         let is_in = matches!(self.state, State::In { .. });
         self.siblings.ask(self.unfit > 0 || !is_in);
@@ -366,10 +386,16 @@ impl Place {
     }
 
     /// We are in: the slots are put in order, and ours is left if we cannot count
-    /// and another one can.
-    fn stay(&mut self, published: PublishedSocket, listening: Listening) -> State {
+    /// and another one can. It may be the store that is away, for others, too; a thread
+    /// that is stuck is ours.
+    fn stay(&mut self, published: PublishedSocket, listening: Listening, live: bool) -> State {
         let serves = |_: &_, identity| self.siblings.serves(identity);
-        let leaving = self.unfit >= LEAVE_ROUNDS && self.siblings.one_is_fit();
+        let patience = if live {
+            LEAVE_ROUNDS
+        } else {
+            LEAVE_ROUNDS_UNWELL
+        };
+        let leaving = self.unfit >= patience && self.siblings.one_is_fit();
         let done = match leaving {
             true => published.give_up_slot(&serves),
             false => published.repair(&serves),

@@ -2,7 +2,9 @@
 
 use std::{path::Path, process::Output};
 
-use crate::support::{Footfall, footfall::footfall_command, process::run};
+use crate::support::{
+    Client, Footfall, eventually, footfall::footfall_command, process::run, slots::is_socket,
+};
 
 fn start(listen: &str) -> Footfall {
     Footfall::builder()
@@ -128,4 +130,35 @@ async fn audit_asks_every_replica_of_this_host() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("watching 2 replicas"), "{said}");
     assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// Who waits for a start to end must not go on before the replica can be reached.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_internal_listener_says_starting_until_the_public_path_is_there() {
+    let [public, internal] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [path, ops] = [&public, &internal].map(|directory| directory.path().join("f.sock"));
+    // Keeps the public path waiting for about a second.
+    let lock = std::fs::File::create(public.path().join(".footfall.lock")).unwrap();
+    lock.lock().unwrap();
+    let starting = {
+        let listen = format!("unix:{}", ops.display());
+        let builder = Footfall::builder().env("FOOTFALL_OPS_LISTEN", listen);
+        let builder = builder.socket(&path);
+        std::thread::spawn(move || builder.start())
+    };
+    eventually("it can be asked", || is_socket(&ops).then_some(()));
+    for target in ["/readyz", "/healthz"] {
+        let reply = Client::unix(&ops).get(target).await;
+        // A test that was held up may ask too late to see it.
+        if is_socket(&path) {
+            continue;
+        }
+        assert_eq!(reply.status, 503);
+        assert!(reply.text().contains("starting"), "{}", reply.text());
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
+    let _service = starting.join().unwrap();
+    for target in ["/readyz", "/healthz"] {
+        assert_eq!(Client::unix(&ops).get(target).await.status, 200);
+    }
 }
