@@ -48,14 +48,17 @@ impl Limits {
     ///
     /// <https://develop.sentry.dev/sdk/foundations/transport/rate-limiting/>
     pub fn heed(&mut self, status: StatusCode, headers: &HeaderMap, now: Instant) {
-        let pause = match headers.get("x-sentry-rate-limits") {
-            Some(limits) => limits.to_str().ok().and_then(pause_for_errors),
-            None if status == StatusCode::TOO_MANY_REQUESTS => {
+        let lines = headers.get_all("x-sentry-rate-limits").iter();
+        // Several lines are one list (RFC 9110, 5.3).
+        let limits: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
+        let pause = match limits.is_empty() {
+            false => pause_for_errors(&limits.join(",")),
+            true if status == StatusCode::TOO_MANY_REQUESTS => {
                 let seconds = headers.get(header::RETRY_AFTER);
                 let seconds = seconds.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
                 Some(seconds.map_or(UNSAID, Duration::from_secs))
             }
-            None => None,
+            true => None,
         };
         if let Some(pause) = pause {
             self.silent_until = now + pause.min(LONGEST);
@@ -88,6 +91,17 @@ mod tests {
             let allowed = (0..100).filter(|_| limits.allow(now)).count();
             assert_eq!(allowed, PER_MINUTE as usize);
         }
+    }
+
+    #[test]
+    fn several_lines_are_one_list() {
+        let now = Instant::now();
+        let mut limits = Limits::new(now);
+        let lines = ["5:transaction", "7:error", "6:error"];
+        let name = "x-sentry-rate-limits";
+        let lines = lines.map(|line| (name.parse().unwrap(), line.parse().unwrap()));
+        limits.heed(StatusCode::OK, &HeaderMap::from_iter(lines), now);
+        assert_eq!(limits.silent_until - now, Duration::from_secs(7));
     }
 
     #[test]
