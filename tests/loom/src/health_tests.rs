@@ -103,3 +103,14 @@ fn an_answer_to_an_older_question_does_not_bring_it_back() {
         }
     });
 }
+
+#[test]
+fn a_suspicion_is_asked_about_or_stays() {
+    loom::model(|| {
+        let view = View::new();
+        let worker = view.spawn(StoreHealth::suspect);
+        let asked = view.health.take_suspicion();
+        worker.join().unwrap();
+        assert!(asked != view.health.is_suspected());
+    });
+}

@@ -1,7 +1,7 @@
 //! What the sources here get in the place of the crates they name.
 
 pub mod std {
-    pub use ::std::{mem, time};
+    pub use ::std::{collections, mem, time};
 
     pub mod sync {
         pub use loom::sync::{Arc, Mutex, MutexGuard, atomic};
@@ -35,6 +35,14 @@ pub mod prometheus {
 }
 
 pub mod tokio {
+    /// No test here waits for one of two.
+    macro_rules! one_of_two {
+        ($($any:tt)*) => {
+            unreachable!()
+        };
+    }
+    pub(crate) use one_of_two as select;
+
     pub mod sync {
         use loom::sync::{Condvar, MutexGuard};
 

@@ -9,8 +9,14 @@
 mod instead;
 
 /// All that the view needs of errors.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct StoreError(&'static str);
+
+impl StoreError {
+    fn may_concern_all(&self) -> bool {
+        true
+    }
+}
 
 impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -18,12 +24,17 @@ impl std::fmt::Display for StoreError {
     }
 }
 
-#[allow(dead_code, reason = "the service uses all of it")]
+#[allow(dead_code, unused_variables, reason = "the service uses all of it")]
 mod health {
     include!(concat!(env!("OUT_DIR"), "/health.rs"));
 }
 
-#[allow(dead_code, reason = "the service uses all of it")]
+#[allow(dead_code, unused_variables, reason = "the service uses all of it")]
+mod refusals {
+    include!(concat!(env!("OUT_DIR"), "/refusals.rs"));
+}
+
+#[allow(dead_code, unused_variables, reason = "the service uses all of it")]
 mod shared_map {
     include!(concat!(env!("OUT_DIR"), "/shared_map.rs"));
 }
