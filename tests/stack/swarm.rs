@@ -121,9 +121,14 @@ pub fn deploy(checkout: &Checkout) {
 }
 
 fn grafana_secret() -> String {
-    let service = inspect("footfall_grafana");
-    let secrets = &service["Spec"]["TaskTemplate"]["ContainerSpec"]["Secrets"];
-    secrets[0]["SecretName"].as_str().unwrap().to_owned()
+    // Said to be a service: there is a volume of this name, too.
+    docker(&[
+        "service",
+        "inspect",
+        "--format",
+        "{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{.SecretName}}{{end}}",
+        "footfall_grafana",
+    ])
 }
 
 /// A stack of before Grafana had a secret of its own.

@@ -103,7 +103,7 @@ fn passes(machine: &Machine, token: &str) {
             200,
         ),
         (
-            format!("{bearer} '{SITE}/api/counters?limit=10&cursor=signup'"),
+            format!("{bearer} '{SITE}/api/counters?limit=10&cursor=1-7369676e7570'"),
             200,
         ),
         (format!("-I {bearer} {SITE}/api/count"), 200),
