@@ -13,6 +13,8 @@ mod database;
 pub mod dotenv;
 mod log;
 pub mod postgres_url;
+||||||| 51a69d6
+pub mod phc;
 mod reader;
 pub mod redis_url;
 mod sentry_dsn;
