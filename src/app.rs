@@ -21,7 +21,7 @@ use crate::{
     listen::Fitness,
     ops::{self, OpsState},
     pages::{home, openapi, swagger},
-    storage::Store,
+    storage::{Store, sql::Database},
     supervision::{Supervisor, Vitals},
     telemetry::metrics::Metrics,
 };
@@ -149,11 +149,12 @@ impl Shared {
     }
 
     /// The internal service: health, readiness, metrics, version.
-    pub fn ops_edge(&self, store: &Store) -> Edge {
+    pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
         let state = OpsState {
             metrics: self.metrics.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
+            database: database.cloned(),
         };
         let router: Router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);

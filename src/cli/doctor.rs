@@ -16,7 +16,7 @@ use crate::{
     storage::{
         RedisStore, SqliteStore, Store, StoreError,
         redis::{Node, Report},
-        sql::sqlite::{Schema, newest},
+        sql::{schema::newest, sqlite::Schema},
     },
     telemetry::metrics::Metrics,
 };

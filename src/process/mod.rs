@@ -27,7 +27,7 @@ use crate::{
         keeper::{Keeper, Place, Published},
         listener::{self, Acceptors, Listening},
     },
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, sql::Database},
     supervision::{Ended, Ends, Supervisor, Vitals},
     telemetry::metrics::Metrics,
 };
@@ -44,6 +44,9 @@ pub enum ServeError {
     /// The embedded database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A metric cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
     /// The system refused a thread, a signal handler or a descriptor.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -74,6 +77,7 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
     // That it is away is no reason not to start.
     let mut counters = CounterStore::new(store.clone(), &settings.store);
     let _ = counters.probe().await;
+    let database = Database::open(&settings.database, &store, &metrics)?;
     // Only from here on: while the database is opened, a signal may end the process as ever.
     let mut signals = Signals::new()?;
     let vitals = Vitals::default();
@@ -83,10 +87,16 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
         vitals.clone(),
     ));
 
-    let mut running = Running::start(&settings.server, &shared, &store, &vitals)?;
+    let dependencies = (&store, database.as_ref());
+    let mut running = Running::start(&settings.server, &shared, dependencies, &vitals)?;
     running
         .supervisor
         .spawn("the monitor of the store", monitor(counters));
+    if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
+        running
+            .supervisor
+            .spawn("the monitor of the database", monitor.run());
+    }
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},
@@ -100,10 +110,21 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
         ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
-    if ending == Ending::Clean && timeout(CLOSE_LIMIT, store.close()).await.is_err() {
-        tracing::warn!("the store took too long to close; nothing is lost");
+    if ending == Ending::Clean {
+        close(&store, database.as_ref()).await;
     }
     Ok(ending)
+}
+
+async fn close(store: &Store, database: Option<&Database>) {
+    if timeout(CLOSE_LIMIT, store.close()).await.is_err() {
+        tracing::warn!("the store took too long to close; nothing is lost");
+    }
+    if let Some(database) = database
+        && timeout(CLOSE_LIMIT, database.close()).await.is_err()
+    {
+        tracing::warn!("the database took too long to close; nothing is lost");
+    }
 }
 
 /// What runs from the start to the end. Dropped, it withdraws the paths of sockets.
@@ -126,7 +147,7 @@ impl Running {
     fn start(
         server: &ServerSettings,
         shared: &Arc<Shared>,
-        store: &Store,
+        (store, database): (&Store, Option<&Database>),
         vitals: &Vitals,
     ) -> Result<Self, ServeError> {
         let public = bind_tcp(&server.listen)?;
@@ -136,7 +157,7 @@ impl Running {
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
-            edge: shared.ops_edge(store),
+            edge: shared.ops_edge(store, database),
             settings: server.clone(),
             fitness: shared.fitness(store),
         };

@@ -363,6 +363,15 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
+    /// Adds a metric of a room.
+    ///
+    /// # Errors
+    ///
+    /// If there is one of its name already.
+    pub fn register<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
+        register(&self.registry, collector)
+    }
+
     /// The text exposition format, version 0.0.4.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use sqlx::{
 };
 
 use super::{
-    migrations::MIGRATIONS,
+    migrations::SQLITE,
+    schema::{self, newest},
     turns::{Turn, Turns},
 };
 use crate::{
@@ -34,12 +35,6 @@ pub enum Schema {
     Current,
     /// Of a newer version. [`Layout::admits`] says whether this one can use it.
     Newer(Layout),
-}
-
-/// The schema that this version writes: its newest migration.
-pub fn newest() -> u64 {
-    let versions = MIGRATIONS.iter().map(|migration| migration.version);
-    versions.max().unwrap_or(0).unsigned_abs()
 }
 
 /// An embedded database. SQLite blocks, so sqlx runs each connection on a
@@ -274,51 +269,14 @@ async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
     match found.await.map_err(|error| error.to_string())? {
         Some(layout) if layout.version > newest() => layout.admits(newest()),
         _ => {
-            let ran = MIGRATIONS.run(&database).await;
+            let ran = SQLITE.run(&database).await;
             ran.map_err(|error| error.to_string())
         }
     }
 }
 
-/// The layout of a file: its version is its newest migration, and the oldest it can be read from
-/// is in SQLite's `user_version`, where the migrations put it. 0, which is what a file has from
-/// the start, says nothing: then it can be read by who knows its newest migration. `None` if no migration was ever run.
 async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx::Error> {
-    let table = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
-    let tables: i64 = sqlx::query_scalar(table).fetch_one(&mut *database).await?;
-    if tables == 0 {
-        return Ok(None);
-    }
-    let newest = "SELECT max(version) FROM _sqlx_migrations";
-    let version: Option<i64> = sqlx::query_scalar(newest)
-        .fetch_one(&mut *database)
-        .await
-        .map_err(|error| match error {
-            sqlx::Error::ColumnDecode { source, .. } => {
-                sqlx::Error::Decode(format!("{newest}: {source}").into())
-            }
-            error => error,
-        })?;
-    let readable_from: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *database)
-        .await?;
-    let Some(version) = version else {
-        return Ok(None);
-    };
-    let number = |what: &str, number: i64| {
-        u64::try_from(number).map_err(|_| {
-            let hint = "which is no layout; look who wrote it, and correct it";
-            sqlx::Error::Decode(format!("{what} is {number}, {hint}").into())
-        })
-    };
-    let version = number("the newest migration in _sqlx_migrations", version)?;
-    Ok(Some(Layout {
-        version,
-        readable_from: match number("PRAGMA user_version", readable_from)? {
-            0 => version,
-            readable_from => readable_from,
-        },
-    }))
+    schema::layout(&mut super::Connection::Sqlite(database)).await
 }
 
 fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {
