@@ -15,7 +15,7 @@ use std::{
 use axum::http::{HeaderMap, HeaderValue, Method};
 use footfall::{
     config::{
-        RedisUrl, Settings, Sources,
+        PostgresUrl, RedisUrl, Settings, Sources,
         catalog::SETTINGS,
         dotenv,
         redis_url::Topology,
@@ -49,6 +49,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("identity", identity),
     ("listen_address", listen_address),
     ("login", login),
+    ("postgres_url", postgres_url),
     ("redis_url", redis_url),
     ("request_id", request_id),
     ("settings", settings),
@@ -605,6 +606,39 @@ pub fn redis_url(data: &[u8]) {
                     let addresses: Vec<_> = addresses.collect();
                     format!("{url:?} {} {addresses:?}", url.topology)
                 }
+                Err(message) => message,
+            };
+            assert!(!shown.contains(MARK), "{url}: {shown}");
+        }
+    }
+}
+
+/// `DATABASE_URL` of PostgreSQL, likewise.
+pub fn postgres_url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(url) = text.parse::<PostgresUrl>() {
+        assert!(text.contains("://"), "{text}");
+        assert!(url.port > 0 && !url.user.is_empty(), "{text}");
+        assert!(!url.database.is_empty(), "{text}");
+        // What PostgreSQL reads ends at a zero byte.
+        let texts = [&url.user, &url.database, &url.application_name];
+        assert!(texts.iter().all(|text| !text.contains('\0')), "{text}");
+    }
+    if text.contains(MARK) {
+        return;
+    }
+    let middle = text.ceil_char_boundary(text.len() / 2);
+    let (before, after) = text.split_at(middle);
+    for rest in ["localhost", "localhost/db", "[::1]:1/db?sslmode=require", "/db?host=/run"] {
+        for url in [
+            format!("postgres://user:{before}{MARK}{after}@{rest}"),
+            // What follows a '&' is another option.
+            format!("postgres://user@localhost/db?password={MARK}{after}"),
+        ] {
+            let shown = match url.parse::<PostgresUrl>() {
+                Ok(url) => format!("{url:?} {}", url.server()),
                 Err(message) => message,
             };
             assert!(!shown.contains(MARK), "{url}: {shown}");

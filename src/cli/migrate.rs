@@ -147,7 +147,7 @@ fn of_migrating(error: sqlx::Error, url: &PostgresUrl) -> Trouble {
     });
     match DatabaseError::from(error) {
         error if code.as_deref() == Some("42501") => Trouble::Lasting(format!(
-            "{server}: {error}; name its owner in DATABASE_URL, as docs/database.md says: user {} may not change the schema",
+            "{server}: {error}; name its owner in DATABASE_URL, as docs/postgres.md says: user {} may not change the schema",
             url.user
         )),
         error @ DatabaseError::Refused(_) => Trouble::Lasting(format!("{server}: {error}")),

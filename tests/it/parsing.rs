@@ -162,6 +162,18 @@ fn logins() {
 }
 
 #[test]
+fn postgres_urls() {
+    let scheme = select(vec!["postgres", "postgresql", "postgres+x"]);
+    let credentials = "([a-z%0-9]{0,4}(:[!-~]{0,5})?@)?";
+    let host = "([a-z0-9]{0,3}|\\[::1\\]|%2Frun)(:[0-9]{1,5})?(/[a-z]{0,3})?";
+    let options = "(\\?(host|port|user|sslmode|options|connect_timeout|jit)=[a-z0-9/.-]{0,8})?";
+    let url = (scheme, credentials, host, options)
+        .prop_map(|(scheme, user, host, options)| format!("{scheme}://{user}{host}{options}"));
+    let unescaped = "[0-9@:/?#&=%a]{0,8}";
+    check(properties::postgres_url, near(prop_oneof![url, unescaped]));
+}
+
+#[test]
 fn redis_urls() {
     let scheme = select(SCHEMES);
     let credentials = "([a-z]{0,3}(:[!-~]{0,5})?@)?";

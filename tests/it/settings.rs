@@ -109,7 +109,15 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "database_url",
         "sqlite:counts.db",
         "mysql://host",
-        "expected sqlite:PATH",
+        "expected postgres://USER:PASSWORD@HOST/DATABASE beside Redis, or sqlite:PATH",
+    ),
+    ("database_password", "a password", "", ""),
+    ("database_timeout", "2s", "soon", "expected a duration"),
+    (
+        "database_pool",
+        "4",
+        "0",
+        "expected a whole number from 1 to 100",
     ),
     (
         "data_dir",
@@ -578,20 +586,19 @@ fn redis_and_sqlite_are_not_set_together() {
     let error = load(folder.path(), &[redis]).unwrap_err();
     let expected = "DATABASE_URL in .env, line 1: REDIS_URL is set too";
     assert!(error.contains(expected), "{error}");
+    // PostgreSQL goes with Redis, and only with it.
     for url in [
         "postgres://user:hidden@host/db",
         "postgresql://user:hidden@host",
     ] {
-        for environment in [
-            &[("DATABASE_URL", url)][..],
-            &[redis, ("DATABASE_URL", url)],
-        ] {
-            let error = load(folder.path(), environment).unwrap_err();
-            let expected = "environment variable DATABASE_URL: PostgreSQL is not supported yet";
-            assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("hidden"), "{error}");
-        }
+        let error = load(folder.path(), &[("DATABASE_URL", url), ("REDIS_URL", "")]).unwrap_err();
+        let expected = "environment variable DATABASE_URL: PostgreSQL keeps no counts, and REDIS_URL";
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+        let settings = load(folder.path(), &[redis, ("DATABASE_URL", url)]).unwrap();
+        assert!(!format!("{settings:?}").contains("hidden"), "{settings:?}");
     }
+    write(folder.path(), ".env", "");
     for environment in [
         &[redis, ("DATABASE_URL", "")][..],
         &[("REDIS_URL", ""), ("DATABASE_URL", "sqlite:counts.db")],

@@ -155,7 +155,7 @@ async fn check_schema(url: &PostgresUrl, connection: &mut PgConnection, findings
     for table in &missing {
         findings.bad(
             format_args!("this user may not read {table}"),
-            format_args!("as the schema's owner: GRANT SELECT ON {table} TO \"{}\"; docs/database.md has all it needs", url.user),
+            format_args!("as the schema's owner: GRANT SELECT ON {table} TO \"{}\"; docs/postgres.md has all it needs", url.user),
         );
     }
     if !missing.is_empty() {
@@ -169,7 +169,7 @@ async fn check_schema(url: &PostgresUrl, connection: &mut PgConnection, findings
         Ok(layout) => findings.good(format_args!("its schema has {layout}")),
         Err(problem) => findings.bad(
             format_args!("the database cannot be used: {problem}"),
-            "visits are counted all the same; docs/database.md says who runs `footfall migrate`",
+            "visits are counted all the same; docs/postgres.md says who runs `footfall migrate`",
         ),
     }
 }
@@ -206,7 +206,7 @@ async fn check_too_much(
     .await?;
     let user = &url.user;
     let hint = format!(
-        "have the service log in as a role that neither owns the schema nor may change it, and keep {user} for `footfall migrate`; docs/database.md has both roles"
+        "have the service log in as a role that neither owns the schema nor may change it, and keep {user} for `footfall migrate`; docs/postgres.md has both roles"
     );
     let problem = if is_superuser {
         "is a superuser"

@@ -126,7 +126,7 @@ async fn question(connection: &mut PgConnection) -> Result<Option<String>, Datab
 fn of_schema(error: sqlx::Error) -> DatabaseError {
     match DatabaseError::from(error) {
         DatabaseError::Refused(reason) => DatabaseError::Away(format!(
-            "its schema cannot be read: {reason}; look at _sqlx_migrations and footfall_layout, and at what this user may read (docs/database.md)"
+            "its schema cannot be read: {reason}; look at _sqlx_migrations and footfall_layout, and at what this user may read (docs/postgres.md)"
         )),
         error => error,
     }
