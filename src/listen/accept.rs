@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     config::ServerSettings,
-    edge::{Edge, Peer, service::MAX_BODY_BYTES},
+    edge::{Edge, Peer},
 };
 
 /// Largest head the parser takes in. The edge refuses smaller ones already,
@@ -51,6 +51,9 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// After the path is withdrawn, connects that had found it before still arrive.
 const LAST_CONNECTS: Duration = Duration::from_millis(100);
+
+/// What is left of a body of this size, which nobody reads, has mostly come already.
+const SMALL_BODY_BYTES: u64 = 16 * 1024;
 
 /// An idle connection is left this long to be used once more, and is told to
 /// close by `Connection: close`: closing it at once would race with a request
@@ -335,7 +338,7 @@ impl Served {
 /// left of a small one has mostly come, and the connection goes on. So has one in chunks of a
 /// request that was right: a client that streams all it sends, and nothing here.
 fn gives_up(status: StatusCode, most: Option<u64>) -> bool {
-    let is_small = most.map_or(status.is_success(), |most| most <= MAX_BODY_BYTES as u64);
+    let is_small = most.map_or(status.is_success(), |most| most <= SMALL_BODY_BYTES);
     status == StatusCode::REQUEST_TIMEOUT || !is_small
 }
 
