@@ -5,10 +5,7 @@ use std::{io, net::ToSocketAddrs, path::PathBuf};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, watch};
 
-use super::{
-    accept::{Acceptor, Phase},
-    socket::SocketError,
-};
+use super::{accept::Acceptor, connection::Phase, socket::SocketError};
 
 /// Connections that may wait to be accepted. The kernel caps it at
 /// `net.core.somaxconn`; a full queue makes nginx try the next replica.

@@ -1,6 +1,7 @@
 //! Listeners: binding, accepting, connections, the life cycle of sockets and slots.
 
 pub mod accept;
+pub mod connection;
 mod directory;
 mod fitness;
 pub mod keeper;

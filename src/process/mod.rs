@@ -27,8 +27,8 @@ use crate::{
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::store::{CounterStore, monitor},
     listen::{
-        BindError,
-        accept::{self, Service},
+        BindError, accept,
+        connection::Service,
         keeper::{Keeper, Place, Published},
         listener::{self, Acceptors, Listening},
     },

@@ -6,11 +6,7 @@ use tokio::{runtime, sync::mpsc};
 
 use crate::{
     app::Application,
-    listen::{
-        Fitness,
-        accept::{self, Service},
-        listener::Offer,
-    },
+    listen::{Fitness, accept, connection::Service, listener::Offer},
     storage::Store,
     supervision::{Supervisor, Vitals},
 };

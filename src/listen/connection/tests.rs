@@ -2,7 +2,10 @@ use std::{convert::Infallible, path::Path};
 
 use axum::{Router, routing::get};
 use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
 use tokio_util::task::TaskTracker;
 
 use super::*;
@@ -10,7 +13,10 @@ use crate::{
     config::{Settings, Sources},
     edge::Routes,
     listen::Fitness,
-    listen::listener::{Acceptors, Listening},
+    listen::{
+        accept::run_all,
+        listener::{Acceptors, Listening},
+    },
     storage::{Store, metrics::StoreMetrics},
     supervision::Vitals,
 };
