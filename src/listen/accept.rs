@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::Socket;
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{mpsc, watch},
@@ -14,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    connection::{Connections, Phase, Service},
-    listener::Offer,
+    connection::{Connections, Service},
+    offer::{Offer, Phase},
 };
 
 /// After the path is withdrawn, connects that had found it before still arrive.
@@ -29,7 +30,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// A listener on a runtime.
-pub enum Acceptor {
+enum Acceptor {
     /// TCP.
     Tcp(TcpListener),
     /// Unix.
@@ -55,6 +56,15 @@ impl Accepted {
 }
 
 impl Acceptor {
+    /// Accepts from the socket on the current runtime.
+    fn new(socket: Socket) -> io::Result<Self> {
+        Ok(if socket.local_addr()?.is_unix() {
+            Self::Unix(UnixListener::from_std(socket.into())?)
+        } else {
+            Self::Tcp(TcpListener::from_std(socket.into())?)
+        })
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => listener
@@ -97,9 +107,9 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
         tokio::select! {
             offer = offers.recv() => {
                 let Some(offer) = offer else { break };
-                match offer.acceptor() {
-                    Ok((acceptor, phase)) => {
-                        running.spawn(run(acceptor, service.clone(), phase));
+                match Acceptor::new(offer.socket) {
+                    Ok(acceptor) => {
+                        running.spawn(run(acceptor, service.clone(), offer.phase));
                     }
                     // The others accept from it. A path on which nobody does is tried again.
                     Err(error) => {

@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     Fitness,
     linger::{Lingering, Unread},
+    offer::Phase,
     siblings,
     watched::Watched,
 };
@@ -55,15 +56,6 @@ const IDLE_GRACE: Duration = Duration::from_millis(500);
 
 /// Then the first request of a new connection gets this long to arrive.
 const HEAD_GRACE: Duration = Duration::from_secs(2);
-
-/// Where the process is in its life, as connections need to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// New connections are welcome.
-    Serving,
-    /// What has arrived is served, then connections close.
-    Closing,
-}
 
 /// What is served on a listener, and how.
 #[derive(Clone)]

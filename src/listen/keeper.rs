@@ -27,7 +27,8 @@ use tokio::{
 use super::{
     Fitness,
     directory::{self, FileIdentity, HeldLock},
-    listener::{Acceptors, BindError, Listening},
+    listener::BindError,
+    offer::{Acceptors, Listening},
     siblings::{Answer, HUNG_ROUNDS, Look, ROUND, Siblings, look},
     socket::{self, HiddenSocket, Paths, PublishedSocket, SocketError},
 };

@@ -7,6 +7,7 @@ mod fitness;
 pub mod keeper;
 mod linger;
 pub mod listener;
+pub mod offer;
 mod siblings;
 mod slots;
 pub mod socket;

@@ -6,7 +6,7 @@ use tokio::{runtime, sync::mpsc};
 
 use crate::{
     app::Application,
-    listen::{Fitness, accept, connection::Service, listener::Offer},
+    listen::{Fitness, accept, connection::Service, offer::Offer},
     storage::Store,
     supervision::{Supervisor, Vitals},
 };

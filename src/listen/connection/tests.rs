@@ -15,7 +15,7 @@ use crate::{
     listen::Fitness,
     listen::{
         accept::run_all,
-        listener::{Acceptors, Listening},
+        offer::{Acceptors, Listening},
     },
     storage::{Store, metrics::StoreMetrics},
     supervision::Vitals,
