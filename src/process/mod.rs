@@ -29,9 +29,10 @@ use crate::{
     listen::{
         BindError, accept,
         connection::Service,
-        keeper::{Keeper, Place, Published},
+        keeper::{Keeper, Published},
         listener,
         offer::{Acceptors, Listening},
+        place::Place,
     },
     storage::{Store, StoreError},
     supervision::{Ended, Ends, Supervisor, Vitals},
