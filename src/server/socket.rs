@@ -68,8 +68,8 @@ pub enum SocketError {
     NoAnswer,
     /// What was made in the directory was gone when it was to be used: another process had
     /// taken the lock away from us, and both changed the directory at once.
-    #[error("another process changed the directory at the same time")]
-    Overtaken,
+    #[error("{0}; does another process change the directory at the same time?")]
+    Overtaken(io::Error),
     /// Anything else.
     #[error("{0}")]
     Io(io::Error),
@@ -78,7 +78,7 @@ pub enum SocketError {
 impl SocketError {
     /// Whether others were in the way, and the same may well succeed next time.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Locked(_) | Self::Overtaken)
+        matches!(self, Self::Locked(_) | Self::Overtaken(_))
     }
 }
 
@@ -87,7 +87,7 @@ impl From<io::Error> for SocketError {
         match error.kind() {
             // A name that was there a moment ago, or one that was not. That the directory itself
             // is missing is found when its lock is opened.
-            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Self::Overtaken,
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Self::Overtaken(error),
             _ => Self::Io(error),
         }
     }
@@ -436,7 +436,7 @@ mod tests {
                             assert!(begin.elapsed() < Duration::from_secs(60), "pair {number}");
                             match work().map_err(SocketError::from) {
                                 Ok(()) => {}
-                                Err(SocketError::Overtaken) => {
+                                Err(SocketError::Overtaken(_)) => {
                                     met.fetch_add(1, Ordering::Relaxed);
                                 }
                                 Err(error) => panic!("pair {number}: {error:?}"),
