@@ -330,7 +330,7 @@ mod tests {
                             assert!(begin.elapsed() < Duration::from_secs(60), "pair {number}");
                             match work().map_err(SocketError::from) {
                                 Ok(()) => {}
-                                Err(SocketError::Overtaken) => {
+                                Err(SocketError::Overtaken(_)) => {
                                     met.fetch_add(1, Ordering::Relaxed);
                                 }
                                 Err(error) => panic!("pair {number}: {error:?}"),

@@ -42,8 +42,8 @@ pub enum SocketError {
     NoAnswer,
     /// What was made in the directory was gone when it was to be used: another process had
     /// taken the lock away from us, and both changed the directory at once.
-    #[error("another process changed the directory at the same time")]
-    Overtaken,
+    #[error("{0}; does another process change the directory at the same time?")]
+    Overtaken(io::Error),
     /// Anything else.
     #[error("{0}")]
     Io(io::Error),
@@ -52,7 +52,7 @@ pub enum SocketError {
 impl SocketError {
     /// Whether others were in the way, and the same may well succeed next time.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Locked(_) | Self::Overtaken)
+        matches!(self, Self::Locked(_) | Self::Overtaken(_))
     }
 }
 
@@ -61,7 +61,7 @@ impl From<io::Error> for SocketError {
         match error.kind() {
             // A name that was there a moment ago, or one that was not. That the directory itself
             // is missing is found when its lock is opened.
-            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Self::Overtaken,
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Self::Overtaken(error),
             _ => Self::Io(error),
         }
     }
