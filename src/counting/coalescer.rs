@@ -6,12 +6,10 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -23,7 +21,10 @@ use super::{
     metrics::CountingMetrics,
     store::{Batch, BatchResult, CounterStore},
 };
-use crate::{storage::StoreError, supervision::Supervisor};
+use crate::{
+    storage::StoreError,
+    supervision::{Part, Piece, Supervisor},
+};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.
@@ -62,10 +63,7 @@ impl Coalescer {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = store.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
-        supervisor.spawn(
-            "the queue of visits",
-            flush_forever(waiting, store, metrics.clone()),
-        );
+        supervisor.spawn(Part::Queue, flush_forever(waiting, store, metrics.clone()));
         Self {
             queue,
             timeout,
@@ -117,9 +115,8 @@ async fn flush_forever(
             Ok(visits) => {
                 metrics.queue_depth.sub(visits as i64);
                 // A bug must cost one batch, not the worker. The panic hook has logged it.
-                let flushed =
-                    AssertUnwindSafe(flush(&mut waiting, &mut store, &mut ledger, &metrics));
-                let _ = flushed.catch_unwind().await;
+                let flushed = flush(&mut waiting, &mut store, &mut ledger, &metrics);
+                let _ = Piece::Batch.isolated(flushed).await;
             }
             Err(_) => store.check_connection().await,
         }

@@ -12,12 +12,10 @@
 use std::{
     io,
     sync::mpsc as std_mpsc,
-    thread,
     time::{Duration, Instant},
 };
 
 use tokio::{
-    runtime,
     sync::{mpsc, oneshot},
     time::sleep,
 };
@@ -58,22 +56,16 @@ impl Keeper {
         fitness: Fitness,
         supervisor: &Supervisor,
     ) -> io::Result<(Self, oneshot::Receiver<Published>)> {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let (commands, orders) = mpsc::unbounded_channel();
         let (started, published) = oneshot::channel();
         let (ending, ended) = std_mpsc::channel::<()>();
-        let watch = supervisor.watch("the keeper of the sockets");
-        let body = move || {
+        let vitals = fitness.vitals.clone();
+        let work = move || async move {
+            // Dropped when the paths are withdrawn, also by a panic.
             let _ending = ending;
-            let _watch = watch;
-            runtime.block_on(async {
-                tokio::spawn(fitness.vitals.heartbeat("keeper"));
-                keep(places, &fitness, orders, started).await;
-            });
+            keep(places, &fitness, orders, started).await;
         };
-        thread::Builder::new().name("keeper".into()).spawn(body)?;
+        supervisor.thread("keeper", &vitals, work)?;
         let keeper = Self {
             commands: Some(commands),
             ended,

@@ -11,7 +11,7 @@ use std::{
 use footfall::{
     counting::store::{CounterStore, monitor},
     edge::{Edge, Peer},
-    supervision::Ends,
+    supervision::{Ends, Part},
 };
 use ipnet::IpNet;
 
@@ -49,9 +49,7 @@ impl Builder {
         let (application, store) = (&parts.application, &parts.store);
         let counters = CounterStore::new(store.clone(), &parts.settings.store);
         let monitoring = monitor(counters);
-        parts
-            .supervisor
-            .spawn("the monitor of the store", monitoring);
+        parts.supervisor.spawn(Part::Monitor, monitoring);
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::process::PATIENCE;
+use super::PATIENCE;
 
 /// Between two looks at a service.
 const PAUSE: Duration = Duration::from_millis(5);
