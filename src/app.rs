@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     auth::{self, Login, password::Passwords, throttle::Throttle, token::Tokens},
     config::{ServerSettings, Settings},
-    counting::{self, CounterName, Counters, store::CounterStore},
+    counting::{self, CounterName, Counting, counts::CounterStore},
     http::{Code, Edge, edge::MAX_BODY_BYTES, home, openapi, route_metrics::RouteMetrics, swagger},
     ops::{self, Fitness, OpsState, Vitals, metrics::Metrics},
     store::Store,
@@ -38,8 +38,8 @@ pub struct Shared {
 
 /// What the public handlers of one worker thread use.
 pub struct App {
-    /// The counters.
-    pub counters: Counters,
+    /// Counting.
+    pub counting: Counting,
     /// The counter behind `GET /api/count`.
     pub default_counter: CounterName,
     /// Whether a proxy's `X-Request-ID` identifies a visit.
@@ -108,11 +108,11 @@ impl Shared {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counters = CounterStore::new(store.clone(), &settings.store);
+        let counts = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let background = TaskTracker::new();
         let app = App {
-            counters: Counters::start(counters, self.metrics.clone(), supervisor),
+            counting: Counting::start(counts, self.metrics.clone(), supervisor),
             default_counter: CounterName::default_counter(),
             request_ids_identify: !settings.store.dedup_window.is_zero(),
             tokens: tokens.clone(),

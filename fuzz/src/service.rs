@@ -10,7 +10,7 @@ use axum::{
 use footfall::{
     app::Shared,
     config::{Settings, Sources},
-    counting::store::{Batch, CounterStore},
+    counting::counts::{Batch, CounterStore},
     http::{Edge, Peer},
     ops::{Vitals, metrics::Metrics},
     store::{Store, StoreError},

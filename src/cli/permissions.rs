@@ -7,7 +7,7 @@
 use redis::Cmd;
 
 use crate::{
-    counting::store::SCRIPT,
+    counting::counts::SCRIPT,
     store::{RedisStore, StoreError, redis::Node},
 };
 

@@ -11,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Counted, CounterName, Cursor, Identity, InvalidName,
+    Company, Counted, CounterId, CounterName, Cursor, Identity, InvalidName, Visit,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
     app::AppState,
-    auth::Bearer,
+    auth::{Bearer, token::Claims},
     http::{Code, Problem, RequestContext},
 };
 
@@ -160,10 +160,12 @@ async fn get_count(
     Bearer(claims): Bearer,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
-    let counted = state
-        .counters
-        .visit(state.default_counter.clone(), identity.of(&claims.sub))
-        .await?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: state.default_counter.clone(),
+    };
+    let visit = identity.visit(&claims.sub);
+    let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
         Json(Visits {
@@ -202,13 +204,14 @@ crate::problem_responses!(ListProblems:
 )]
 async fn get_counters(
     State(state): State<AppState>,
-    _bearer: Bearer,
+    Bearer(claims): Bearer,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
     let Query(query) = query?;
+    let (after, limit) = (query.after()?, query.limit()?);
     let page = state
-        .counters
-        .list(query.after()?.as_ref(), query.limit()?)
+        .counting
+        .list(company(&claims), after.as_ref(), limit)
         .await?;
     let counters = page
         .counters
@@ -241,15 +244,16 @@ crate::problem_responses!(ReadProblems:
 )]
 async fn get_counter(
     State(state): State<AppState>,
-    _bearer: Bearer,
+    Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
-    let name: CounterName = path.name.parse()?;
-    let visits = state
-        .counters
-        .get(&name)
-        .await?
-        .ok_or(Code::CounterNotFound)?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: path.name.parse()?,
+    };
+    let visits = state.counting.get(&counter).await?;
+    let visits = visits.ok_or(Code::CounterNotFound)?;
+    let name = counter.name;
     Ok(Json(Counter { name, visits }))
 }
 
@@ -279,10 +283,12 @@ async fn post_counter(
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
     let name: CounterName = path.name.parse()?;
-    let counted = state
-        .counters
-        .visit(name.clone(), identity.of(&claims.sub))
-        .await?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: name.clone(),
+    };
+    let visit = identity.visit(&claims.sub);
+    let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
         Json(Counter {
@@ -290,6 +296,11 @@ async fn post_counter(
             visits: counted.number,
         }),
     ))
+}
+
+/// The company whose counters a caller counts on and reads: so far there is but one.
+fn company(_: &Claims) -> Company {
+    Company::Default
 }
 
 fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
@@ -311,9 +322,11 @@ impl From<InvalidName> for Problem {
 struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
 
 impl VisitIdentity {
-    fn of(&self, subject: &str) -> Option<Identity> {
-        let (kind, value) = self.0.as_ref()?;
-        Some(Identity::new(*kind, subject, value.as_bytes()))
+    fn visit(&self, subject: &str) -> Visit {
+        let identity = self.0.as_ref();
+        let identity =
+            identity.map(|(kind, value)| Identity::new(*kind, subject, value.as_bytes()));
+        Visit { identity }
     }
 }
 

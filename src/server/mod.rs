@@ -35,7 +35,7 @@ use self::{
 use crate::{
     app::Shared,
     config::{ServerSettings, Settings, values::ListenAddress},
-    counting::store::{CounterStore, monitor},
+    counting::counts::{CounterStore, monitor},
     ops::{Vitals, metrics::Metrics},
     store::{Store, StoreError},
     supervisor::{Ended, Ends, Supervisor},
