@@ -21,10 +21,7 @@ mod room;
 mod script;
 
 pub use self::script::SCRIPT;
-use self::{
-    room::Closed,
-    script::{Call, UNLISTED, interpret},
-};
+use self::script::{Call, UNLISTED, interpret};
 use super::{BatchResult, Memory};
 use crate::{
     counting::{Batch, Company, CounterId, NotCounted, Outcome},
