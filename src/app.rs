@@ -17,10 +17,13 @@ use crate::{
     auth::{self, Login, password::Passwords, throttle::Throttle, token::Tokens},
     config::{ServerSettings, Settings},
     counting::{self, CounterName, Counting, counts::CounterStore},
-    http::{Code, Edge, edge::MAX_BODY_BYTES, home, openapi, route_metrics::RouteMetrics, swagger},
-    ops::{self, Fitness, OpsState, Vitals, metrics::Metrics},
-    store::Store,
-    supervisor::Supervisor,
+    edge::{Code, Edge, route_metrics::RouteMetrics, service::MAX_BODY_BYTES},
+    listen::Fitness,
+    ops::{self, OpsState},
+    pages::{home, openapi, swagger},
+    storage::Store,
+    supervision::{Supervisor, Vitals},
+    telemetry::metrics::Metrics,
 };
 
 /// What all worker threads share.

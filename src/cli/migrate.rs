@@ -6,8 +6,8 @@ use super::Failure;
 use crate::{
     config::Settings,
     counting::counts::CounterStore,
-    ops::metrics::Metrics,
-    store::{Backend, Store},
+    storage::{Backend, Store},
+    telemetry::metrics::Metrics,
 };
 
 /// Brings the store to the layout of this version. To run it again is safe.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use super::{Batch, CounterId, Outcome};
-use crate::{ops::metrics::Metrics, store::StoreError};
+use crate::{storage::StoreError, telemetry::metrics::Metrics};
 
 /// Counters whose last number a worker keeps in mind: those it counts most.
 const COUNTERS: usize = 1024;

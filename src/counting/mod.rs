@@ -21,9 +21,9 @@ pub use self::{
     visit::{Batch, Counted, NotCounted, Outcome, Visit},
 };
 use crate::{
-    ops::metrics::{Metrics, VisitFailure},
-    store::StoreError,
-    supervisor::Supervisor,
+    storage::StoreError,
+    supervision::Supervisor,
+    telemetry::metrics::{Metrics, VisitFailure},
 };
 
 /// Why a visit got no number.

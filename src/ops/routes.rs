@@ -11,10 +11,13 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{REVISION, VERSION, Vitals, health, metrics::Metrics};
+use super::health;
 use crate::{
-    http::{Code, Problem},
-    store::Store,
+    edge::{Code, Problem},
+    release::{REVISION, VERSION},
+    storage::Store,
+    supervision::{Unwell, Vitals},
+    telemetry::metrics::Metrics,
 };
 
 /// What the internal handlers use.
@@ -56,8 +59,8 @@ async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse,
 async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
     let store = state.store.health.ready();
     let (status, text) = match (state.vitals.check_started(), &store) {
-        (Err(Code::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
-        (Err(Code::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (Err(Unwell::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (Err(Unwell::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stuck"),
         (Ok(()), Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
         (Ok(()), Ok(())) => (StatusCode::OK, "ready"),

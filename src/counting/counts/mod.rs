@@ -17,7 +17,7 @@ use self::{redis::RedisCounts, sqlite::SqliteCounts};
 use super::{Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, identity::IdentityKind};
 use crate::{
     config::{IDEMPOTENCY_WINDOW, StoreSettings},
-    store::{Backend, Operation, Store, StoreError, StoreHealth},
+    storage::{Backend, Operation, Store, StoreError, StoreHealth},
 };
 
 /// How a batch ended: one outcome per visit, in their order.

@@ -25,7 +25,7 @@ use self::script::{Call, UNLISTED, interpret};
 use super::{BatchResult, Memory};
 use crate::{
     counting::{Batch, Company, CounterId, NotCounted, Outcome},
-    store::{
+    storage::{
         RedisStore, StoreError, StoreHealth,
         redis::{Node, Place, REDIRECTIONS, moving, pause_before},
     },
@@ -46,7 +46,7 @@ pub(super) struct RedisCounts {
     wait_replicas: u32,
     /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
     held: Mutex<Vec<(Node, Arc<OnceCell<Connection>>)>>,
-    /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when they were opened.
+    /// [`StoreHealth::outages`](crate::storage::StoreHealth::outages) when they were opened.
     outages: u64,
     /// When it was last looked for when a full server gets room.
     looked: Option<std::time::Instant>,

@@ -15,7 +15,7 @@ use crate::{
         Batch, Company, CounterId, CounterName, Identity, Visit, counts::Memory,
         identity::IdentityKind,
     },
-    store::{
+    storage::{
         StoreError,
         redis::{Node, SLOTS},
     },

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{RedisCounts, keys};
 use crate::{
     counting::{Company, CounterId, CounterName, Page, Tally, counts::readable_name},
-    store::{StoreError, redis::Node},
+    storage::{StoreError, redis::Node},
 };
 
 /// Members of a set that are read at once.

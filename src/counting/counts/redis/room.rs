@@ -17,7 +17,7 @@ use super::RedisCounts;
 use crate::{
     config::IDEMPOTENCY_WINDOW,
     counting::{Batch, identity::IdentityKind},
-    store::{
+    storage::{
         StoreError,
         redis::{Fill, Node},
     },

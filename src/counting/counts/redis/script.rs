@@ -14,7 +14,7 @@ use crate::{
         counts::Memory,
         identity::IdentityKind,
     },
-    store::StoreError,
+    storage::StoreError,
 };
 
 /// The script that counts a batch.

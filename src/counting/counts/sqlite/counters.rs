@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::SqliteCounts;
 use crate::{
     counting::{Company, CounterId, CounterName, Page, Tally, counts::readable_name},
-    store::StoreError,
+    storage::StoreError,
 };
 
 /// What is asked of the counters of one company. In each statement `?1` is the company (where

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use super::SqliteCounts;
 use crate::{
     counting::{Batch, Counted, Identity, NotCounted, identity::IdentityKind},
-    store::StoreError,
+    storage::StoreError,
 };
 
 /// Expired identities removed per round. More than a round adds on average, so

@@ -20,7 +20,7 @@ use crate::{
         Batch, Company, Counted, CounterId, CounterName, Identity, NotCounted, Outcome,
         identity::IdentityKind,
     },
-    store::{SqliteStore, StoreError, StoreHealth, sqlite::unix_millis},
+    storage::{SqliteStore, StoreError, StoreHealth, sql::sqlite::unix_millis},
 };
 
 /// Counts in an embedded database.
