@@ -10,7 +10,7 @@ use axum::{
 use footfall::{
     app::Shared,
     config::{Settings, Sources},
-    counting::counts::{Batch, CounterStore},
+    counting::{Batch, Company, CounterId, Visit, counts::CounterStore},
     edge::{Edge, Peer},
     storage::{Store, StoreError},
     supervision::Supervisor,
@@ -140,8 +140,11 @@ impl Service {
             let store = Store::open(&settings.store, metrics.clone());
             let store = store.await.expect("a store");
             let batches = COUNTERS.map(|name| Batch {
-                anonymous: 1,
-                ..Batch::new(name.parse().expect("a name"))
+                counter: CounterId {
+                    company: Company::Default,
+                    name: name.parse().expect("a name"),
+                },
+                visits: vec![Visit::default()],
             });
             let counted = CounterStore::new(store.clone(), &settings.store)
                 .count(&batches)

@@ -14,7 +14,9 @@ mod sqlite;
 pub use self::redis::SCRIPT;
 
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
-use super::{Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, identity::IdentityKind};
+use super::{
+    Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, identity::IdentityKind,
+};
 use crate::{
     config::{IDEMPOTENCY_WINDOW, StoreSettings},
     storage::{Backend, Operation, Store, StoreError, StoreHealth},

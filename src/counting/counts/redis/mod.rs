@@ -8,7 +8,9 @@ use std::{
 
 use deadpool_redis::Connection;
 use futures_util::future::{join_all, try_join_all};
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, aio::MultiplexedConnection};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, aio::MultiplexedConnection,
+};
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout_at},
@@ -71,11 +73,7 @@ impl RedisCounts {
         }
     }
 
-    pub async fn count(
-        &mut self,
-        batches: &[Batch],
-        health: &StoreHealth,
-    ) -> Vec<BatchResult> {
+    pub async fn count(&mut self, batches: &[Batch], health: &StoreHealth) -> Vec<BatchResult> {
         let outages = health.outages();
         if self.outages != outages {
             self.disconnect();
@@ -167,7 +165,8 @@ impl RedisCounts {
     async fn list_counter(&self, counter: &CounterId) -> Result<bool, StoreError> {
         if let Company::Id(id) = counter.company {
             // Counting needs no database, so no other place is sure to know the companies.
-            self.enter(keys::COMPANIES, &id.to_string(), u32::MAX).await?;
+            self.enter(keys::COMPANIES, &id.to_string(), u32::MAX)
+                .await?;
         }
         let index = keys::index(counter.company);
         let most = self.memory.counters_before(counter);

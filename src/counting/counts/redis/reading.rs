@@ -32,7 +32,9 @@ impl RedisCounts {
     ) -> Result<Page, StoreError> {
         let index = keys::index(company);
         let after = after.map(CounterName::as_str);
-        let mut names = self.members(&index, after, limit + 1, readable_name).await?;
+        let mut names = self
+            .members(&index, after, limit + 1, readable_name)
+            .await?;
         let more = names.len() > limit;
         names.truncate(limit);
         let next = names.last().filter(|_| more).cloned();
@@ -96,10 +98,7 @@ impl RedisCounts {
     }
 
     /// The visits of several counters, with one round trip to each master.
-    async fn get_all(
-        &self,
-        counters: &[CounterId],
-    ) -> Result<HashMap<CounterId, u64>, StoreError> {
+    async fn get_all(&self, counters: &[CounterId]) -> Result<HashMap<CounterId, u64>, StoreError> {
         let mut by_node: BTreeMap<Node, Vec<&CounterId>> = BTreeMap::new();
         for counter in counters {
             let place = self.redis.place(&keys::count(counter)).await?;
@@ -138,7 +137,11 @@ fn readable_company(stored: &[u8]) -> Option<Company> {
     let id = id.filter(|id| id.to_string().as_bytes() == stored);
     if id.is_none() {
         let entry = stored.escape_ascii().to_string();
-        tracing::warn!(entry, "{} lists something that is no company's id", keys::COMPANIES);
+        tracing::warn!(
+            entry,
+            "{} lists something that is no company's id",
+            keys::COMPANIES
+        );
     }
     id.map(Company::Id)
 }

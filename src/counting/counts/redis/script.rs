@@ -9,11 +9,7 @@ use redis::{Cmd, Script};
 
 use super::{keys::Keys, room::Closed};
 use crate::{
-    counting::{
-        Batch, Counted, NotCounted, Outcome,
-        counts::Memory,
-        identity::IdentityKind,
-    },
+    counting::{Batch, Counted, NotCounted, Outcome, counts::Memory, identity::IdentityKind},
     storage::StoreError,
 };
 

@@ -89,7 +89,10 @@ impl SqliteCounts {
         let mut transaction = writer.begin().await?;
         let now = unix_millis();
         // First, since what has expired must not take the room of new identities.
-        if batches.iter().any(|batch| batch.identities().next().is_some()) {
+        if batches
+            .iter()
+            .any(|batch| batch.identities().next().is_some())
+        {
             purge(&mut transaction, now).await?;
         }
         let mut results = Vec::with_capacity(batches.len());
