@@ -20,7 +20,7 @@ use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use crate::support::Redis;
+use crate::support::{Redis, cluster::Cluster};
 
 mod mishaps;
 mod possibilities;
@@ -80,7 +80,7 @@ fn visits() -> impl Strategy<Value = Visits> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        9 => (0..REPLICAS, vec(visits(), 1..4)).prop_map(|(replica, mut visits)| {
+        9 => (0..REPLICAS, vec(visits(), 1..6)).prop_map(|(replica, mut visits)| {
             visits.sort_by_key(|visits| visits.counter);
             visits.dedup_by_key(|visits| visits.counter);
             Step::Count(replica, visits)
@@ -275,6 +275,19 @@ fn redis_does_what_the_model_does() {
     run(128, || {
         redis.command("FLUSHALL");
         StoreLocation::Redis(Box::new(redis.url().parse().expect("a URL")))
+    });
+}
+
+/// Counters, and what lists them, are on several masters.
+#[test]
+fn a_cluster_does_what_the_model_does() {
+    let cluster = Cluster::start();
+    run(32, || {
+        for node in &cluster.nodes {
+            // Refused by those that follow, which do as their masters.
+            node.command("FLUSHALL");
+        }
+        StoreLocation::Redis(Box::new(cluster.url().parse().expect("a URL")))
     });
 }
 
