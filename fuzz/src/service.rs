@@ -8,14 +8,14 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode},
 };
 use footfall::{
-    app::Shared,
+    app::{Application, Metrics},
     config::{Settings, Sources},
     counting::{Batch, Company, CounterId, Visit, counts::CounterStore},
     edge::{Edge, Peer},
     storage::{Store, StoreError},
     supervision::Supervisor,
     supervision::Vitals,
-    telemetry::Metrics,
+    telemetry::metrics::Registry,
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -131,13 +131,14 @@ impl Service {
             ..Sources::default()
         };
         let settings = Arc::new(Settings::load(&sources).expect("settings"));
-        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let registry = Arc::new(Registry::new().expect("a registry"));
+        let metrics = Arc::new(Metrics::register(registry).expect("metrics"));
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let edge = runtime.block_on(async {
-            let store = Store::open(&settings.store, metrics.clone());
+            let store = Store::open(&settings.store, metrics.store.clone());
             let store = store.await.expect("a store");
             let batches = COUNTERS.map(|name| Batch {
                 counter: CounterId {
@@ -151,8 +152,8 @@ impl Service {
                 .await;
             assert!(counted.iter().all(Result::is_ok), "{counted:?}");
             store.health.mark_away(&StoreError::Timeout);
-            let shared = Shared::new(settings, metrics, Vitals::default());
-            shared.public_edge(store, &Supervisor::new().0)
+            let application = Application::new(settings, metrics, Vitals::default());
+            application.public_edge(store, &Supervisor::new().0)
         });
         Self {
             runtime,

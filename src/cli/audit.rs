@@ -15,7 +15,7 @@ use crate::{
     config::{Settings, values::HumanDuration},
     counting::{Company, counts::CounterStore},
     storage::Store,
-    telemetry::metrics::Metrics,
+    storage::metrics::StoreMetrics,
 };
 
 const PATH: &str = "/metrics";
@@ -64,7 +64,7 @@ async fn audit(
     replicas: &[Target],
     duration: Duration,
 ) -> Result<ExitCode, Failure> {
-    let store = Store::open_to_read(&settings.store, Arc::new(Metrics::new()?)).await?;
+    let store = Store::open_to_read(&settings.store, Arc::new(StoreMetrics::detached()?)).await?;
     let counts = CounterStore::new(store.clone(), &settings.store);
     let begin = Reading::take(&counts, replicas).await?;
     super::print(format_args!(

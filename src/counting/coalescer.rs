@@ -14,9 +14,9 @@ use tokio::{
 
 use super::{
     Batch, CountError, Counted, CounterId, Identity, Outcome, Visit, counts::CounterStore,
-    ledger::Ledger,
+    ledger::Ledger, metrics::CountingMetrics,
 };
-use crate::{storage::StoreError, supervision::Supervisor, telemetry::metrics::Metrics};
+use crate::{storage::StoreError, supervision::Supervisor};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.
@@ -43,13 +43,17 @@ type Reply = oneshot::Sender<Result<Counted, CountError>>;
 pub struct Coalescer {
     queue: mpsc::Sender<Waiting>,
     timeout: Duration,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Coalescer {
     /// Starts the task that empties the queue on the current runtime. It ends
     /// when the last handle is gone.
-    pub fn start(counts: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+    pub fn start(
+        counts: CounterStore,
+        metrics: Arc<CountingMetrics>,
+        supervisor: &Supervisor,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = counts.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
@@ -94,7 +98,7 @@ impl Coalescer {
 async fn flush_forever(
     mut queue: mpsc::Receiver<Waiting>,
     mut counts: CounterStore,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 ) {
     let mut waiting = Vec::with_capacity(BATCH_LIMIT);
     let mut ledger = Ledger::new(metrics.clone());
@@ -118,7 +122,7 @@ async fn flush(
     waiting: &mut Vec<Waiting>,
     counts: &mut CounterStore,
     ledger: &mut Ledger,
-    metrics: &Metrics,
+    metrics: &CountingMetrics,
 ) {
     // Whose reply is closed has gone, or has waited too long: nobody would see the number.
     waiting.retain(|visit| !visit.reply.is_closed());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use super::{Batch, CounterId, Outcome};
-use crate::{storage::StoreError, telemetry::metrics::Metrics};
+use super::{Batch, CounterId, Outcome, metrics::CountingMetrics};
+use crate::storage::StoreError;
 
 /// Counters whose last number a worker keeps in mind: those it counts most.
 const COUNTERS: usize = 1024;
@@ -14,12 +14,12 @@ const COUNTERS: usize = 1024;
 /// One worker's books.
 pub struct Ledger {
     highest: LruCache<CounterId, u64>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Ledger {
     /// Empty books.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub fn new(metrics: Arc<CountingMetrics>) -> Self {
         Self {
             // Not with its capacity, which would be allocated at once.
             highest: LruCache::unbounded(),
@@ -89,7 +89,7 @@ impl Ledger {
 pub struct Sent {
     all: u64,
     answered: u64,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Drop for Sent {
@@ -109,7 +109,14 @@ fn visits(batch: &Batch) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counting::{Company, Counted, CounterName, NotCounted, Visit};
+    use crate::{
+        counting::{Company, Counted, CounterName, NotCounted, Visit},
+        telemetry::metrics::Registry,
+    };
+
+    fn metrics() -> Arc<CountingMetrics> {
+        Arc::new(CountingMetrics::register(&Registry::new().unwrap()).unwrap())
+    }
 
     fn batch(company: Company, visits: usize) -> Batch {
         let name = CounterName::default_counter();
@@ -134,7 +141,7 @@ mod tests {
 
     #[test]
     fn numbers_that_go_back_are_seen_once() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
         let mut counted = |numbers| {
             let outcomes = outcomes(numbers, false);
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn counters_of_two_companies_with_one_name_are_two() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
         let other = Company::Id(uuid::Uuid::now_v7());
         for (company, numbers) in [
@@ -171,7 +178,7 @@ mod tests {
 
     #[test]
     fn only_what_was_counted_now_is_confirmed() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
         let mut answer = |outcomes| answer(&mut ledger, Company::Default, outcomes);
         answer(outcomes(1..=10, false));
@@ -187,7 +194,7 @@ mod tests {
 
     #[test]
     fn only_unknown_outcomes_are_uncertain() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
         let batch = batch(Company::Default, 3);
         for error in [StoreError::Timeout, StoreError::Unavailable(String::new())] {

@@ -9,10 +9,10 @@ pub mod counts;
 mod cursor;
 pub mod identity;
 mod ledger;
+pub mod metrics;
 pub mod routes;
 mod visit;
 
-use self::counts::CounterStore;
 pub use self::{
     coalescer::Coalescer,
     counter::{Company, CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
@@ -20,11 +20,11 @@ pub use self::{
     identity::Identity,
     visit::{Batch, Counted, NotCounted, Outcome, Visit},
 };
-use crate::{
-    storage::StoreError,
-    supervision::Supervisor,
-    telemetry::metrics::{Metrics, VisitFailure},
+use self::{
+    counts::CounterStore,
+    metrics::{CountingMetrics, VisitFailure},
 };
+use crate::{storage::StoreError, supervision::Supervisor};
 
 /// Why a visit got no number.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -88,12 +88,16 @@ pub struct Page {
 pub struct Counting {
     coalescer: Coalescer,
     counts: CounterStore,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Counting {
     /// Starts counting on the current runtime.
-    pub fn start(counts: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+    pub fn start(
+        counts: CounterStore,
+        metrics: Arc<CountingMetrics>,
+        supervisor: &Supervisor,
+    ) -> Self {
         let coalescer = Coalescer::start(counts.clone(), metrics.clone(), supervisor);
         Self {
             coalescer,
@@ -115,7 +119,7 @@ impl Counting {
         match &result {
             Ok(counted) if counted.replayed => self.metrics.visits_replayed.inc(),
             Ok(_) => self.metrics.visits.inc(),
-            Err(error) => self.metrics.count_failure(error.failure()),
+            Err(error) => self.metrics.visits_failed.of(error.failure()).inc(),
         }
         result
     }

@@ -1,8 +1,10 @@
 //! `/api/count` and `/api/counters`
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, Query, State, rejection::QueryRejection},
+    extract::{FromRef, FromRequestParts, Path, Query, State, rejection::QueryRejection},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{AppendHeaders, IntoResponse},
 };
@@ -11,13 +13,17 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Company, Counted, CounterId, CounterName, Cursor, Identity, InvalidName, Visit,
+    Company, CountError, Counted, CounterId, CounterName, Counting, Cursor, Identity, InvalidName,
+    Visit,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    app::AppState,
-    auth::{Bearer, token::Claims},
+    auth::{
+        Bearer,
+        token::{Claims, Tokens},
+    },
     edge::{Code, Problem, RequestContext},
+    storage::StoreError,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,8 +34,23 @@ const DEFAULT_PAGE: usize = 100;
 /// Counters on a page at most.
 const MAX_PAGE: usize = 1000;
 
+/// What the routes of this room use.
+pub struct CountingState {
+    /// Counting.
+    pub counting: Counting,
+    /// The counter behind `GET /api/count`.
+    pub default_counter: CounterName,
+    /// Whether a proxy's `X-Request-ID` identifies a visit.
+    pub request_ids_identify: bool,
+}
+
 /// The routes of this room.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<CountingState>: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
     OpenApiRouter::new()
         .routes(routes!(get_count, head_count))
         .routes(routes!(get_counters))
@@ -156,7 +177,7 @@ crate::problem_responses!(CountProblems:
     )
 )]
 async fn get_count(
-    State(state): State<AppState>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
@@ -203,7 +224,7 @@ crate::problem_responses!(ListProblems:
     responses((status = 200, description = "A page of counters, in the order of their names", body = Counters), ListProblems)
 )]
 async fn get_counters(
-    State(state): State<AppState>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
@@ -243,7 +264,7 @@ crate::problem_responses!(ReadProblems:
     responses((status = 200, description = "The counter", body = Counter), ReadProblems)
 )]
 async fn get_counter(
-    State(state): State<AppState>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
@@ -277,7 +298,7 @@ crate::problem_responses!(VisitProblems:
     )
 )]
 async fn post_counter(
-    State(state): State<AppState>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
@@ -311,6 +332,30 @@ fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>
     )
 }
 
+impl From<CountError> for Problem {
+    fn from(error: CountError) -> Self {
+        match error {
+            CountError::Overloaded => Code::Overloaded.into(),
+            CountError::IdentitiesFull(room_in) => {
+                Self::from(Code::IdentitiesFull).retry_after(room_in)
+            }
+            CountError::CountersFull => Code::CountersFull.into(),
+            CountError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::Busy => Code::Overloaded,
+            ref error if error.outcome_is_unknown() => Code::OutcomeUnknown,
+            _ => Code::StoreUnavailable,
+        };
+        Self::from(code).with_cause(error)
+    }
+}
+
 impl From<InvalidName> for Problem {
     fn from(_: InvalidName) -> Self {
         Code::InvalidCounterName.into()
@@ -330,10 +375,14 @@ impl VisitIdentity {
     }
 }
 
-impl FromRequestParts<AppState> for VisitIdentity {
+impl<S> FromRequestParts<S> for VisitIdentity
+where
+    Arc<CountingState>: FromRef<S>,
+    S: Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         if let Some(key) = keys.next() {
             if keys.next().is_some() || !is_valid_key(key.as_bytes()) {
@@ -343,7 +392,9 @@ impl FromRequestParts<AppState> for VisitIdentity {
         }
         let context = parts.extensions.get::<RequestContext>();
         let id = context.map(|context| &context.id);
-        let id = id.filter(|id| id.is_the_proxys && state.request_ids_identify);
+        let id = id.filter(|id| {
+            id.is_the_proxys && Arc::<CountingState>::from_ref(state).request_ids_identify
+        });
         Ok(Self(id.map(|id| (IdentityKind::Request, id.value.clone()))))
     }
 }

@@ -17,19 +17,22 @@ use crate::{
     release::{REVISION, VERSION},
     storage::Store,
     supervision::{Unwell, Vitals},
-    telemetry::metrics::Metrics,
+    telemetry::metrics::Registry,
 };
 
 /// What the internal handlers use.
 #[derive(Clone)]
 pub struct OpsState {
     /// The metrics.
-    pub metrics: Arc<Metrics>,
+    pub registry: Arc<Registry>,
     /// Whether the process is live.
     pub vitals: Vitals,
     /// The store.
     pub store: Store,
 }
+
+/// The patterns of [`router`].
+pub const PATTERNS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/version"];
 
 /// The routes of the internal listener.
 pub fn router() -> Router<OpsState> {
@@ -48,7 +51,7 @@ pub fn router() -> Router<OpsState> {
 
 async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse, Problem> {
     let text = state
-        .metrics
+        .registry
         .render()
         .map_err(|error| Problem::from(Code::Internal).with_cause(error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))

@@ -8,28 +8,34 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use prometheus::IntGauge;
 use tokio::{
     sync::oneshot,
     time::{sleep, timeout},
 };
 
+mod metrics;
 mod signals;
 mod worker;
 
-use self::signals::{Signal, Signals};
+use self::{
+    metrics::ProcessMetrics,
+    signals::{Signal, Signals},
+};
 use crate::{
-    app::Shared,
+    app::{Application, Metrics},
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
     listen::{
-        BindError,
-        accept::{self, Service},
+        BindError, accept,
+        connection::Service,
         keeper::{Keeper, Place, Published},
-        listener::{self, Acceptors, Listening},
+        listener,
+        offer::{Acceptors, Listening},
     },
     storage::{Store, StoreError},
     supervision::{Ended, Ends, Supervisor, Vitals},
-    telemetry::metrics::Metrics,
+    telemetry::metrics::Registry,
 };
 
 /// The longest the store may take to close: all that counts has been acknowledged.
@@ -47,6 +53,9 @@ pub enum ServeError {
     /// The system refused a thread, a signal handler or a descriptor.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// A metric has the name of another one.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
     /// Something in the background ended by itself.
     #[error("{0} ended unexpectedly; the log above says why")]
     Ended(String),
@@ -68,8 +77,10 @@ pub enum Ending {
 /// # Errors
 ///
 /// If the service cannot start, or something of it ends by itself.
-pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<Ending, ServeError> {
-    let store = Store::open(&settings.store, metrics.clone()).await?;
+pub async fn serve(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending, ServeError> {
+    let process_metrics = ProcessMetrics::register(&registry)?;
+    let metrics = Arc::new(Metrics::register(registry)?);
+    let store = Store::open(&settings.store, metrics.store.clone()).await?;
     // Known before the first visit comes: a store of a newer version must not be written to.
     // That it is away is no reason not to start.
     let mut counters = CounterStore::new(store.clone(), &settings.store);
@@ -77,13 +88,13 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
     // Only from here on: while the database is opened, a signal may end the process as ever.
     let mut signals = Signals::new()?;
     let vitals = Vitals::default();
-    let shared = Arc::new(Shared::new(
+    let application = Arc::new(Application::new(
         settings.clone(),
         metrics.clone(),
         vitals.clone(),
     ));
 
-    let mut running = Running::start(&settings.server, &shared, &store, &vitals)?;
+    let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running
         .supervisor
         .spawn("the monitor of the store", monitor(counters));
@@ -93,7 +104,8 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
     };
     let drain = Drain {
         settings: &settings,
-        metrics: &metrics,
+        metrics: &process_metrics,
+        in_flight: &metrics.http.requests_in_flight,
         vitals: &vitals,
     };
     let ending = tokio::select! {
@@ -125,7 +137,7 @@ impl Running {
     /// have taken a slot on the way.
     fn start(
         server: &ServerSettings,
-        shared: &Arc<Shared>,
+        application: &Arc<Application>,
         store: &Store,
         vitals: &Vitals,
     ) -> Result<Self, ServeError> {
@@ -136,9 +148,9 @@ impl Running {
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
-            edge: shared.ops_edge(store),
+            edge: application.ops_edge(store),
             settings: server.clone(),
-            fitness: shared.fitness(store),
+            fitness: application.fitness(store),
         };
         for offers in offers {
             supervisor.spawn(
@@ -149,7 +161,7 @@ impl Running {
         let (to_workers, offers) = Acceptors::new(server.workers);
         let (of_workers, workers) = Supervisor::new();
         for (index, offers) in offers.into_iter().enumerate() {
-            worker::spawn(index, shared, store, vitals, offers, &of_workers)?;
+            worker::spawn(index, application, store, vitals, offers, &of_workers)?;
         }
         for (listening, _) in &ops {
             to_main.offer(listening)?;
@@ -160,7 +172,7 @@ impl Running {
         let places = places(&server.ops_listen, server, false, &to_main)
             .chain(places(&server.listen, server, true, &to_workers))
             .collect();
-        let (keeper, published) = Keeper::start(places, shared.fitness(store), &supervisor)?;
+        let (keeper, published) = Keeper::start(places, application.fitness(store), &supervisor)?;
         Ok(Self {
             keeper,
             published,
@@ -247,7 +259,8 @@ fn places(
 /// What draining takes.
 struct Drain<'a> {
     settings: &'a Settings,
-    metrics: &'a Metrics,
+    metrics: &'a ProcessMetrics,
+    in_flight: &'a IntGauge,
     vitals: &'a Vitals,
 }
 
@@ -272,7 +285,7 @@ impl Drain<'_> {
                 Ok(Ending::Clean)
             }
             Err(_) => {
-                let requests = self.metrics.requests_in_flight.get();
+                let requests = self.in_flight.get();
                 tracing::error!(
                     requests,
                     "the shutdown timeout has passed; what is in flight is cut"

@@ -5,12 +5,8 @@ use std::{io, sync::Arc, thread};
 use tokio::{runtime, sync::mpsc};
 
 use crate::{
-    app::Shared,
-    listen::{
-        Fitness,
-        accept::{self, Service},
-        listener::Offer,
-    },
+    app::Application,
+    listen::{Fitness, accept, connection::Service, offer::Offer},
     storage::Store,
     supervision::{Supervisor, Vitals},
 };
@@ -19,7 +15,7 @@ use crate::{
 /// be and the last connection has closed.
 pub fn spawn(
     index: usize,
-    shared: &Arc<Shared>,
+    application: &Arc<Application>,
     store: &Store,
     vitals: &Vitals,
     offers: mpsc::UnboundedReceiver<Offer>,
@@ -29,7 +25,7 @@ pub fn spawn(
         .enable_all()
         .build()?;
     let store = store.for_another_thread();
-    let (shared, supervisor) = (shared.clone(), supervisor.clone());
+    let (application, supervisor) = (application.clone(), supervisor.clone());
     let name = format!("worker-{index}");
     let heartbeat = vitals.heartbeat(&name);
     let vitals = vitals.clone();
@@ -37,9 +33,9 @@ pub fn spawn(
         let _watch = supervisor.watch(format!("worker {index}"));
         runtime.block_on(async {
             supervisor.spawn(format!("the heartbeat of worker {index}"), heartbeat);
-            let edge = shared.public_edge(store.clone(), &supervisor);
+            let edge = application.public_edge(store.clone(), &supervisor);
             let service = Service {
-                settings: shared.server_settings().clone(),
+                settings: application.server_settings().clone(),
                 fitness: Fitness {
                     vitals,
                     store: store.health.clone(),

@@ -14,8 +14,7 @@ use footfall::{
         Batch, Company, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
         counts::CounterStore, identity::IdentityKind,
     },
-    storage::{Store, StoreError},
-    telemetry::Metrics,
+    storage::{Store, StoreError, metrics::StoreMetrics},
 };
 use uuid::Uuid;
 
@@ -49,7 +48,7 @@ impl Counts {
             counter_limit,
             wait_replicas: 0,
         };
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(StoreMetrics::detached().unwrap());
         let store = Store::open(&settings, metrics).await.unwrap();
         Self(CounterStore::new(store, &settings))
     }

@@ -202,7 +202,7 @@ mod tests {
     use crate::{
         config::{Settings, Sources},
         storage::StoreError,
-        telemetry::metrics::Metrics,
+        storage::metrics::StoreMetrics,
     };
 
     /// A right password whose login ended while the store was away is no failure.
@@ -215,7 +215,7 @@ mod tests {
             ..Sources::default()
         };
         let settings = Settings::load(&sources).unwrap();
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(StoreMetrics::detached().unwrap());
         let store = Store::open(&settings.store, metrics).await.unwrap();
         let throttle = Throttle::new(store.clone());
         let Backend::Sqlite(sqlite) = &store.backend else {

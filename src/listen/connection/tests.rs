@@ -2,17 +2,23 @@ use std::{convert::Infallible, path::Path};
 
 use axum::{Router, routing::get};
 use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
 use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::{
     config::{Settings, Sources},
+    edge::Routes,
     listen::Fitness,
-    listen::listener::{Acceptors, Listening},
-    storage::Store,
+    listen::{
+        accept::run_all,
+        offer::{Acceptors, Listening},
+    },
+    storage::{Store, metrics::StoreMetrics},
     supervision::Vitals,
-    telemetry::Metrics,
 };
 
 /// A chunk each 100 ms: for longer than an idle connection, or one without a
@@ -54,8 +60,8 @@ async fn fixture() -> Fixture {
         ..Sources::default()
     };
     let settings = Settings::load(&sources).unwrap();
-    let metrics = Arc::new(Metrics::new().unwrap());
-    let store = Store::open(&settings.store, metrics.clone()).await.unwrap();
+    let metrics = Arc::new(StoreMetrics::detached().unwrap());
+    let store = Store::open(&settings.store, metrics).await.unwrap();
     let vitals = Vitals::default();
     let of_events = vitals.clone();
     let router = Router::new()
@@ -64,8 +70,7 @@ async fn fixture() -> Fixture {
     let service = Service {
         edge: Edge::new(
             router,
-            None,
-            metrics,
+            Arc::new(Routes::new([], None)),
             vitals.clone(),
             &settings.server,
             TaskTracker::new(),
