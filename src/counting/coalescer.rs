@@ -9,7 +9,7 @@ use std::{collections::HashMap, iter::once, panic::AssertUnwindSafe, sync::Arc, 
 use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{interval, timeout},
 };
 
 use super::{
@@ -26,7 +26,7 @@ const QUEUE_LIMIT: usize = 8192;
 /// script, and Lua's `unpack` ends at some thousand values.
 const BATCH_LIMIT: usize = 1024;
 
-/// With nothing to count, the connection is looked at this often.
+/// With nothing to count for so long, the connection is looked at, and then this often.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
 
 /// A visit that waits for its number.
@@ -102,17 +102,29 @@ async fn flush_forever(
 ) {
     let mut waiting = Vec::with_capacity(BATCH_LIMIT);
     let mut ledger = Ledger::new(metrics.clone());
+    // One timer for good: to set one for each round trip would cost each visit.
+    let mut period = interval(IDLE_CHECK);
+    let mut idle = false;
     loop {
-        match timeout(IDLE_CHECK, queue.recv_many(&mut waiting, BATCH_LIMIT)).await {
-            Ok(0) => return,
-            Ok(visits) => {
+        tokio::select! {
+            biased;
+            visits = queue.recv_many(&mut waiting, BATCH_LIMIT) => {
+                if visits == 0 {
+                    return;
+                }
+                idle = false;
                 metrics.queue_depth.sub(visits as i64);
                 // A bug must cost one batch, not the worker. The panic hook has logged it.
                 let flushed =
                     AssertUnwindSafe(flush(&mut waiting, &mut counts, &mut ledger, &metrics));
                 let _ = flushed.catch_unwind().await;
             }
-            Err(_) => counts.check_connection().await,
+            _ = period.tick() => {
+                if idle {
+                    counts.check_connection().await;
+                }
+                idle = true;
+            }
         }
     }
 }
