@@ -20,8 +20,8 @@ use crate::{
     },
     config::{ServerSettings, Settings},
     counting::{
-        self, CounterName, Counters, metrics::CountingMetrics, routes::Counting,
-        store::CounterStore,
+        self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
+        routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
     listen::Fitness,
@@ -83,7 +83,7 @@ pub struct Application {
 struct AppState(Arc<Parts>);
 
 struct Parts {
-    counting: Arc<Counting>,
+    counting: Arc<CountingState>,
     tokens: Arc<Tokens>,
     login: Arc<Login>,
     vitals: Vitals,
@@ -101,7 +101,7 @@ macro_rules! parts {
     };
 }
 
-parts!(counting: Arc<Counting>, tokens: Arc<Tokens>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(counting: Arc<CountingState>, tokens: Arc<Tokens>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -129,12 +129,12 @@ impl Application {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counters = CounterStore::new(store.clone(), &settings.store);
+        let counts = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let background = TaskTracker::new();
         let parts = Parts {
-            counting: Arc::new(Counting {
-                counters: Counters::start(counters, self.metrics.counting.clone(), supervisor),
+            counting: Arc::new(CountingState {
+                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),

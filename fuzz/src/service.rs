@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode},
 };
 use footfall::{
-    counting::store::{Batch, CounterStore},
+    counting::{Batch, Company, CounterId, Visit, counts::CounterStore},
     edge::{Edge, Peer},
     storage::StoreError,
     supervision::Ends,
@@ -136,8 +136,11 @@ impl Service {
             let parts = Assembly::new(&environment, folder.path()).await;
             let store = parts.store;
             let batches = COUNTERS.map(|name| Batch {
-                anonymous: 1,
-                ..Batch::new(name.parse().expect("a name"))
+                counter: CounterId {
+                    company: Company::Default,
+                    name: name.parse().expect("a name"),
+                },
+                visits: vec![Visit::default()],
             });
             let counted = CounterStore::new(store.clone(), &parts.settings.store)
                 .count(&batches)

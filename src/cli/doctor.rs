@@ -11,7 +11,7 @@ use crate::{
         catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
         values::ListenAddress,
     },
-    counting::store::CounterStore,
+    counting::counts::CounterStore,
     listen::socket::{Occupant, check_length, hostname, occupant},
     storage::metrics::StoreMetrics,
     storage::{

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use super::Failure;
 use crate::{
     config::Settings,
-    counting::store::CounterStore,
+    counting::counts::CounterStore,
     storage::{Backend, Store, metrics::StoreMetrics},
 };
 

@@ -13,11 +13,15 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    CountError, Counted, CounterName, Cursor, Identity, InvalidName,
+    Company, CountError, Counted, CounterId, CounterName, Counting, Cursor, Identity, InvalidName,
+    Visit,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    auth::{Bearer, token::Tokens},
+    auth::{
+        Bearer,
+        token::{Claims, Tokens},
+    },
     edge::{Code, Problem, RequestContext},
     storage::StoreError,
 };
@@ -31,9 +35,9 @@ const DEFAULT_PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
 /// What the routes of this room use.
-pub struct Counting {
-    /// The counters.
-    pub counters: super::Counters,
+pub struct CountingState {
+    /// Counting.
+    pub counting: Counting,
     /// The counter behind `GET /api/count`.
     pub default_counter: CounterName,
     /// Whether a proxy's `X-Request-ID` identifies a visit.
@@ -43,7 +47,7 @@ pub struct Counting {
 /// The routes of this room.
 pub fn router<S>() -> OpenApiRouter<S>
 where
-    Arc<Counting>: FromRef<S>,
+    Arc<CountingState>: FromRef<S>,
     Arc<Tokens>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
@@ -173,14 +177,16 @@ crate::problem_responses!(CountProblems:
     )
 )]
 async fn get_count(
-    State(counting): State<Arc<Counting>>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
-    let counted = counting
-        .counters
-        .visit(counting.default_counter.clone(), identity.of(&claims.sub))
-        .await?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: state.default_counter.clone(),
+    };
+    let visit = identity.visit(&claims.sub);
+    let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
         Json(Visits {
@@ -218,14 +224,15 @@ crate::problem_responses!(ListProblems:
     responses((status = 200, description = "A page of counters, in the order of their names", body = Counters), ListProblems)
 )]
 async fn get_counters(
-    State(counting): State<Arc<Counting>>,
-    _bearer: Bearer,
+    State(state): State<Arc<CountingState>>,
+    Bearer(claims): Bearer,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
     let Query(query) = query?;
-    let page = counting
-        .counters
-        .list(query.after()?.as_ref(), query.limit()?)
+    let (after, limit) = (query.after()?, query.limit()?);
+    let page = state
+        .counting
+        .list(company(&claims), after.as_ref(), limit)
         .await?;
     let counters = page
         .counters
@@ -257,16 +264,17 @@ crate::problem_responses!(ReadProblems:
     responses((status = 200, description = "The counter", body = Counter), ReadProblems)
 )]
 async fn get_counter(
-    State(counting): State<Arc<Counting>>,
-    _bearer: Bearer,
+    State(state): State<Arc<CountingState>>,
+    Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
-    let name: CounterName = path.name.parse()?;
-    let visits = counting
-        .counters
-        .get(&name)
-        .await?
-        .ok_or(Code::CounterNotFound)?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: path.name.parse()?,
+    };
+    let visits = state.counting.get(&counter).await?;
+    let visits = visits.ok_or(Code::CounterNotFound)?;
+    let name = counter.name;
     Ok(Json(Counter { name, visits }))
 }
 
@@ -290,16 +298,18 @@ crate::problem_responses!(VisitProblems:
     )
 )]
 async fn post_counter(
-    State(counting): State<Arc<Counting>>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
     let name: CounterName = path.name.parse()?;
-    let counted = counting
-        .counters
-        .visit(name.clone(), identity.of(&claims.sub))
-        .await?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: name.clone(),
+    };
+    let visit = identity.visit(&claims.sub);
+    let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
         Json(Counter {
@@ -307,6 +317,11 @@ async fn post_counter(
             visits: counted.number,
         }),
     ))
+}
+
+/// The company whose counters a caller counts on and reads: so far there is but one.
+fn company(_: &Claims) -> Company {
+    Company::Default
 }
 
 fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
@@ -352,15 +367,17 @@ impl From<InvalidName> for Problem {
 struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
 
 impl VisitIdentity {
-    fn of(&self, subject: &str) -> Option<Identity> {
-        let (kind, value) = self.0.as_ref()?;
-        Some(Identity::new(*kind, subject, value.as_bytes()))
+    fn visit(&self, subject: &str) -> Visit {
+        let identity = self.0.as_ref();
+        let identity =
+            identity.map(|(kind, value)| Identity::new(*kind, subject, value.as_bytes()));
+        Visit { identity }
     }
 }
 
 impl<S> FromRequestParts<S> for VisitIdentity
 where
-    Arc<Counting>: FromRef<S>,
+    Arc<CountingState>: FromRef<S>,
     S: Sync,
 {
     type Rejection = Problem;
@@ -375,8 +392,9 @@ where
         }
         let context = parts.extensions.get::<RequestContext>();
         let id = context.map(|context| &context.id);
-        let id = id
-            .filter(|id| id.is_the_proxys && Arc::<Counting>::from_ref(state).request_ids_identify);
+        let id = id.filter(|id| {
+            id.is_the_proxys && Arc::<CountingState>::from_ref(state).request_ids_identify
+        });
         Ok(Self(id.map(|id| (IdentityKind::Request, id.value.clone()))))
     }
 }

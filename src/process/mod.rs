@@ -25,7 +25,7 @@ use self::{
 use crate::{
     app::{Application, Metrics},
     config::{ServerSettings, Settings, values::ListenAddress},
-    counting::store::{CounterStore, monitor},
+    counting::counts::{CounterStore, monitor},
     listen::{
         BindError, accept,
         connection::Service,

@@ -26,7 +26,7 @@ const MOST_FUNCTIONS_LINES: usize = 40;
 /// A source file and what is in it.
 struct Source {
     path: PathBuf,
-    /// `counting::store::redis`; empty for the crate's root.
+    /// `counting::counts::redis`; empty for the crate's root.
     module: Vec<String>,
     syntax: syn::File,
     lines: usize,

@@ -39,10 +39,11 @@ fn migrate_raises_the_layout_and_never_lowers_it() {
         [of("footfall:layout"), of("footfall:schema")]
     };
     for (layout, schema, after) in [
-        (None, None, ["1", "1"]),
+        (None, None, ["2", "1"]),
         // Of the first release, which notes only this.
-        (None, Some("1"), ["1", "1"]),
-        (Some("0"), Some("0"), ["1", "1"]),
+        (None, Some("1"), ["2", "1"]),
+        (Some("1"), Some("1"), ["2", "1"]),
+        (Some("0"), Some("0"), ["2", "1"]),
         (Some("7"), Some("1"), ["7", "1"]),
         (Some("7"), None, ["7", "1"]),
     ] {
@@ -74,12 +75,12 @@ async fn a_newer_layout_stops_only_who_cannot_live_with_it() {
         text(&found)
     );
 
-    redis.told("SET footfall:schema 2");
+    redis.told("SET footfall:schema 3");
     let away = footfall.logged(AWAY);
     let why = away["error"].as_str().unwrap();
     assert!(
-        why.contains("layout 3, readable from layout 2")
-            && why.contains("up to 1")
+        why.contains("layout 3, readable from layout 3")
+            && why.contains("up to 2")
             && why.contains("upgrade"),
         "{why}"
     );
@@ -194,7 +195,7 @@ fn a_cluster_has_a_layout_too() {
     assert!(ran.status.success(), "{}", text(&ran));
     let found = text(&command("doctor", &cluster.url()));
     assert!(
-        found.contains("layout 1, readable from layout 1"),
+        found.contains("layout 2, readable from layout 1"),
         "{found}"
     );
 }

@@ -16,6 +16,7 @@ mod browser;
 mod cli;
 mod clock;
 mod cluster;
+mod companies;
 mod conformance;
 mod connections;
 mod contract;

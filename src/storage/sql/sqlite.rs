@@ -3,13 +3,14 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    migrate::Migrator,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{
-    migrations::MIGRATIONS,
+    migrations::{FIRST_TABLE, LATER_TABLE, MIGRATIONS},
     turns::{Turn, Turns},
 };
 use crate::{
@@ -38,7 +39,8 @@ pub enum Schema {
 
 /// The schema that this version writes: its newest migration.
 pub fn newest() -> u64 {
-    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    let migrations = MIGRATIONS.iter().flat_map(Migrator::iter);
+    let versions = migrations.map(|migration| migration.version);
     versions.max().unwrap_or(0).unsigned_abs()
 }
 
@@ -274,8 +276,11 @@ async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
     match found.await.map_err(|error| error.to_string())? {
         Some(layout) if layout.version > newest() => layout.admits(newest()),
         _ => {
-            let ran = MIGRATIONS.run(&database).await;
-            ran.map_err(|error| error.to_string())
+            for steps in MIGRATIONS.iter() {
+                let ran = steps.run(&database).await;
+                ran.map_err(|error| error.to_string())?;
+            }
+            Ok(())
         }
     }
 }
@@ -284,34 +289,16 @@ async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
 /// is in SQLite's `user_version`, where the migrations put it. 0, which is what a file has from
 /// the start, says nothing: then it can be read by who knows its newest migration. `None` if no migration was ever run.
 async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx::Error> {
-    let table = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
-    let tables: i64 = sqlx::query_scalar(table).fetch_one(&mut *database).await?;
-    if tables == 0 {
-        return Ok(None);
+    let mut newest = None;
+    for table in [FIRST_TABLE, LATER_TABLE] {
+        newest = newest.max(newest_in(table, database).await?);
     }
-    let newest = "SELECT max(version) FROM _sqlx_migrations";
-    let version: Option<i64> = sqlx::query_scalar(newest)
-        .fetch_one(&mut *database)
-        .await
-        .map_err(|error| match error {
-            sqlx::Error::ColumnDecode { source, .. } => {
-                sqlx::Error::Decode(format!("{newest}: {source}").into())
-            }
-            error => error,
-        })?;
+    let Some(version) = newest else {
+        return Ok(None);
+    };
     let readable_from: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(&mut *database)
         .await?;
-    let Some(version) = version else {
-        return Ok(None);
-    };
-    let number = |what: &str, number: i64| {
-        u64::try_from(number).map_err(|_| {
-            let hint = "which is no layout; look who wrote it, and correct it";
-            sqlx::Error::Decode(format!("{what} is {number}, {hint}").into())
-        })
-    };
-    let version = number("the newest migration in _sqlx_migrations", version)?;
     Ok(Some(Layout {
         version,
         readable_from: match number("PRAGMA user_version", readable_from)? {
@@ -319,6 +306,39 @@ async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx:
             readable_from => readable_from,
         },
     }))
+}
+
+/// The newest migration that is noted in a table; `None` if none is.
+async fn newest_in(
+    table: &'static str,
+    database: &mut SqliteConnection,
+) -> Result<Option<u64>, sqlx::Error> {
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = ?")
+        .bind(table)
+        .fetch_one(&mut *database)
+        .await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    let newest = format!("SELECT max(version) FROM {table}");
+    let version: Option<i64> = sqlx::query_scalar(AssertSqlSafe(newest.clone()))
+        .fetch_one(database)
+        .await
+        .map_err(|error| match error {
+            sqlx::Error::ColumnDecode { source, .. } => {
+                sqlx::Error::Decode(format!("{newest}: {source}").into())
+            }
+            error => error,
+        })?;
+    let what = format!("the newest migration in {table}");
+    version.map(|version| number(&what, version)).transpose()
+}
+
+fn number(what: &str, number: i64) -> Result<u64, sqlx::Error> {
+    u64::try_from(number).map_err(|_| {
+        let hint = "which is no layout; look who wrote it, and correct it";
+        sqlx::Error::Decode(format!("{what} is {number}, {hint}").into())
+    })
 }
 
 fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {

@@ -10,9 +10,9 @@ use footfall::{
     config::{StoreLocation, StoreSettings},
     counting::metrics::CountingMetrics,
     counting::{
-        CountError, CounterName, Counters, Identity,
+        Company, CountError, CounterId, Counting, Identity, Visit,
+        counts::{CounterStore, monitor},
         identity::IdentityKind,
-        store::{CounterStore, monitor},
     },
     storage::metrics::StoreMetrics,
     storage::{Store, StoreError},
@@ -73,7 +73,7 @@ enum Replica {
         token: String,
     },
     Library {
-        counters: Box<Counters>,
+        counters: Box<Counting>,
         runtime: Option<Runtime>,
     },
 }
@@ -174,7 +174,7 @@ impl World {
                 }
             };
             tokio::spawn(monitor(store.clone()));
-            Counters::start(store, counting, &Supervisor::new().0)
+            Counting::start(store, counting, &Supervisor::new().0)
         });
         Replica::Library {
             counters: Box::new(timeout(PATIENCE, started).await.unwrap().unwrap()),
@@ -284,7 +284,7 @@ async fn connect(directory: &Path) -> sqlx::SqliteConnection {
 
 /// A way to one replica that outlives it.
 enum Call {
-    Library(Box<Counters>),
+    Library(Box<Counting>),
     Process(Box<dyn Fn(bool) -> Client + Send>),
 }
 
@@ -322,13 +322,16 @@ impl Drop for Replica {
     }
 }
 
-async fn call_library(counters: &Counters, counter: &str, key: Option<Key>) -> Outcome {
-    let name: CounterName = counter.parse().unwrap();
+async fn call_library(counting: &Counting, counter: &str, key: Option<Key>) -> Outcome {
+    let counter = CounterId {
+        company: Company::Default,
+        name: counter.parse().unwrap(),
+    };
     let identity = key.map(|(key, number)| match key {
         true => Identity::new(IdentityKind::Key, "admin", &[number]),
         false => Identity::new(IdentityKind::Request, "admin", &[number]),
     });
-    match counters.visit(name, identity).await {
+    match counting.visit(counter, Visit { identity }).await {
         Ok(counted) => Outcome::Counted {
             number: counted.number,
             replayed: counted.replayed,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use footfall::{
-    counting::store::{CounterStore, monitor},
+    counting::counts::{CounterStore, monitor},
     edge::{Edge, Peer},
     supervision::{Ends, Part},
 };
