@@ -27,7 +27,7 @@ use crate::{
     listen::Fitness,
     ops::{self, OpsState},
     pages::{self, Document, openapi, swagger},
-    storage::{Store, metrics::StoreMetrics},
+    storage::{Store, metrics::StoreMetrics, sql::Database},
     supervision::{Supervisor, Vitals},
     telemetry::metrics::Registry,
 };
@@ -163,11 +163,12 @@ impl Application {
     }
 
     /// The internal service: health, readiness, metrics, version.
-    pub fn ops_edge(&self, store: &Store) -> Edge {
+    pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
         let state = OpsState {
             registry: self.metrics.registry.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
+            database: database.cloned(),
         };
         let router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);

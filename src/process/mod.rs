@@ -34,7 +34,7 @@ use crate::{
         offer::{Acceptors, Listening},
         place::Place,
     },
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, sql::Database},
     supervision::{Ended, Ends, Part, Supervisor, Vitals, main_thread},
     telemetry::metrics::Registry,
 };
@@ -97,6 +97,7 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
     // That it is away is no reason not to start.
     let mut counters = CounterStore::new(store.clone(), &settings.store);
     let _ = counters.probe().await;
+    let database = Database::open(&settings.database, &store, &metrics.registry)?;
     // Only from here on: while the database is opened, a signal may end the process as ever.
     let mut signals = Signals::new()?;
     let vitals = Vitals::default();
@@ -106,8 +107,14 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         vitals.clone(),
     ));
 
-    let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
+    let dependencies = (&store, database.as_ref());
+    let mut running = Running::start(&settings.server, &application, dependencies, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
+    if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
+        running
+            .supervisor
+            .spawn(Part::DatabaseMonitor, monitor.run());
+    }
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},
@@ -122,10 +129,21 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
-    if ending == Ending::Clean && timeout(CLOSE_LIMIT, store.close()).await.is_err() {
-        tracing::warn!("the store took too long to close; nothing is lost");
+    if ending == Ending::Clean {
+        close(&store, database.as_ref()).await;
     }
     Ok(ending)
+}
+
+async fn close(store: &Store, database: Option<&Database>) {
+    if timeout(CLOSE_LIMIT, store.close()).await.is_err() {
+        tracing::warn!("the store took too long to close; nothing is lost");
+    }
+    if let Some(database) = database
+        && timeout(CLOSE_LIMIT, database.close()).await.is_err()
+    {
+        tracing::warn!("the database took too long to close; nothing is lost");
+    }
 }
 
 /// What runs from the start to the end. Dropped, it withdraws the paths of sockets.
@@ -148,7 +166,7 @@ impl Running {
     fn start(
         server: &ServerSettings,
         application: &Arc<Application>,
-        store: &Store,
+        (store, database): (&Store, Option<&Database>),
         vitals: &Vitals,
     ) -> Result<Self, ServeError> {
         let public = bind_tcp(&server.listen)?;
@@ -158,7 +176,7 @@ impl Running {
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
-            edge: application.ops_edge(store),
+            edge: application.ops_edge(store, database),
             settings: server.clone(),
             fitness: application.fitness(store),
         };

@@ -4,7 +4,10 @@
 use std::{fmt, io, panic::AssertUnwindSafe, thread};
 
 use futures_util::FutureExt;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::{
+    runtime::Handle,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::task::TaskTracker;
 
 use super::faults;
@@ -54,6 +57,8 @@ named! {
         Queue = "the queue of visits",
         /// What asks the store whether it is there.
         Monitor = "the monitor of the store",
+        /// What asks the database whether it can be used.
+        DatabaseMonitor = "the monitor of the database",
     }
 }
 
@@ -74,6 +79,8 @@ named! {
         Look = "a look at a sibling",
         /// A report of an error: it is in the log only.
         Report = "a report of an error",
+        /// An operation of the database: who asked for it is told that its outcome is unknown.
+        Operation = "an operation of the database",
         /// The wait for a turn at an embedded database: a visit goes on without.
         Turn = "the wait for a turn",
     }
@@ -109,6 +116,15 @@ impl Piece {
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
         tokio::spawn(faults::with(self.name(), task))
+    }
+
+    /// Runs it on that runtime.
+    pub fn spawn_on<T: Send + 'static>(
+        self,
+        runtime: &Handle,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        runtime.spawn(faults::with(self.name(), task))
     }
 
     /// Runs it on the current runtime, for one who waits for all that are tracked.

@@ -7,8 +7,8 @@
 use std::marker::PhantomData;
 
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    TextEncoder, core::Collector, process_collector::ProcessCollector,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
 use crate::release::{REVISION, VERSION};
@@ -127,6 +127,12 @@ impl Metric for Histogram {
 }
 
 impl Metric for IntCounterVec {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::new(description.opts(), description.labels)?)
+    }
+}
+
+impl Metric for IntGaugeVec {
     fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
         registry.add(Self::new(description.opts(), description.labels)?)
     }

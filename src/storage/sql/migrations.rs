@@ -1,59 +1,104 @@
-//! The schema of the embedded database, step by step.
+//! The schemas of both databases, step by step, under the same names.
 //!
-//! Listed by hand: the macro that reads the directory builds a second SQLite for itself, which
+//! Listed by hand: the macro that reads the directories builds a second SQLite for itself, which
 //! makes every build a good deal longer.
 
 use std::sync::LazyLock;
 
 use sqlx::{
-    SqlSafeStr,
-    migrate::{Migration, MigrationType, Migrator},
+    PgConnection, SqlSafeStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
-/// Version, description and text of each file of `migrations/`.
-const FILES: &[(i64, &str, &str)] = &[
-    (
-        1,
-        "counters",
-        include_str!("../../../migrations/0001_counters.sql"),
-    ),
-    (
-        2,
-        "counter total",
-        include_str!("../../../migrations/0002_counter_total.sql"),
-    ),
-    (
-        3,
-        "company counters",
-        include_str!("../../../migrations/0003_company_counters.sql"),
-    ),
+use super::{Connection, schema};
+use crate::storage::Layout;
+
+/// Version, description, and the texts in `migrations/sqlite/` and `migrations/postgres/`.
+type Files = (i64, &'static str, &'static str, &'static str);
+
+/// The text of a file for each database.
+macro_rules! files {
+    ($($version:literal $description:literal $file:literal,)*) => {
+        &[$((
+            $version,
+            $description,
+            include_str!(concat!("../../../migrations/sqlite/", $file)),
+            include_str!(concat!("../../../migrations/postgres/", $file)),
+        ),)*]
+    };
+}
+
+const FILES: &[Files] = files![
+    1 "counters" "0001_counters.sql",
+    2 "counter total" "0002_counter_total.sql",
+    3 "company counters" "0003_company_counters.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.
 /// A step that it cannot live with notes itself there as well.
-pub const FIRST_TABLE: &str = "_sqlx_migrations";
+const FIRST_TABLE: &str = "_sqlx_migrations";
 
 /// Where all later steps are noted.
-pub const LATER_TABLE: &str = "footfall_migrations";
+const LATER_TABLE: &str = "footfall_migrations";
+
+/// The tables in which steps are noted.
+pub const TABLES: [&str; 2] = [FIRST_TABLE, LATER_TABLE];
 
 /// The last step of the first release.
 const LAST_OF_FIRST: i64 = 2;
 
-/// All steps, in their order: those of each table.
-pub static MIGRATIONS: LazyLock<[Migrator; 2]> = LazyLock::new(|| {
-    let steps = |table, first: bool| {
+/// The steps of a database, in their order: those of each table.
+type Steps = LazyLock<[Migrator; 2]>;
+
+/// All steps of a SQLite file.
+pub static SQLITE: Steps = LazyLock::new(|| steps(|(.., sqlite, _)| *sqlite));
+
+/// All steps of a PostgreSQL.
+pub static POSTGRES: Steps = LazyLock::new(|| steps(|(.., postgres)| *postgres));
+
+fn steps(text: fn(&Files) -> &'static str) -> [Migrator; 2] {
+    let step = |files: &Files| {
+        let (version, description, ..) = *files;
+        let (kind, sql) = (MigrationType::Simple, text(files).into_sql_str());
+        Migration::new(version, description.into(), kind, sql, false)
+    };
+    let of_table = |table, first: bool| {
         let files = FILES.iter();
         let files = files.filter(|(version, ..)| first == (*version <= LAST_OF_FIRST));
         let mut migrator = Migrator::with_migrations(files.map(step).collect());
         migrator.dangerous_set_table_name(table);
         migrator
     };
-    [steps(FIRST_TABLE, true), steps(LATER_TABLE, false)]
-});
+    [of_table(FIRST_TABLE, true), of_table(LATER_TABLE, false)]
+}
 
-fn step(&(version, description, sql): &(i64, &'static str, &'static str)) -> Migration {
-    let (kind, sql) = (MigrationType::Simple, sql.into_sql_str());
-    Migration::new(version, description.into(), kind, sql, false)
+/// The version of the newest step.
+pub fn newest() -> u64 {
+    let versions = FILES.iter().map(|(version, ..)| *version);
+    versions.max().unwrap_or(0).unsigned_abs()
+}
+
+/// Runs the migrations that a PostgreSQL lacks, one process after the other, and says what its
+/// layout was before. One that a newer version has brought further lacks none, and is left as it is.
+///
+/// # Errors
+///
+/// If one fails, which then has done nothing, or if the schema is one that this version must not
+/// touch.
+pub async fn run(connection: &mut PgConnection) -> Result<Option<Layout>, MigrateError> {
+    let layout = schema::layout(&mut Connection::Postgres(connection)).await?;
+    match layout {
+        Some(layout) if layout.version > newest() => {
+            let usable = layout.admits(newest());
+            usable.map_err(|error| MigrateError::Source(error.into()))?;
+        }
+        _ => {
+            for steps in POSTGRES.iter() {
+                steps.run_direct(None, connection, false).await?;
+            }
+        }
+    }
+    Ok(layout)
 }
 
 #[cfg(test)]
@@ -64,9 +109,7 @@ mod tests {
 
     /// What is recorded in a database is a version, a description and a checksum: those of the file.
     #[tokio::test]
-    async fn every_file_is_listed() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-        let files = Migrator::new(directory.as_path()).await.unwrap();
+    async fn every_file_is_listed_and_both_databases_have_the_same() {
         let described = |migrators: &[Migrator]| -> Vec<_> {
             let migrations = migrators.iter().flat_map(Migrator::iter);
             migrations
@@ -81,6 +124,18 @@ mod tests {
                 })
                 .collect()
         };
-        assert_eq!(described(&*MIGRATIONS), described(&[files]));
+        let mut names = Vec::new();
+        for (database, listed) in [("sqlite", &*SQLITE), ("postgres", &*POSTGRES)] {
+            let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("migrations")
+                .join(database);
+            let files = Migrator::new(directory.as_path()).await.unwrap();
+            assert_eq!(described(listed), described(&[files]), "{database}");
+            let found = std::fs::read_dir(directory).unwrap();
+            let mut found: Vec<_> = found.map(|file| file.unwrap().file_name()).collect();
+            found.sort();
+            names.push(found);
+        }
+        assert_eq!(names[0], names[1]);
     }
 }

@@ -3,14 +3,14 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    migrate::Migrator,
+    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{
-    migrations::{FIRST_TABLE, LATER_TABLE, MIGRATIONS},
+    migrations::{SQLITE, newest},
+    schema,
     turns::{Turn, Turns},
 };
 use crate::{
@@ -35,13 +35,6 @@ pub enum Schema {
     Current,
     /// Of a newer version. [`Layout::admits`] says whether this one can use it.
     Newer(Layout),
-}
-
-/// The schema that this version writes: its newest migration.
-pub fn newest() -> u64 {
-    let migrations = MIGRATIONS.iter().flat_map(Migrator::iter);
-    let versions = migrations.map(|migration| migration.version);
-    versions.max().unwrap_or(0).unsigned_abs()
 }
 
 /// An embedded database. SQLite blocks, so sqlx runs each connection on a
@@ -276,7 +269,7 @@ async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
     match found.await.map_err(|error| error.to_string())? {
         Some(layout) if layout.version > newest() => layout.admits(newest()),
         _ => {
-            for steps in MIGRATIONS.iter() {
+            for steps in SQLITE.iter() {
                 let ran = steps.run(&database).await;
                 ran.map_err(|error| error.to_string())?;
             }
@@ -285,60 +278,8 @@ async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
     }
 }
 
-/// The layout of a file: its version is its newest migration, and the oldest it can be read from
-/// is in SQLite's `user_version`, where the migrations put it. 0, which is what a file has from
-/// the start, says nothing: then it can be read by who knows its newest migration. `None` if no migration was ever run.
 async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx::Error> {
-    let mut newest = None;
-    for table in [FIRST_TABLE, LATER_TABLE] {
-        newest = newest.max(newest_in(table, database).await?);
-    }
-    let Some(version) = newest else {
-        return Ok(None);
-    };
-    let readable_from: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *database)
-        .await?;
-    Ok(Some(Layout {
-        version,
-        readable_from: match number("PRAGMA user_version", readable_from)? {
-            0 => version,
-            readable_from => readable_from,
-        },
-    }))
-}
-
-/// The newest migration that is noted in a table; `None` if none is.
-async fn newest_in(
-    table: &'static str,
-    database: &mut SqliteConnection,
-) -> Result<Option<u64>, sqlx::Error> {
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = ?")
-        .bind(table)
-        .fetch_one(&mut *database)
-        .await?;
-    if tables == 0 {
-        return Ok(None);
-    }
-    let newest = format!("SELECT max(version) FROM {table}");
-    let version: Option<i64> = sqlx::query_scalar(AssertSqlSafe(newest.clone()))
-        .fetch_one(database)
-        .await
-        .map_err(|error| match error {
-            sqlx::Error::ColumnDecode { source, .. } => {
-                sqlx::Error::Decode(format!("{newest}: {source}").into())
-            }
-            error => error,
-        })?;
-    let what = format!("the newest migration in {table}");
-    version.map(|version| number(&what, version)).transpose()
-}
-
-fn number(what: &str, number: i64) -> Result<u64, sqlx::Error> {
-    u64::try_from(number).map_err(|_| {
-        let hint = "which is no layout; look who wrote it, and correct it";
-        sqlx::Error::Decode(format!("{what} is {number}, {hint}").into())
-    })
+    schema::layout(&mut super::Connection::Sqlite(database)).await
 }
 
 fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {

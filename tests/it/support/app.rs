@@ -11,6 +11,7 @@ use std::{
 use footfall::{
     counting::counts::{CounterStore, monitor},
     edge::{Edge, Peer},
+    storage::sql::Database,
     supervision::{Ends, Part},
 };
 use ipnet::IpNet;
@@ -50,10 +51,14 @@ impl Builder {
         let counters = CounterStore::new(store.clone(), &parts.settings.store);
         let monitoring = monitor(counters);
         parts.supervisor.spawn(Part::Monitor, monitoring);
+        let database = parts.database.as_ref();
+        if let Some(monitor) = database.and_then(Database::monitor) {
+            parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
+        }
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),
-            internal: application.ops_edge(store),
+            internal: application.ops_edge(store, database),
             proxies: Arc::from(parts.settings.server.trusted_proxies.as_slice()),
             ends: parts.ends,
             _own_directory: own_directory,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use footfall::{
     app::{Application, Metrics},
     config::{Settings, Sources},
-    storage::Store,
+    storage::{Store, sql::Database},
     supervision::{Ends, Supervisor, Vitals},
     telemetry::metrics::Registry,
 };
@@ -15,6 +15,7 @@ pub struct Assembly {
     pub application: Application,
     pub settings: Arc<Settings>,
     pub store: Store,
+    pub database: Option<Database>,
     pub supervisor: Supervisor,
     /// What has ended in the background; nothing should.
     pub ends: Ends,
@@ -37,6 +38,8 @@ impl Assembly {
         let registry = Arc::new(Registry::new().expect("a registry"));
         let metrics = Arc::new(Metrics::register(registry).expect("each metric once"));
         let store = Store::open(&settings.store, metrics.store.clone()).await;
+        let store = store.expect("a store");
+        let database = Database::open(&settings.database, &store, &metrics.registry);
         // Nothing has to be published first. There is no heartbeat: a test may hold its thread.
         let vitals = Vitals::default();
         vitals.have_started();
@@ -44,7 +47,8 @@ impl Assembly {
         Self {
             application: Application::new(settings.clone(), metrics, vitals),
             settings,
-            store: store.expect("a store"),
+            store,
+            database: database.expect("each metric once"),
             supervisor,
             ends,
         }
