@@ -9,8 +9,10 @@ use std::fmt;
 
 mod auth;
 pub mod catalog;
+mod database;
 pub mod dotenv;
 mod log;
+pub mod postgres_url;
 mod reader;
 pub mod redis_url;
 mod sentry_dsn;
@@ -22,7 +24,9 @@ pub mod values;
 
 pub use self::{
     auth::{AdminCredential, AuthSettings},
+    database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
+    postgres_url::PostgresUrl,
     reader::Shown,
     redis_url::RedisUrl,
     sentry_dsn::SentryDsn,
@@ -41,6 +45,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The counters' store.
     pub store: StoreSettings,
+    /// People, and the record of visits.
+    pub database: DatabaseSettings,
     /// Tokens and the account.
     pub auth: AuthSettings,
     /// Logs.
@@ -63,18 +69,28 @@ impl Settings {
         reader.parse::<String>("config");
         let production = environment == Some(Environment::Production);
         let server = ServerSettings::read(&mut reader);
-        let store = StoreSettings::read(&mut reader, server.as_ref());
+        let redis_url = reader.secret("redis_url");
+        let has_redis = redis_url.is_some() || reader.is_broken("redis_url");
+        let (database, file) = DatabaseSettings::read(&mut reader, server.as_ref(), has_redis);
+        let store = StoreSettings::read(&mut reader, server.as_ref(), redis_url, file);
         let auth = AuthSettings::read(&mut reader, production);
         let log = LogSettings::read(&mut reader, sources);
         let sentry_dsn = SentryDsn::read(&mut reader);
-        match (environment, server, store, auth, log) {
-            (Some(environment), Some(server), Some(store), Some(auth), Some(log))
-                if reader.is_sound() =>
+        match (environment, server, store, database, auth, log) {
+            (
+                Some(environment),
+                Some(server),
+                Some(store),
+                Some(database),
+                Some(auth),
+                Some(log),
+            ) if reader.is_sound() =>
             {
                 Ok(Self {
                     environment,
                     server,
                     store,
+                    database,
                     auth,
                     log,
                     sentry_dsn,

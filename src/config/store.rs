@@ -45,9 +45,13 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    pub(super) fn read(reader: &mut Reader, server: Option<&ServerSettings>) -> Option<Self> {
-        let redis_url = reader.secret("redis_url");
-        let database_url = reader.secret("database_url");
+    /// Reads the settings. `file` is where `DATABASE_URL` has the embedded database.
+    pub(super) fn read(
+        reader: &mut Reader,
+        server: Option<&ServerSettings>,
+        redis_url: Option<Secret>,
+        file: Option<PathBuf>,
+    ) -> Option<Self> {
         let data_dir = reader.parse::<PathBuf>("data_dir");
         let timeout = reader.parse::<HumanDuration>("store_timeout");
         let dedup_window = reader.parse::<HumanDuration>("dedup_window");
@@ -55,11 +59,7 @@ impl StoreSettings {
         let counter_limit = reader.parse::<u32>("counter_limit");
         let wait_replicas = reader.parse::<Replicas>("wait_replicas");
 
-        if let Some(url) = &database_url {
-            check_database(reader, url, redis_url.is_some());
-        }
         let redis = redis_url.map(|url| parse_redis_url(reader, &url));
-        let database = database_url.and_then(|url| sqlite_path(url.value.expose_secret()));
         if data_dir
             .as_ref()
             .is_some_and(|path| path.as_os_str().is_empty())
@@ -93,7 +93,7 @@ impl StoreSettings {
         Some(Self {
             location: match redis {
                 Some(url) => StoreLocation::Redis(Box::new(url?)),
-                None => StoreLocation::Sqlite(database.unwrap_or(data_dir?.join("footfall.db"))),
+                None => StoreLocation::Sqlite(file.unwrap_or(data_dir?.join("footfall.db"))),
             },
             timeout: timeout?.0,
             dedup_window: dedup_window?.0,
@@ -109,33 +109,4 @@ fn parse_redis_url(reader: &mut Reader, url: &Secret) -> Option<RedisUrl> {
     parsed
         .map_err(|error: String| reader.reject("redis_url", error))
         .ok()
-}
-
-/// The path of `sqlite:PATH`. As elsewhere, `sqlite://` introduces a path too:
-/// `sqlite:///absolute`, `sqlite://relative`.
-fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    (!path.is_empty()).then(|| PathBuf::from(path))
-}
-
-fn check_database(reader: &mut Reader, url: &Secret, has_redis: bool) {
-    let url = url.value.expose_secret();
-    let what = match sqlite_path(url) {
-        Some(_) if has_redis => {
-            "REDIS_URL is set too, so nothing would be kept in this SQLite file; set only one of the two"
-        }
-        Some(path) => {
-            let path = path.to_string_lossy();
-            if !path.contains('?') && !path.contains(":memory:") {
-                return;
-            }
-            "expected the path of a file; options and :memory: are not supported"
-        }
-        None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-            "PostgreSQL is not supported yet; counts are kept in Redis (REDIS_URL) or in sqlite:PATH"
-        }
-        None => "expected sqlite:PATH; no other database is supported yet",
-    };
-    reader.reject("database_url", what);
 }
