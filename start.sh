@@ -348,7 +348,7 @@ wait_until_healthy() {
         said=$waiting
         sleep 0.5
     done
-    [ -z "$(tr ' ' '\n' <<<"$waiting" | grep -vxE '(postgres|init-database|postgres-exporter)?')" ]
+    ! tr ' ' '\n' <<<"$waiting" | grep -qvxE '(postgres|init-database|postgres-exporter)?'
 }
 
 give_up() {
@@ -462,7 +462,7 @@ make_passwords() {
     local folder=config/postgres/secrets name
     chmod 700 "$folder" || fail "$folder is to be open to you alone, and chmod 700 does not make it so"
     for name in database_password database_owner_password database_monitor_password; do
-        [ ! -s "$folder/$name" ] || continue
+        if [ -f "$folder/$name" ] && [ -s "$folder/$name" ]; then continue; fi
         # An engine that was started without it has made a folder of this name.
         rmdir "$folder/$name" 2>/dev/null || true
         { random_key | tr -d '\n' >"$folder/$name.new" && chmod 444 "$folder/$name.new" &&
