@@ -17,10 +17,13 @@ use crate::{
     auth::{self, Login, password::Passwords, throttle::Throttle, token::Tokens},
     config::{ServerSettings, Settings},
     counting::{self, CounterName, Counters, store::CounterStore},
-    http::{Code, Edge, edge::MAX_BODY_BYTES, home, openapi, route_metrics::RouteMetrics, swagger},
-    ops::{self, Fitness, OpsState, Vitals, metrics::Metrics},
-    store::Store,
-    supervisor::Supervisor,
+    edge::{Code, Edge, route_metrics::RouteMetrics, service::MAX_BODY_BYTES},
+    listen::Fitness,
+    ops::{self, OpsState},
+    pages::{home, openapi, swagger},
+    storage::{Store, sql::Database},
+    supervision::{Supervisor, Vitals},
+    telemetry::metrics::Metrics,
 };
 
 /// What all worker threads share.
@@ -146,11 +149,12 @@ impl Shared {
     }
 
     /// The internal service: health, readiness, metrics, version.
-    pub fn ops_edge(&self, store: &Store) -> Edge {
+    pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
         let state = OpsState {
             metrics: self.metrics.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
+            database: database.cloned(),
         };
         let router: Router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);

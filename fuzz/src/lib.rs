@@ -25,7 +25,7 @@ use footfall::{
         CounterName, Cursor, Identity,
         identity::{IdentityKind, is_valid_key},
     },
-    http::Peer,
+    edge::Peer,
 };
 use ipnet::IpNet;
 use serde_json::Value;

@@ -11,10 +11,11 @@ use footfall::{
     app::Shared,
     config::{Settings, Sources},
     counting::store::{Batch, CounterStore},
-    http::{Edge, Peer},
-    ops::{Vitals, metrics::Metrics},
-    store::{Store, StoreError},
-    supervisor::Supervisor,
+    edge::{Edge, Peer},
+    storage::{Store, StoreError},
+    supervision::Supervisor,
+    supervision::Vitals,
+    telemetry::Metrics,
 };
 use http_body_util::BodyExt;
 use serde_json::Value;

@@ -10,7 +10,7 @@ use super::{
     throttle::{Charge, Throttle, Verdict},
     token::{Role, Tokens},
 };
-use crate::ops::metrics::{LoginOutcome, Metrics};
+use crate::telemetry::metrics::{LoginOutcome, Metrics};
 
 /// How often a login that waits for others of its address or user asks again. They are
 /// through within some 20 ms each, perhaps on another replica, of which nothing is heard.

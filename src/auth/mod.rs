@@ -4,7 +4,6 @@ mod bearer;
 mod hs256;
 mod login;
 pub mod password;
-pub mod phc;
 pub mod routes;
 pub mod throttle;
 pub mod token;

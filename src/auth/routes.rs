@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::login::LoginError;
 use crate::{
     app::AppState,
-    http::{ClientAddress, Code, JsonBody, Problem},
+    edge::{ClientAddress, Code, JsonBody, Problem},
 };
 
 /// The routes of this room.

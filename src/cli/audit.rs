@@ -14,8 +14,8 @@ use super::{Failure, target::Target};
 use crate::{
     config::{Settings, values::HumanDuration},
     counting::store::CounterStore,
-    ops::metrics::Metrics,
-    store::Store,
+    storage::Store,
+    telemetry::metrics::Metrics,
 };
 
 const PATH: &str = "/metrics";

@@ -12,13 +12,13 @@ use crate::{
         values::ListenAddress,
     },
     counting::store::CounterStore,
-    ops::metrics::Metrics,
-    server::socket::{Occupant, check_length, hostname, occupant},
-    store::{
+    listen::socket::{Occupant, check_length, hostname, occupant},
+    storage::{
         RedisStore, SqliteStore, Store, StoreError,
         redis::{Node, Report},
-        sqlite::{Schema, newest},
+        sql::{schema::newest, sqlite::Schema},
     },
+    telemetry::metrics::Metrics,
 };
 
 mod error_tracking;

@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
             .and_then(|settings| audit::run(arguments, &settings)),
         "migrate" => settings(arguments)
             .map_err(Failure::from)
-            .and_then(|settings| migrate::run(&settings)),
+            .and_then(|settings| migrate::run(arguments, &settings)),
         "openapi" => openapi::run(),
         "hash-password" => hash_password::run(),
         _ => unreachable!("clap knows no other command"),
@@ -71,15 +71,15 @@ pub fn run() -> ExitCode {
 fn command() -> Command {
     Command::new("footfall")
         .about("Counts visits exactly, however many replicas serve them")
-        .version(crate::ops::VERSION)
+        .version(crate::release::VERSION)
         .after_help("Settings come from options, then the environment, then .env, then the settings file.\nWithout a command, footfall serves.")
         .args(SETTINGS.iter().map(option))
         .subcommand(Command::new("serve").about("Serve (the default)"))
         .subcommand(health::command())
         .subcommand(config::command())
-        .subcommand(Command::new("doctor").about("Check settings, sockets and the store, with a hint for each finding"))
+        .subcommand(Command::new("doctor").about("Check settings, sockets, the store and the database, with a hint for each finding"))
         .subcommand(audit::command())
-        .subcommand(Command::new("migrate").about("Prepare the store; run once before the replicas of a new version start"))
+        .subcommand(migrate::command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(Command::new("hash-password").about("Read a password and print its Argon2id hash"))
 }

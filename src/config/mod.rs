@@ -12,6 +12,7 @@ pub mod catalog;
 mod database;
 pub mod dotenv;
 mod log;
+pub mod phc;
 pub mod postgres_url;
 mod reader;
 pub mod redis_url;
@@ -84,19 +85,16 @@ impl Settings {
                 Some(database),
                 Some(auth),
                 Some(log),
-            ) if reader.is_sound() =>
-            {
-                Ok(Self {
-                    environment,
-                    server,
-                    store,
-                    database,
-                    auth,
-                    log,
-                    sentry_dsn,
-                    shown: reader.shown,
-                })
-            }
+            ) if reader.is_sound() => Ok(Self {
+                environment,
+                server,
+                store,
+                database,
+                auth,
+                log,
+                sentry_dsn,
+                shown: reader.shown,
+            }),
             _ => Err(SettingsError(reader.into_errors())),
         }
     }

@@ -22,7 +22,7 @@ use super::{
     ledger::Ledger,
     store::{Batch, BatchResult, CounterStore},
 };
-use crate::{ops::metrics::Metrics, store::StoreError, supervisor::Supervisor};
+use crate::{storage::StoreError, supervision::Supervisor, telemetry::metrics::Metrics};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.

@@ -9,7 +9,7 @@ use super::{
     CounterName,
     store::{Batch, BatchResult},
 };
-use crate::{ops::metrics::Metrics, store::StoreError};
+use crate::{storage::StoreError, telemetry::metrics::Metrics};
 
 /// Counters whose last number a worker keeps in mind: those it counts most.
 const COUNTERS: usize = 1024;

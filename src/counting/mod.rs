@@ -15,9 +15,9 @@ pub mod store;
 use self::store::CounterStore;
 pub use self::{coalescer::Coalescer, cursor::Cursor, identity::Identity};
 use crate::{
-    ops::metrics::{Metrics, VisitFailure},
-    store::StoreError,
-    supervisor::Supervisor,
+    storage::StoreError,
+    supervision::Supervisor,
+    telemetry::metrics::{Metrics, VisitFailure},
 };
 
 /// Longest name of a counter.

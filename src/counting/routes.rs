@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::AppState,
     auth::Bearer,
-    http::{Code, Problem, RequestContext},
+    edge::{Code, Problem, RequestContext},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

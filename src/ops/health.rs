@@ -4,8 +4,11 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Vitals;
-use crate::{app::AppState, http::Problem};
+use crate::{
+    app::AppState,
+    edge::{Code, Problem},
+    supervision::{Unwell, Vitals},
+};
 
 /// It is there.
 #[derive(Serialize, ToSchema)]
@@ -53,4 +56,15 @@ fn health(vitals: &Vitals) -> Result<Json<Status>, Problem> {
 pub fn started(vitals: &Vitals) -> Result<Json<Status>, Problem> {
     vitals.check_started().map_err(Problem::from)?;
     Ok(Json(OK))
+}
+
+impl From<Unwell> for Problem {
+    fn from(unwell: Unwell) -> Self {
+        match unwell {
+            Unwell::Starting => Code::Starting,
+            Unwell::Draining => Code::Draining,
+            Unwell::Stuck => Code::ReplicaStuck,
+        }
+        .into()
+    }
 }

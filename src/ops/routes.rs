@@ -9,12 +9,15 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
     routing::get,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{REVISION, VERSION, Vitals, health, metrics::Metrics};
+use super::health;
 use crate::{
-    http::{Code, Problem},
-    store::Store,
+    edge::{Code, Problem},
+    release::{REVISION, VERSION},
+    storage::{Store, sql::Database},
+    supervision::{Unwell, Vitals},
+    telemetry::metrics::Metrics,
 };
 
 /// What the internal handlers use.
@@ -26,6 +29,8 @@ pub struct OpsState {
     pub vitals: Vitals,
     /// The store.
     pub store: Store,
+    /// The database, if there is one.
+    pub database: Option<Database>,
 }
 
 /// The routes of the internal listener.
@@ -52,26 +57,37 @@ async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse,
 }
 
 /// Names each dependency and its state. What is known is told; nothing is
-/// asked for the sake of a probe.
+/// asked for the sake of a probe. Without its database a replica still counts,
+/// and is ready.
 async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
     let store = state.store.health.ready();
+    let database = state.database.as_ref().and_then(Database::health);
+    let database = database.map(|health| health.ready().map(drop));
     let (status, text) = match (state.vitals.check_started(), &store) {
-        (Err(Code::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
-        (Err(Code::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (Err(Unwell::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (Err(Unwell::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stuck"),
         (Ok(()), Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+        (Ok(()), Ok(())) if matches!(database, Some(Err(_))) => (StatusCode::OK, "degraded"),
         (Ok(()), Ok(())) => (StatusCode::OK, "ready"),
     };
-    let store = match store {
-        Ok(()) => json!({ "state": "up", "kind": state.store.name() }),
-        Err(reason) => json!({ "state": "down", "kind": state.store.name(), "reason": reason }),
-    };
+    let mut dependencies = json!({ "store": described(state.store.name(), store) });
+    if let Some(database) = database {
+        dependencies["database"] = described("postgres", database);
+    }
     // RFC 9110, 10.2.3: with a 503 it says when to come back, in seconds.
     let retry_after =
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some((header::RETRY_AFTER, "1"));
     (
         status,
         AppendHeaders(retry_after),
-        Json(json!({ "status": text, "dependencies": { "store": store } })),
+        Json(json!({ "status": text, "dependencies": dependencies })),
     )
+}
+
+fn described(kind: &str, ready: Result<(), String>) -> Value {
+    match ready {
+        Ok(()) => json!({ "state": "up", "kind": kind }),
+        Err(reason) => json!({ "state": "down", "kind": kind, "reason": reason }),
+    }
 }

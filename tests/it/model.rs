@@ -14,8 +14,8 @@ use footfall::{
         identity::IdentityKind,
         store::{Batch, CounterStore},
     },
-    ops::metrics::Metrics,
-    store::Store,
+    storage::Store,
+    telemetry::metrics::Metrics,
 };
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;

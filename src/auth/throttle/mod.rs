@@ -23,7 +23,7 @@ use uuid::Uuid;
 mod redis;
 mod sqlite;
 
-use crate::store::{Backend, Operation, Store};
+use crate::storage::{Backend, Operation, Store};
 
 /// How long failures are remembered.
 pub const WINDOW: Duration = Duration::from_mins(5);
@@ -201,8 +201,8 @@ mod tests {
     use super::*;
     use crate::{
         config::{Settings, Sources},
-        ops::metrics::Metrics,
-        store::StoreError,
+        storage::StoreError,
+        telemetry::metrics::Metrics,
     };
 
     /// A right password whose login ended while the store was away is no failure.

@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     config::Settings,
-    ops::metrics::{Metrics, ReportOutcome},
+    telemetry::metrics::{Metrics, ReportOutcome},
 };
 
 /// Errors that may wait for the receiver: many more at once say nothing new.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::SentryDsn,
-    ops::metrics::{Metrics, ReportOutcome},
+    telemetry::metrics::{Metrics, ReportOutcome},
 };
 
 /// Sends what is queued.

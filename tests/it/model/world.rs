@@ -13,9 +13,9 @@ use footfall::{
         identity::IdentityKind,
         store::{CounterStore, monitor},
     },
-    ops::metrics::Metrics,
-    store::{Store, StoreError},
-    supervisor::Supervisor,
+    storage::{Store, StoreError},
+    supervision::Supervisor,
+    telemetry::metrics::Metrics,
 };
 use hyper::Method;
 use rustix::process::Signal;

@@ -1,0 +1,1 @@
+-- Nothing: how many counters there are is known in Redis beside this database.

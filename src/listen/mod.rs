@@ -1,0 +1,14 @@
+//! Listeners: binding, accepting, connections, the life cycle of sockets and slots.
+
+pub mod accept;
+mod directory;
+mod fitness;
+pub mod keeper;
+mod linger;
+pub mod listener;
+mod siblings;
+mod slots;
+pub mod socket;
+mod watched;
+
+pub use self::{fitness::Fitness, listener::BindError};

@@ -1,0 +1,120 @@
+//! What a database says of itself: its schema, its clock.
+
+use sqlx::Error;
+
+use super::{Connection, migrations, on_either};
+use crate::storage::Layout;
+
+/// The schema that this version writes: its newest migration.
+pub fn newest() -> u64 {
+    let versions = migrations::SQLITE.iter().map(|migration| migration.version);
+    versions.max().unwrap_or(0).unsigned_abs()
+}
+
+/// The layout of a database: its version is its newest migration, and the oldest it can be read
+/// from is where the migrations put it: in SQLite's `user_version`, in PostgreSQL's
+/// `footfall_layout`. 0, which is what a file has from the start, says nothing: then it can be
+/// read by who knows its newest migration. `None` if no migration was ever run.
+///
+/// # Errors
+///
+/// If it cannot be read, or is no layout.
+pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, Error> {
+    if !has_migrations(connection).await? {
+        return Ok(None);
+    }
+    let newest = "SELECT max(version) FROM _sqlx_migrations";
+    let version: Option<i64> = on_either!(connection, |database| {
+        sqlx::query_scalar(newest).fetch_one(&mut **database).await
+    })
+    .map_err(|error| naming(newest, error))?;
+    let (noted, readable_from) = match connection {
+        Connection::Postgres(_) => (
+            "readable_from in footfall_layout",
+            "SELECT readable_from FROM footfall_layout",
+        ),
+        Connection::Sqlite(_) => ("PRAGMA user_version", "PRAGMA user_version"),
+    };
+    let readable_from: i64 = on_either!(connection, |database| {
+        sqlx::query_scalar(readable_from)
+            .fetch_one(&mut **database)
+            .await
+    })
+    .map_err(|error| naming(noted, error))?;
+    let Some(version) = version else {
+        return Ok(None);
+    };
+    let number = |what: &str, number: i64| {
+        u64::try_from(number).map_err(|_| {
+            let hint = "which is no layout; look who wrote it, and correct it";
+            Error::Decode(format!("{what} is {number}, {hint}").into())
+        })
+    };
+    let version = number("the newest migration in _sqlx_migrations", version)?;
+    Ok(Some(Layout {
+        version,
+        readable_from: match number(noted, readable_from)? {
+            0 => version,
+            readable_from => readable_from,
+        },
+    }))
+}
+
+async fn has_migrations(connection: &mut Connection<'_>) -> Result<bool, Error> {
+    let table = match connection {
+        Connection::Postgres(_) => "SELECT count(to_regclass('_sqlx_migrations'))",
+        Connection::Sqlite(_) => {
+            "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'"
+        }
+    };
+    let tables: i64 = on_either!(connection, |database| {
+        sqlx::query_scalar(table).fetch_one(&mut **database).await
+    })?;
+    Ok(tables > 0)
+}
+
+/// Says what a value that is none was read from.
+fn naming(what: &str, error: Error) -> Error {
+    match error {
+        Error::ColumnDecode { source, .. } => Error::Decode(format!("{what}: {source}").into()),
+        Error::RowNotFound => Error::Decode(format!("{what}: there is none").into()),
+        error => error,
+    }
+}
+
+/// The database's clock, as it keeps times: in Unix milliseconds.
+///
+/// # Errors
+///
+/// If it does not answer.
+pub async fn now(connection: &mut Connection<'_>) -> Result<i64, Error> {
+    let now = match connection {
+        Connection::Postgres(_) => "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+        Connection::Sqlite(_) => "SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)",
+    };
+    on_either!(connection, |database| {
+        sqlx::query_scalar(now).fetch_one(&mut **database).await
+    })
+}
+
+/// Whether a process of this version can work with a schema of this layout.
+///
+/// # Errors
+///
+/// A sentence for people, with what to do.
+pub fn judge(layout: Option<Layout>) -> Result<Layout, String> {
+    let Some(layout) = layout else {
+        return Err(
+            "it has no schema of Footfall that this user can see; run `footfall migrate` as its owner"
+                .into(),
+        );
+    };
+    if layout.version < newest() {
+        return Err(format!(
+            "its schema is that of migration {}, and this version of Footfall needs migration {}; run `footfall migrate` as its owner",
+            layout.version,
+            newest()
+        ));
+    }
+    layout.admits(newest()).map(|()| layout)
+}
