@@ -110,6 +110,40 @@ fn where_there_is_no_database_no_password_is_made() {
     }
 }
 
+/// Visits are counted without it, so nothing is taken down again.
+#[test]
+fn a_database_that_is_late_is_told_and_no_reason_to_stop() {
+    let tree = Tree::with_docker();
+    // Two minutes would pass.
+    tree.stub("sleep", "");
+    let counts = "footfall running Up 1 minute (healthy)\ninit exited Exited (0) 1 minute ago\n";
+    let late = "postgres running Up 1 minute (health: starting)\ninit-database restarting Restarting (1)";
+    let mut command = tree.start_stack("full");
+    let output = command
+        .env("CONTAINERS", format!("{counts}{late}"))
+        .output()
+        .unwrap();
+    let said = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("  Home page    http://localhost:"), "{said}");
+    let why = "visits are counted, but the database is not ready (init-database postgres): docs/postgres.md";
+    assert!(said.contains(why), "{said}");
+    assert!(!tree.told().contains(" down "), "{}", tree.told());
+
+    // Anything else that is missing is.
+    let ill = "redis running Up 1 minute (unhealthy)";
+    command.env("CONTAINERS", format!("{counts}{late}\n{ill}"));
+    let output = command.output().unwrap();
+    let said = both(&output);
+    assert!(said.contains("it was taken down again"), "{said}");
+    assert!(tree.told().contains(" down "), "{}", tree.told());
+
+    let done = "postgres running Up 1 minute (healthy)\ninit-database exited Exited (0) 1 second ago";
+    command.env("CONTAINERS", format!("{counts}{done}"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", both(&output));
+}
+
 #[test]
 fn a_database_of_the_machine_itself_is_out_of_reach() {
     let tree = Tree::with_docker();

@@ -26,7 +26,7 @@ case "$*" in
         ;;
     "compose "*" config") if [ -n "${ANSWER-}" ]; then cat "$ANSWER"; else "$REAL_COMPOSE" "${@:2}"; fi ;;
     "image inspect "* | "pull "*) [ "${IMAGE-}" != missing ] ;;
-    "ps -a "*"--format"*) echo "footfall running Up 2 seconds (healthy)" ;;
+    "ps -a "*"--format"*) echo "${CONTAINERS-footfall running Up 2 seconds (healthy)}" ;;
     "ps "*"label=${RUNNING-nothing}=footfall"*) echo 0123456789ab ;;
     "info --format {{.Swarm.ControlAvailable}}") echo "${MANAGER:-false}" ;;
 esac"#;
