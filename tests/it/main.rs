@@ -45,6 +45,7 @@ mod proxy;
 mod readme;
 mod refusals;
 mod replication;
+mod roles;
 mod room;
 mod sentinel;
 mod settings;

@@ -13,6 +13,41 @@ use crate::{
     },
 };
 
+/// The same in a Swarm, where each task is a new container: PostgreSQL dies, and its password changes.
+pub fn in_a_swarm(checkout: &Checkout, load: &Load) {
+    // A job's task is gone, or ended well.
+    let tasks = docker(&["service", "ps", "footfall_init-database", "--format", "{{.CurrentState}}"]);
+    assert!(tasks.starts_with("Complete"), "{tasks}");
+    one_says("up");
+    let postgres = containers("postgres").remove(0);
+    sql("SET ROLE footfall_owner; CREATE TABLE kept (name text); INSERT INTO kept VALUES ('one')");
+    kill(&postgres);
+    load.goes_on();
+    eventually("Swarm has started another", || {
+        let now = containers("postgres");
+        (now.len() == 1 && now[0] != postgres).then_some(())
+    });
+    one_says("up");
+    documented(checkout, "postgres.md", "swarm-password");
+    one_says("up");
+    assert_eq!(sql("SELECT name FROM kept"), "one");
+    load.goes_on();
+}
+
+/// Waits until a replica says this of its database, asked from where nginx is: overlay networks
+/// are not those of this machine.
+fn one_says(state: &str) {
+    eventually(&format!("the database is {state}"), || {
+        let nginx = containers("nginx").remove(0);
+        let output = std::process::Command::new("docker")
+            .args(["exec", &nginx, "curl", "-s", "http://tasks.footfall:9000/readyz"])
+            .output()
+            .unwrap();
+        let body: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (body["dependencies"]["database"]["state"] == state).then_some(())
+    });
+}
+
 /// One story in the running full stack; each part needs what the one before left.
 pub async fn the_story(checkout: &Checkout) {
     every_role_may_do_its_own(checkout);
