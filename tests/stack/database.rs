@@ -213,6 +213,8 @@ async fn a_backup_is_restored(checkout: &Checkout, load: &Load) {
     );
     assert!(said.contains("permission denied"), "{said}");
     load.goes_on();
+    let said = documented(checkout, "postgres.md", "migrate");
+    assert!(said.contains("it had every migration"), "{said}");
     // A second time, since it leaves a database behind.
     documented(checkout, "postgres.md", "restore");
     all_say("up").await;
