@@ -11,6 +11,7 @@ pub mod footfall;
 pub mod load;
 pub mod model_proxy;
 pub mod nginx;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod receiver;

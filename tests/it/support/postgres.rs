@@ -1,0 +1,418 @@
+//! A real PostgreSQL from Debian's packages: the newest there is, as an ordinary user, on a Unix
+//! socket and a port of its own.
+//!
+//! One server serves all tests of the process; each has a database of its own, made from a
+//! migrated one. A test that kills its server, stops it or fills it starts one for itself.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use super::process::{eventually, free_port};
+
+/// The password of the service's role. It must never be seen anywhere.
+pub const PASSWORD: &str = "pa:ss@of/the service";
+
+/// The same in a URL.
+const ENCODED: &str = "pa%3Ass%40of%2Fthe%20service";
+
+/// Who runs a server where the tests run as root, which PostgreSQL refuses.
+const NOBODY: u32 = 65534;
+
+/// The roles: one owns the schema, the other is the service and may not change it.
+const ROLES: &str = "
+    CREATE ROLE footfall_owner LOGIN PASSWORD 'owner';
+    CREATE ROLE footfall LOGIN PASSWORD 'pa:ss@of/the service';
+    CREATE DATABASE empty OWNER footfall_owner;
+    CREATE DATABASE migrated OWNER footfall_owner;
+";
+
+/// What the service may do in the schema, from the first table on.
+const RIGHTS: &str = "
+    ALTER DEFAULT PRIVILEGES FOR ROLE footfall_owner IN SCHEMA public
+        GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO footfall;
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    GRANT CREATE ON SCHEMA public TO footfall_owner;
+";
+
+/// Passwords are asked for as in a real installation; the tests' own superuser needs none.
+const PG_HBA: &str = "\
+    local all postgres trust\n\
+    host all postgres 127.0.0.1/32 trust\n\
+    local all all scram-sha-256\n\
+    host all all 127.0.0.1/32 scram-sha-256\n";
+
+/// A server.
+pub struct Postgres {
+    pub port: u16,
+    folder: Folder,
+    options: Vec<String>,
+    keeper: Option<Child>,
+}
+
+/// A folder that belongs to who runs the server.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+        give_away(folder.path());
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+}
+
+/// Makes a file that of who runs the server.
+pub fn give_away(path: &Path) {
+    if geteuid().is_root() {
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+/// The newest installed.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let versions = versions.filter_map(|version| {
+        let path = version.ok()?.path();
+        let number: u32 = path.file_name()?.to_str()?.parse().ok()?;
+        Some((number, path))
+    });
+    let (_, newest) = versions.max().expect(
+        "there is no PostgreSQL in /usr/lib/postgresql; ./test.sh installs it",
+    );
+    newest.join("bin").join(name)
+}
+
+/// A program, as who runs the server.
+fn as_server(name: &str) -> Command {
+    let mut command = match geteuid().is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            let id = NOBODY.to_string();
+            command
+                .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+                .arg(program(name));
+            command
+        }
+        false => Command::new(program(name)),
+    };
+    // Nothing of the caller's settings of libpq, nor its folder, which may not be theirs to enter.
+    command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
+    command
+}
+
+fn finished(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+/// A cluster with the roles and a migrated database, to be copied; made once.
+static PREPARED: LazyLock<Postgres> = LazyLock::new(|| {
+    let folder = Folder::new();
+    finished(
+        as_server("initdb")
+            .arg("-D")
+            .arg(folder.data())
+            .args(["-U", "postgres", "-E", "UTF8", "--no-sync", "--no-instructions"]),
+    );
+    fs::write(folder.data().join("pg_hba.conf"), PG_HBA).unwrap();
+    let mut server = Postgres::on(folder, &[]);
+    server.keeper = Some(server.keep(true));
+    server.answers();
+    server.sql("postgres", ROLES);
+    server.sql("migrated", RIGHTS);
+    server.sql("empty", RIGHTS);
+    let migrated = super::process::run(
+        super::footfall::footfall_command()
+            .env("REDIS_URL", "redis://127.0.0.1:1")
+            .env("DATABASE_URL", server.owner_url("migrated"))
+            .arg("migrate"),
+    );
+    let said = String::from_utf8_lossy(&migrated.stdout).into_owned();
+    assert!(said.contains("were run"), "{migrated:?}");
+    // What is copied must be whole.
+    finished(
+        as_server("pg_ctl")
+            .args(["stop", "-m", "fast", "-s", "-D"])
+            .arg(server.folder.data()),
+    );
+    server
+});
+
+/// The server for whoever only needs a database. It outlives all tests, and ends with the process.
+static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::copied(&[], true));
+
+/// A database of its own, on the server that all share.
+pub struct Database {
+    pub name: String,
+}
+
+impl Database {
+    /// With the newest schema.
+    pub fn migrated() -> Self {
+        Self::of("migrated")
+    }
+
+    /// Without a schema.
+    pub fn empty() -> Self {
+        Self::of("empty")
+    }
+
+    fn of(template: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        SHARED.sql(
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE {template} OWNER footfall_owner"),
+        );
+        Self { name }
+    }
+
+    /// For the service.
+    pub fn url(&self) -> String {
+        SHARED.url(&self.name)
+    }
+
+    /// For the owner of the schema.
+    pub fn owner_url(&self) -> String {
+        SHARED.owner_url(&self.name)
+    }
+
+    /// Where its server is.
+    pub fn server(&self) -> &'static Postgres {
+        &SHARED
+    }
+
+    /// Some SQL as a superuser, and what it prints.
+    pub fn sql(&self, text: &str) -> String {
+        SHARED.sql(&self.name, text)
+    }
+}
+
+impl Postgres {
+    /// A server for one test, with the roles and the databases `migrated` and `empty`.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With more settings, as `name=value`.
+    pub fn with(options: &[&str]) -> Self {
+        Self::copied(options, false)
+    }
+
+    fn copied(options: &[&str], outlives_the_tests: bool) -> Self {
+        let folder = Folder::new();
+        finished(
+            Command::new("cp")
+                .args(["-a", "--"])
+                .arg(PREPARED.folder.data())
+                .arg(folder.path()),
+        );
+        let mut server = Self::on(folder, options);
+        server.keeper = Some(server.keep(outlives_the_tests));
+        server.answers();
+        server
+    }
+
+    fn on(folder: Folder, options: &[&str]) -> Self {
+        Self {
+            port: free_port(),
+            folder,
+            options: options.iter().map(ToString::to_string).collect(),
+            keeper: None,
+        }
+    }
+
+    /// Runs the server until the pipe to its keeper is closed, as it is when this process ends,
+    /// however it ends.
+    fn keep(&self, removes_folder: bool) -> Child {
+        let script = r#"
+            exec 3<&0
+            trap '' INT TERM HUP QUIT
+            folder=$1 removes=$2
+            shift 2
+            "$@" </dev/null >>"$folder/log" 2>&1 &
+            read -r _ <&3
+            kill -QUIT $! 2>/dev/null
+            wait $!
+            [ "$removes" = false ] || rm -rf -- "$folder"
+        "#;
+        let mut server = as_server("postgres");
+        server.arg("-D").arg(self.folder.data());
+        let (port, folder) = (self.port, self.folder.path().display());
+        let settings = [
+            format!("port={port}"),
+            format!("unix_socket_directories={folder}"),
+            "listen_addresses=127.0.0.1".to_owned(),
+            "fsync=off".to_owned(),
+            "shared_buffers=16MB".to_owned(),
+        ];
+        for setting in settings.iter().chain(&self.options) {
+            server.arg("-c").arg(setting);
+        }
+        let mut keeper = Command::new("sh");
+        keeper
+            .args(["-c", script, "keeper"])
+            .arg(self.folder.path())
+            .arg(removes_folder.to_string())
+            .arg(server.get_program())
+            .args(server.get_args())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir("/")
+            .stdin(Stdio::piped());
+        keeper.spawn().unwrap()
+    }
+
+    fn answers(&self) {
+        eventually("PostgreSQL answers", || {
+            self.try_sql("postgres", "SELECT 1").ok()
+        });
+    }
+
+    /// The folder of its Unix socket.
+    pub fn socket_folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// For the service, on TCP.
+    pub fn url(&self, database: &str) -> String {
+        let port = self.port;
+        format!("postgres://footfall:{ENCODED}@127.0.0.1:{port}/{database}")
+    }
+
+    /// For the owner of the schema, by the Unix socket.
+    pub fn owner_url(&self, database: &str) -> String {
+        let (folder, port) = (self.folder.path().display(), self.port);
+        format!("postgres://footfall_owner:owner@/{database}?host={folder}&port={port}")
+    }
+
+    /// Some SQL as a superuser, and what it prints.
+    pub fn sql(&self, database: &str, text: &str) -> String {
+        self.try_sql(database, text)
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
+        let mut child = Command::new(program("psql"))
+            .env_clear()
+            .env("PGCONNECT_TIMEOUT", "5")
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"])
+            .arg("-h")
+            .arg(self.folder.path())
+            .args(["-p", &self.port.to_string(), "-d", database, "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may have ended already, and then says why.
+        let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        match output.status.success() {
+            true => Ok(said(&output.stdout)),
+            false => Err(said(&output.stderr)),
+        }
+    }
+
+    fn postmaster(&self) -> Option<Pid> {
+        let file = fs::read_to_string(self.folder.data().join("postmaster.pid")).ok()?;
+        Pid::from_raw(file.lines().next()?.trim().parse().ok()?)
+    }
+
+    /// All its processes: the first one, which starts others, first.
+    fn processes(&self) -> Vec<Pid> {
+        let Some(postmaster) = self.postmaster() else {
+            return Vec::new();
+        };
+        let parent = format!("PPid:\t{}", postmaster.as_raw_nonzero());
+        let children = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let entry = entry.ok()?;
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let status = fs::read_to_string(entry.path().join("status")).ok()?;
+            status.lines().any(|line| line == parent).then(|| Pid::from_raw(pid))?
+        });
+        std::iter::once(postmaster).chain(children).collect()
+    }
+
+    /// To all its processes.
+    pub fn signal(&self, signal: Signal) {
+        if signal == Signal::STOP
+            && let Some(postmaster) = self.postmaster()
+        {
+            // Then nobody joins those who are stopped next.
+            kill_process(postmaster, signal).unwrap();
+        }
+        for process in self.processes() {
+            // One may have ended by itself.
+            let _ = kill_process(process, signal);
+        }
+    }
+
+    /// `kill -9`
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.forget();
+    }
+
+    /// As an administrator would.
+    pub fn stop(&mut self) {
+        finished(
+            as_server("pg_ctl")
+                .args(["stop", "-m", "fast", "-s", "-D"])
+                .arg(self.folder.data()),
+        );
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            keeper.wait().unwrap();
+        }
+    }
+
+    /// Starts it again, on the same port and folder.
+    pub fn restart(&mut self) {
+        // Until the last of the old processes has gone, a new one refuses to start.
+        eventually("PostgreSQL has started again", || {
+            let alive = self.keeper.is_some() && self.postmaster().is_some_and(is_alive);
+            if !alive {
+                self.forget();
+                self.keeper = Some(self.keep(false));
+                // It has yet to write who it is.
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            self.try_sql("postgres", "SELECT 1").ok()
+        });
+    }
+}
+
+fn is_alive(process: Pid) -> bool {
+    Path::new(&format!("/proc/{}", process.as_raw_nonzero())).exists()
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
+        self.forget();
+    }
+}
