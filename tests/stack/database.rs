@@ -16,7 +16,13 @@ use crate::{
 /// The same in a Swarm, where each task is a new container: PostgreSQL dies, and its password changes.
 pub fn in_a_swarm(checkout: &Checkout, load: &Load) {
     // A job's task is gone, or ended well.
-    let tasks = docker(&["service", "ps", "footfall_init-database", "--format", "{{.CurrentState}}"]);
+    let tasks = docker(&[
+        "service",
+        "ps",
+        "footfall_init-database",
+        "--format",
+        "{{.CurrentState}}",
+    ]);
     assert!(tasks.starts_with("Complete"), "{tasks}");
     one_says("up");
     let postgres = containers("postgres").remove(0);
@@ -40,7 +46,13 @@ fn one_says(state: &str) {
     eventually(&format!("the database is {state}"), || {
         let nginx = containers("nginx").remove(0);
         let output = std::process::Command::new("docker")
-            .args(["exec", &nginx, "curl", "-s", "http://tasks.footfall:9000/readyz"])
+            .args([
+                "exec",
+                &nginx,
+                "curl",
+                "-s",
+                "http://tasks.footfall:9000/readyz",
+            ])
             .output()
             .unwrap();
         let body: Value = serde_json::from_slice(&output.stdout).ok()?;

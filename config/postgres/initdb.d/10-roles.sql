@@ -12,8 +12,10 @@ SET client_min_messages = warning;
 \set owner_password `cat "${OWNER_PASSWORD_FILE:-/run/secrets/database_owner_password}"`
 \set service_password `cat "${PASSWORD_FILE:-/run/secrets/database_password}"`
 \set monitor_password `cat "${MONITOR_PASSWORD_FILE:-/run/secrets/database_monitor_password}"`
-SELECT :'owner_password' = '' OR :'service_password' = '' OR :'monitor_password' = '' AS incomplete \gset
-\if :incomplete
+-- Asked of the files, since whatever the server is asked may be logged.
+\set complete `for file in "${OWNER_PASSWORD_FILE:-/run/secrets/database_owner_password}" "${PASSWORD_FILE:-/run/secrets/database_password}" "${MONITOR_PASSWORD_FILE:-/run/secrets/database_monitor_password}"; do grep -qs . "$file" || { echo no; exit; }; done; echo yes`
+\if :complete
+\else
     DO $$ BEGIN RAISE EXCEPTION 'a password is empty, or its file cannot be read'; END $$;
 \endif
 

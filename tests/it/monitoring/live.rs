@@ -194,8 +194,7 @@ async fn what_rules_dashboards_and_runbook_ask_for_is_there() {
     loss(&stack);
     alerts_fire(&stack).await;
     load.end().await;
-    let well =
-        r#"ALERTS{alertname=~"FootfallNoRequestArrives|FootfallNginxDown|FootfallRedisDown|FootfallDatabaseDown|FootfallPostgres.*"}"#;
+    let well = r#"ALERTS{alertname=~"FootfallNoRequestArrives|FootfallNginxDown|FootfallRedisDown|FootfallDatabaseDown|FootfallPostgres.*"}"#;
     assert_eq!(stack.prometheus.ask(well).await, Ok(Vec::new()));
 
     let known = Known::new(&stack.prometheus.series().await);

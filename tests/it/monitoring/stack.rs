@@ -20,6 +20,9 @@ use crate::support::{
 /// Of Prometheus. Short: `rate()` needs two scrapes.
 const INTERVAL: &str = "500ms";
 
+/// Its exporter waits for a second before it says that it does not reach PostgreSQL.
+const OF_POSTGRES: &str = "1500ms";
+
 /// The role of PostgreSQL's exporter.
 const MONITOR: &str = "CREATE ROLE monitor LOGIN PASSWORD 'monitor' IN ROLE pg_monitor";
 
@@ -145,6 +148,10 @@ impl Prometheus {
             let own = vec![address.clone()];
             let addresses = given.map_or(&own, |(_, addresses)| addresses);
             scrape.as_object_mut().unwrap().remove("dns_sd_configs");
+            if scrape["job_name"] == "postgres" {
+                scrape["scrape_interval"] = json!(OF_POSTGRES);
+                scrape["scrape_timeout"] = json!(OF_POSTGRES);
+            }
             scrape["static_configs"] = json!([{ "targets": addresses }]);
         }
         let rules = directory.path().join("rules.yml");

@@ -117,7 +117,8 @@ fn a_database_that_is_late_is_told_and_no_reason_to_stop() {
     // Two minutes would pass.
     tree.stub("sleep", "");
     let counts = "footfall running Up 1 minute (healthy)\ninit exited Exited (0) 1 minute ago\n";
-    let late = "postgres running Up 1 minute (health: starting)\ninit-database restarting Restarting (1)";
+    let late =
+        "postgres running Up 1 minute (health: starting)\ninit-database restarting Restarting (1)";
     let mut command = tree.start_stack("full");
     let output = command
         .env("CONTAINERS", format!("{counts}{late}"))
@@ -138,7 +139,8 @@ fn a_database_that_is_late_is_told_and_no_reason_to_stop() {
     assert!(said.contains("it was taken down again"), "{said}");
     assert!(tree.told().contains(" down "), "{}", tree.told());
 
-    let done = "postgres running Up 1 minute (healthy)\ninit-database exited Exited (0) 1 second ago";
+    let done =
+        "postgres running Up 1 minute (healthy)\ninit-database exited Exited (0) 1 second ago";
     command.env("CONTAINERS", format!("{counts}{done}"));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", both(&output));

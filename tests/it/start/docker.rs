@@ -287,7 +287,9 @@ fn all_is_well() {
     );
     assert!(up.contains(" --scale footfall=32"), "{up}");
     // Settings are checked before anything is started.
-    assert!(told.find(" run --rm --no-deps -T footfall config").unwrap() < told.find(" up ").unwrap());
+    assert!(
+        told.find(" run --rm --no-deps -T footfall config").unwrap() < told.find(" up ").unwrap()
+    );
 
     let output = tree.start_stack("stop").output().unwrap();
     assert_eq!(both(&output), "Nothing was running.\n");
