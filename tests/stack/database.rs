@@ -60,8 +60,9 @@ fn one_says(state: &str) {
     });
 }
 
-/// One story in the running full stack; each part needs what the one before left.
-pub async fn the_story(checkout: &Checkout) {
+/// One story in the running full stack; each part needs what the one before left. Gives the visits
+/// counted until its end.
+pub async fn the_story(checkout: &Checkout) -> u64 {
     every_role_may_do_its_own(checkout);
     let mut client = public().with_token(&token().await);
     let before = client.get("/api/count").await.visits();
@@ -74,6 +75,7 @@ pub async fn the_story(checkout: &Checkout) {
     let numbers = load.stop().await;
     assert_exact(&numbers, before);
     a_lost_volume_is_made_anew(checkout).await;
+    before + numbers.len() as u64
 }
 
 /// What the superuser gets from psql.
