@@ -16,6 +16,7 @@ mod conformance;
 mod connections;
 mod contract;
 mod counting;
+mod database;
 mod dotenv;
 mod drain;
 mod embedded;

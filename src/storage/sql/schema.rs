@@ -28,6 +28,10 @@ pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, E
         sqlx::query_scalar(newest).fetch_one(&mut **database).await
     })
     .map_err(|error| naming(newest, error))?;
+    // Another process may be about to run the first one, or was interrupted before.
+    let Some(version) = version else {
+        return Ok(None);
+    };
     let (noted, readable_from) = match connection {
         Connection::Postgres(_) => (
             "readable_from in footfall_layout",
@@ -41,9 +45,6 @@ pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, E
             .await
     })
     .map_err(|error| naming(noted, error))?;
-    let Some(version) = version else {
-        return Ok(None);
-    };
     let number = |what: &str, number: i64| {
         u64::try_from(number).map_err(|_| {
             let hint = "which is no layout; look who wrote it, and correct it";

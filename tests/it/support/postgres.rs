@@ -93,9 +93,9 @@ fn program(name: &str) -> PathBuf {
         let number: u32 = path.file_name()?.to_str()?.parse().ok()?;
         Some((number, path))
     });
-    let (_, newest) = versions.max().expect(
-        "there is no PostgreSQL in /usr/lib/postgresql; ./test.sh installs it",
-    );
+    let (_, newest) = versions
+        .max()
+        .expect("there is no PostgreSQL in /usr/lib/postgresql; ./test.sh installs it");
     newest.join("bin").join(name)
 }
 
@@ -113,7 +113,10 @@ fn as_server(name: &str) -> Command {
         false => Command::new(program(name)),
     };
     // Nothing of the caller's settings of libpq, nor its folder, which may not be theirs to enter.
-    command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
+    command
+        .env_clear()
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir("/");
     command
 }
 
@@ -125,12 +128,14 @@ fn finished(command: &mut Command) {
 /// A cluster with the roles and a migrated database, to be copied; made once.
 static PREPARED: LazyLock<Postgres> = LazyLock::new(|| {
     let folder = Folder::new();
-    finished(
-        as_server("initdb")
-            .arg("-D")
-            .arg(folder.data())
-            .args(["-U", "postgres", "-E", "UTF8", "--no-sync", "--no-instructions"]),
-    );
+    finished(as_server("initdb").arg("-D").arg(folder.data()).args([
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--no-sync",
+        "--no-instructions",
+    ]));
     fs::write(folder.data().join("pg_hba.conf"), PG_HBA).unwrap();
     let mut server = Postgres::on(folder, &[]);
     server.keeper = Some(server.keep(true));
@@ -157,6 +162,11 @@ static PREPARED: LazyLock<Postgres> = LazyLock::new(|| {
 
 /// The server for whoever only needs a database. It outlives all tests, and ends with the process.
 static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::copied(&[], true));
+
+/// The server that all share.
+pub fn shared() -> &'static Postgres {
+    &SHARED
+}
 
 /// A database of its own, on the server that all share.
 pub struct Database {
@@ -314,7 +324,16 @@ impl Postgres {
         let mut child = Command::new(program("psql"))
             .env_clear()
             .env("PGCONNECT_TIMEOUT", "5")
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"])
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-U",
+                "postgres",
+            ])
             .arg("-h")
             .arg(self.folder.path())
             .args(["-p", &self.port.to_string(), "-d", database, "-f", "-"])
@@ -348,7 +367,10 @@ impl Postgres {
             let entry = entry.ok()?;
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let status = fs::read_to_string(entry.path().join("status")).ok()?;
-            status.lines().any(|line| line == parent).then(|| Pid::from_raw(pid))?
+            status
+                .lines()
+                .any(|line| line == parent)
+                .then(|| Pid::from_raw(pid))?
         });
         std::iter::once(postmaster).chain(children).collect()
     }
