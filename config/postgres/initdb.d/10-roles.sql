@@ -51,9 +51,6 @@ ALTER ROLE footfall SET lock_timeout = '3s';
 ALTER ROLE footfall SET idle_in_transaction_session_timeout = '10s';
 -- Room for footfall_owner, the exporter and a person, however many replicas there are.
 ALTER ROLE footfall CONNECTION LIMIT 180;
--- Who waits for a lock on a table has everyone after it wait, too: better that a migration fails,
--- and is tried again.
-ALTER ROLE footfall_owner SET lock_timeout = '5s';
 ALTER ROLE footfall_monitor SET statement_timeout = '5s';
 ALTER ROLE footfall_monitor CONNECTION LIMIT 5;
 
