@@ -7,6 +7,7 @@
 )]
 
 mod compose;
+mod database;
 mod images;
 mod nodes;
 mod start;

@@ -53,7 +53,7 @@ async fn look(
     check_server(url, connection, findings).await?;
     check_encryption(url, connection, findings).await?;
     check_clock(connection, findings).await?;
-    check_schema(connection, findings).await;
+    check_schema(url, connection, findings).await;
     check_too_much(url, connection, findings).await
 }
 
@@ -150,12 +150,12 @@ async fn check_clock(
     Ok(())
 }
 
-async fn check_schema(connection: &mut PgConnection, findings: &mut Findings) {
+async fn check_schema(url: &PostgresUrl, connection: &mut PgConnection, findings: &mut Findings) {
     let missing = missing_rights(connection).await.unwrap_or_default();
     for table in &missing {
         findings.bad(
             format_args!("this user may not read {table}"),
-            format_args!("as the schema's owner: GRANT SELECT ON {table} TO CURRENT_USER's role; docs/database.md has all it needs"),
+            format_args!("as the schema's owner: GRANT SELECT ON {table} TO \"{}\"; docs/database.md has all it needs", url.user),
         );
     }
     if !missing.is_empty() {

@@ -19,7 +19,7 @@ use super::{
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The time between two questions while it is away.
-const PAUSE_AWAY: Duration = Duration::from_millis(250);
+const PAUSE_AWAY: Duration = Duration::from_millis(500);
 
 /// Asks on a connection of its own, so that it need not wait for those who work.
 pub struct Monitor {
@@ -38,8 +38,8 @@ impl Monitor {
         }
     }
 
-    /// Asks again and again: every second, and when an operation has failed; four times a second
-    /// while it is away.
+    /// Asks again and again: every second, and when an operation has failed; twice a second while
+    /// it is away.
     pub async fn run(mut self) {
         loop {
             let answer = self.ask().await;
@@ -83,12 +83,12 @@ impl Monitor {
             None => self.dialer.connect().await?,
         };
         match timeout(self.database.timeout, question(&mut connection)).await {
-            Ok(answer) => {
-                if !matches!(answer, Err(DatabaseError::ConnectionLost(_))) {
-                    self.connection = Some(connection);
-                }
-                answer
+            Ok(Ok(problem)) => {
+                self.connection = Some(connection);
+                problem.map_or(Ok(()), |problem| Err(DatabaseError::Away(problem)))
             }
+            // Not kept: what it has prepared may be for a schema that is no more.
+            Ok(Err(error)) => Err(error),
             Err(_) => {
                 let limit = self.database.timeout;
                 let silence = reasons::of_silence(&self.database.url, limit);
@@ -99,26 +99,27 @@ impl Monitor {
 }
 
 /// Whether it is a server that Footfall can work with, that takes writes, with a schema that this
-/// version knows.
-async fn question(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+/// version knows; else what it is.
+async fn question(connection: &mut PgConnection) -> Result<Option<String>, DatabaseError> {
     let (version, is_standby, takes_no_writes): (i32, bool, bool) = sqlx::query_as(
         "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
                 current_setting('transaction_read_only')::bool",
     )
     .fetch_one(&mut *connection)
     .await?;
-    let problem = if let Some(old) = reasons::of_old_server(version) {
-        Some(old)
-    } else if is_standby {
-        Some("it is a standby, which takes no writes; name the primary in DATABASE_URL".into())
-    } else if takes_no_writes {
-        Some("it takes no writes (default_transaction_read_only is on); look who has set it, on the server, the database or the role, and why".into())
-    } else {
-        let layout = schema::layout(&mut Connection::Postgres(connection)).await;
-        let layout = layout.map_err(of_schema)?;
-        schema::judge(layout).err()
-    };
-    problem.map_or(Ok(()), |problem| Err(DatabaseError::Away(problem)))
+    if let Some(old) = reasons::of_old_server(version) {
+        return Ok(Some(old));
+    }
+    if is_standby {
+        let standby = "it is a standby, which takes no writes; name the primary in DATABASE_URL";
+        return Ok(Some(standby.into()));
+    }
+    if takes_no_writes {
+        let read_only = "it takes no writes (default_transaction_read_only is on); look who has set it, on the server, the database or the role, and why";
+        return Ok(Some(read_only.into()));
+    }
+    let layout = schema::layout(&mut Connection::Postgres(connection)).await;
+    Ok(schema::judge(layout.map_err(of_schema)?).err())
 }
 
 /// A schema that cannot be read makes the database of no use, whatever the reason.

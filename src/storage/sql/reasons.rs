@@ -25,6 +25,15 @@ pub fn of_connecting(error: &sqlx::Error, url: &PostgresUrl) -> String {
             Some(postgres) => of_refusal(postgres.code(), postgres.message(), url),
             None => database.to_string(),
         },
+        // A handshake that fails is told as a failure of the stream.
+        sqlx::Error::Io(error)
+            if error
+                .get_ref()
+                .is_some_and(|inner| inner.is::<rustls::Error>()) =>
+        {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+            of_handshake(&server, error, inner)
+        }
         sqlx::Error::Io(error) => of_io(error, url),
         sqlx::Error::Tls(error) => of_tls(error.as_ref(), url),
         sqlx::Error::Protocol(what) => format!(
@@ -90,19 +99,19 @@ fn of_tls(error: &(dyn std::error::Error + 'static), url: &PostgresUrl) -> Strin
             "{server} has no TLS, and sslmode={mode} in DATABASE_URL demands it; set `ssl = on` in postgresql.conf"
         );
     }
-    let certificate = match error.downcast_ref::<rustls::Error>() {
+    of_handshake(&server, error, error.downcast_ref())
+}
+
+fn of_handshake(
+    server: &str,
+    said: &(dyn std::error::Error + 'static),
+    error: Option<&rustls::Error>,
+) -> String {
+    use rustls::CertificateError as Certificate;
+    let certificate = match error {
         Some(rustls::Error::InvalidCertificate(certificate)) => Some(certificate),
         _ => None,
     };
-    of_certificate(&server, &said, certificate)
-}
-
-fn of_certificate(
-    server: &str,
-    said: &str,
-    certificate: Option<&rustls::CertificateError>,
-) -> String {
-    use rustls::CertificateError as Certificate;
     let hint = match certificate {
         Some(Certificate::UnknownIssuer) => {
             "nobody who is trusted here has signed it; name the signer's file in sslrootcert"

@@ -22,6 +22,7 @@ pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, E
     for table in migrations::TABLES {
         newest = newest.max(newest_in(table, connection).await?);
     }
+    // Another process may be about to run the first one, or was interrupted before.
     let Some(version) = newest else {
         return Ok(None);
     };

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod databases;
 pub mod directories;
 pub mod fault_proxy;
 pub mod footfall;
@@ -20,6 +21,7 @@ pub mod receiver;
 pub mod redis;
 pub mod sentinels;
 pub mod slots;
+pub mod slow_proxy;
 pub mod steady;
 
 pub use self::{

@@ -163,6 +163,11 @@ static PREPARED: LazyLock<Postgres> = LazyLock::new(|| {
 /// The server for whoever only needs a database. It outlives all tests, and ends with the process.
 static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::copied(&[], true));
 
+/// The server that all share.
+pub fn shared() -> &'static Postgres {
+    &SHARED
+}
+
 /// A database of its own, on the server that all share.
 pub struct Database {
     pub name: String,

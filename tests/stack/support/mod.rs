@@ -87,3 +87,22 @@ impl Checkout {
         complaint.lines().last().unwrap_or_default().to_owned()
     }
 }
+
+/// Runs the commands after a mark in a file of docs/, in the folder of the stack, and gives what
+/// they printed.
+#[track_caller]
+pub fn documented(checkout: &Checkout, file: &str, mark: &str) -> String {
+    let path = format!("{}/docs/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text
+        .split_once(&format!("<!-- {mark} -->\n```sh\n"))
+        .unwrap();
+    let (commands, _) = rest.split_once("```").unwrap();
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", commands])
+        .current_dir(checkout.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{mark}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}

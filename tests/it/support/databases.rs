@@ -1,0 +1,86 @@
+//! Both databases, opened as a process opens its own: every test of a repository runs on both.
+
+use std::sync::Arc;
+
+use footfall::{
+    config::{Settings, Sources},
+    storage::{Store, sql::Database},
+    telemetry::metrics::Metrics,
+};
+use tokio::task::JoinHandle;
+
+use super::{postgres, process::eventually_async};
+
+/// An open database with its newest schema.
+pub struct Opened {
+    /// `sqlite` or `postgres`.
+    pub kind: &'static str,
+    pub database: Database,
+    pub metrics: Arc<Metrics>,
+    monitor: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(monitor) = &self.monitor {
+            monitor.abort();
+        }
+    }
+}
+
+/// One of each.
+pub async fn both() -> [Opened; 2] {
+    let postgres = postgres::Database::migrated();
+    [sqlite().await, at(&postgres.url(), &[]).await.up().await]
+}
+
+/// A SQLite file.
+pub async fn sqlite() -> Opened {
+    open("sqlite", &[]).await
+}
+
+/// The PostgreSQL of this URL, up or not, with more settings.
+pub async fn at(url: &str, settings: &[(&str, &str)]) -> Opened {
+    let redis = ("REDIS_URL", "redis://127.0.0.1:1");
+    let settings = [&[redis, ("DATABASE_URL", url)], settings].concat();
+    open("postgres", &settings).await
+}
+
+async fn open(kind: &'static str, environment: &[(&str, &str)]) -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().display().to_string();
+    let environment = [environment, &[("FOOTFALL_DATA_DIR", data.as_str())]].concat();
+    let settings = Settings::load(&Sources {
+        environment: environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+        directory: folder.path().to_owned(),
+        ..Sources::default()
+    });
+    let settings = settings.unwrap();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let store = Store::open(&settings.store, metrics.clone()).await.unwrap();
+    let database = Database::open(&settings.database, &store, &metrics);
+    let database = database.unwrap().unwrap();
+    Opened {
+        kind,
+        monitor: database
+            .monitor()
+            .map(|monitor| tokio::spawn(monitor.run())),
+        database,
+        metrics,
+        _folder: folder,
+    }
+}
+
+impl Opened {
+    /// Waits until it can be used.
+    pub async fn up(self) -> Self {
+        if let Some(health) = self.database.health() {
+            eventually_async("the database is up", async || health.ready().ok()).await;
+        }
+        self
+    }
+}
