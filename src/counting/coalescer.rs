@@ -8,7 +8,7 @@ use std::{collections::HashMap, iter::once, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{interval, timeout},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
@@ -103,6 +103,7 @@ async fn flush_forever(
     let mut ledger = Ledger::new(metrics.clone());
     // One timer for good: to set one for each round trip would cost each visit.
     let mut period = interval(IDLE_CHECK);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut idle = false;
     loop {
         tokio::select! {
@@ -247,6 +248,113 @@ impl Recipient {
             {
                 counted.replayed = true;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counting::{Company, identity::IdentityKind};
+
+    type Number = oneshot::Receiver<Result<Counted, CountError>>;
+
+    fn waiting(company: Company, name: &str, key: Option<u8>) -> (Waiting, Number) {
+        let (reply, number) = oneshot::channel();
+        let name = name.parse().unwrap();
+        let identity = key.map(|key| Identity::new(IdentityKind::Key, "user", &[key]));
+        let waiting = Waiting {
+            counter: CounterId { company, name },
+            visit: Visit { identity },
+            reply,
+        };
+        (waiting, number)
+    }
+
+    /// Numbers each batch from 1 on, as a store would.
+    fn answer_all(mut all: Vec<Waiting>) -> Vec<Batch> {
+        let plan = Plan::new(&mut all);
+        assert!(all.is_empty());
+        for (batch, recipients) in plan.batches.iter().zip(plan.recipients) {
+            assert_eq!(batch.visits.len(), recipients.len());
+            let numbers = (1..).take(recipients.len());
+            let replayed = false;
+            let outcomes = numbers.map(|number| Ok(Counted { number, replayed }));
+            answer(recipients, Ok(outcomes.collect()));
+        }
+        plan.batches
+    }
+
+    fn given(number: Number) -> (u64, bool) {
+        let counted = number.blocking_recv().unwrap().unwrap();
+        (counted.number, counted.replayed)
+    }
+
+    #[test]
+    fn visits_of_a_counter_share_a_batch_in_their_order() {
+        let other = Company::Id(uuid::Uuid::now_v7());
+        let counters = [
+            (Company::Default, "b"),
+            (other, "a"),
+            (Company::Default, "a"),
+        ];
+        let mut all = Vec::new();
+        let mut numbers = Vec::new();
+        for round in 1..=3 {
+            for (company, name) in counters {
+                let (waiting, number) = waiting(company, name, None);
+                all.push(waiting);
+                numbers.push((round, number));
+            }
+        }
+        let batches = answer_all(all);
+        assert_eq!(batches.len(), counters.len());
+        for (round, number) in numbers {
+            assert_eq!(given(number), (round, false));
+        }
+    }
+
+    #[test]
+    fn requests_of_one_identity_are_one_visit() {
+        let other = Company::Id(uuid::Uuid::now_v7());
+        let (default, key) = (Company::Default, Some(1));
+        let (first, first_number) = waiting(default, "a", key);
+        let (between, between_number) = waiting(default, "a", None);
+        let (again, again_number) = waiting(default, "a", key);
+        let (namesake, namesake_number) = waiting(other, "a", key);
+        let batches = answer_all(vec![first, between, namesake, again]);
+        let visits = batches.iter().map(|batch| batch.visits.len());
+        assert_eq!(visits.collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(given(first_number), (1, false));
+        assert_eq!(given(between_number), (2, false));
+        assert_eq!(given(again_number), (1, true));
+        assert_eq!(given(namesake_number), (1, false));
+    }
+
+    /// Whoever has gone must not be the one who is told that the visit was counted.
+    #[test]
+    fn a_closed_reply_uses_nothing_up() {
+        let (first, gone) = waiting(Company::Default, "a", Some(1));
+        let (again, number) = waiting(Company::Default, "a", Some(1));
+        drop(gone);
+        answer_all(vec![first, again]);
+        assert_eq!(given(number), (1, false));
+    }
+
+    #[test]
+    fn an_error_is_everyones() {
+        let (first, one) = waiting(Company::Default, "a", Some(1));
+        let (again, other) = waiting(Company::Default, "a", Some(1));
+        let plan = Plan::new(&mut vec![first, again]);
+        for recipients in plan.recipients {
+            answer(recipients, Err(StoreError::Timeout));
+        }
+        for number in [one, other] {
+            let result = number.blocking_recv().unwrap();
+            assert!(matches!(
+                result,
+                Err(CountError::Store(StoreError::Timeout))
+            ));
         }
     }
 }

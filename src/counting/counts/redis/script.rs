@@ -142,3 +142,116 @@ pub fn interpret(
     });
     outcomes.collect::<Option<_>>().ok_or_else(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counting::{Company, CounterId, Identity, Visit};
+
+    /// A visit without identity, or with one of a kind.
+    fn batch(kinds: &[Option<IdentityKind>]) -> Batch {
+        let name = "a".parse().unwrap();
+        let company = Company::Default;
+        let identity = |(number, kind): (usize, &Option<IdentityKind>)| Visit {
+            identity: kind.map(|kind| Identity::new(kind, "", &[number as u8])),
+        };
+        Batch {
+            visits: kinds.iter().enumerate().map(identity).collect(),
+            ..Batch::new(CounterId { company, name })
+        }
+    }
+
+    const NONE: Option<IdentityKind> = None;
+    const REQUEST: Option<IdentityKind> = Some(IdentityKind::Request);
+    const KEY: Option<IdentityKind> = Some(IdentityKind::Key);
+
+    #[test]
+    fn numbers_are_brought_into_the_order_of_the_visits() {
+        let counted = |number, replayed| Ok(Counted { number, replayed });
+        let full = |millis| {
+            let room_in = Duration::from_millis(millis);
+            Err(NotCounted::IdentitiesFull(room_in))
+        };
+        let all = [KEY, NONE, REQUEST, KEY, NONE, REQUEST];
+        for (kinds, numbers, outcomes) in [
+            (&[NONE][..], &[7][..], vec![counted(7, false)]),
+            (
+                &[NONE, NONE],
+                &[7],
+                vec![counted(7, false), counted(8, false)],
+            ),
+            (&[KEY], &[0, -3], vec![counted(3, true)]),
+            (
+                &all,
+                // The first without identity, requests, keys, the waits of both.
+                &[4, 6, -1, 0, 7, 50, 60],
+                vec![
+                    full(60),
+                    counted(4, false),
+                    counted(6, false),
+                    counted(7, false),
+                    counted(5, false),
+                    counted(1, true),
+                ],
+            ),
+        ] {
+            let found = interpret(&batch(kinds), numbers, Closed::default());
+            assert_eq!(found.unwrap(), outcomes, "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_length_is_none() {
+        let batch = batch(&[KEY, NONE, REQUEST]);
+        for numbers in [&[][..], &[1], &[1, 2], &[1, 2, 3, 4], &[1, 2, 3, 4, 5, 6]] {
+            let found = interpret(&batch, numbers, Closed::default());
+            let failed = matches!(found, Err(StoreError::Failed(_)));
+            assert!(failed, "{numbers:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_as_the_script_wants_it() {
+        let batch = batch(&[KEY, NONE, REQUEST, KEY, NONE]);
+        let memory = Memory {
+            requests: Duration::from_secs(60),
+            keys: Duration::from_hours(24),
+            identities: 100,
+            counters: 1,
+        };
+        let call = Call {
+            batch: &batch,
+            listed: true,
+            waits: false,
+            memory: &memory,
+            closed: Closed::default(),
+        };
+        let command = call.command();
+        let arguments: Vec<_> = command
+            .args_iter()
+            .map(|argument| match argument {
+                redis::Arg::Simple(bytes) => bytes,
+                redis::Arg::Cursor => panic!("there is no cursor"),
+            })
+            .collect();
+        assert_eq!(arguments.len(), ARGUMENTS);
+        let text = |position: usize| std::str::from_utf8(arguments[position]).unwrap();
+        assert_eq!(
+            (text(0), text(2), text(3)),
+            ("EVALSHA", "5", "footfall:{a}:count")
+        );
+        assert_eq!(text(7), "footfall:{a}:keys:previous");
+        assert_eq!([text(8), text(9), text(10)], ["2", "1", "0"]);
+        assert_eq!([text(11), text(12)], ["60000", "100"]);
+        let digests = |kind| {
+            let of_kind = batch
+                .identities()
+                .filter(move |identity| identity.kind == kind);
+            of_kind
+                .flat_map(|identity| identity.digest)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(arguments[13], digests(IdentityKind::Request));
+        assert_eq!(arguments[16], digests(IdentityKind::Key));
+    }
+}
