@@ -81,6 +81,8 @@ named! {
         Report = "a report of an error",
         /// An operation of the database: who asked for it is told that its outcome is unknown.
         Operation = "an operation of the database",
+        /// Looking up the name of the database's host: it is looked up again.
+        Lookup = "looking up the database's host",
         /// The wait for a turn at an embedded database: a visit goes on without.
         Turn = "the wait for a turn",
     }

@@ -126,7 +126,7 @@ impl Dialer {
         let place = (host.clone(), self.url.port);
         let lookup = self
             .lookup
-            .get_or_insert_with(|| spawn_blocking(move || place.to_socket_addrs().map(drop)));
+            .get_or_insert_with(|| Piece::Lookup.blocking(move || place.to_socket_addrs().map(drop)));
         let found = lookup.await;
         self.lookup = None;
         match found {
