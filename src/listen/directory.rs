@@ -23,7 +23,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use uuid::Uuid;
 
 use super::{
-    listener::BACKLOG,
+    offer::BACKLOG,
     socket::{Occupant, SocketError, occupant},
 };
 use crate::file_lock;

@@ -25,7 +25,8 @@ use tokio::{
 use super::{
     Fitness,
     directory::{self, FileIdentity, HeldLock},
-    listener::{Acceptors, BindError, Listening},
+    listener::BindError,
+    offer::{Acceptors, Listening},
     siblings::{Answer, HUNG_ROUNDS, Look, ROUND, Siblings, look},
     socket::{self, HiddenSocket, Paths, PublishedSocket, SocketError},
 };
@@ -46,6 +47,10 @@ const LEAVE_ROUNDS_UNWELL: u32 = 3;
 
 /// Rounds until what failed is tried again.
 const RETRY_ROUNDS: u32 = 5;
+
+/// How often a start tries to publish a socket while others are in the way: one that hangs with the
+/// lock takes about a second of it. Whoever runs already tries for ever.
+const START_TRIES: u32 = 10;
 
 /// The longest the end of the process waits for its paths to be withdrawn.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -115,20 +120,23 @@ async fn keep(
     mut orders: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     started: oneshot::Sender<Published>,
 ) {
-    let mut published = Vec::new();
-    for place in &mut places {
-        match place.start(fitness).await {
-            Ok(address) => published.extend(address.map(|address| (address, place.public))),
-            Err(error) => {
-                // Those before it are withdrawn first.
-                drop(places);
-                let _ = started.send(Err(error));
-                return;
-            }
+    let published = tokio::select! {
+        published = start(&mut places, fitness) => published,
+        // It is to end before it has started: nobody was sent here yet.
+        order = orders.recv() => {
+            drop(places);
+            let _ = order.map(|done| done.send(()));
+            return;
         }
+    };
+    if published.is_err() {
+        // Those that were published are withdrawn first.
+        drop(places);
+        let _ = started.send(published);
+        return;
     }
     fitness.vitals.have_started();
-    let _ = started.send(Ok(published));
+    let _ = started.send(published);
     let mut round = Instant::now();
     loop {
         tokio::select! {
@@ -151,6 +159,16 @@ async fn keep(
             place.round(&ourselves);
         }
     }
+}
+
+/// Publishes all in their order.
+async fn start(places: &mut [Place], fitness: &Fitness) -> Published {
+    let mut published = Vec::new();
+    for place in places {
+        let address = place.start(fitness).await?;
+        published.extend(address.map(|address| (address, place.public)));
+    }
+    Ok(published)
 }
 
 /// What we are in a round.
@@ -231,19 +249,30 @@ impl Place {
             );
             return Ok(None);
         }
-        let mut begun = self.begin();
-        if let Err((_, SocketError::Locked(held))) = &begun {
-            self.break_lock(held);
-            begun = self.begin();
-        }
-        let (published, listening) =
-            begun.map_err(|(path, source)| BindError::Unix { path, source })?;
+        let (published, listening) = self.begin_in_time().await?;
         let address = format!("unix:{}", published.path().display());
         self.state = State::In {
             published,
             listening,
         };
         Ok(Some(address))
+    }
+
+    /// Binds a socket and publishes it. That others are in the way is no reason to end: they may
+    /// have been stopped, or starved, as we may have been.
+    async fn begin_in_time(&mut self) -> Result<(PublishedSocket, Listening), BindError> {
+        let mut tries = 1;
+        loop {
+            match self.begin() {
+                Ok(begun) => return Ok(begun),
+                Err((_, error)) if error.may_pass() && tries < START_TRIES => {
+                    tries += 1;
+                    self.report(error);
+                    sleep(ROUND).await;
+                }
+                Err((path, source)) => return Err(BindError::Unix { path, source }),
+            }
+        }
     }
 
     /// Binds a socket and publishes it at once.
@@ -436,12 +465,17 @@ impl Place {
     }
 
     fn give_up(&mut self, error: SocketError) -> State {
+        self.report(error);
+        self.pause = RETRY_ROUNDS;
+        State::Out
+    }
+
+    /// Says what failed, and breaks the lock if that was in the way.
+    fn report(&mut self, error: SocketError) {
         if let SocketError::Locked(held) = &error {
             self.break_lock(held);
         }
         self.complain(&error);
-        self.pause = RETRY_ROUNDS;
-        State::Out
     }
 
     fn complain(&mut self, error: &dyn fmt::Display) {

@@ -66,9 +66,31 @@ pub enum SocketError {
     /// Nobody answers on a socket that all of us should accept from.
     #[error("no worker answers on the socket")]
     NoAnswer,
+    /// What was made in the directory was gone when it was to be used: another process had
+    /// taken the lock away from us, and both changed the directory at once.
+    #[error("another process changed the directory at the same time")]
+    Overtaken,
     /// Anything else.
     #[error("{0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+}
+
+impl SocketError {
+    /// Whether others were in the way, and the same may well succeed next time.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Locked(_) | Self::Overtaken)
+    }
+}
+
+impl From<io::Error> for SocketError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // A name that was there a moment ago, or one that was not. That the directory itself
+            // is missing is found when its lock is opened.
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Self::Overtaken,
+            _ => Self::Io(error),
+        }
+    }
 }
 
 /// What is at a path.
@@ -172,7 +194,7 @@ impl HiddenSocket {
         let first = self.paths.first().to_owned();
         let describe = |error| (first.clone(), error);
         // Held until the path is published.
-        let _lock = directory::lock(&first, self.mode).map_err(describe)?;
+        let lock = directory::lock(&first, self.mode).map_err(describe)?;
         directory::sweep(&first);
         let path = self.paths.free().map_err(describe)?;
         let publish = || -> Result<(), SocketError> {
@@ -186,13 +208,13 @@ impl HiddenSocket {
             mode: self.mode,
             paths: self.paths.clone(),
         };
-        // If this fails, the path is withdrawn again.
-        match &published.paths {
-            Paths::Slots(slots) => slots
-                .spread(&listens)
-                .map_err(|error| (path, error.into()))?,
-            Paths::One(_) => {}
-        }
+        let spread = match &published.paths {
+            Paths::Slots(slots) => slots.spread(&listens),
+            Paths::One(_) => Ok(()),
+        };
+        // If that failed, the path is withdrawn again, which must not wait for ourselves.
+        drop(lock);
+        spread.map_err(|error| (path, error.into()))?;
         Ok(published)
     }
 }
@@ -365,6 +387,7 @@ pub fn hostname() -> String {
 mod tests {
     use std::{
         os::unix::net::UnixListener,
+        sync::atomic::{AtomicUsize, Ordering},
         thread,
         time::{Duration, Instant},
     };
@@ -376,6 +399,53 @@ mod tests {
         let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
         all.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
             .count()
+    }
+
+    /// A lock that was broken keeps nobody apart: whoever was taken to hang with it may go on.
+    #[test]
+    fn two_at_once_fail_with_nothing_but_that_the_other_was_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let template: SocketTemplate = format!("{}/{{slot}}.sock", folder.path().display())
+            .parse()
+            .unwrap();
+        let paths = Paths::of(&template);
+        let Paths::Slots(slots) = &paths else {
+            unreachable!("there is a {{slot}}");
+        };
+        let (_listening, hidden) = bind(&paths, 0o660).unwrap();
+        let _published = hidden.publish().unwrap();
+        let bind = || directory::bind_hidden(paths.first(), 0o660).map(drop);
+        let sweep = || {
+            directory::sweep(paths.first());
+            Ok(())
+        };
+        let mend = || {
+            let _ = fs::remove_file(folder.path().join("7.sock"));
+            slots.spread(&listens)
+        };
+        let pairs: [[&(dyn Fn() -> io::Result<()> + Sync); 2]; 2] =
+            [[&bind, &sweep], [&mend, &mend]];
+        for (number, pair) in pairs.into_iter().enumerate() {
+            let begin = Instant::now();
+            let met = AtomicUsize::new(0);
+            thread::scope(|scope| {
+                for work in pair {
+                    let met = &met;
+                    scope.spawn(move || {
+                        while met.load(Ordering::Relaxed) < 10 {
+                            assert!(begin.elapsed() < Duration::from_secs(60), "pair {number}");
+                            match work().map_err(SocketError::from) {
+                                Ok(()) => {}
+                                Err(SocketError::Overtaken) => {
+                                    met.fetch_add(1, Ordering::Relaxed);
+                                }
+                                Err(error) => panic!("pair {number}: {error:?}"),
+                            }
+                        }
+                    });
+                }
+            });
+        }
     }
 
     /// Whoever has the lock when a replica leaves may be its successor.

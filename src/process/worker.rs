@@ -6,10 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     app::Application,
-    listen::{
-        accept::{self, Service},
-        listener::Offer,
-    },
+    listen::{accept, connection::Service, offer::Offer},
     storage::Store,
     supervision::{Supervisor, Vitals},
 };
