@@ -222,7 +222,7 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
         StoreLocation::Redis(url) => {
             let redis = RedisStore::new(url, settings.store.timeout);
             findings.good(format_args!("REDIS_URL names {}", url.topology));
-            for master in redis.slots().await?.masters() {
+            for master in redis.hash_slots().await?.masters() {
                 match redis.report(master).await {
                     Ok(report) => {
                         check_redis(&report, settings.store.wait_replicas, findings);

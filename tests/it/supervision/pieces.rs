@@ -43,9 +43,7 @@ async fn connection() {
     let faults = Faults::none();
     let footfall = faults.builder().start();
     let token = footfall.token().await;
-    footfall
-        .metric_becomes("http_connections_open", 0.0)
-        .await;
+    footfall.metric_becomes("http_connections_open", 0.0).await;
     let mut stream = std::net::TcpStream::connect(footfall.public()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let ping = b"GET /api/ping HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -56,9 +54,7 @@ async fn connection() {
     faults.add(Piece::Connection.name(), "panic");
     faults.have_struck();
     assert!(stream.read_to_end(&mut Vec::new()).is_ok(), "it is closed");
-    footfall
-        .metric_becomes("http_connections_open", 0.0)
-        .await;
+    footfall.metric_becomes("http_connections_open", 0.0).await;
     goes_on(&footfall, &token).await;
 }
 
@@ -80,7 +76,10 @@ async fn batch_on(faults: &Faults, footfall: Footfall) {
         assert_eq!(uncertain, Some(round as f64));
     }
     assert_eq!(footfall.total(&token).await, 3);
-    assert_eq!(footfall.metric("footfall_count_queue_depth").await, Some(0.0));
+    assert_eq!(
+        footfall.metric("footfall_count_queue_depth").await,
+        Some(0.0)
+    );
     goes_on(&footfall, &token).await;
 }
 

@@ -1,6 +1,6 @@
 //! Counts in Redis.
 //!
-//! Keys of the counter `NAME`, all in one Cluster slot:
+//! Keys of the counter `NAME`, all in one hash slot:
 //!
 //! | key | type | holds |
 //! | --- | --- | --- |
@@ -36,7 +36,7 @@ use crate::{
     counting::{Counted, CounterName, Identity, identity::IdentityKind},
     storage::{
         RedisStore, StoreError, StoreHealth,
-        redis::{Node, Place, REDIRECTIONS, SLOTS, moving, pause_before},
+        redis::{HASH_SLOTS, Node, Place, REDIRECTIONS, moving, pause_before},
     },
 };
 
@@ -130,21 +130,21 @@ impl RedisCounts {
             let connection = Arc::into_inner(cell).and_then(OnceCell::into_inner);
             connection.map(Connection::take);
         }
-        self.redis.forget_slots();
+        self.redis.forget_hash_slots();
     }
 
     /// Does all that counting does on each master, on connections of its own.
     /// What it writes expires.
     pub async fn probe(&self) -> Result<(), StoreError> {
         let mut counts = self.clone();
-        let slots = self.redis.slots().await?;
-        let mut unseen: HashSet<&Node> = slots.masters().into_iter().collect();
+        let hash_slots = self.redis.hash_slots().await?;
+        let mut unseen: HashSet<&Node> = hash_slots.masters().into_iter().collect();
         // Not used before: what an earlier probe has left would change what this one does.
         let nonce = uuid::Uuid::now_v7();
         let mut counters = Vec::new();
-        for number in 0..SLOTS {
+        for number in 0..HASH_SLOTS {
             let counter = CounterName::probe(nonce, number);
-            if let Some(master) = slots.master(&count_key(&counter))
+            if let Some(master) = hash_slots.master(&count_key(&counter))
                 && unseen.remove(master)
             {
                 counters.push(counter);
@@ -195,7 +195,7 @@ impl RedisCounts {
         )
         .await;
         if matches!(expired, Ok((_, 0))) {
-            // There was nothing to expire: the counts have followed their slot to another node, and
+            // There was nothing to expire: the counts have followed their hash slot to another node, and
             // came later.
             expired = self.send(&key, &expire).await;
         }
