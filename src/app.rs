@@ -204,7 +204,7 @@ impl Public {
             patterns: Vec::new(),
         }
         .documented(pages::router(), Policy::default())
-        .documented(ops::health::router(), Policy::default())
+        .documented(ops::liveness::router(), Policy::default())
         .documented(auth::routes::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    panic::resume_unwind,
     time::{Duration, Instant},
 };
 
@@ -18,6 +19,7 @@ use super::{
     connection::{Connections, Service},
     offer::{Offer, Phase},
 };
+use crate::supervision::Part;
 
 /// After the path is withdrawn, connects that had found it before still arrive.
 const LAST_CONNECTS: Duration = Duration::from_millis(100);
@@ -109,7 +111,8 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
                 let Some(offer) = offer else { break };
                 match Acceptor::new(offer.socket) {
                     Ok(acceptor) => {
-                        running.spawn(run(acceptor, service.clone(), offer.phase));
+                        let accepting = run(acceptor, service.clone(), offer.phase);
+                        Part::Accepting.join_in(&mut running, accepting);
                     }
                     // The others accept from it. A path on which nobody does is tried again.
                     Err(error) => {
@@ -117,7 +120,12 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
                     }
                 }
             }
-            Some(ended) = running.join_next() => ended.expect("accepting does not panic"),
+            Some(ended) = running.join_next() => {
+                if let Err(panicked) = ended {
+                    // Not a panic of its own: the log has it.
+                    resume_unwind(panicked.into_panic());
+                }
+            }
         }
     }
     running.join_all().await;

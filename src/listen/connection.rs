@@ -15,6 +15,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     http::{HeaderValue, Request, Response, StatusCode, header},
 };
+use futures_util::task::AtomicWaker;
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     server::conn::http1,
@@ -22,10 +23,12 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
+use mime::Mime;
 use prometheus::IntGauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    task::unconstrained,
     time::sleep,
 };
 use tokio_util::task::TaskTracker;
@@ -40,6 +43,7 @@ use super::{
 use crate::{
     config::ServerSettings,
     edge::{Edge, Peer},
+    supervision::Piece,
 };
 
 /// Largest head the parser takes in. The edge refuses smaller ones already,
@@ -114,6 +118,7 @@ impl Connections {
             fitness: self.service.fitness.clone(),
             busy: AtomicBool::new(false),
             closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
+            closes: AtomicWaker::new(),
             unsent,
             unread,
             _open: self.service.edge.connections_open().map(Open::start),
@@ -128,8 +133,8 @@ impl Connections {
             .header_read_timeout(settings.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
-        self.tracker
-            .spawn(until_closed(connection, self.phase.clone(), served));
+        let driven = until_closed(connection, self.phase.clone(), served);
+        Piece::Connection.track(&self.tracker, driven);
     }
 }
 
@@ -143,6 +148,8 @@ struct Served {
     busy: AtomicBool,
     /// Responses ask the client to close.
     closing: AtomicBool,
+    /// Woken when they begin to.
+    closes: AtomicWaker,
     /// Bytes wait to be sent.
     unsent: Arc<AtomicBool>,
     /// What has come and was not read.
@@ -183,7 +190,14 @@ impl Served {
         }
         // What is complete in memory needs no more than the stream, which knows what is unsent.
         if response.body().size_hint().exact().is_none() {
-            response = response.map(|body| Body::new(InFlight { body, _busy: busy }));
+            let endless = is_event_stream(&response);
+            response = response.map(|body| {
+                Body::new(InFlight {
+                    body,
+                    endless,
+                    busy,
+                })
+            });
         }
         response
     }
@@ -213,6 +227,14 @@ fn gives_up(status: StatusCode, most: Option<u64>) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || !is_small
 }
 
+/// Whether this is a stream of events
+/// (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+fn is_event_stream<B>(response: &Response<B>) -> bool {
+    let value = response.headers().get(header::CONTENT_TYPE);
+    let parsed = value.and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
+    parsed.is_some_and(|parsed| parsed.essence_str() == mime::TEXT_EVENT_STREAM.essence_str())
+}
+
 /// Marks a connection as having a request in service, also if it is dropped.
 struct Busy(Arc<Served>);
 
@@ -232,7 +254,21 @@ impl Drop for Busy {
 /// A body that comes bit by bit: its request is in service until it ends.
 struct InFlight {
     body: Body,
-    _busy: Busy,
+    /// It would not end by itself, and so does when the connection is to close: its client comes
+    /// again, to another replica.
+    endless: bool,
+    busy: Busy,
+}
+
+impl InFlight {
+    fn is_over(&self, cx: &Context<'_>) -> bool {
+        let served = &self.busy.0;
+        self.endless && {
+            // Before the look, or what comes in between would wake nobody.
+            served.closes.register(cx.waker());
+            served.closing.load(Ordering::Relaxed)
+        }
+    }
 }
 
 impl HttpBody for InFlight {
@@ -243,6 +279,9 @@ impl HttpBody for InFlight {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.is_over(cx) {
+            return Poll::Ready(None);
+        }
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -273,8 +312,11 @@ async fn until_closed<S, T>(
     let closing = async {
         let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
         served.closing.store(true, Ordering::Relaxed);
+        served.closes.wake();
         sleep(IDLE_GRACE).await;
     };
+    // A stream that is always ready uses up what one turn of a task may do, and this would have none.
+    let closing = unconstrained(closing);
     tokio::select! {
         biased;
         result = connection.as_mut() => return log_end(result),

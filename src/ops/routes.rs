@@ -11,7 +11,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::health;
+use super::liveness;
 use crate::{
     edge::{Code, Problem},
     release::{REVISION, VERSION},
@@ -42,7 +42,7 @@ pub fn router() -> Router<OpsState> {
         .route("/metrics", get(get_metrics))
         .route(
             "/healthz",
-            get(async |State(state): State<OpsState>| health::started(&state.vitals)),
+            get(async |State(state): State<OpsState>| liveness::started(&state.vitals)),
         )
         .route("/readyz", get(get_readyz))
         .route(

@@ -237,7 +237,7 @@ impl Store {
             && !matches!(error, StoreError::Refused(_) | StoreError::Busy)
         {
             // What failed may be elsewhere by now.
-            redis.forget_slots();
+            redis.forget_hash_slots();
         }
         result
     }

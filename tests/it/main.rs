@@ -8,6 +8,10 @@
     clippy::disallowed_methods,
     reason = "tests are not supervised: they wait for what they start"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "fuzz/, a crate of its own, assembles the application as the tests do"
+)]
 
 mod support;
 
@@ -61,6 +65,7 @@ mod soak;
 mod sockets;
 mod start;
 mod strangers;
+mod supervision;
 mod text;
 mod tls;
 mod tokens;

@@ -27,7 +27,7 @@ pub async fn check(
 ) -> Result<(), Failure> {
     let redis = RedisStore::new(url, settings.store.timeout);
     findings.good(format_args!("REDIS_URL names {}", url.topology));
-    for master in redis.slots().await?.masters() {
+    for master in redis.hash_slots().await?.masters() {
         match redis.report(master).await {
             Ok(report) => {
                 check_report(&report, settings.store.wait_replicas, findings);

@@ -44,7 +44,7 @@ fn observed(opened: &Opened, outcome: &str) -> bool {
     let series = format!(
         "footfall_database_operation_duration_seconds_count{{operation=\"test\",outcome=\"{outcome}\"}}"
     );
-    opened.metrics.render().unwrap().contains(&series)
+    opened.registry.render().unwrap().contains(&series)
 }
 
 #[tokio::test]

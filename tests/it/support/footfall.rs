@@ -137,6 +137,18 @@ impl Builder {
 
     /// Starts it and waits until it listens, or ends.
     pub fn try_start(self) -> Option<Footfall> {
+        let mut footfall = self.launch();
+        eventually("Footfall has started", || {
+            if let Ok(Some(_)) = footfall.process.0.try_wait() {
+                return Some(None);
+            }
+            footfall.find("started").map(Some)
+        })
+        .map(|_| footfall)
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn launch(self) -> Footfall {
         let own_directory = tempfile::tempdir().unwrap();
         let directory = self
             .directory
@@ -154,18 +166,11 @@ impl Builder {
                 lines.lock().unwrap().push(line);
             }
         });
-        let mut footfall = Footfall {
+        Footfall {
             process,
             log,
             _own_directory: own_directory,
-        };
-        eventually("Footfall has started", || {
-            if let Ok(Some(_)) = footfall.process.0.try_wait() {
-                return Some(None);
-            }
-            footfall.find("started").map(Some)
-        })
-        .map(|_| footfall)
+        }
     }
 }
 

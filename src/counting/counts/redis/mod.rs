@@ -105,7 +105,7 @@ impl RedisCounts {
             let connection = Arc::into_inner(cell).and_then(OnceCell::into_inner);
             connection.map(Connection::take);
         }
-        self.redis.forget_slots();
+        self.redis.forget_hash_slots();
     }
 
     /// Gives the held connections up if one of them has died.

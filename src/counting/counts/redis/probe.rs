@@ -17,7 +17,7 @@ use crate::{
     },
     storage::{
         StoreError,
-        redis::{Node, SLOTS},
+        redis::{HASH_SLOTS, Node},
     },
 };
 
@@ -29,17 +29,17 @@ impl RedisCounts {
     /// What it writes expires.
     pub async fn probe(&self) -> Result<(), StoreError> {
         let mut counts = self.clone();
-        let slots = self.redis.slots().await?;
-        let mut unseen: HashSet<&Node> = slots.masters().into_iter().collect();
+        let hash_slots = self.redis.hash_slots().await?;
+        let mut unseen: HashSet<&Node> = hash_slots.masters().into_iter().collect();
         // Not used before: what an earlier probe has left would change what this one does.
         let nonce = Uuid::now_v7();
         let mut counters = Vec::new();
-        for number in 0..SLOTS {
+        for number in 0..HASH_SLOTS {
             let counter = CounterId {
                 company: Company::Default,
                 name: CounterName::probe(nonce, number),
             };
-            if let Some(master) = slots.master(&keys::count(&counter))
+            if let Some(master) = hash_slots.master(&keys::count(&counter))
                 && unseen.remove(master)
             {
                 counters.push(counter);

@@ -93,11 +93,11 @@ impl RedisCounts {
     /// Asks each master how full it is. Where that is forbidden, and where there is no `maxmemory`, each
     /// counter's own limit is the only bound; `footfall doctor` says so.
     pub async fn look_at_memory(&mut self) {
-        let Ok(slots) = self.redis.slots().await else {
+        let Ok(hash_slots) = self.redis.hash_slots().await else {
             return;
         };
         let mut full = HashMap::new();
-        for node in slots.masters() {
+        for node in hash_slots.masters() {
             let asking = tokio::time::timeout(self.redis.timeout(), self.redis.ask_fill(node));
             let before = self.redis.fill(node);
             let answer = asking.await.unwrap_or(Err(StoreError::Timeout));
