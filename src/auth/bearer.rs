@@ -7,7 +7,7 @@ use axum::{
 use std::sync::Arc;
 
 use super::token::{Claims, TokenError, Tokens};
-use crate::http::{Code, Problem};
+use crate::edge::{Code, Problem};
 
 /// The bearer of a valid token (RFC 6750). A handler that takes one is closed
 /// to everyone else.

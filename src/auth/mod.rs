@@ -3,8 +3,8 @@
 mod bearer;
 mod hs256;
 mod login;
+pub mod metrics;
 pub mod password;
-pub mod phc;
 pub mod routes;
 pub mod throttle;
 pub mod token;

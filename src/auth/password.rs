@@ -6,7 +6,7 @@ use argon2::{Argon2, Block, password_hash::PasswordHasher};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::phc::{self, Hash};
+use crate::config::phc::{self, Hash};
 use crate::config::{AdminCredential, AuthSettings};
 
 /// Logins that may wait for their turn. At some 20 ms each, the last of them

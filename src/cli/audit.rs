@@ -14,8 +14,8 @@ use super::{Failure, target::Target};
 use crate::{
     config::{Settings, values::HumanDuration},
     counting::store::CounterStore,
-    ops::metrics::Metrics,
-    store::Store,
+    storage::Store,
+    storage::metrics::StoreMetrics,
 };
 
 const PATH: &str = "/metrics";
@@ -64,7 +64,7 @@ async fn audit(
     replicas: &[Target],
     duration: Duration,
 ) -> Result<ExitCode, Failure> {
-    let store = Store::open_to_read(&settings.store, Arc::new(Metrics::new()?)).await?;
+    let store = Store::open_to_read(&settings.store, Arc::new(StoreMetrics::detached()?)).await?;
     let counters = CounterStore::new(store.clone(), &settings.store);
     let begin = Reading::take(&counters, replicas).await?;
     super::print(format_args!(

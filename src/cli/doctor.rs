@@ -12,12 +12,12 @@ use crate::{
         values::ListenAddress,
     },
     counting::store::CounterStore,
-    ops::metrics::Metrics,
-    server::socket::{Occupant, check_length, hostname, occupant},
-    store::{
+    listen::socket::{Occupant, check_length, hostname, occupant},
+    storage::metrics::StoreMetrics,
+    storage::{
         RedisStore, SqliteStore, Store, StoreError,
         redis::{Node, Report},
-        sqlite::{Schema, newest},
+        sql::sqlite::{Schema, newest},
     },
 };
 
@@ -237,7 +237,7 @@ async fn check_store(settings: &Settings, findings: &mut Findings) -> Result<(),
             if let Some(layout) = redis.layout().await? {
                 findings.good(format_args!("its data has {layout}"));
             }
-            let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+            let store = Store::open(&settings.store, Arc::new(StoreMetrics::detached()?)).await?;
             match CounterStore::new(store, &settings.store).probe().await {
                 Ok(()) => findings.good("visits can be counted in it"),
                 Err(error @ StoreError::Refused(_)) => findings.bad(

@@ -6,15 +6,14 @@ use super::Failure;
 use crate::{
     config::Settings,
     counting::store::CounterStore,
-    ops::metrics::Metrics,
-    store::{Backend, Store},
+    storage::{Backend, Store, metrics::StoreMetrics},
 };
 
 /// Brings the store to the layout of this version. To run it again is safe.
 pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     super::block_on(async {
         // Opening an embedded database migrates it.
-        let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+        let store = Store::open(&settings.store, Arc::new(StoreMetrics::detached()?)).await?;
         CounterStore::new(store.clone(), &settings.store)
             .probe()
             .await?;

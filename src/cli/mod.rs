@@ -71,7 +71,7 @@ pub fn run() -> ExitCode {
 fn command() -> Command {
     Command::new("footfall")
         .about("Counts visits exactly, however many replicas serve them")
-        .version(crate::ops::VERSION)
+        .version(crate::release::VERSION)
         .after_help("Settings come from options, then the environment, then .env, then the settings file.\nWithout a command, footfall serves.")
         .args(SETTINGS.iter().map(option))
         .subcommand(Command::new("serve").about("Serve (the default)"))

@@ -8,7 +8,7 @@ use redis::Cmd;
 
 use crate::{
     counting::store::SCRIPT,
-    store::{RedisStore, StoreError, redis::Node},
+    storage::{RedisStore, StoreError, redis::Node},
 };
 
 /// What a command is for.

@@ -15,7 +15,7 @@ use crate::{
         ServerSettings,
         values::{ListenAddress, SocketTemplate},
     },
-    server::socket::{Occupant, hostname, occupant},
+    listen::socket::{Occupant, hostname, occupant},
 };
 
 /// An answer that takes longer is none.

@@ -4,12 +4,12 @@ use std::{cmp::Ordering, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::phc::Hash;
 use super::{
     catalog::{DEVELOPMENT_ADMIN_PASSWORD, DEVELOPMENT_SECRET_KEY},
     reader::{Reader, Secret},
     values::HumanDuration,
 };
-use crate::auth::phc::Hash;
 
 /// Shortest key production accepts: an HMAC-SHA-256 key should be as long as
 /// the hash (RFC 7518, section 3.2).

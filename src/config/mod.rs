@@ -11,6 +11,7 @@ mod auth;
 pub mod catalog;
 pub mod dotenv;
 mod log;
+pub mod phc;
 mod reader;
 pub mod redis_url;
 mod sentry_dsn;

@@ -99,7 +99,7 @@ impl FromStr for SentryDsn {
 
 /// Old receivers gave out a second key, and want it.
 fn authorization(key: &str, secret: Option<&str>) -> String {
-    let version = crate::ops::VERSION;
+    let version = crate::release::VERSION;
     let mut header =
         format!("Sentry sentry_version=7, sentry_client=footfall/{version}, sentry_key={key}");
     if let Some(secret) = secret {

@@ -20,9 +20,10 @@ use tokio::{
 use super::{
     CountError, Counted, CounterName, Identity,
     ledger::Ledger,
+    metrics::CountingMetrics,
     store::{Batch, BatchResult, CounterStore},
 };
-use crate::{ops::metrics::Metrics, store::StoreError, supervisor::Supervisor};
+use crate::{storage::StoreError, supervision::Supervisor};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.
@@ -47,13 +48,17 @@ struct Waiting {
 pub struct Coalescer {
     queue: mpsc::Sender<Waiting>,
     timeout: Duration,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Coalescer {
     /// Starts the task that empties the queue on the current runtime. It ends
     /// when the last handle is gone.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+    pub fn start(
+        store: CounterStore,
+        metrics: Arc<CountingMetrics>,
+        supervisor: &Supervisor,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = store.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
@@ -102,7 +107,7 @@ impl Coalescer {
 async fn flush_forever(
     mut queue: mpsc::Receiver<Waiting>,
     mut store: CounterStore,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 ) {
     let mut waiting = Vec::with_capacity(BATCH_LIMIT);
     let mut ledger = Ledger::new(metrics.clone());
@@ -126,7 +131,7 @@ async fn flush(
     waiting: &mut Vec<Waiting>,
     store: &mut CounterStore,
     ledger: &mut Ledger,
-    metrics: &Metrics,
+    metrics: &CountingMetrics,
 ) {
     let mut plan = Plan::default();
     for visit in waiting.drain(..) {

@@ -7,9 +7,10 @@ use lru::LruCache;
 
 use super::{
     CounterName,
+    metrics::CountingMetrics,
     store::{Batch, BatchResult},
 };
-use crate::{ops::metrics::Metrics, store::StoreError};
+use crate::storage::StoreError;
 
 /// Counters whose last number a worker keeps in mind: those it counts most.
 const COUNTERS: usize = 1024;
@@ -17,12 +18,12 @@ const COUNTERS: usize = 1024;
 /// One worker's books.
 pub struct Ledger {
     highest: LruCache<CounterName, u64>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Ledger {
     /// Empty books.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub fn new(metrics: Arc<CountingMetrics>) -> Self {
         Self {
             // Not with its capacity, which would be allocated at once.
             highest: LruCache::unbounded(),
@@ -92,7 +93,7 @@ impl Ledger {
 pub struct Sent {
     all: u64,
     answered: u64,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Drop for Sent {
@@ -113,6 +114,7 @@ fn visits(batch: &Batch) -> u64 {
 mod tests {
     use super::*;
     use crate::counting::{Counted, Identity, identity::IdentityKind};
+    use crate::telemetry::metrics::Registry;
 
     fn answer(ledger: &mut Ledger, first: u64, anonymous: u64) {
         let batch = Batch {
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn numbers_that_go_back_are_seen_once() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(CountingMetrics::register(&Registry::new().unwrap()).unwrap());
         let mut ledger = Ledger::new(metrics.clone());
         answer(&mut ledger, 1, 10);
         answer(&mut ledger, 11, 1);
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn replays_are_neither_confirmed_nor_taken_for_numbers_that_go_back() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(CountingMetrics::register(&Registry::new().unwrap()).unwrap());
         let mut ledger = Ledger::new(metrics.clone());
         answer(&mut ledger, 1, 10);
         let identity = Identity::new(IdentityKind::Key, "user", b"key");
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_unknown_outcomes_are_uncertain() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(CountingMetrics::register(&Registry::new().unwrap()).unwrap());
         let mut ledger = Ledger::new(metrics.clone());
         let batch = Batch {
             anonymous: 3,

@@ -9,16 +9,16 @@ mod coalescer;
 mod cursor;
 pub mod identity;
 mod ledger;
+pub mod metrics;
 pub mod routes;
 pub mod store;
 
-use self::store::CounterStore;
 pub use self::{coalescer::Coalescer, cursor::Cursor, identity::Identity};
-use crate::{
-    ops::metrics::{Metrics, VisitFailure},
-    store::StoreError,
-    supervisor::Supervisor,
+use self::{
+    metrics::{CountingMetrics, VisitFailure},
+    store::CounterStore,
 };
+use crate::{storage::StoreError, supervision::Supervisor};
 
 /// Longest name of a counter.
 const MAX_NAME_BYTES: usize = 64;
@@ -141,12 +141,16 @@ pub struct Page {
 pub struct Counters {
     coalescer: Coalescer,
     store: CounterStore,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Counters {
     /// Starts counting on the current runtime.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+    pub fn start(
+        store: CounterStore,
+        metrics: Arc<CountingMetrics>,
+        supervisor: &Supervisor,
+    ) -> Self {
         let coalescer = Coalescer::start(store.clone(), metrics.clone(), supervisor);
         Self {
             coalescer,
@@ -172,7 +176,7 @@ impl Counters {
         match &result {
             Ok(counted) if counted.replayed => self.metrics.visits_replayed.inc(),
             Ok(_) => self.metrics.visits.inc(),
-            Err(error) => self.metrics.count_failure(error.failure()),
+            Err(error) => self.metrics.visits_failed.of(error.failure()).inc(),
         }
         result
     }

@@ -1,8 +1,10 @@
 //! `/api/count` and `/api/counters`
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, Query, State, rejection::QueryRejection},
+    extract::{FromRef, FromRequestParts, Path, Query, State, rejection::QueryRejection},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{AppendHeaders, IntoResponse},
 };
@@ -11,13 +13,13 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Counted, CounterName, Cursor, Identity, InvalidName,
+    CountError, Counted, CounterName, Cursor, Identity, InvalidName,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    app::AppState,
-    auth::Bearer,
-    http::{Code, Problem, RequestContext},
+    auth::{Bearer, token::Tokens},
+    edge::{Code, Problem, RequestContext},
+    storage::StoreError,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,8 +30,23 @@ const DEFAULT_PAGE: usize = 100;
 /// Counters on a page at most.
 const MAX_PAGE: usize = 1000;
 
+/// What the routes of this room use.
+pub struct Counting {
+    /// The counters.
+    pub counters: super::Counters,
+    /// The counter behind `GET /api/count`.
+    pub default_counter: CounterName,
+    /// Whether a proxy's `X-Request-ID` identifies a visit.
+    pub request_ids_identify: bool,
+}
+
 /// The routes of this room.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<Counting>: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
     OpenApiRouter::new()
         .routes(routes!(get_count, head_count))
         .routes(routes!(get_counters))
@@ -156,13 +173,13 @@ crate::problem_responses!(CountProblems:
     )
 )]
 async fn get_count(
-    State(state): State<AppState>,
+    State(counting): State<Arc<Counting>>,
     Bearer(claims): Bearer,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
-    let counted = state
+    let counted = counting
         .counters
-        .visit(state.default_counter.clone(), identity.of(&claims.sub))
+        .visit(counting.default_counter.clone(), identity.of(&claims.sub))
         .await?;
     Ok((
         replayed(counted),
@@ -201,12 +218,12 @@ crate::problem_responses!(ListProblems:
     responses((status = 200, description = "A page of counters, in the order of their names", body = Counters), ListProblems)
 )]
 async fn get_counters(
-    State(state): State<AppState>,
+    State(counting): State<Arc<Counting>>,
     _bearer: Bearer,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
     let Query(query) = query?;
-    let page = state
+    let page = counting
         .counters
         .list(query.after()?.as_ref(), query.limit()?)
         .await?;
@@ -240,12 +257,12 @@ crate::problem_responses!(ReadProblems:
     responses((status = 200, description = "The counter", body = Counter), ReadProblems)
 )]
 async fn get_counter(
-    State(state): State<AppState>,
+    State(counting): State<Arc<Counting>>,
     _bearer: Bearer,
     Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
     let name: CounterName = path.name.parse()?;
-    let visits = state
+    let visits = counting
         .counters
         .get(&name)
         .await?
@@ -273,13 +290,13 @@ crate::problem_responses!(VisitProblems:
     )
 )]
 async fn post_counter(
-    State(state): State<AppState>,
+    State(counting): State<Arc<Counting>>,
     Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
     let name: CounterName = path.name.parse()?;
-    let counted = state
+    let counted = counting
         .counters
         .visit(name.clone(), identity.of(&claims.sub))
         .await?;
@@ -300,6 +317,30 @@ fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>
     )
 }
 
+impl From<CountError> for Problem {
+    fn from(error: CountError) -> Self {
+        match error {
+            CountError::Overloaded => Code::Overloaded.into(),
+            CountError::IdentitiesFull(room_in) => {
+                Self::from(Code::IdentitiesFull).retry_after(room_in)
+            }
+            CountError::CountersFull => Code::CountersFull.into(),
+            CountError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::Busy => Code::Overloaded,
+            ref error if error.outcome_is_unknown() => Code::OutcomeUnknown,
+            _ => Code::StoreUnavailable,
+        };
+        Self::from(code).with_cause(error)
+    }
+}
+
 impl From<InvalidName> for Problem {
     fn from(_: InvalidName) -> Self {
         Code::InvalidCounterName.into()
@@ -317,10 +358,14 @@ impl VisitIdentity {
     }
 }
 
-impl FromRequestParts<AppState> for VisitIdentity {
+impl<S> FromRequestParts<S> for VisitIdentity
+where
+    Arc<Counting>: FromRef<S>,
+    S: Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         if let Some(key) = keys.next() {
             if keys.next().is_some() || !is_valid_key(key.as_bytes()) {
@@ -330,7 +375,8 @@ impl FromRequestParts<AppState> for VisitIdentity {
         }
         let context = parts.extensions.get::<RequestContext>();
         let id = context.map(|context| &context.id);
-        let id = id.filter(|id| id.is_the_proxys && state.request_ids_identify);
+        let id = id
+            .filter(|id| id.is_the_proxys && Arc::<Counting>::from_ref(state).request_ids_identify);
         Ok(Self(id.map(|id| (IdentityKind::Request, id.value.clone()))))
     }
 }

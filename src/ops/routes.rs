@@ -11,22 +11,28 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{REVISION, VERSION, Vitals, health, metrics::Metrics};
+use super::health;
 use crate::{
-    http::{Code, Problem},
-    store::Store,
+    edge::{Code, Problem},
+    release::{REVISION, VERSION},
+    storage::Store,
+    supervision::{Unwell, Vitals},
+    telemetry::metrics::Registry,
 };
 
 /// What the internal handlers use.
 #[derive(Clone)]
 pub struct OpsState {
     /// The metrics.
-    pub metrics: Arc<Metrics>,
+    pub registry: Arc<Registry>,
     /// Whether the process is live.
     pub vitals: Vitals,
     /// The store.
     pub store: Store,
 }
+
+/// The patterns of [`router`].
+pub const PATTERNS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/version"];
 
 /// The routes of the internal listener.
 pub fn router() -> Router<OpsState> {
@@ -45,7 +51,7 @@ pub fn router() -> Router<OpsState> {
 
 async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse, Problem> {
     let text = state
-        .metrics
+        .registry
         .render()
         .map_err(|error| Problem::from(Code::Internal).with_cause(error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
@@ -56,8 +62,8 @@ async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse,
 async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
     let store = state.store.health.ready();
     let (status, text) = match (state.vitals.check_started(), &store) {
-        (Err(Code::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
-        (Err(Code::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (Err(Unwell::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (Err(Unwell::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stuck"),
         (Ok(()), Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
         (Ok(()), Ok(())) => (StatusCode::OK, "ready"),

@@ -1,3 +1,5 @@
-//! What the process tells others about itself, beside the metrics that are fetched from it.
+//! What the process tells of itself: metrics, the log, and errors for a receiver.
 
 pub mod errors;
+pub mod log;
+pub mod metrics;

@@ -27,6 +27,7 @@ mod hangups;
 mod hardening;
 mod health;
 mod hostile;
+mod house;
 mod hung;
 mod identities;
 mod layouts;

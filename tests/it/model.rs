@@ -14,8 +14,8 @@ use footfall::{
         identity::IdentityKind,
         store::{Batch, CounterStore},
     },
-    ops::metrics::Metrics,
-    store::Store,
+    storage::Store,
+    storage::metrics::StoreMetrics,
 };
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
@@ -150,7 +150,7 @@ async fn open(location: &StoreLocation) -> CounterStore {
         counter_limit: COUNTERS as u32,
         wait_replicas: 0,
     };
-    let store = Store::open(&settings, Arc::new(Metrics::new().unwrap()))
+    let store = Store::open(&settings, Arc::new(StoreMetrics::detached().unwrap()))
         .await
         .unwrap();
     CounterStore::new(store, &settings)

@@ -5,11 +5,11 @@ use std::{env, fs, path::Path};
 /// Each file, and the crates it uses.
 const SOURCES: [(&str, &[&str]); 3] = [
     (
-        "../../src/store/health.rs",
+        "../../src/storage/health.rs",
         &["std", "prometheus", "tokio", "tracing"],
     ),
-    ("../../src/store/refusals.rs", &["std", "tracing"]),
-    ("../../src/store/redis/shared_map.rs", &["std", "tokio"]),
+    ("../../src/storage/refusals.rs", &["std", "tracing"]),
+    ("../../src/storage/redis/shared_map.rs", &["std", "tokio"]),
 ];
 
 fn main() {

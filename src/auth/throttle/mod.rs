@@ -23,7 +23,7 @@ use uuid::Uuid;
 mod redis;
 mod sqlite;
 
-use crate::store::{Backend, Operation, Store};
+use crate::storage::{Backend, Operation, Store};
 
 /// How long failures are remembered.
 pub const WINDOW: Duration = Duration::from_mins(5);
@@ -201,8 +201,8 @@ mod tests {
     use super::*;
     use crate::{
         config::{Settings, Sources},
-        ops::metrics::Metrics,
-        store::StoreError,
+        storage::StoreError,
+        storage::metrics::StoreMetrics,
     };
 
     /// A right password whose login ended while the store was away is no failure.
@@ -215,7 +215,7 @@ mod tests {
             ..Sources::default()
         };
         let settings = Settings::load(&sources).unwrap();
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(StoreMetrics::detached().unwrap());
         let store = Store::open(&settings.store, metrics).await.unwrap();
         let throttle = Throttle::new(store.clone());
         let Backend::Sqlite(sqlite) = &store.backend else {

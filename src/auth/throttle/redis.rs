@@ -13,7 +13,7 @@ use futures_util::future::try_join_all;
 use redis::{Pipeline, cmd};
 
 use super::{Charge, Standing, Subject, UNDER_WAY, Verdict, WINDOW};
-use crate::store::{RedisStore, StoreError};
+use crate::storage::{RedisStore, StoreError};
 
 /// The script that charges an attempt.
 const CHARGE: &str = include_str!("charge.lua");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::{Charge, Standing, Subject, UNDER_WAY, Verdict, WINDOW};
-use crate::store::{SqliteStore, StoreError, sqlite::unix_millis};
+use crate::storage::{SqliteStore, StoreError, sql::sqlite::unix_millis};
 
 /// When what is written at this moment is forgotten.
 fn latest_expiry(now: i64) -> i64 {

@@ -16,7 +16,7 @@ use self::{redis::RedisCounts, sqlite::SqliteCounts};
 use super::{Counted, CounterName, Identity, Page, identity::IdentityKind};
 use crate::{
     config::{IDEMPOTENCY_WINDOW, StoreSettings},
-    store::{Backend, Operation, Store, StoreError, StoreHealth},
+    storage::{Backend, Operation, Store, StoreError, StoreHealth},
 };
 
 /// The visits of one counter that go to the store together.

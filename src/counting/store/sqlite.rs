@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{Batch, BatchResult, Memory, readable_name};
 use crate::{
     counting::{Counted, CounterName, Identity, Page, Tally, identity::IdentityKind},
-    store::{SqliteStore, StoreError, StoreHealth, sqlite::unix_millis},
+    storage::{SqliteStore, StoreError, StoreHealth, sql::sqlite::unix_millis},
 };
 
 /// Expired identities removed per round. More than a round adds on average, so

@@ -8,7 +8,7 @@
 //! `report` decides what may be told.
 
 use std::{
-    io,
+    error::Error,
     sync::{Arc, mpsc::Receiver as Ended, mpsc::channel as ended_channel},
     thread,
     time::Duration,
@@ -23,17 +23,16 @@ use tracing_subscriber::{Layer, layer::Context};
 
 pub mod connection;
 mod limits;
+mod metrics;
 mod report;
 mod sender;
 
 use self::{
+    metrics::{ReportMetrics, ReportOutcome},
     report::{Origin, Report},
     sender::Sender,
 };
-use crate::{
-    config::Settings,
-    ops::metrics::{Metrics, ReportOutcome},
-};
+use crate::{config::Settings, telemetry::metrics::Registry};
 
 /// Errors that may wait for the receiver: many more at once say nothing new.
 const QUEUE: usize = 64;
@@ -45,7 +44,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// two seconds.
 pub struct ErrorReports {
     queue: mpsc::Sender<Report>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ReportMetrics>,
     closing: Option<oneshot::Sender<()>>,
     ended: Ended<()>,
 }
@@ -55,8 +54,9 @@ impl ErrorReports {
     ///
     /// # Errors
     ///
-    /// If the system refuses a thread.
-    pub fn start(settings: &Settings, metrics: &Arc<Metrics>) -> io::Result<Option<Self>> {
+    /// If the system refuses a thread, or its metrics are there already.
+    pub fn start(settings: &Settings, registry: &Registry) -> Result<Option<Self>, Box<dyn Error>> {
+        let metrics = Arc::new(ReportMetrics::register(registry)?);
         let Some(dsn) = &settings.sentry_dsn else {
             return Ok(None);
         };
@@ -79,7 +79,7 @@ impl ErrorReports {
             .spawn(body)?;
         Ok(Some(Self {
             queue,
-            metrics: metrics.clone(),
+            metrics,
             closing: Some(closing),
             ended,
         }))
@@ -107,7 +107,7 @@ impl Drop for ErrorReports {
 /// Takes errors from the log.
 pub struct ErrorLayer {
     queue: mpsc::Sender<Report>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ReportMetrics>,
 }
 
 impl<S: Subscriber> Layer<S> for ErrorLayer {
@@ -115,7 +115,7 @@ impl<S: Subscriber> Layer<S> for ErrorLayer {
         if let Some(report) = Report::of(event)
             && self.queue.try_send(report).is_err()
         {
-            self.metrics.count_report(ReportOutcome::Dropped);
+            self.metrics.reports.of(ReportOutcome::Dropped).inc();
         }
     }
 }
@@ -129,11 +129,9 @@ mod tests {
     #[test]
     fn a_full_queue_drops_and_never_waits() {
         let (queue, mut queued) = mpsc::channel(2);
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let layer = ErrorLayer {
-            queue,
-            metrics: metrics.clone(),
-        };
+        let registry = Registry::new().unwrap();
+        let metrics = Arc::new(ReportMetrics::register(&registry).unwrap());
+        let layer = ErrorLayer { queue, metrics };
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             for number in 0..5 {
@@ -142,7 +140,7 @@ mod tests {
             tracing::warn!("no error");
             tracing::error!(target: "sqlx::query", "what others say");
         });
-        let text = metrics.render().unwrap();
+        let text = registry.render().unwrap();
         assert!(
             text.contains(r#"footfall_error_reports_total{outcome="dropped"} 3"#),
             "{text}"

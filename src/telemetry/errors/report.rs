@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     config::values::Environment,
-    ops::{REVISION, VERSION},
+    release::{REVISION, VERSION},
 };
 
 /// Numbers that may be told.

@@ -8,14 +8,15 @@ use std::{
 
 use footfall::{
     config::{StoreLocation, StoreSettings},
+    counting::metrics::CountingMetrics,
     counting::{
         CountError, CounterName, Counters, Identity,
         identity::IdentityKind,
         store::{CounterStore, monitor},
     },
-    ops::metrics::Metrics,
-    store::{Store, StoreError},
-    supervisor::Supervisor,
+    storage::metrics::StoreMetrics,
+    storage::{Store, StoreError},
+    supervision::Supervisor,
 };
 use hyper::Method;
 use rustix::process::Signal;
@@ -164,7 +165,8 @@ impl World {
             .build()
             .unwrap();
         let started = runtime.spawn(async move {
-            let metrics = Arc::new(Metrics::new().unwrap());
+            let metrics = Arc::new(StoreMetrics::detached().unwrap());
+            let counting = Arc::new(CountingMetrics::detached().unwrap());
             let store = loop {
                 // As a service manager would, see `process`.
                 if let Ok(store) = Store::open(&settings, metrics.clone()).await {
@@ -172,7 +174,7 @@ impl World {
                 }
             };
             tokio::spawn(monitor(store.clone()));
-            Counters::start(store, metrics, &Supervisor::new().0)
+            Counters::start(store, counting, &Supervisor::new().0)
         });
         Replica::Library {
             counters: Box::new(timeout(PATIENCE, started).await.unwrap().unwrap()),

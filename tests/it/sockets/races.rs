@@ -13,7 +13,7 @@ use std::{
 
 use footfall::{
     config::values::SocketTemplate,
-    server::socket::{Paths, PublishedSocket, SocketError, bind, listens},
+    listen::socket::{Paths, PublishedSocket, SocketError, bind, listens},
 };
 use socket2::Socket;
 

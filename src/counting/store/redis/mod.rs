@@ -34,7 +34,7 @@ use self::room::Closed;
 use super::{Batch, BatchResult, Memory};
 use crate::{
     counting::{Counted, CounterName, Identity, identity::IdentityKind},
-    store::{
+    storage::{
         RedisStore, StoreError, StoreHealth,
         redis::{Node, Place, REDIRECTIONS, SLOTS, moving, pause_before},
     },
@@ -69,7 +69,7 @@ pub(super) struct RedisCounts {
     wait_replicas: u32,
     /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
     held: Mutex<HashMap<Node, Arc<OnceCell<Connection>>>>,
-    /// [`StoreHealth::outages`](crate::store::StoreHealth::outages) when they were opened.
+    /// [`StoreHealth::outages`](crate::storage::StoreHealth::outages) when they were opened.
     outages: u64,
     /// When it was last looked for when a full server gets room.
     looked: Option<std::time::Instant>,

@@ -8,7 +8,7 @@ use redis::RedisError;
 use super::{INDEX_KEY, RedisCounts, count_key};
 use crate::{
     counting::{CounterName, Page, Tally, store::readable_name},
-    store::{StoreError, redis::Node},
+    storage::{StoreError, redis::Node},
 };
 
 impl RedisCounts {

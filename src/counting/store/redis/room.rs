@@ -17,7 +17,7 @@ use super::{Batch, RedisCounts, count_key};
 use crate::{
     config::IDEMPOTENCY_WINDOW,
     counting::identity::IdentityKind,
-    store::{
+    storage::{
         StoreError,
         redis::{Fill, Node},
     },

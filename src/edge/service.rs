@@ -1,0 +1,404 @@
+//! One service around all routes of a listener, and the only middleware.
+//!
+//! From the outside in, and why in this order:
+//!
+//! 1. the request id, because everything after it reports under it;
+//! 2. the record for metrics and log, before anything can refuse, time out,
+//!    panic or be dropped, so that such requests are seen too;
+//! 3. limits on the target, the header fields and the body, and the `Host`;
+//! 4. the timeout, and in it the isolation of panics, around the router;
+//! 5. on the way out: `OPTIONS`, problem documents, then headers, so that every
+//!    response has them, whoever made it.
+
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use futures_util::FutureExt;
+use prometheus::IntGauge;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+use tracing::Level;
+
+use super::{
+    Code, Peer, Problem,
+    head::Head,
+    options,
+    request_id::{self, RequestId},
+    routes::{CLIENT_CLOSED_REQUEST, Route, Routes},
+};
+use crate::{config::ServerSettings, supervision::Vitals};
+
+/// Pages that need more say so themselves.
+const CONTENT_SECURITY_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// What handlers may know about a request beyond its head and body.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Its `X-Request-ID`.
+    pub id: RequestId,
+    /// Who sent it.
+    pub peer: Peer,
+}
+
+/// The edge of one listener.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    router: Router,
+    routes: Arc<Routes>,
+    vitals: Vitals,
+    timeout: Duration,
+    proxy_makes_ids: bool,
+    background: TaskTracker,
+}
+
+impl Edge {
+    /// Wraps a router; `routes` has the patterns of it.
+    pub fn new(
+        router: Router,
+        routes: Arc<Routes>,
+        vitals: Vitals,
+        settings: &ServerSettings,
+        background: TaskTracker,
+    ) -> Self {
+        Self {
+            router,
+            routes,
+            vitals,
+            timeout: settings.request_timeout,
+            proxy_makes_ids: settings.proxy_request_id,
+            background,
+        }
+    }
+
+    /// Returns when the work has ended that handlers go on with after their
+    /// client has gone. To be called when the last connection has closed.
+    pub async fn finished(&self) {
+        self.background.close();
+        self.background.wait().await;
+    }
+
+    /// The gauge of open connections, if this listener's are counted.
+    pub fn connections_open(&self) -> Option<&IntGauge> {
+        let metrics = self.routes.metrics();
+        metrics.map(|metrics| &metrics.connections_open)
+    }
+
+    /// Serves one request.
+    pub async fn serve<B>(&self, peer: Peer, mut request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let head = Head::of(&request);
+        let id = RequestId::new(head.request_id(), &peer, self.proxy_makes_ids);
+        let route = self.routes.of(request.uri().path());
+        let mut record = Record::start(route, &peer, &request, &id.value);
+        let mut response = match head.refusal(&request, &route.policy) {
+            Some(problem) => problem.into_response(),
+            None if options::is_about_all(&request) => options::of_all(),
+            None => {
+                request.extensions_mut().insert(RequestContext {
+                    id: id.clone(),
+                    peer,
+                });
+                let limit = route.policy.timeout.unwrap_or(self.timeout);
+                self.route(request, limit).await
+            }
+        };
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response = options::answer(&record.method, response, self.vitals.is_draining());
+        }
+        if is_bare_error(&response) {
+            response = record.document(response);
+        }
+        add_headers(response.headers_mut(), id.value);
+        record.finish(response.status());
+        response
+    }
+
+    async fn route<B>(&self, request: Request<B>, limit: Duration) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut router = self.router.clone();
+        let isolated = AssertUnwindSafe(router.call(request)).catch_unwind();
+        match tokio::time::timeout(limit, isolated).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            // The panic hook has logged the message and the place.
+            Ok(Err(_)) => Problem::from(Code::Internal)
+                .with_cause("the handler panicked")
+                .into_response(),
+            Err(_) => Code::RequestTimeout.into_response(),
+        }
+    }
+}
+
+/// Whether this is an error that is no document yet: a [`Problem`] on its way,
+/// or the framework's own, which is plain text or nothing. Readiness speaks JSON.
+fn is_bare_error(response: &Response<Body>) -> bool {
+    let error = response.status().is_client_error() || response.status().is_server_error();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    error && content_type.is_none_or(|content_type| content_type != "application/json")
+}
+
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.insert(request_id::HEADER, id);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(CONTENT_SECURITY_POLICY);
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// One request in metrics and log. Dropped unfinished, the request was: its
+/// client went away.
+struct Record<'a> {
+    route: &'a Route,
+    method: Method,
+    id: HeaderValue,
+    /// Looked up only where it will be logged.
+    client: Option<IpAddr>,
+    started: Instant,
+    cause: Option<String>,
+    finished: bool,
+}
+
+impl<'a> Record<'a> {
+    fn start<B>(route: &'a Route, peer: &Peer, request: &Request<B>, id: &HeaderValue) -> Self {
+        if let Some(metrics) = route.metrics() {
+            metrics.requests_in_flight.inc();
+        }
+        Self {
+            route,
+            method: request.method().clone(),
+            id: id.clone(),
+            client: tracing::enabled!(target: "footfall::access", Level::DEBUG)
+                .then(|| peer.client(request.headers()))
+                .flatten(),
+            started: Instant::now(),
+            cause: None,
+            finished: false,
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    /// Turns an error response into what the route's clients get to see. What only the response
+    /// knew, such as `Allow`, is kept.
+    fn document(&mut self, mut response: Response<Body>) -> Response<Body> {
+        let status = response.status();
+        let problem = response
+            .extensions_mut()
+            .remove::<Problem>()
+            .or_else(|| Problem::of_status(status));
+        let Some(mut problem) = problem else {
+            return response;
+        };
+        self.cause = problem.cause.take();
+        let mut document = self.route.policy.show(problem, self.id());
+        let headers = document.headers_mut();
+        for (name, value) in response.headers() {
+            if !headers.contains_key(name) && name != header::CONTENT_LENGTH {
+                headers.append(name, value.clone());
+            }
+        }
+        document
+    }
+
+    fn finish(mut self, status: StatusCode) {
+        self.finished = true;
+        self.report(status);
+    }
+
+    fn report(&self, status: StatusCode) {
+        let elapsed = self.started.elapsed();
+        if let Some(metrics) = self.route.metrics() {
+            metrics.requests_in_flight.dec();
+        }
+        self.route.observe(&self.method, status, elapsed);
+        self.log(status, elapsed);
+    }
+
+    /// Requests are logged at `debug`: at `info` a busy service must stay
+    /// quiet, and what ails the store is said once, when it changes. Bugs of
+    /// ours are errors.
+    fn log(&self, status: StatusCode, elapsed: Duration) {
+        macro_rules! access {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "footfall::access",
+                    $level,
+                    request_id = self.id(),
+                    client = self.client.map(tracing::field::display),
+                    method = %self.method,
+                    route = self.route.pattern.as_str(),
+                    status = status.as_u16(),
+                    latency_ms = elapsed.as_micros() as f64 / 1000.0,
+                    cause = self.cause.as_deref(),
+                    "request"
+                )
+            };
+        }
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            access!(Level::ERROR);
+        } else {
+            access!(Level::DEBUG);
+        }
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST)
+                .expect("499 is in the range of statuses");
+            self.report(status);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::{body::to_bytes, routing::get};
+
+    use super::*;
+    use crate::{
+        edge::{Policy, metrics::HttpMetrics},
+        telemetry::metrics::Registry,
+    };
+
+    struct Fixture {
+        edge: Edge,
+        metrics: Arc<HttpMetrics>,
+    }
+
+    /// Routes that no handler of ours is: one that panics, one that never ends, one with limits
+    /// and errors of its own.
+    fn fixture() -> Fixture {
+        let router = Router::new()
+            .route("/panic", get(async || -> () { panic!("a bug") }))
+            .route("/never", get(async || std::future::pending::<()>().await))
+            .route("/own", get(async || std::future::pending::<()>().await));
+        let own = Policy {
+            max_body: 4096,
+            timeout: Some(Duration::from_millis(1)),
+            render: |problem, id| format!("{} {id}", problem.detail).into_response(),
+        };
+        let policies = [
+            ("/panic", Policy::default()),
+            ("/never", Policy::default()),
+            ("/own", own),
+        ];
+        let patterns = policies.map(|(pattern, policy)| (pattern.to_owned(), policy));
+        let metrics = Arc::new(HttpMetrics::register(&Registry::new().unwrap()).unwrap());
+        let edge = Edge {
+            router,
+            routes: Arc::new(Routes::new(patterns, Some(&metrics))),
+            vitals: Vitals::default(),
+            timeout: Duration::from_millis(20),
+            proxy_makes_ids: false,
+            background: TaskTracker::new(),
+        };
+        Fixture { edge, metrics }
+    }
+
+    impl Fixture {
+        async fn get(&self, path: &str) -> Response<Body> {
+            self.send(path, Body::empty()).await
+        }
+
+        async fn send(&self, path: &str, body: Body) -> Response<Body> {
+            let peer = Peer::tcp(SocketAddr::from(([192, 0, 2, 1], 5000)), Arc::from([]));
+            let request = Request::get(path).header(header::HOST, "localhost");
+            self.edge.serve(peer, request.body(body).unwrap()).await
+        }
+
+        fn requests(&self, route: &str, status: &str) -> u64 {
+            self.metrics
+                .requests
+                .with_label_values(&["GET", route, status])
+                .get()
+        }
+    }
+
+    async fn text(response: Response<Body>) -> String {
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    async fn code(response: Response<Body>) -> serde_json::Value {
+        serde_json::from_str::<serde_json::Value>(&text(response).await).unwrap()["code"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_route_may_have_limits_and_errors_of_its_own() {
+        let fixture = fixture();
+        let response = fixture.send("/own", vec![0; 4097].into()).await;
+        let id = response.headers()[request_id::HEADER].clone();
+        let expected = format!("The body is larger than 4 KiB. {}", id.to_str().unwrap());
+        assert_eq!(text(response).await, expected);
+        let late = text(fixture.get("/own").await).await;
+        assert!(late.starts_with("The request took too long"), "{late}");
+        for path in ["/panic", "/elsewhere"] {
+            let refused = fixture.send(path, vec![0; 16 * 1024 + 1].into()).await;
+            assert_eq!(code(refused).await, "payload_too_large", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_is_counted() {
+        let fixture = fixture();
+        for times in 1..=2 {
+            let response = fixture.get("/panic").await;
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(code(response).await, "internal_error");
+            assert_eq!(fixture.requests("/panic", "500"), times);
+        }
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_a_408_and_is_counted() {
+        let fixture = fixture();
+        assert_eq!(code(fixture.get("/never").await).await, "request_timeout");
+        assert_eq!(fixture.requests("/never", "408"), 1);
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_client_went_away_is_counted() {
+        let fixture = fixture();
+        let mut request = Box::pin(fixture.get("/never"));
+        assert!(futures_util::poll!(&mut request).is_pending());
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 1);
+        drop(request);
+        assert_eq!(fixture.requests("/never", "499"), 1);
+        assert_eq!(fixture.metrics.requests_in_flight.get(), 0);
+    }
+}

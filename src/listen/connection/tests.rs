@@ -1,0 +1,173 @@
+use std::{convert::Infallible, path::Path};
+
+use axum::{Router, routing::get};
+use futures_util::{StreamExt, stream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+use tokio_util::task::TaskTracker;
+
+use super::*;
+use crate::{
+    config::{Settings, Sources},
+    edge::Routes,
+    listen::Fitness,
+    listen::{
+        accept::run_all,
+        offer::{Acceptors, Listening},
+    },
+    storage::{Store, metrics::StoreMetrics},
+    supervision::Vitals,
+};
+
+/// A chunk each 100 ms: for longer than an idle connection, or one without a
+/// request, is left when its listener closes.
+const CHUNKS: usize = 32;
+
+fn slow_body() -> Body {
+    let chunks = stream::iter(0..CHUNKS).then(|_| async {
+        sleep(Duration::from_millis(100)).await;
+        Ok::<_, Infallible>("chunk")
+    });
+    Body::from_stream(chunks)
+}
+
+/// A stream of events: it ends when the process drains, and not before.
+fn events(vitals: Vitals) -> Body {
+    let beginning = stream::iter([Ok::<_, Infallible>("event")]);
+    let end = stream::once(async move {
+        vitals.draining().await;
+        Ok("end")
+    });
+    Body::from_stream(beginning.chain(end))
+}
+
+struct Fixture {
+    vitals: Vitals,
+    store: Store,
+    listening: Option<Listening>,
+    running: tokio::task::JoinHandle<()>,
+    _acceptors: Acceptors,
+    folder: tempfile::TempDir,
+}
+
+async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let options = [("data_dir".to_owned(), folder.path().display().to_string())];
+    let sources = Sources {
+        options: options.into_iter().collect(),
+        ..Sources::default()
+    };
+    let settings = Settings::load(&sources).unwrap();
+    let metrics = Arc::new(StoreMetrics::detached().unwrap());
+    let store = Store::open(&settings.store, metrics).await.unwrap();
+    let vitals = Vitals::default();
+    let of_events = vitals.clone();
+    let router = Router::new()
+        .route("/slow", get(async || slow_body()))
+        .route("/events", get(async || events(of_events)));
+    let service = Service {
+        edge: Edge::new(
+            router,
+            Arc::new(Routes::new([], None)),
+            vitals.clone(),
+            &settings.server,
+            TaskTracker::new(),
+        ),
+        settings: settings.server,
+        fitness: Fitness {
+            vitals: vitals.clone(),
+            store: store.health.clone(),
+        },
+    };
+    let (acceptors, mut offers) = Acceptors::new(1);
+    let running = tokio::spawn(run_all(offers.remove(0), service));
+    let listener = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listening = Listening::new(listener.into());
+    acceptors.offer(&listening).unwrap();
+    Fixture {
+        vitals,
+        store,
+        listening: Some(listening),
+        running,
+        _acceptors: acceptors,
+        folder,
+    }
+}
+
+/// The rest of a response, which is to end.
+async fn rest(mut stream: UnixStream) -> String {
+    let mut response = String::new();
+    let reading = stream.read_to_string(&mut response);
+    let ended = tokio::time::timeout(Duration::from_secs(30), reading).await;
+    ended.expect("it ends").unwrap();
+    response
+}
+
+async fn send(folder: &Path, head: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(folder.join("s")).await.unwrap();
+    let request = format!("{head} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_body_that_comes_bit_by_bit_is_in_flight_to_its_end() {
+    let mut fixture = fixture().await;
+    let mut stream = send(fixture.folder.path(), "GET /slow").await;
+    stream.read_exact(&mut [0; 15]).await.unwrap();
+    drop(fixture.listening.take());
+    let text = rest(stream).await;
+    assert_eq!(text.matches("chunk\r").count(), CHUNKS, "{text}");
+    assert!(text.ends_with("0\r\n\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_stream_that_listens_for_it_ends_when_the_process_drains() {
+    let mut fixture = fixture().await;
+    let mut stream = send(fixture.folder.path(), "GET /events").await;
+    stream.read_exact(&mut [0; 15]).await.unwrap();
+    let mut early = Vec::new();
+    let reading = stream.read_to_end(&mut early);
+    let ended = tokio::time::timeout(Duration::from_millis(50), reading).await;
+    assert!(ended.is_err(), "it goes on until then");
+    fixture.vitals.start_draining();
+    drop(fixture.listening.take());
+    let text = rest(stream).await;
+    let text = String::from_utf8(early).unwrap() + &text;
+    assert!(text.contains("event\r") && text.contains("end\r"), "{text}");
+}
+
+/// What a sibling asks, and what it is told.
+#[tokio::test]
+async fn siblings_are_told_whether_visits_can_be_counted() {
+    let fixture = fixture().await;
+    let status = async || {
+        let mut stream = UnixStream::connect(fixture.folder.path().join("s"))
+            .await
+            .unwrap();
+        let question = b"OPTIONS * HTTP/1.1\r\nhost: localhost\r\nfootfall-sibling: fit?\r\n\r\n";
+        stream.write_all(question).await.unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await.unwrap();
+        String::from_utf8(start.to_vec()).unwrap()
+    };
+    assert_eq!(
+        status().await,
+        "HTTP/1.1 503",
+        "nobody has asked the store yet"
+    );
+    fixture.store.health.mark_up();
+    assert_eq!(status().await, "HTTP/1.1 204");
+    fixture
+        .store
+        .health
+        .mark_away(&crate::storage::StoreError::Timeout);
+    assert_eq!(status().await, "HTTP/1.1 503");
+    fixture.store.health.mark_up();
+    fixture.vitals.start_draining();
+    assert_eq!(status().await, "HTTP/1.1 503");
+    assert!(!fixture.running.is_finished());
+}

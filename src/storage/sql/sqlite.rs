@@ -1,0 +1,388 @@
+//! SQLite: one writing and a few reading connections on one file.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{
+    migrations::MIGRATIONS,
+    turns::{Turn, Turns},
+};
+use crate::{
+    file_lock,
+    storage::{Layout, StoreError},
+};
+
+/// The longest another process may take to open and migrate the file.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Reading connections: lists and single counters, beside the writer.
+const READERS: u32 = 2;
+
+/// How far the schema of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// There is no file.
+    Missing,
+    /// Of an older version of Footfall.
+    Older,
+    /// Of this version.
+    Current,
+    /// Of a newer version. [`Layout::admits`] says whether this one can use it.
+    Newer(Layout),
+}
+
+/// The schema that this version writes: its newest migration.
+pub fn newest() -> u64 {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    versions.max().unwrap_or(0).unsigned_abs()
+}
+
+/// An embedded database. SQLite blocks, so sqlx runs each connection on a
+/// thread of its own, and all worker threads share these.
+#[derive(Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    turns: Arc<Turns>,
+    file: Arc<Path>,
+}
+
+/// The one connection that writes, and this process' turn to do so. It is other processes' turn
+/// when it is dropped.
+pub struct Writer {
+    connection: PoolConnection<Sqlite>,
+    _turn: Option<Turn>,
+}
+
+impl Writer {
+    /// Begins a transaction that may write: a deferred one would fail at its first write if
+    /// another process wrote in between.
+    ///
+    /// # Errors
+    ///
+    /// If another process writes for longer than the time limit, or the file cannot be written.
+    pub async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+        Ok(self.connection.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// The disk that a file is on, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// What an ordinary user may still write.
+    pub free: u64,
+    /// All there is.
+    pub size: u64,
+}
+
+impl SqliteStore {
+    /// Opens the file, creates it if need be, and brings it up to date.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or was written by a newer version.
+    pub async fn open(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
+        let describe = |error: &dyn std::fmt::Display| {
+            StoreError::Unavailable(format!("{}: {error}", path.display()))
+        };
+        if let Some(directory) = path
+            .parent()
+            .filter(|directory| !directory.as_os_str().is_empty())
+        {
+            fs::create_dir_all(directory).map_err(|error| describe(&error))?;
+        }
+        // Several processes may start on one file at once, and neither the switch to
+        // write-ahead logging nor sqlx's migrations wait for another process.
+        let lock = fs::File::create(path.with_added_extension("lock"))
+            .map_err(|error| describe(&error))?;
+        file_lock::within(&lock, OPEN_LIMIT).map_err(|error| describe(&error))?;
+
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL would lose the last acknowledged visits when the machine loses power.
+            .synchronous(SqliteSynchronous::Full)
+            // With the wait for a turn shorter than the whole operation may take: what waited in
+            // vain was not done, and who is told so in time knows.
+            .busy_timeout(timeout / 2);
+        // A file may be locked, or have a long log to recover, for longer than a visit may take.
+        let first = pool(1, OPEN_LIMIT)
+            .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
+            .await
+            .map_err(|error| describe(&error))?;
+        let brought = bring_up_to_date(first.clone()).await;
+        if let Err(error) = brought {
+            // A process that ends while it closes a file may leave a log without its index, and then
+            // that would be what the next one finds wrong.
+            first.close().await;
+            return Err(describe(&error));
+        }
+        // SQLite has one writer at a time; more connections would only fail each other.
+        let writer = pool(1, timeout)
+            // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
+            // connection to be in one for ever.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| describe(&error))?;
+        let reader = pool(READERS, timeout)
+            .connect_with(options)
+            .await
+            .map_err(|error| describe(&error))?;
+        // Only now: the last connection to close would merge the log and remove it.
+        first.close().await;
+        Ok(Self {
+            writer,
+            reader,
+            // Half of the time is for the wait of SQLite itself, and a quarter for what is written.
+            turns: Arc::new(Turns::open(&path.with_added_extension("turn"), timeout / 4)),
+            file: path.into(),
+        })
+    }
+
+    /// How far the schema of a file is, without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is no database.
+    pub async fn schema(path: &Path) -> Result<Schema, StoreError> {
+        if !path.exists() {
+            return Ok(Schema::Missing);
+        }
+        let mut database = reading(path)?.connect().await?;
+        Ok(match layout(&mut database).await? {
+            Some(layout) if layout.version > newest() => Schema::Newer(layout),
+            Some(layout) if layout.version == newest() => Schema::Current,
+            _ => Schema::Older,
+        })
+    }
+
+    /// Opens a file to look at it, whoever uses it. Nothing is created, brought
+    /// up to date or written.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is not of this version.
+    pub async fn open_to_read(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
+        let problem = match Self::schema(path).await? {
+            Schema::Missing => Some("there is no such database".to_owned()),
+            Schema::Older => Some(
+                "the file is of an older version of Footfall; its next start, or `footfall migrate`, brings it up to date".to_owned(),
+            ),
+            Schema::Newer(layout) => layout.admits(newest()).err(),
+            Schema::Current => None,
+        };
+        if let Some(problem) = problem {
+            let shown = path.display();
+            return Err(StoreError::Unavailable(format!("{shown}: {problem}")));
+        }
+        let reader = pool(READERS, timeout).connect_with(reading(path)?).await?;
+        Ok(Self {
+            writer: reader.clone(),
+            reader,
+            turns: Arc::new(Turns::none()),
+            file: path.into(),
+        })
+    }
+
+    /// For a transaction that changes something. There is one at a time, and whoever has waited
+    /// longest is next, here and among the processes.
+    ///
+    /// # Errors
+    ///
+    /// If others of this process have it for too long.
+    pub async fn writer(&self) -> Result<Writer, StoreError> {
+        // First within the process, so that only one of its threads waits for the others.
+        let connection = self.writer.acquire().await?;
+        Ok(Writer {
+            connection,
+            _turn: self.turns.take().await,
+        })
+    }
+
+    /// For reading.
+    pub fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// How much room the file has to grow; `None` if that cannot be found out.
+    pub fn disk(&self) -> Option<Disk> {
+        let found = rustix::fs::statvfs(&*self.file).ok()?;
+        Some(Disk {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+        })
+    }
+
+    pub(in crate::storage) async fn check(&self) -> Result<(), StoreError> {
+        let mut database = self.reader.acquire().await?;
+        if let Some(layout) = layout(&mut database).await? {
+            // Another process may have brought the file further than this one can follow.
+            let usable = layout.admits(newest());
+            usable.map_err(StoreError::Unavailable)?;
+        }
+        let read = sqlx::query("SELECT 1 FROM counters LIMIT 1");
+        read.execute(&mut *database).await?;
+        Ok(())
+    }
+
+    pub(in crate::storage) async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// How to read a file without changing or creating anything. A reader would
+/// otherwise write to the index of the log (`-shm`), or create it.
+fn reading(path: &Path) -> Result<SqliteConnectOptions, StoreError> {
+    let beside = |suffix| {
+        path.with_file_name({
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(suffix);
+            name
+        })
+    };
+    let options = SqliteConnectOptions::new().read_only(true);
+    if !beside("-wal").exists() {
+        // Nobody writes.
+        return Ok(options.filename(path).immutable(true));
+    }
+    if !beside("-shm").exists() {
+        return Err(StoreError::Unavailable(format!(
+            "{path}: it has a log ({path}-wal) and no index of it ({path}-shm), as a copy may have; the next start, or `footfall migrate`, recovers it",
+            path = path.display()
+        )));
+    }
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    Ok(options.filename(format!("file:{encoded}?readonly_shm=1")))
+}
+
+/// Runs the migrations that a file lacks. One that a newer version has brought further lacks none,
+/// and is used as it is if it can be.
+async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
+    let found = async {
+        // The pool's only one: the migrations need it next.
+        layout(&mut *database.acquire().await?).await
+    };
+    match found.await.map_err(|error| error.to_string())? {
+        Some(layout) if layout.version > newest() => layout.admits(newest()),
+        _ => {
+            let ran = MIGRATIONS.run(&database).await;
+            ran.map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// The layout of a file: its version is its newest migration, and the oldest it can be read from
+/// is in SQLite's `user_version`, where the migrations put it. 0, which is what a file has from
+/// the start, says nothing: then it can be read by who knows its newest migration. `None` if no migration was ever run.
+async fn layout(database: &mut SqliteConnection) -> Result<Option<Layout>, sqlx::Error> {
+    let table = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
+    let tables: i64 = sqlx::query_scalar(table).fetch_one(&mut *database).await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    let newest = "SELECT max(version) FROM _sqlx_migrations";
+    let version: Option<i64> = sqlx::query_scalar(newest)
+        .fetch_one(&mut *database)
+        .await
+        .map_err(|error| match error {
+            sqlx::Error::ColumnDecode { source, .. } => {
+                sqlx::Error::Decode(format!("{newest}: {source}").into())
+            }
+            error => error,
+        })?;
+    let readable_from: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut *database)
+        .await?;
+    let Some(version) = version else {
+        return Ok(None);
+    };
+    let number = |what: &str, number: i64| {
+        u64::try_from(number).map_err(|_| {
+            let hint = "which is no layout; look who wrote it, and correct it";
+            sqlx::Error::Decode(format!("{what} is {number}, {hint}").into())
+        })
+    };
+    let version = number("the newest migration in _sqlx_migrations", version)?;
+    Ok(Some(Layout {
+        version,
+        readable_from: match number("PRAGMA user_version", readable_from)? {
+            0 => version,
+            readable_from => readable_from,
+        },
+    }))
+}
+
+fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .min_connections(connections)
+        // Shorter than the whole operation may take, or nobody could tell a full pool from an
+        // absent store.
+        .acquire_timeout(timeout * 3 / 4)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Now, as the database keeps it: Unix milliseconds.
+pub fn unix_millis() -> i64 {
+    let since_epoch = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl StoreError {
+    /// What an error of COMMIT means.
+    ///
+    /// The frames of a commit are in the log before it is synced. When that
+    /// fails (IOERR), SQLite forgets them; but if the process dies before
+    /// others are written in their place, whoever opens the file next recovers
+    /// them (<https://www.sqlite.org/walformat.html>). Only a commit whose last
+    /// frame was never written is not there for certain: BUSY began nothing,
+    /// and at FULL a frame found no room.
+    pub fn of_commit(error: sqlx::Error) -> Self {
+        match error.as_database_error().map(primary_code) {
+            Some(Some(BUSY | FULL)) => Self::from(error),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Another process has it locked.
+const BUSY: u32 = 5;
+
+/// The disk is full.
+const FULL: u32 = 13;
+
+impl From<sqlx::Error> for StoreError {
+    /// What an error means before COMMIT: nothing was done.
+    fn from(error: sqlx::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+                Self::Unavailable(message)
+            }
+            sqlx::Error::Database(error) => match primary_code(error.as_ref()) {
+                // BUSY, LOCKED: another process wrote for longer than the timeout.
+                // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: no write would succeed.
+                Some(BUSY | 6 | 8 | 10 | 11 | FULL | 14 | 26) => Self::Unavailable(message),
+                _ => Self::Refused(message),
+            },
+            _ => Self::Refused(message),
+        }
+    }
+}
+
+/// The primary result code (<https://www.sqlite.org/rescode.html>); sqlx gives the extended one.
+fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<u32> {
+    let extended: u32 = error.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
