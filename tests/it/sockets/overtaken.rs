@@ -79,6 +79,9 @@ fn start(directory: &Path, path: &Path) -> Process {
             .current_dir(directory)
             .env("FOOTFALL_LISTEN", unix(path))
             .env("FOOTFALL_OPS_LISTEN", "")
+            .env("FOOTFALL_SHUTDOWN_TIMEOUT", "1s")
+            // A disk that others write to makes an embedded database wait at times.
+            .env("FOOTFALL_STORE_TIMEOUT", "8s")
             .stdout(Stdio::null()),
     );
     let lock_file = directory.join(".footfall.lock");
