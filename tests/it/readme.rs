@@ -74,10 +74,10 @@ fn the_replicas_start_as_shown() {
         .replace("target/release/footfall", env!("CARGO_BIN_EXE_footfall"))
         .replace("/tmp/footfall", &directory.path().display().to_string())
         .replace("6390", &port);
-    // Also when a line fails, nothing may be left running.
-    let script = format!(
-        "set -e; trap 'kill $(jobs -p) 2>/dev/null; redis-cli -p {port} shutdown 2>/dev/null' EXIT\n{script}\ntrap - EXIT"
-    );
+    // Also when a line fails, nothing may be left running. Only the subshell knows its jobs.
+    let clean_up =
+        format!("(\ntrap 'set +e; kill $(jobs -p); redis-cli -p {port} shutdown' EXIT\n");
+    let script = format!("set -e\n{}", script.replacen("(\n", &clean_up, 1));
     let output = bash(&script);
     let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
