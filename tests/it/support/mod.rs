@@ -25,6 +25,6 @@ pub use self::{
     app::TestApp,
     client::{Client, Reply},
     footfall::Footfall,
-    process::eventually,
+    process::{eventually, until},
     redis::Redis,
 };
