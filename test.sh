@@ -103,7 +103,7 @@ if [ -n "$quick" ]; then
     cores=$(nproc)
     export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > 6 ? cores : 6))}
     # Fewer random schedules, and nothing that keeps all cores busy for its own sake.
-    export FOOTFALL_MODEL_CASES=${FOOTFALL_MODEL_CASES-4}
+    export MODEL_CASES=${MODEL_CASES-4}
     cargo test --locked -- --skip browser:: --skip turns::nobody_is_passed_over
     "${loom[@]}"
     exit

@@ -4,17 +4,14 @@
 use std::{
     path::Path,
     process::{Command, Output},
-    time::Duration,
 };
-
-use tokio::time::timeout;
 
 use crate::support::{
     Client, Footfall, Redis,
     cluster::Cluster,
     footfall::{AWAY, footfall_command},
     load::get_insistently,
-    process::{PATIENCE, run},
+    process::{run, until},
 };
 
 fn command(name: &str, redis_url: &str) -> Output {
@@ -106,27 +103,17 @@ pub async fn looked(footfall: &Footfall) {
     let series =
         r#"footfall_store_operation_duration_seconds_count{operation="ping",outcome="ok"}"#;
     let before = footfall.metric(series).await.unwrap();
-    let looking = async {
-        // Looks, and parts of a look, may have begun before.
-        while footfall.metric(series).await.unwrap() < before + 6.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, looking).await.expect("it looks");
+    // Looks, and parts of a look, may have begun before.
+    footfall.metric_reaches(series, before + 6.0).await;
 }
 
 /// Waits until the process is not ready, and gives what it says then.
 async fn unready(ops: &mut Client, cause: &str) -> String {
-    let waiting = async {
-        loop {
-            let reply = ops.get("/readyz").await;
-            if reply.status == 503 {
-                return reply.text();
-            }
-        }
-    };
-    let waited = timeout(PATIENCE, waiting).await;
-    waited.unwrap_or_else(|_| panic!("it is ready in spite of {cause}"))
+    until(&format!("it is unready after {cause}"), async || {
+        let reply = ops.get("/readyz").await;
+        (reply.status == 503).then(|| reply.text())
+    })
+    .await
 }
 
 /// What is wrong with one of the two keys does not hide what the other says.

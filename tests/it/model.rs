@@ -181,15 +181,15 @@ impl Model {
 
     /// Checks what the store says of all counters.
     async fn check_counts(&self, store: &CounterStore) {
-        for company in 0..COMPANIES.len() {
+        for (number, company) in COMPANIES.into_iter().enumerate() {
             let mut listed = Vec::new();
             for name in 0..NAMES {
-                let counter = counter((company, name));
-                let expected = self.counts.get(&(company, name)).copied();
+                let counter = counter((number, name));
+                let expected = self.counts.get(&(number, name)).copied();
                 assert_eq!(store.get(&counter).await.unwrap(), expected);
                 listed.extend(expected.map(|visits| (counter.name, visits)));
             }
-            let page = store.list(COMPANIES[company], None, 10).await.unwrap();
+            let page = store.list(company, None, 10).await.unwrap();
             let page = page.counters.into_iter();
             let page: Vec<_> = page.map(|tally| (tally.name, tally.visits)).collect();
             assert_eq!(page, listed, "its own counters, and nobody else's");

@@ -15,6 +15,7 @@ pub struct Assembly {
     pub application: Application,
     pub settings: Arc<Settings>,
     pub store: Store,
+    #[allow(dead_code, reason = "fuzz/, which shares this file, has none")]
     pub database: Option<Database>,
     pub supervisor: Supervisor,
     /// What has ended in the background; nothing should.

@@ -1,7 +1,7 @@
 //! A strict HTTP client: one connection, no retry, every error is one. It talks to processes, and
 //! to an application in the process of the test, where it takes no connection.
 
-use std::{convert::Infallible, fmt::Display, path::PathBuf, time::Duration};
+use std::{convert::Infallible, fmt::Display, path::PathBuf};
 
 use footfall::edge::{Edge, Peer};
 use http_body_util::{BodyExt, Full};
@@ -15,10 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::PATIENCE;
-
-/// Between two looks at a service.
-const PAUSE: Duration = Duration::from_millis(5);
+use super::until;
 
 /// Where a service listens.
 #[derive(Debug, Clone)]
@@ -217,17 +214,8 @@ impl Client {
 
     /// Waits until an internal listener says that the service is ready.
     pub async fn ready(&mut self) {
-        let waiting = async {
-            while self.get("/readyz").await.status != 200 {
-                tokio::time::sleep(PAUSE).await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(
-            waited.is_ok(),
-            "never ready: {:?}",
-            self.get("/readyz").await
-        );
+        let ready = async || (self.get("/readyz").await.status == 200).then_some(());
+        until("it is ready", ready).await;
     }
 
     /// One metric's value as an internal listener tells it, by its name and labels as they stand
@@ -249,14 +237,11 @@ impl Client {
     }
 
     async fn metric_is(&mut self, series: &str, expected: impl Fn(f64) -> bool) {
-        let waiting = async {
-            while !self.metric(series).await.is_some_and(&expected) {
-                tokio::time::sleep(PAUSE).await;
-            }
+        let asking = async || {
+            let found = self.metric(series).await;
+            found.filter(|found| expected(*found))
         };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        let found = self.metric(series).await;
-        assert!(waited.is_ok(), "{series} is {found:?} to the end");
+        until(series, asking).await;
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, String> {

@@ -10,7 +10,7 @@ use footfall::{
 };
 use tokio::task::JoinHandle;
 
-use super::{postgres, process::eventually_async};
+use super::{postgres, process::until};
 
 /// An open database with its newest schema.
 pub struct Opened {
@@ -81,7 +81,7 @@ impl Opened {
     /// Waits until it can be used.
     pub async fn up(self) -> Self {
         if let Some(health) = self.database.health() {
-            eventually_async("the database is up", async || health.ready().ok()).await;
+            until("the database is up", async || health.ready().ok()).await;
         }
         self
     }

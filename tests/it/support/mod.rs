@@ -28,6 +28,6 @@ pub use self::{
     app::TestApp,
     client::{Client, Reply},
     footfall::Footfall,
-    process::{PATIENCE, eventually},
+    process::{eventually, until},
     redis::Redis,
 };

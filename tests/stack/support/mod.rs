@@ -33,6 +33,22 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Like [`eventually`], on a runtime: it holds no thread.
+#[allow(
+    dead_code,
+    reason = "the HTTP client needs it for applications in process"
+)]
+async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// The files that make the stack, in a folder of their own that a test may change.
 pub struct Checkout(tempfile::TempDir);
 
