@@ -305,6 +305,31 @@ fn files_keep_their_size() {
     assert!(long.is_empty(), "over {FILE_LINES} lines: {long:#?}");
 }
 
+/// Each file of ours that the documentation names by its path is there.
+#[test]
+fn the_documents_name_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut named = 0;
+    for entry in fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for name in text.split(|end: char| end.is_whitespace() || "`()[]|,:".contains(end)) {
+            let name = name.trim_start_matches("../");
+            if name.ends_with(".rs") && name.contains('/') {
+                let is_there = ["", "src", "tests/it"]
+                    .iter()
+                    .any(|folder| root.join(folder).join(name).exists());
+                assert!(is_there, "{}: there is no {name}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 10, "no file is named: {named}");
+}
+
 /// Lengths of all functions, with their names.
 #[derive(Default)]
 struct Functions(Vec<(usize, String)>);
