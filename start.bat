@@ -24,9 +24,9 @@ goto usage
 >&2 echo   (nothing)      full where a Docker engine answers, else local
 >&2 echo   local          from source, in WSL: Footfall runs on Unix only
 >&2 echo   basic          Footfall and Redis, on http://localhost:8000
->&2 echo   nginx          replicas behind nginx, on http://localhost
+>&2 echo   nginx          replicas behind nginx, on http://localhost, with PostgreSQL
 >&2 echo   monitoring     basic, with Prometheus and Grafana
->&2 echo   full           nginx, Redis, Prometheus, Grafana
+>&2 echo   full           nginx, Redis, PostgreSQL, Prometheus, Grafana
 >&2 echo   stop           stops what was started with Docker; no data is deleted
 >&2 echo.
 >&2 echo set REPLICAS=5 before starts five replicas; set TLS_DIR=... adds TLS (docs/tls.md).
@@ -122,8 +122,12 @@ if errorlevel 1 (
     call :get_image
     if errorlevel 1 exit /b 1
 )
+if not defined DIRECT (
+    call :make_passwords
+    if errorlevel 1 exit /b 1
+)
 rem Wrong settings, and demo secrets in production, end here with one message each.
-call %COMPOSE% %FILES% run --rm --no-deps -T init config >nul
+call %COMPOSE% %FILES% run --rm --no-deps -T footfall config >nul
 if errorlevel 1 (
     if not defined WAS_RUNNING call %COMPOSE% %FILES% down >nul 2>nul
     call :fail "nothing was started; the reason is above, settings are in .env"
@@ -266,6 +270,31 @@ if not exist .env (
 set "COMPOSE=%COMPOSE% --project-name %PROJECT% --env-file .env"
 exit /b 0
 
+rem Of PostgreSQL's roles, each in a file that containers may read. What is there is never changed.
+:make_passwords
+for %%n in (database_password database_owner_password database_monitor_password) do (
+    call :make_password "config\postgres\secrets\%%n"
+    if errorlevel 1 exit /b 1
+)
+exit /b 0
+
+:make_password
+set "SIZE="
+for %%f in ("%~1") do set "SIZE=%%~zf"
+rem An engine that was started without it has made a folder of this name.
+if exist "%~1\" rmdir "%~1"
+if exist "%~1" if not "%SIZE%"=="0" exit /b 0
+call powershell -NoProfile -Command "$b = New-Object byte[] 48; [Security.Cryptography.RandomNumberGenerator]::Create().GetBytes($b); [IO.File]::WriteAllText((Join-Path $PWD '%~1'), [Convert]::ToBase64String($b))"
+if errorlevel 1 (
+    call :fail "%~1 was not made; the reason is above"
+    exit /b 1
+)
+echo Made the password %~1.
+for /f %%v in ('docker volume ls -q --filter "name=%PROJECT%_postgres"') do (
+    echo The volume %PROJECT%_postgres is older, and has another: docs/postgres.md, "Change the passwords".
+)
+exit /b 0
+
 rem Sets WANTED, PORT and TLS_PORT to what Compose makes of its files, the environment and .env. It
 rem prints services in the order of their names, so ours comes before those that depend on it. Only
 rem nginx has the ports 80 and 443.
@@ -280,12 +309,18 @@ set "PORT="
 set "TLS_PORT="
 set "OURS="
 set "REDIS="
+set "DATABASE="
+set "OWNER="
 set "TARGET="
 set "PUBLISHED="
 for /f "tokens=1-3" %%a in ('%COMPOSE% %FILES% config') do (
     if "%%a"=="footfall:" set "OURS=1"
     if "%%a"=="image:" call :found_image "%%~b"
     if "%%a"=="REDIS_URL:" set "REDIS=%%~b"
+    if "%%a"=="DATABASE_URL:" if not "%%~b"=="" if not "%%~b"=="''" (
+        rem Of footfall, and after it of init-database.
+        if defined DATABASE (set "OWNER=%%~b") else set "DATABASE=%%~b"
+    )
     if "%%a"=="-" call :found_port "%%~b" "%%~c"
     if "%%a"=="target:" call :found_port "%%a" "%%~b"
     if "%%a"=="published:" call :found_port "%%a" "%%~b"
@@ -298,9 +333,21 @@ if defined UNKNOWN (
     call :fail "this shows no image or no port, which is not understood: %COMPOSE% %FILES% config"
     exit /b 1
 )
+set "URL=%REDIS%"
+call :require_reachable REDIS_URL Redis
+if errorlevel 1 exit /b 1
+set "URL=%DATABASE%"
+call :require_reachable DATABASE_URL PostgreSQL
+if errorlevel 1 exit /b 1
+set "URL=%OWNER%"
+call :require_reachable DATABASE_OWNER_URL PostgreSQL
+exit /b %ERRORLEVEL%
+
+rem NAME WHAT: the setting of this name is URL, which leads to WHAT.
+:require_reachable
 call :find_itself
 if not defined ITSELF exit /b 0
-call :fail "REDIS_URL leads to this machine, which in a container is the container itself: unset it to use the Redis of the stack, or name an address that containers reach, such as host.docker.internal"
+call :fail "%1 leads to this machine, which in a container is the container itself: unset it to use the %2 of the stack, or name an address that containers reach, such as host.docker.internal"
 exit /b 1
 
 :found_image
@@ -323,12 +370,12 @@ set "PUBLISHED="
 set "TARGET="
 exit /b 0
 
-rem Sets ITSELF if a host of REDIS is this machine itself, or a Unix socket of it.
+rem Sets ITSELF if a host of URL is this machine itself, or a Unix socket of it.
 :find_itself
 set "ITSELF="
 set "HOSTS="
-if not defined REDIS exit /b 0
-for /f "tokens=1,* delims=:" %%x in ("%REDIS%") do (
+if not defined URL exit /b 0
+for /f "tokens=1,* delims=:" %%x in ("%URL%") do (
     for %%s in (unix redis+unix valkey+unix) do if /i "%%x"=="%%s" set "ITSELF=1"
     set "HOSTS=%%y"
 )

@@ -12,9 +12,9 @@ usage: ./start.sh [local [REPLICAS] | basic | nginx | monitoring | full | swarm 
   (nothing)      full where a Docker engine answers, else local
   local          from source, without Docker: one process, or several behind nginx
   basic          Docker: Footfall and Redis, on http://localhost:8000
-  nginx          Docker: replicas behind nginx, on http://localhost
+  nginx          Docker: replicas behind nginx, on http://localhost, with PostgreSQL
   monitoring     Docker: basic, with Prometheus and Grafana
-  full           Docker: nginx, Redis, Prometheus, Grafana
+  full           Docker: nginx, Redis, PostgreSQL, Prometheus, Grafana
   swarm          Docker Swarm: the stack of compose/docker-compose.swarm.yaml
   stop           stops what was started with Docker; no data is deleted
 
@@ -239,8 +239,8 @@ find_compose() {
     compose+=(--project-name "$project" --env-file .env)
 }
 
-# What Compose makes of its files, the environment and .env: `image IMAGE`, `redis URL` and, of each
-# published port, `port SERVICE TARGET PORT ADDRESS`. Both docker-compose 1.29 and Compose v2 print
+# What Compose makes of its files, the environment and .env: `image IMAGE`, `redis URL`, `database URL`,
+# `owner URL` and, of each published port, `port SERVICE TARGET PORT ADDRESS`. Both docker-compose 1.29 and Compose v2 print
 # services two spaces deep and what they have four; a port is a map, to 1.29 also
 # ADDRESS:PORT:TARGET/tcp.
 stack_values() {
@@ -252,6 +252,8 @@ stack_values() {
         { gsub(/["\047]/, "") }
         service == "footfall" && key == "image:" { print "image", $2 }
         service == "footfall" && key == "environment:" && $1 == "REDIS_URL:" { print "redis", $2 }
+        service == "footfall" && key == "environment:" && $1 == "DATABASE_URL:" { print "database", $2 }
+        service == "init-database" && key == "environment:" && $1 == "DATABASE_URL:" { print "owner", $2 }
         key != "ports:" { next }
         sub(/^ *- /, "") { address = published = target = "" }
         $1 == "host_ip:" { address = $2 }
@@ -274,9 +276,9 @@ value_of() { sed -n "s/^$1 //p" <<<"$values"; } # WHAT
 published_ports() { value_of port | sort -k 2,2n; }
 
 # The machine itself, as a container would look for it: there it is the container.
-require_reachable_redis() { # URL
+require_reachable() { # NAME URL WHAT
     local itself
-    itself=$(printf '%s\n' "$1" | tr '[:upper:]' '[:lower:]' | awk '
+    itself=$(printf '%s\n' "$2" | tr '[:upper:]' '[:lower:]' | awk '
         /^[a-z+]*unix:/ { print "a Unix socket"; exit }
         {
             sub(/^[^:]*:\/\//, "")
@@ -294,7 +296,7 @@ require_reachable_redis() { # URL
                 }
             }
         }')
-    [ -z "$itself" ] || fail "REDIS_URL leads to $itself, which in a container is the container itself: unset it to use the Redis of the stack, or name an address that containers reach, such as that of this machine in its network (with Docker Desktop host.docker.internal)"
+    [ -z "$itself" ] || fail "$1 leads to $itself, which in a container is the container itself: unset it to use the $3 of the stack, or name an address that containers reach, such as that of this machine in its network (with Docker Desktop host.docker.internal)"
 }
 
 # Compose and Swarm have the same volumes: two Redis on one would destroy it.
@@ -332,12 +334,13 @@ containers() {
         --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'
 }
 
-# Waits until every container is healthy, for two minutes at most.
+# Waits until every container is healthy, for two minutes at most, and leaves in $waiting which are
+# not. The database alone is no reason to fail: visits are counted without.
 wait_until_healthy() {
-    local waiting said="" tries
+    local said="" tries
     for ((tries = 0; tries < 240; tries++)); do
         waiting=$(containers | awk '
-            $1 == "init" && $2 == "exited" && /Exited \(0\)/ { next }
+            $1 ~ /^init/ && $2 == "exited" && /Exited \(0\)/ { next }
             $2 == "running" && !/\((unhealthy|health: starting)\)/ { next }
             { print $1 }' | sort -u | tr '\n' ' ')
         [ -n "$waiting" ] || return 0
@@ -345,7 +348,7 @@ wait_until_healthy() {
         said=$waiting
         sleep 0.5
     done
-    return 1
+    ! tr ' ' '\n' <<<"$waiting" | grep -qvxE '(postgres|init-database|postgres-exporter)?'
 }
 
 give_up() {
@@ -417,7 +420,9 @@ start_compose() { # STACK
     was_running=$(docker ps -q --filter "label=com.docker.compose.project=$project")
     values=$(stack_values) || fail "the settings of the stack are wrong; the reason is above"
     [[ $values == *"port "* ]] || fail "this shows no published port, which is not understood: ${compose[*]} ${files[*]} config"
-    require_reachable_redis "$(value_of redis)"
+    require_reachable REDIS_URL "$(value_of redis)" Redis
+    require_reachable DATABASE_URL "$(value_of database)" PostgreSQL
+    require_reachable DATABASE_OWNER_URL "$(value_of owner)" PostgreSQL
     require_ports "$name"
 
     image=$(value_of image)
@@ -430,8 +435,9 @@ start_compose() { # STACK
         "${compose[@]}" "${files[@]}" build footfall || fail "the image was not built; the reason is above"
     fi
     trap 'echo; echo "Interrupted." >&2; give_up' INT TERM
+    [ -z "$(value_of owner)" ] || make_passwords
     # Wrong settings, and demo secrets in production, end here with one message each.
-    local asked=("${compose[@]}" "${files[@]}" run --rm --no-deps -T init config)
+    local asked=("${compose[@]}" "${files[@]}" run --rm --no-deps -T footfall config)
     answer=$("${asked[@]}") || {
         [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
         fail "nothing was started; the reason is above, settings are in .env"
@@ -442,9 +448,29 @@ start_compose() { # STACK
 
     echo "Starting the stack '$name', replicas: $scale."
     "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
+    local waiting=""
     wait_until_healthy || give_up
     trap - INT TERM
     print_stack "$name"
+    [ -z "$waiting" ] ||
+        fail "visits are counted, but the database is not ready (${waiting% }): docs/postgres.md, \"When something is wrong\""
+}
+
+# Of PostgreSQL's roles, each in a file that containers may read and, but for the user of this script,
+# nobody else on this machine may reach. What is there is never changed.
+make_passwords() {
+    local folder=config/postgres/secrets name
+    chmod 700 "$folder" || fail "$folder is to be open to you alone, and chmod 700 does not make it so"
+    for name in database_password database_owner_password database_monitor_password; do
+        if [ -f "$folder/$name" ] && [ -s "$folder/$name" ]; then continue; fi
+        # An engine that was started without it has made a folder of this name.
+        rmdir "$folder/$name" 2>/dev/null || true
+        { random_key | tr -d '\n' >"$folder/$name.new" && chmod 444 "$folder/$name.new" &&
+            mv -f "$folder/$name.new" "$folder/$name"; } || fail "$folder/$name was not made; the reason is above"
+        echo "Made the password $folder/$name."
+        ! docker volume inspect "${project}_postgres" >/dev/null 2>&1 ||
+            echo "The volume ${project}_postgres is older, and has another: docs/postgres.md, \"Change the passwords\"." >&2
+    done
 }
 
 print_stack() { # STACK
@@ -498,11 +524,11 @@ ensure_secret() { # NAME VALUE VARIABLE
     fi
     [ -n "$value" ] || value=$(random_key)
     printf %s "$value" | docker secret create "$1" - >/dev/null || fail "the secret $1 was not made; the reason is above"
-    if [ -z "$2" ] && [ "$3" != SECRET_KEY ]; then
-        echo "Made the secret $1; it is shown this once: $value"
-    else
-        echo "Made the secret $1."
-    fi
+    case "${2:+given} $3" in
+        # People log in with these.
+        " FOOTFALL_ADMIN_PASSWORD" | " GRAFANA_PASSWORD") echo "Made the secret $1; it is shown this once: $value" ;;
+        *) echo "Made the secret $1." ;;
+    esac
 }
 
 # A name for the content of files: other content, other name.
@@ -526,6 +552,10 @@ keep_what_is_deployed() {
     : "${REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}')}"
     : "${REDIS_REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}' "${project}_redis")}"
     : "${REDIS_URL:=$(variable REDIS_URL)}"
+    : "${POSTGRES_REPLICAS:=$(deployed '{{.Spec.Mode.Replicated.Replicas}}' "${project}_postgres")}"
+    : "${DATABASE_URL:=$(variable DATABASE_URL)}"
+    : "${DATABASE_OWNER_URL:=$(variable DATABASE_URL "${project}_init-database")}"
+    : "${POSTGRES_EXPORTER_URI:=$(variable DATA_SOURCE_URI "${project}_postgres-exporter")}"
     : "${REDIS_EXPORTER_ADDR:=$(variable REDIS_EXPORTER_ADDR "${project}_redis-exporter")}"
     : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
     : "${FOOTFALL_SENTRY_DSN=$(variable FOOTFALL_SENTRY_DSN)}"
@@ -536,8 +566,15 @@ keep_what_is_deployed() {
             secret_key) : "${SECRET_KEY_NAME:=$name}" ;;
             secret_key_previous) : "${SECRET_KEY_PREVIOUS_NAME:=$name}" ;;
             admin_password) : "${ADMIN_PASSWORD_NAME:=$name}" ;;
+            database_password) : "${DATABASE_PASSWORD_NAME:=$name}" ;;
         esac
     done < <(deployed "$secrets")
+    while read -r name target; do
+        case "$target" in
+            database_owner_password) : "${DATABASE_OWNER_PASSWORD_NAME:=$name}" ;;
+            database_monitor_password) : "${DATABASE_MONITOR_PASSWORD_NAME:=$name}" ;;
+        esac
+    done < <(deployed "$secrets" "${project}_postgres")
     # Once the replicas' password was Grafana's, too: where it is, it stays.
     read -r name target < <(deployed "$secrets" "${project}_grafana") || true
     : "${GRAFANA_PASSWORD_NAME:=$name}"
@@ -560,7 +597,7 @@ unfinished() { # SINCE: an update that ended before is not ours
     # Desired and running tasks, as 2/2; a job has (1/1 completed) behind.
     docker stack services "$project" --format '{{.Name}} {{.Replicas}}' | awk '
         /completed/ { split($3, n, /[(\/]/); if (n[2] > 0) next; print $1; next }
-        { split($2, n, "/"); if (n[1] != n[2] || n[2] == 0 && $1 !~ /redis$/) print $1 }'
+        { split($2, n, "/"); if (n[1] != n[2] || n[2] == 0 && $1 !~ /_(redis|postgres)$/) print $1 }'
     docker stack services -q "$project" | xargs docker service inspect \
         --format '{{.Spec.Name}} {{with .UpdateStatus}}{{.State}} {{.StartedAt.UTC.Format "2006-01-02T15:04:05"}}{{end}}' |
         awk -v since="$1" '$2 == "updating" || $2 != "" && $2 != "completed" && $3 >= since { print $1 ":" $2 }'
@@ -572,8 +609,10 @@ start_swarm() {
         fail "this engine is no manager of a swarm; make it one with: docker swarm init"
     require_no_other com.docker.compose.project "the Compose stack"
     keep_what_is_deployed
-    require_reachable_redis "${REDIS_URL-}"
-    export REDIS_URL IMAGE=${IMAGE:-footfall:latest} IMAGE_ID
+    require_reachable REDIS_URL "${REDIS_URL-}" Redis
+    require_reachable DATABASE_URL "${DATABASE_URL-}" PostgreSQL
+    require_reachable DATABASE_OWNER_URL "${DATABASE_OWNER_URL-}" PostgreSQL
+    export REDIS_URL IMAGE=${IMAGE:-footfall:latest} IMAGE_ID DATABASE_URL DATABASE_OWNER_URL
     IMAGE_ID=$(docker image inspect --format '{{.Id}}' "$IMAGE" 2>/dev/null) || {
         docker pull "$IMAGE" || fail "there is no image $IMAGE here, and it cannot be pulled; for footfall:latest: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
         IMAGE_ID=$(docker image inspect --format '{{.Id}}' "$IMAGE")
@@ -583,21 +622,29 @@ start_swarm() {
     SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
         FOOTFALL_ADMIN_USERNAME=${ADMIN_USERNAME:-admin} FOOTFALL_TRUSTED_PROXIES=${PROXY_SUBNET:-10.89.7.0/24} \
         FOOTFALL_SENTRY_DSN=${FOOTFALL_SENTRY_DSN-} FOOTFALL_STORE_TIMEOUT=${FOOTFALL_STORE_TIMEOUT:-700ms} \
+        REDIS_URL=${REDIS_URL:-redis://redis:6379} DATABASE_URL=${DATABASE_URL:-postgres://footfall@postgres/footfall} \
+        FOOTFALL_DATABASE_PASSWORD=${FOOTFALL_DATABASE_PASSWORD:-given later} \
         docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
-        -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null ||
+        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null ||
         fail "nothing was deployed; the reason is above"
     require_data_node
     ensure_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY-}" SECRET_KEY
     ensure_secret "${ADMIN_PASSWORD_NAME:-footfall_admin_password}" "${FOOTFALL_ADMIN_PASSWORD-}" FOOTFALL_ADMIN_PASSWORD
     ensure_secret "${GRAFANA_PASSWORD_NAME:-footfall_grafana_password}" "${GRAFANA_PASSWORD-}" GRAFANA_PASSWORD
+    ensure_secret "${DATABASE_PASSWORD_NAME:-footfall_database_password}" "${FOOTFALL_DATABASE_PASSWORD-}" FOOTFALL_DATABASE_PASSWORD
+    ensure_secret "${DATABASE_OWNER_PASSWORD_NAME:-footfall_database_owner_password}" "${DATABASE_OWNER_PASSWORD-}" DATABASE_OWNER_PASSWORD
+    ensure_secret "${DATABASE_MONITOR_PASSWORD_NAME:-footfall_database_monitor_password}" "${DATABASE_MONITOR_PASSWORD-}" DATABASE_MONITOR_PASSWORD
     SECRET_KEY_PREVIOUS_NAME=${SECRET_KEY_PREVIOUS_NAME:-${SECRET_KEY_NAME:-footfall_secret_key}}
     REDIS_CONFIG=$(content config/redis.conf)
+    POSTGRES_CONFIG=$(content config/postgres/postgresql.conf config/postgres/initdb.d/*.sql)
     NGINX_CONFIG=$(content config/nginx.conf config/nginx/{footfall,routes,swarm}.conf)
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
     export REPLICAS REDIS_REPLICAS REDIS_EXPORTER_ADDR ADMIN_USERNAME FOOTFALL_SENTRY_DSN \
         FOOTFALL_STORE_TIMEOUT PROXY_SUBNET SECRET_KEY_NAME \
-        SECRET_KEY_PREVIOUS_NAME ADMIN_PASSWORD_NAME GRAFANA_PASSWORD_NAME REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
+        SECRET_KEY_PREVIOUS_NAME ADMIN_PASSWORD_NAME GRAFANA_PASSWORD_NAME \
+        POSTGRES_REPLICAS POSTGRES_EXPORTER_URI DATABASE_PASSWORD_NAME DATABASE_OWNER_PASSWORD_NAME DATABASE_MONITOR_PASSWORD_NAME \
+        REDIS_CONFIG POSTGRES_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG
     local since
     since=$(date -u +%FT%T)
     docker stack deploy --prune --with-registry-auth --resolve-image never \

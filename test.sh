@@ -39,6 +39,8 @@ needed=(
     prometheus:prometheus prometheus-redis-exporter:prometheus-redis-exporter
     prometheus-nginx-exporter:prometheus-nginx-exporter docker-compose:docker-compose script:bsdutils
     haproxy:haproxy caddy:caddy
+    # The commands of its server are in no PATH.
+    '/usr/lib/postgresql/1[4-7]/bin/initdb:postgresql' prometheus-postgres-exporter:prometheus-postgres-exporter
 )
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver
@@ -51,8 +53,9 @@ needed=(
 
 packages=()
 for entry in "${needed[@]}"; do
-    # An absolute path is that of a file, where a package has no command.
-    command -v "${entry%%:*}" >/dev/null || [[ $entry == /* && -e ${entry%%:*} ]] || packages+=("${entry##*:}")
+    # An absolute path is that of a file, or a pattern of it, where a package has no command.
+    command -v "${entry%%:*}" >/dev/null || [[ $entry == /* && -n $(compgen -G "${entry%%:*}") ]] ||
+        packages+=("${entry##*:}")
 done
 # Debian's compiler comes without the headers and start files of the C library.
 [ -e /usr/include/stdio.h ] || packages+=(libc6-dev)
@@ -64,13 +67,19 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ "${#packages[@]}" -gt 0 ]; then
     can_install || fail "please install: ${packages[*]} (this does it itself where there is apt-get, and root or sudo)"
     echo "== installing ${packages[*]}"
-    # The tests start servers of their own; the packages must not start theirs.
-    policy=/usr/sbin/policy-rc.d
+    # The tests start servers of their own; the packages must not start theirs, nor leave one to be
+    # started at the next boot, as Debian's of PostgreSQL would.
+    policy=/usr/sbin/policy-rc.d clusters=/etc/postgresql-common/createcluster.d/footfall-tests.conf
+    made=()
+    trap '[ "${#made[@]}" = 0 ] || as_root rm -f "${made[@]}"' EXIT
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod +x "$policy"
-        trap 'as_root rm -f "$policy"' EXIT
+        made+=("$policy")
     fi
+    as_root mkdir -p "${clusters%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$clusters" >/dev/null
+    made+=("$clusters")
     install_packages "${packages[@]}"
 fi
 
@@ -94,7 +103,7 @@ if [ -n "$quick" ]; then
     cores=$(nproc)
     export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > 6 ? cores : 6))}
     # Fewer random schedules, and nothing that keeps all cores busy for its own sake.
-    export FOOTFALL_MODEL_CASES=${FOOTFALL_MODEL_CASES-4}
+    export MODEL_CASES=${MODEL_CASES-4}
     cargo test --locked -- --skip browser:: --skip turns::nobody_is_passed_over
     "${loom[@]}"
     exit

@@ -1,8 +1,9 @@
 //! The application: state and routes of both kinds of listeners.
 //!
-//! Production and tests build it here, so that they cannot drift apart.
+//! Production and tests build it here, so that they cannot drift apart. It is
+//! the only place that knows all rooms.
 
-use std::{ops::Deref, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -11,91 +12,108 @@ use axum::{
 };
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    auth::{self, Login, password::Passwords, throttle::Throttle, token::Tokens},
+    auth::{
+        self, Login, metrics::AuthMetrics, password::Passwords, throttle::Throttle, token::Tokens,
+    },
     config::{ServerSettings, Settings},
-    counting::{self, CounterName, Counters, store::CounterStore},
-    edge::{Code, Edge, route_metrics::RouteMetrics, service::MAX_BODY_BYTES},
+    counting::{
+        self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
+        routes::CountingState,
+    },
+    edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
     listen::Fitness,
     ops::{self, OpsState},
-    pages::{home, openapi, swagger},
-    storage::{Store, sql::Database},
+    pages::{self, Document, openapi, swagger},
+    storage::{Store, metrics::StoreMetrics, sql::Database},
     supervision::{Supervisor, Vitals},
-    telemetry::metrics::Metrics,
+    telemetry::metrics::Registry,
 };
 
-/// What all worker threads share.
-pub struct Shared {
+/// The metrics of every room.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Where they are registered.
+    pub registry: Arc<Registry>,
+    /// Requests.
+    pub http: Arc<HttpMetrics>,
+    /// Visits.
+    pub counting: Arc<CountingMetrics>,
+    /// Logins.
+    pub auth: Arc<AuthMetrics>,
+    /// The store.
+    pub store: Arc<StoreMetrics>,
+}
+
+impl Metrics {
+    /// Adds them to the registry.
+    ///
+    /// # Errors
+    ///
+    /// If two metrics have the same name.
+    pub fn register(registry: Arc<Registry>) -> prometheus::Result<Self> {
+        Ok(Self {
+            http: Arc::new(HttpMetrics::register(&registry)?),
+            counting: Arc::new(CountingMetrics::register(&registry)?),
+            auth: Arc::new(AuthMetrics::register(&registry)?),
+            store: Arc::new(StoreMetrics::register(&registry)?),
+            registry,
+        })
+    }
+}
+
+/// The application as all worker threads share it.
+pub struct Application {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     passwords: Passwords,
     vitals: Vitals,
-    openapi: Bytes,
-    routes: Arc<RouteMetrics>,
+    document: Document,
+    routes: Arc<Routes>,
+    ops_routes: Arc<Routes>,
     /// Made once and cloned: collecting the routes makes the OpenAPI document on the way, and a
     /// thread's arena keeps the two megabytes that takes.
     router: Router<AppState>,
 }
 
-/// What the public handlers of one worker thread use.
-pub struct App {
-    /// The counters.
-    pub counters: Counters,
-    /// The counter behind `GET /api/count`.
-    pub default_counter: CounterName,
-    /// Whether a proxy's `X-Request-ID` identifies a visit.
-    pub request_ids_identify: bool,
-    /// Tokens.
-    pub tokens: Arc<Tokens>,
-    /// Logging in.
-    pub login: Login,
-    /// Whether the process is live.
-    pub vitals: Vitals,
-    /// What is finished even if the client has gone.
-    pub background: TaskTracker,
-    /// The OpenAPI document, in JSON.
-    pub openapi: Bytes,
-}
-
-/// The state of the public router.
+/// The state of the public router, on one worker thread.
 #[derive(Clone)]
-pub struct AppState(Arc<App>);
+struct AppState(Arc<Parts>);
 
-impl Deref for AppState {
-    type Target = App;
-
-    fn deref(&self) -> &App {
-        &self.0
-    }
+struct Parts {
+    counting: Arc<CountingState>,
+    tokens: Arc<Tokens>,
+    login: Arc<Login>,
+    vitals: Vitals,
+    document: Document,
 }
 
-impl FromRef<AppState> for Arc<Tokens> {
-    fn from_ref(state: &AppState) -> Self {
-        state.tokens.clone()
-    }
+/// Each room takes the parts it needs by their types.
+macro_rules! parts {
+    ($($part:ident: $kind:ty),+) => {
+        $(impl FromRef<AppState> for $kind {
+            fn from_ref(state: &AppState) -> Self {
+                state.0.$part.clone()
+            }
+        })+
+    };
 }
 
-impl Shared {
+parts!(counting: Arc<CountingState>, tokens: Arc<Tokens>, login: Arc<Login>, vitals: Vitals, document: Document);
+
+impl Application {
     /// Prepares what is made once per process.
     pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, vitals: Vitals) -> Self {
-        let (router, document) = public_router().split_for_parts();
-        let patterns = document
-            .paths
-            .paths
-            .keys()
-            .map(String::as_str)
-            .chain(swagger::ROUTES.iter().copied());
-        let routes = Arc::new(RouteMetrics::new(patterns, &metrics));
+        let public = Public::new();
+        let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
-            openapi: document
-                .to_json()
-                .expect("the document is made of text and numbers")
-                .into(),
-            routes,
-            router,
+            document: Document(public.document_as_json()),
+            routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
+            ops_routes: Arc::new(Routes::new(ops, None)),
+            router: public.router,
             settings,
             metrics,
             vitals,
@@ -111,33 +129,29 @@ impl Shared {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counters = CounterStore::new(store.clone(), &settings.store);
+        let counts = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let background = TaskTracker::new();
-        let app = App {
-            counters: Counters::start(counters, self.metrics.clone(), supervisor),
-            default_counter: CounterName::default_counter(),
-            request_ids_identify: !settings.store.dedup_window.is_zero(),
-            tokens: tokens.clone(),
-            login: Login::new(
+        let parts = Parts {
+            counting: Arc::new(CountingState {
+                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
+                default_counter: CounterName::default_counter(),
+                request_ids_identify: !settings.store.dedup_window.is_zero(),
+            }),
+            login: Arc::new(Login::new(
                 self.passwords.clone(),
                 Throttle::new(store),
-                tokens,
-                self.metrics.clone(),
+                tokens.clone(),
+                self.metrics.auth.clone(),
                 settings.server.request_timeout,
-            ),
+                background.clone(),
+            )),
+            tokens,
             vitals: self.vitals.clone(),
-            background: background.clone(),
-            openapi: self.openapi.clone(),
+            document: self.document.clone(),
         };
-        let router = self
-            .router
-            .clone()
-            .with_state(AppState(Arc::new(app)))
-            .merge(swagger::router())
-            .fallback(async || Code::NotFound)
-            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-        self.edge(router, Some(self.routes.clone()), background)
+        let router = self.router.clone().with_state(AppState(Arc::new(parts)));
+        self.edge(router, &self.routes, background)
     }
 
     /// What tells whether this replica is fit to be sent visits.
@@ -151,26 +165,20 @@ impl Shared {
     /// The internal service: health, readiness, metrics, version.
     pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
         let state = OpsState {
-            metrics: self.metrics.clone(),
+            registry: self.metrics.registry.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
             database: database.cloned(),
         };
-        let router: Router = ops::routes::router().with_state(state);
+        let router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);
-        self.edge(router, None, TaskTracker::new())
+        self.edge(router, &self.ops_routes, TaskTracker::new())
     }
 
-    fn edge(
-        &self,
-        router: Router,
-        routes: Option<Arc<RouteMetrics>>,
-        background: TaskTracker,
-    ) -> Edge {
+    fn edge(&self, router: Router, routes: &Arc<Routes>, background: TaskTracker) -> Edge {
         Edge::new(
             router,
-            routes,
-            self.metrics.clone(),
+            routes.clone(),
             self.vitals.clone(),
             &self.settings.server,
             background,
@@ -178,18 +186,59 @@ impl Shared {
     }
 }
 
-/// Every public route with its entry in the document: there is no other way in.
-fn public_router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::Frame::openapi())
-        .routes(routes!(home::get_home))
-        .routes(routes!(openapi::get_openapi))
-        .routes(routes!(ops::health::get_ping))
-        .routes(routes!(ops::health::get_healthz))
-        .merge(auth::routes::router())
-        .merge(counting::routes::router())
+/// The public routes.
+struct Public {
+    router: Router<AppState>,
+    document: utoipa::openapi::OpenApi,
+    patterns: Vec<(String, Policy)>,
+}
+
+impl Public {
+    /// Every public route. One that is for programs has its entry in the document: there is no
+    /// other way in.
+    fn new() -> Self {
+        let swagger = swagger::router().with_state(());
+        Self {
+            router: Router::new().fallback(async || Code::NotFound),
+            document: openapi::Frame::openapi(),
+            patterns: Vec::new(),
+        }
+        .documented(pages::router(), Policy::default())
+        .documented(ops::liveness::router(), Policy::default())
+        .documented(auth::routes::router(), Policy::default())
+        .documented(counting::routes::router(), Policy::default())
+        .with(swagger, swagger::ROUTES, Policy::default())
+    }
+
+    fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {
+        let (router, document) = room.split_for_parts();
+        let patterns: Vec<_> = document.paths.paths.keys().cloned().collect();
+        self.document.merge(document);
+        self.with(router, &patterns, policy)
+    }
+
+    fn with(
+        mut self,
+        router: Router<AppState>,
+        patterns: &[impl AsRef<str>],
+        policy: Policy,
+    ) -> Self {
+        let limit = DefaultBodyLimit::max(policy.max_body);
+        self.router = self.router.merge(router.layer(limit));
+        let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
+        self.patterns
+            .extend(patterns.map(|pattern| (pattern, policy)));
+        self
+    }
+
+    fn document_as_json(&self) -> Bytes {
+        let json = self.document.to_json();
+        json.expect("the document is made of text and numbers")
+            .into()
+    }
 }
 
 /// The OpenAPI document of the public routes.
 pub fn document() -> utoipa::openapi::OpenApi {
-    public_router().into_openapi()
+    Public::new().document
 }

@@ -66,6 +66,11 @@ pub(crate) fn without_mark(bytes: &[u8]) -> Result<&[u8], NotText> {
     }
 }
 
+/// Whether these are 1 to `longest` visible ASCII characters: neither blanks nor control characters.
+pub fn is_visible(bytes: &[u8], longest: usize) -> bool {
+    (1..=longest).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+}
+
 fn line_of(bytes: &[u8], position: usize) -> usize {
     1 + bytes[..position]
         .iter()

@@ -5,6 +5,7 @@
 //! once. What a parser should accept is said a second time, in other words.
 
 use std::{
+    cell::RefCell,
     collections::HashSet,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     path::Path,
@@ -22,7 +23,7 @@ use footfall::{
         values::{HumanDuration, List, ListenAddress},
     },
     counting::{
-        CounterName, Cursor, Identity,
+        Company, CounterId, CounterName, Cursor, Identity,
         identity::{IdentityKind, is_valid_key},
     },
     edge::Peer,
@@ -60,8 +61,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
 const SHORT: usize = 2048;
 
 fn answer(question: &Question<'_>) -> Option<Answer> {
-    thread_local!(static SERVICE: Service = Service::start());
-    SERVICE.with(|service| service.answer(question))
+    thread_local!(static SERVICE: RefCell<Service> = RefCell::new(Service::start()));
+    SERVICE.with_borrow_mut(|service| service.answer(question))
 }
 
 /// Like [`answer`], with a valid token.
@@ -87,6 +88,24 @@ fn is_key(bytes: &[u8]) -> bool {
     matches!(bytes.len(), 1..=255) && bytes.iter().all(|byte| matches!(byte, b'!'..=b'~'))
 }
 
+/// What stores know a counter by: its name in the company `default`, and what no name can be in
+/// any other.
+fn counter_text(name: CounterName, text: &str) {
+    let of = |company| {
+        let name = name.clone();
+        CounterId { company, name }.to_string()
+    };
+    assert_eq!(of(Company::Default), text);
+    for id in [
+        "0192d4a5-7b1c-7def-8a90-0123456789ab",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ] {
+        let other = of(Company::Id(id.parse().expect("a UUID")));
+        assert_eq!(other.split_once('/'), Some((id, text)));
+        assert!(other.parse::<CounterName>().is_err(), "{other}");
+    }
+}
+
 /// The name of a counter: in a text, and in a path.
 pub fn counter_name(data: &[u8]) {
     let valid = is_counter_name(data);
@@ -100,6 +119,7 @@ pub fn counter_name(data: &[u8]) {
                 serde_json::to_value(&name).expect("JSON"),
                 Value::from(text)
             );
+            counter_text(name, text);
         }
     }
     if data.is_empty() || data.len() > SHORT {

@@ -3,14 +3,19 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tokio_util::task::TaskTracker;
 
 use super::{
+    metrics::{AuthMetrics, LoginOutcome},
     password::Passwords,
     throttle::{Charge, Throttle, Verdict},
     token::{Role, Tokens},
 };
-use crate::telemetry::metrics::{LoginOutcome, Metrics};
+use crate::supervision::{Panicked, Piece};
 
 /// How often a login that waits for others of its address or user asks again. They are
 /// through within some 20 ms each, perhaps on another replica, of which nothing is heard.
@@ -28,29 +33,34 @@ pub enum LoginError {
     /// Too many logins at once.
     #[error("too many logins at once")]
     Busy,
+    /// A bug: whether the password is right is unknown.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
     /// The token could not be signed.
     #[error("the token could not be signed: {0}")]
     Signing(String),
 }
 
 /// Logs users in, on one worker thread.
-#[derive(Clone)]
 pub struct Login {
     passwords: Passwords,
     throttle: Throttle,
     tokens: Arc<Tokens>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<AuthMetrics>,
     request_timeout: Duration,
+    background: TaskTracker,
 }
 
 impl Login {
-    /// Puts the parts together. Nobody waits for longer than `request_timeout`.
+    /// Puts the parts together. Nobody waits for longer than `request_timeout`; what `background`
+    /// tracks is driven to its end.
     pub fn new(
         passwords: Passwords,
         throttle: Throttle,
         tokens: Arc<Tokens>,
-        metrics: Arc<Metrics>,
+        metrics: Arc<AuthMetrics>,
         request_timeout: Duration,
+        background: TaskTracker,
     ) -> Self {
         Self {
             passwords,
@@ -58,12 +68,26 @@ impl Login {
             tokens,
             metrics,
             request_timeout,
+            background,
         }
     }
 
     /// How long its client is served (`FOOTFALL_REQUEST_TIMEOUT`).
     pub fn request_timeout(&self) -> Duration {
         self.request_timeout
+    }
+
+    /// How long the tokens are valid.
+    pub fn token_ttl(&self) -> Duration {
+        self.tokens.ttl()
+    }
+
+    /// Goes on with an attempt also when its client has gone.
+    pub fn in_background<T: Send + 'static>(
+        &self,
+        attempt: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        Piece::Login.track(&self.background, attempt)
     }
 
     /// A token for the user, if the password is right.
@@ -81,12 +105,13 @@ impl Login {
         password: SecretString,
     ) -> Result<String, LoginError> {
         let result = self.attempt(client, username, password).await;
-        self.metrics.count_login(match &result {
+        let outcome = match &result {
             Ok(_) => LoginOutcome::Success,
             Err(LoginError::Throttled(_)) => LoginOutcome::Throttled,
             Err(LoginError::Busy) => LoginOutcome::Shed,
-            Err(LoginError::Credentials | LoginError::Signing(_)) => LoginOutcome::Failure,
-        });
+            Err(_) => LoginOutcome::Failure,
+        };
+        self.metrics.logins.of(outcome).inc();
         result
     }
 
@@ -100,7 +125,7 @@ impl Login {
         let charge = self.charge(client, &username).await?;
         // The store is asked before and after, never by one that keeps others from hashing.
         let is_right = self.passwords.verify(place, username.clone(), password);
-        let is_right = is_right.await;
+        let is_right = is_right.await?;
         if let Some(charge) = charge {
             self.throttle.settle(charge, is_right).await;
         }

@@ -3,6 +3,7 @@
 mod bearer;
 mod hs256;
 mod login;
+pub mod metrics;
 pub mod password;
 pub mod routes;
 pub mod throttle;

@@ -1,8 +1,10 @@
 //! `POST /auth/login`
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{FromRequest, Request, State},
+    extract::{FromRef, FromRequest, Request, State},
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -10,14 +12,15 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::login::LoginError;
-use crate::{
-    app::AppState,
-    edge::{ClientAddress, Code, JsonBody, Problem},
-};
+use super::login::{Login, LoginError};
+use crate::edge::{ClientAddress, Code, JsonBody, Problem};
 
 /// The routes of this room.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<Login>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
     OpenApiRouter::new().routes(routes!(post_login))
 }
 
@@ -62,23 +65,22 @@ crate::problem_responses!(LoginProblems:
     responses((status = 200, description = "A token", body = Token), LoginProblems)
 )]
 async fn post_login(
-    State(state): State<AppState>,
+    State(login): State<Arc<Login>>,
     ClientAddress(client): ClientAddress,
     request: Request,
 ) -> Result<Json<Token>, Problem> {
-    let background = state.background.clone();
     // With the body: once it has arrived, there is no moment at which to hang up would help.
-    let attempt = background.spawn(async move {
+    let attempt = login.clone().in_background(async move {
         // Not for longer than anybody waits: whoever holds the body holds the connection.
-        let body = JsonBody::from_request(request, &state);
-        let body = timeout(state.login.request_timeout(), body).await;
+        let body = JsonBody::from_request(request, &());
+        let body = timeout(login.request_timeout(), body).await;
         let JsonBody(Credentials { username, password }) =
             body.map_err(|_| Code::RequestTimeout)??;
-        let token = state.login.login(client, username, password).await?;
+        let token = login.login(client, username, password).await?;
         Ok(Json(Token {
             token,
             token_type: "Bearer",
-            expires_in: state.tokens.ttl().as_secs(),
+            expires_in: login.token_ttl().as_secs(),
         }))
     });
     attempt
@@ -92,6 +94,7 @@ impl From<LoginError> for Problem {
             LoginError::Credentials => Code::InvalidCredentials.into(),
             LoginError::Throttled(wait) => Self::from(Code::TooManyLogins).retry_after(wait),
             LoginError::Busy => Code::LoginBusy.into(),
+            LoginError::Panicked(cause) => Self::from(Code::Internal).with_cause(cause),
             LoginError::Signing(cause) => Self::from(Code::Internal).with_cause(cause),
         }
     }

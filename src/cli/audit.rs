@@ -13,9 +13,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::{Failure, target::Target};
 use crate::{
     config::{Settings, values::HumanDuration},
-    counting::store::CounterStore,
+    counting::{Company, counts::CounterStore},
     storage::Store,
-    telemetry::metrics::Metrics,
+    storage::metrics::StoreMetrics,
 };
 
 const PATH: &str = "/metrics";
@@ -64,9 +64,9 @@ async fn audit(
     replicas: &[Target],
     duration: Duration,
 ) -> Result<ExitCode, Failure> {
-    let store = Store::open_to_read(&settings.store, Arc::new(Metrics::new()?)).await?;
-    let counters = CounterStore::new(store.clone(), &settings.store);
-    let begin = Reading::take(&counters, replicas).await?;
+    let store = Store::open_to_read(&settings.store, Arc::new(StoreMetrics::detached()?)).await?;
+    let counts = CounterStore::new(store.clone(), &settings.store);
+    let begin = Reading::take(&counts, replicas).await?;
     super::print(format_args!(
         "watching {} for {}",
         match replicas.len() {
@@ -76,7 +76,7 @@ async fn audit(
         humantime::format_duration(duration)
     ))?;
     tokio::time::sleep(duration).await;
-    let end = Reading::take(&counters, replicas).await?;
+    let end = Reading::take(&counts, replicas).await?;
     store.close().await;
     let verdict = compare(&begin, &end)?;
     super::print(verdict.sentence())?;
@@ -103,9 +103,9 @@ struct Books {
 }
 
 impl Reading {
-    async fn take(counters: &CounterStore, replicas: &[Target]) -> Result<Self, Failure> {
+    async fn take(counts: &CounterStore, replicas: &[Target]) -> Result<Self, Failure> {
         let before = Books::of_all(replicas).await?;
-        let store = total(counters).await?;
+        let store = total(counts).await?;
         let soon = Books::of_all(replicas).await?;
         let after = Books::of_all(replicas).await?;
         Ok(Self {
@@ -134,15 +134,21 @@ impl Reading {
     }
 }
 
-async fn total(counters: &CounterStore) -> Result<u64, Failure> {
+/// The visits of all counters of all companies: the books of a replica tell them not apart either.
+async fn total(counts: &CounterStore) -> Result<u64, Failure> {
+    let mut total = 0;
+    for company in counts.companies().await? {
+        total += total_of(counts, company).await?;
+    }
+    Ok(total)
+}
+
+async fn total_of(counts: &CounterStore, company: Company) -> Result<u64, Failure> {
     let (mut total, mut after) = (0, None);
     loop {
-        let page = counters.list(after.as_ref(), PAGE).await?;
-        total += page
-            .counters
-            .iter()
-            .map(|counter| counter.visits)
-            .sum::<u64>();
+        let page = counts.list(company, after.as_ref(), PAGE).await?;
+        let visits = page.counters.iter().map(|counter| counter.visits);
+        total += visits.sum::<u64>();
         match page.next {
             Some(name) => after = Some(name),
             None => return Ok(total),

@@ -12,12 +12,12 @@ use clap::{Arg, ArgMatches, Command};
 use super::Failure;
 use crate::{
     config::{DatabaseLocation, PostgresUrl, Settings, values::HumanDuration},
-    counting::store::CounterStore,
+    counting::counts::CounterStore,
     storage::{
         Backend, Layout, Store, StoreError,
-        sql::{DatabaseError, migrations, postgres, schema},
+        metrics::StoreMetrics,
+        sql::{DatabaseError, migrations, postgres},
     },
-    telemetry::metrics::Metrics,
 };
 
 /// The longest a migration waits for a lock that others hold, another `migrate` for instance.
@@ -62,7 +62,7 @@ pub fn run(arguments: &ArgMatches, settings: &Settings) -> Result<ExitCode, Fail
     let wait = arguments.get_one::<HumanDuration>("wait");
     let deadline = Instant::now() + wait.map_or(Duration::ZERO, |wait| wait.0);
     super::block_on(async {
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(StoreMetrics::detached()?);
         let mut failures = Vec::new();
         let store = patiently(deadline, async || prepare_store(settings, &metrics).await);
         match store.await {
@@ -100,7 +100,7 @@ async fn patiently<T>(
 
 async fn prepare_store(
     settings: &Settings,
-    metrics: &Arc<Metrics>,
+    metrics: &Arc<StoreMetrics>,
 ) -> Result<&'static str, Trouble> {
     let prepared = async {
         // Opening an embedded database migrates it.
@@ -165,7 +165,7 @@ impl fmt::Display for Migrated<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (database, server) = (&self.url.database, self.url.server());
         write!(f, "the database {database} at {server} is ready: ")?;
-        let newest = schema::newest();
+        let newest = migrations::newest();
         match self.before.map_or(0, |layout| layout.version) {
             version if version == newest => write!(f, "it had every migration up to {newest}"),
             version if version > newest => write!(

@@ -7,7 +7,7 @@
 use redis::Cmd;
 
 use crate::{
-    counting::store::SCRIPT,
+    counting::counts::SCRIPT,
     storage::{RedisStore, StoreError, redis::Node},
 };
 
@@ -18,6 +18,8 @@ pub enum Purpose {
     Counting,
     /// Counting on a counter for the first time.
     NewCounters,
+    /// Counting for companies other than `default`, whose keys may match another pattern.
+    Companies,
     /// Reading counters, and the layout of the data.
     Reading,
     /// Limiting failed logins.
@@ -30,9 +32,10 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Counting,
         Self::NewCounters,
+        Self::Companies,
         Self::Reading,
         Self::Logins,
         Self::LeavingRoom,
@@ -44,6 +47,7 @@ impl Purpose {
         match self {
             Self::Counting => "no visit can be counted",
             Self::NewCounters => "no counter can be created",
+            Self::Companies => "no visit can be counted for a company other than default",
             Self::Reading => {
                 "no counter can be read, and a replica that starts does not become ready"
             }
@@ -55,10 +59,10 @@ impl Purpose {
         }
     }
 
-    /// Whether all visits are counted as they should be without its commands, as is common with
-    /// managed services.
+    /// Whether all visits are counted as they should be without its commands: as is common with
+    /// managed services, or as long as there is no such company.
     pub fn is_dispensable(self) -> bool {
-        self == Self::LeavingRoom
+        matches!(self, Self::LeavingRoom | Self::Companies)
     }
 }
 
@@ -67,6 +71,9 @@ const COUNT: &str = "footfall:{.doctor}:count";
 const SET: &str = "footfall:{.doctor}:keys";
 const PREVIOUS: &str = "footfall:{.doctor}:keys:previous";
 const INDEX: &str = "footfall:counters";
+const COMPANY_COUNT: &str = "footfall:{00000000-0000-0000-0000-000000000000/.doctor}:count";
+const COMPANY_INDEX: &str = "footfall:counters:00000000-0000-0000-0000-000000000000";
+const COMPANIES: &str = "footfall:companies";
 const LOGIN: &str = "footfall:login:.doctor";
 const ATTEMPTS: &str = "footfall:attempts:{footfall:login:.doctor}";
 const SCHEMA: &str = "footfall:schema";
@@ -88,6 +95,9 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
     (Purpose::NewCounters, &["ZSCORE", INDEX, "a"]),
     (Purpose::NewCounters, &["ZCARD", INDEX]),
     (Purpose::NewCounters, &["ZADD", INDEX, "XX", "0", ".doctor"]),
+    (Purpose::Companies, &["EVALSHA", "0", "1", COMPANY_COUNT]),
+    (Purpose::Companies, &["ZCARD", COMPANY_INDEX]),
+    (Purpose::Companies, &["ZCARD", COMPANIES]),
     (Purpose::Reading, &["GET", SCHEMA]),
     (Purpose::Reading, &["GET", LAYOUT]),
     (

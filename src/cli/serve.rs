@@ -6,13 +6,13 @@ use super::{Failure, REQUESTS_CUT};
 use crate::{
     config::Settings,
     process::{self, Ending},
-    telemetry::{Metrics, errors::ErrorReports, log},
+    telemetry::{errors::ErrorReports, log, metrics::Registry},
 };
 
 pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
-    let metrics = Arc::new(Metrics::new()?);
+    let registry = Arc::new(Registry::new()?);
     // Dropped at the end, whatever that is: then what is still to be reported is sent.
-    let reports = ErrorReports::start(&settings, &metrics)?;
+    let reports = ErrorReports::start(&settings, &registry)?;
     log::start(&settings.log, reports.as_ref().map(ErrorReports::layer))?;
     log::panics();
     raise_open_files_limit();
@@ -20,7 +20,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ending = runtime.block_on(process::serve(settings, metrics));
+    let ending = runtime.block_on(process::serve(settings, registry));
     // What still runs in the background, a password hash perhaps, is not waited for.
     runtime.shutdown_background();
     Ok(match ending? {

@@ -36,8 +36,8 @@ pub struct StoreSettings {
     pub dedup_window: Duration,
     /// `FOOTFALL_DEDUP_LIMIT` (10,000,000): identities remembered per counter and kind.
     pub dedup_limit: u64,
-    /// `FOOTFALL_COUNTER_LIMIT` (1,000,000): counters kept. They live for ever, so without a
-    /// limit new names would fill the store.
+    /// `FOOTFALL_COUNTER_LIMIT` (1,000,000): counters kept of each company. They live for ever, so
+    /// without a limit new names would fill the store.
     pub counter_limit: u32,
     /// `FOOTFALL_WAIT_REPLICAS` (0): how many of Redis' replicas must have a visit before it is
     /// acknowledged.

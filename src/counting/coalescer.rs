@@ -4,25 +4,21 @@
 //! that wait go with the next. So an idle service adds no delay, and a busy one
 //! makes few, large batches, without a timer.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, iter::once, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    CountError, Counted, CounterName, Identity,
-    ledger::Ledger,
-    store::{Batch, BatchResult, CounterStore},
+    Batch, CountError, Counted, CounterId, Identity, Outcome, Visit, counts::CounterStore,
+    ledger::Ledger, metrics::CountingMetrics,
 };
-use crate::{storage::StoreError, supervision::Supervisor, telemetry::metrics::Metrics};
+use crate::{
+    storage::StoreError,
+    supervision::{Part, Piece, Supervisor},
+};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.
@@ -32,35 +28,38 @@ const QUEUE_LIMIT: usize = 8192;
 /// script, and Lua's `unpack` ends at some thousand values.
 const BATCH_LIMIT: usize = 1024;
 
-/// With nothing to count, the connection is looked at this often.
+/// With nothing to count for so long, the connection is looked at, and then this often.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
 
 /// A visit that waits for its number.
 struct Waiting {
-    counter: CounterName,
-    identity: Option<Identity>,
+    counter: CounterId,
+    visit: Visit,
     reply: Reply,
 }
+
+type Reply = oneshot::Sender<Result<Counted, CountError>>;
 
 /// The queue of one worker thread and the task that empties it.
 #[derive(Clone)]
 pub struct Coalescer {
     queue: mpsc::Sender<Waiting>,
     timeout: Duration,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Coalescer {
     /// Starts the task that empties the queue on the current runtime. It ends
     /// when the last handle is gone.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
+    pub fn start(
+        counts: CounterStore,
+        metrics: Arc<CountingMetrics>,
+        supervisor: &Supervisor,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
-        let timeout = store.timeout();
+        let timeout = counts.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
-        supervisor.spawn(
-            "the queue of visits",
-            flush_forever(waiting, store, metrics.clone()),
-        );
+        supervisor.spawn(Part::Queue, flush_forever(waiting, counts, metrics.clone()));
         Self {
             queue,
             timeout,
@@ -73,22 +72,18 @@ impl Coalescer {
     /// # Errors
     ///
     /// See [`CountError`].
-    pub async fn count(
-        &self,
-        counter: CounterName,
-        identity: Option<Identity>,
-    ) -> Result<Counted, CountError> {
+    pub async fn count(&self, counter: CounterId, visit: Visit) -> Result<Counted, CountError> {
         let (reply, number) = oneshot::channel();
-        let visit = Waiting {
+        let waiting = Waiting {
             counter,
-            identity,
+            visit,
             reply,
         };
         self.queue
-            .try_send(visit)
+            .try_send(waiting)
             .map_err(|_| CountError::Overloaded)?;
         self.metrics.queue_depth.inc();
-        match tokio::time::timeout(self.timeout, number).await {
+        match timeout(self.timeout, number).await {
             Ok(Ok(result)) => result,
             // Only when counting panicked: whether the visit was counted is unknown.
             Ok(Err(_)) => {
@@ -101,22 +96,34 @@ impl Coalescer {
 
 async fn flush_forever(
     mut queue: mpsc::Receiver<Waiting>,
-    mut store: CounterStore,
-    metrics: Arc<Metrics>,
+    mut counts: CounterStore,
+    metrics: Arc<CountingMetrics>,
 ) {
     let mut waiting = Vec::with_capacity(BATCH_LIMIT);
     let mut ledger = Ledger::new(metrics.clone());
+    // One timer for good: to set one for each round trip would cost each visit.
+    let mut period = interval(IDLE_CHECK);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut idle = false;
     loop {
-        match timeout(IDLE_CHECK, queue.recv_many(&mut waiting, BATCH_LIMIT)).await {
-            Ok(0) => return,
-            Ok(visits) => {
+        tokio::select! {
+            biased;
+            visits = queue.recv_many(&mut waiting, BATCH_LIMIT) => {
+                if visits == 0 {
+                    return;
+                }
+                idle = false;
                 metrics.queue_depth.sub(visits as i64);
                 // A bug must cost one batch, not the worker. The panic hook has logged it.
-                let flushed =
-                    AssertUnwindSafe(flush(&mut waiting, &mut store, &mut ledger, &metrics));
-                let _ = flushed.catch_unwind().await;
+                let flushed = flush(&mut waiting, &mut counts, &mut ledger, &metrics);
+                let _ = Piece::Batch.isolated(flushed).await;
             }
-            Err(_) => store.check_connection().await,
+            _ = period.tick() => {
+                if idle {
+                    counts.check_connection().await;
+                }
+                idle = true;
+            }
         }
     }
 }
@@ -124,130 +131,230 @@ async fn flush_forever(
 /// Counts everything that waits and answers everyone.
 async fn flush(
     waiting: &mut Vec<Waiting>,
-    store: &mut CounterStore,
+    counts: &mut CounterStore,
     ledger: &mut Ledger,
-    metrics: &Metrics,
+    metrics: &CountingMetrics,
 ) {
-    let mut plan = Plan::default();
-    for visit in waiting.drain(..) {
-        // Whose reply is closed has gone, or has waited too long: nobody would see the number.
-        if !visit.reply.is_closed() {
-            plan.add(visit);
-        }
-    }
-    if plan.batches.is_empty() {
+    // Whose reply is closed has gone, or has waited too long: nobody would see the number.
+    waiting.retain(|visit| !visit.reply.is_closed());
+    if waiting.is_empty() {
         return;
     }
-    if store.health().is_away() {
+    if counts.health().is_away() {
         // It went away while they were waiting: they are not sent after those that found out.
         let away = StoreError::Unavailable("it was away a moment ago".to_owned());
-        for recipients in plan.recipients {
-            recipients.answer(Err(away.clone()));
+        for visit in waiting.drain(..) {
+            let _ = visit.reply.send(Err(away.clone().into()));
         }
         return;
     }
-    metrics.batch_size.observe(plan.visits as f64);
+    metrics.batch_size.observe(waiting.len() as f64);
+    let plan = Plan::new(waiting);
     let mut sent = ledger.send(&plan.batches);
-    let results = store.count(&plan.batches).await;
+    let results = counts.count(&plan.batches).await;
     for ((batch, recipients), result) in plan.batches.iter().zip(plan.recipients).zip(results) {
         ledger.answered(&mut sent, batch, &result);
-        recipients.answer(result);
+        answer(recipients, result);
     }
 }
 
-/// Waiting visits sorted by counter: what goes to the store and who gets which number.
+/// Waiting visits by counter: what goes to the store, and who gets which number.
 #[derive(Default)]
 struct Plan {
-    positions: HashMap<CounterName, usize>,
     batches: Vec<Batch>,
-    recipients: Vec<Recipients>,
-    visits: usize,
+    /// For each visit of each batch.
+    recipients: Vec<Vec<Recipient>>,
 }
 
-type Reply = oneshot::Sender<Result<Counted, CountError>>;
-
-/// Those who wait for the numbers of one batch, in the order of the batch.
-#[derive(Default)]
-struct Recipients {
-    anonymous: Vec<Reply>,
-    identified: Vec<Vec<Reply>>,
-    positions: HashMap<Identity, usize>,
+/// Who waits for the number of a visit. Requests of one identity are one visit.
+struct Recipient {
+    first: Reply,
+    repeats: Vec<Reply>,
 }
 
 impl Plan {
-    fn add(&mut self, visit: Waiting) {
-        self.visits += 1;
-        let position = match self.positions.entry(visit.counter) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                self.batches.push(Batch::new(entry.key().clone()));
-                self.recipients.push(Recipients::default());
-                *entry.insert(self.batches.len() - 1)
+    fn new(waiting: &mut Vec<Waiting>) -> Self {
+        // Stable: visits of a counter stay in the order in which they came.
+        waiting.sort_by(|one, other| one.counter.cmp(&other.counter));
+        let mut plan = Self::default();
+        // With a single visit, as when the service is idle, there is nothing to look for.
+        let repeats_possible = waiting.len() > 1;
+        let mut positions = HashMap::new();
+        for visit in waiting.drain(..) {
+            if plan.begin_batch(&visit.counter) {
+                positions.clear();
             }
+            plan.add(visit, repeats_possible.then_some(&mut positions));
+        }
+        plan
+    }
+
+    /// Begins a batch if the last one is of another counter; whether it did.
+    fn begin_batch(&mut self, counter: &CounterId) -> bool {
+        let another = self
+            .batches
+            .last()
+            .is_none_or(|batch| batch.counter != *counter);
+        if another {
+            self.batches.push(Batch::new(counter.clone()));
+            self.recipients.push(Vec::new());
+        }
+        another
+    }
+
+    /// Adds a visit to the last batch, unless one of its identity is in it.
+    fn add(&mut self, waiting: Waiting, positions: Option<&mut HashMap<Identity, usize>>) {
+        let (Some(batch), Some(recipients)) = (self.batches.last_mut(), self.recipients.last_mut())
+        else {
+            return;
         };
-        let (batch, recipients) = (&mut self.batches[position], &mut self.recipients[position]);
-        match visit.identity {
-            None => {
-                batch.anonymous += 1;
-                recipients.anonymous.push(visit.reply);
+        if let (Some(identity), Some(positions)) = (waiting.visit.identity, positions) {
+            let position = *positions.entry(identity).or_insert(recipients.len());
+            if let Some(recipient) = recipients.get_mut(position) {
+                recipient.repeats.push(waiting.reply);
+                return;
             }
-            Some(identity) => recipients.add(identity, visit.reply, batch),
+        }
+        batch.visits.push(waiting.visit);
+        recipients.push(Recipient {
+            first: waiting.reply,
+            repeats: Vec::new(),
+        });
+    }
+}
+
+fn answer(recipients: Vec<Recipient>, result: Result<Vec<Outcome>, StoreError>) {
+    match result {
+        Ok(outcomes) => {
+            for (recipient, outcome) in recipients.into_iter().zip(outcomes) {
+                recipient.answer(outcome.map_err(CountError::from));
+            }
+        }
+        Err(error) => {
+            for recipient in recipients {
+                recipient.answer(Err(error.clone().into()));
+            }
         }
     }
 }
 
-impl Recipients {
-    /// Visits of one identity are one visit, also within a batch.
-    fn add(&mut self, identity: Identity, reply: Reply, batch: &mut Batch) {
-        match self.positions.entry(identity) {
-            Entry::Occupied(entry) => self.identified[*entry.get()].push(reply),
-            Entry::Vacant(entry) => {
-                entry.insert(self.identified.len());
-                self.identified.push(vec![reply]);
-                batch.identities.push(identity);
-            }
-        }
-    }
-
-    fn answer(self, result: Result<Option<BatchResult>, StoreError>) {
-        let result = match result {
-            Ok(numbers) => numbers.ok_or(CountError::CountersFull),
-            Err(error) => Err(error.into()),
-        };
-        match result {
-            Ok(result) => {
-                for (number, reply) in (result.first..).zip(self.anonymous) {
-                    let _ = reply.send(Ok(Counted {
-                        number,
-                        replayed: false,
-                    }));
-                }
-                for (counted, replies) in result.identified.into_iter().zip(self.identified) {
-                    answer_identity(counted, replies);
-                }
-            }
-            Err(error) => {
-                for reply in self
-                    .anonymous
-                    .into_iter()
-                    .chain(self.identified.into_iter().flatten())
-                {
-                    let _ = reply.send(Err(error.clone()));
-                }
+impl Recipient {
+    /// The first of several equal requests was counted, the others are its replays.
+    fn answer(self, mut result: Result<Counted, CountError>) {
+        for reply in once(self.first).chain(self.repeats) {
+            // A closed reply must not use up the one answer that says "counted".
+            if reply.send(result.clone()).is_ok()
+                && let Ok(counted) = &mut result
+            {
+                counted.replayed = true;
             }
         }
     }
 }
 
-/// The first of several equal requests was counted, the others are its replays.
-fn answer_identity(counted: Result<Counted, Duration>, replies: Vec<Reply>) {
-    let mut counted = counted.map_err(CountError::IdentitiesFull);
-    for reply in replies {
-        // A closed reply must not use up the one answer that says "counted".
-        if reply.send(counted.clone()).is_ok()
-            && let Ok(counted) = &mut counted
-        {
-            counted.replayed = true;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counting::{Company, identity::IdentityKind};
+
+    type Number = oneshot::Receiver<Result<Counted, CountError>>;
+
+    fn waiting(company: Company, name: &str, key: Option<u8>) -> (Waiting, Number) {
+        let (reply, number) = oneshot::channel();
+        let name = name.parse().unwrap();
+        let identity = key.map(|key| Identity::new(IdentityKind::Key, "user", &[key]));
+        let waiting = Waiting {
+            counter: CounterId { company, name },
+            visit: Visit { identity },
+            reply,
+        };
+        (waiting, number)
+    }
+
+    /// Numbers each batch from 1 on, as a store would.
+    fn answer_all(mut all: Vec<Waiting>) -> Vec<Batch> {
+        let plan = Plan::new(&mut all);
+        assert!(all.is_empty());
+        for (batch, recipients) in plan.batches.iter().zip(plan.recipients) {
+            assert_eq!(batch.visits.len(), recipients.len());
+            let numbers = (1..).take(recipients.len());
+            let replayed = false;
+            let outcomes = numbers.map(|number| Ok(Counted { number, replayed }));
+            answer(recipients, Ok(outcomes.collect()));
+        }
+        plan.batches
+    }
+
+    fn given(number: Number) -> (u64, bool) {
+        let counted = number.blocking_recv().unwrap().unwrap();
+        (counted.number, counted.replayed)
+    }
+
+    #[test]
+    fn visits_of_a_counter_share_a_batch_in_their_order() {
+        let other = Company::Id(uuid::Uuid::now_v7());
+        let counters = [
+            (Company::Default, "b"),
+            (other, "a"),
+            (Company::Default, "a"),
+        ];
+        let mut all = Vec::new();
+        let mut numbers = Vec::new();
+        for round in 1..=3 {
+            for (company, name) in counters {
+                let (waiting, number) = waiting(company, name, None);
+                all.push(waiting);
+                numbers.push((round, number));
+            }
+        }
+        let batches = answer_all(all);
+        assert_eq!(batches.len(), counters.len());
+        for (round, number) in numbers {
+            assert_eq!(given(number), (round, false));
+        }
+    }
+
+    #[test]
+    fn requests_of_one_identity_are_one_visit() {
+        let other = Company::Id(uuid::Uuid::now_v7());
+        let (default, key) = (Company::Default, Some(1));
+        let (first, first_number) = waiting(default, "a", key);
+        let (between, between_number) = waiting(default, "a", None);
+        let (again, again_number) = waiting(default, "a", key);
+        let (namesake, namesake_number) = waiting(other, "a", key);
+        let batches = answer_all(vec![first, between, namesake, again]);
+        let visits = batches.iter().map(|batch| batch.visits.len());
+        assert_eq!(visits.collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(given(first_number), (1, false));
+        assert_eq!(given(between_number), (2, false));
+        assert_eq!(given(again_number), (1, true));
+        assert_eq!(given(namesake_number), (1, false));
+    }
+
+    /// Whoever has gone must not be the one who is told that the visit was counted.
+    #[test]
+    fn a_closed_reply_uses_nothing_up() {
+        let (first, gone) = waiting(Company::Default, "a", Some(1));
+        let (again, number) = waiting(Company::Default, "a", Some(1));
+        drop(gone);
+        answer_all(vec![first, again]);
+        assert_eq!(given(number), (1, false));
+    }
+
+    #[test]
+    fn an_error_is_everyones() {
+        let (first, one) = waiting(Company::Default, "a", Some(1));
+        let (again, other) = waiting(Company::Default, "a", Some(1));
+        let plan = Plan::new(&mut vec![first, again]);
+        for recipients in plan.recipients {
+            answer(recipients, Err(StoreError::Timeout));
+        }
+        for number in [one, other] {
+            let result = number.blocking_recv().unwrap();
+            assert!(matches!(
+                result,
+                Err(CountError::Store(StoreError::Timeout))
+            ));
         }
     }
 }

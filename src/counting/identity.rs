@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::text::is_visible;
+
 /// Bytes of an identity: 128 bits keep accidental collisions out of reach,
 /// and short keys keep the store small.
 pub const DIGEST_BYTES: usize = 16;
@@ -55,10 +57,9 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Whether a text may be an `Idempotency-Key` or a request id: 1 to 255
-/// visible ASCII characters.
+/// Whether a text may be an `Idempotency-Key`: 1 to 255 visible ASCII characters.
 pub fn is_valid_key(value: &[u8]) -> bool {
-    (1..=MAX_KEY_BYTES).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+    is_visible(value, MAX_KEY_BYTES)
 }
 
 #[cfg(test)]

@@ -5,24 +5,21 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use super::{
-    CounterName,
-    store::{Batch, BatchResult},
-};
-use crate::{storage::StoreError, telemetry::metrics::Metrics};
+use super::{Batch, CounterId, Outcome, metrics::CountingMetrics};
+use crate::storage::StoreError;
 
 /// Counters whose last number a worker keeps in mind: those it counts most.
 const COUNTERS: usize = 1024;
 
 /// One worker's books.
 pub struct Ledger {
-    highest: LruCache<CounterName, u64>,
-    metrics: Arc<Metrics>,
+    highest: LruCache<CounterId, u64>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Ledger {
     /// Empty books.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub fn new(metrics: Arc<CountingMetrics>) -> Self {
         Self {
             // Not with its capacity, which would be allocated at once.
             highest: LruCache::unbounded(),
@@ -46,31 +43,31 @@ impl Ledger {
         &mut self,
         sent: &mut Sent,
         batch: &Batch,
-        result: &Result<Option<BatchResult>, StoreError>,
+        result: &Result<Vec<Outcome>, StoreError>,
     ) {
         sent.answered += visits(batch);
         match result {
-            Ok(Some(numbers)) => self.confirm(batch, numbers),
+            Ok(outcomes) => self.confirm(batch, outcomes),
             Err(error) if error.outcome_is_unknown() => {
                 self.metrics.visits_uncertain.inc_by(visits(batch));
             }
-            Ok(None) | Err(_) => {}
+            Err(_) => {}
         }
     }
 
-    fn confirm(&mut self, batch: &Batch, result: &BatchResult) {
-        let anonymous = (batch.anonymous > 0).then_some(result.first);
-        let last_anonymous = anonymous.map(|first| first + batch.anonymous - 1);
-        let identified = result.identified.iter().flatten();
-        let fresh = identified
-            .filter(|counted| !counted.replayed)
-            .map(|counted| counted.number);
-        let confirmed = batch.anonymous + fresh.clone().count() as u64;
-        self.metrics.visits_confirmed.inc_by(confirmed);
-        let numbers = fresh.chain(anonymous).chain(last_anonymous);
-        let (Some(lowest), Some(highest)) = (numbers.clone().min(), numbers.max()) else {
+    fn confirm(&mut self, batch: &Batch, outcomes: &[Outcome]) {
+        let (mut confirmed, mut lowest, mut highest) = (0, u64::MAX, 0);
+        for counted in outcomes.iter().flatten() {
+            if !counted.replayed {
+                confirmed += 1;
+                lowest = lowest.min(counted.number);
+                highest = highest.max(counted.number);
+            }
+        }
+        if confirmed == 0 {
             return;
-        };
+        }
+        self.metrics.visits_confirmed.inc_by(confirmed);
         let before = self.highest.put(batch.counter.clone(), highest);
         if self.highest.len() > COUNTERS {
             self.highest.pop_lru();
@@ -92,7 +89,7 @@ impl Ledger {
 pub struct Sent {
     all: u64,
     answered: u64,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CountingMetrics>,
 }
 
 impl Drop for Sent {
@@ -106,72 +103,100 @@ impl Drop for Sent {
 }
 
 fn visits(batch: &Batch) -> u64 {
-    batch.anonymous + batch.identities.len() as u64
+    batch.visits.len() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counting::{Counted, Identity, identity::IdentityKind};
+    use crate::{
+        counting::{Company, Counted, CounterName, NotCounted, Visit},
+        telemetry::metrics::Registry,
+    };
 
-    fn answer(ledger: &mut Ledger, first: u64, anonymous: u64) {
-        let batch = Batch {
-            anonymous,
-            ..Batch::new(CounterName::default_counter())
-        };
+    fn metrics() -> Arc<CountingMetrics> {
+        Arc::new(CountingMetrics::register(&Registry::new().unwrap()).unwrap())
+    }
+
+    fn batch(company: Company, visits: usize) -> Batch {
+        let name = CounterName::default_counter();
+        Batch {
+            visits: vec![Visit::default(); visits],
+            ..Batch::new(CounterId { company, name })
+        }
+    }
+
+    fn answer(ledger: &mut Ledger, company: Company, outcomes: Vec<Outcome>) {
+        let batch = batch(company, outcomes.len());
         let mut sent = ledger.send(std::slice::from_ref(&batch));
-        let identified = Vec::new();
-        let numbers = BatchResult { first, identified };
-        ledger.answered(&mut sent, &batch, &Ok(Some(numbers)));
+        ledger.answered(&mut sent, &batch, &Ok(outcomes));
+    }
+
+    fn outcomes(numbers: impl IntoIterator<Item = u64>, replayed: bool) -> Vec<Outcome> {
+        let numbers = numbers.into_iter();
+        numbers
+            .map(|number| Ok(Counted { number, replayed }))
+            .collect()
     }
 
     #[test]
     fn numbers_that_go_back_are_seen_once() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
-        answer(&mut ledger, 1, 10);
-        answer(&mut ledger, 11, 1);
+        let mut counted = |numbers| {
+            let outcomes = outcomes(numbers, false);
+            answer(&mut ledger, Company::Default, outcomes);
+        };
+        counted(1..=10);
+        counted(11..=11);
         assert_eq!(metrics.count_regressions.get(), 0);
-        answer(&mut ledger, 11, 1);
+        counted(11..=11);
         assert_eq!(metrics.count_regressions.get(), 1);
-        answer(&mut ledger, 12, 5);
+        counted(12..=16);
         assert_eq!(metrics.count_regressions.get(), 1);
         assert_eq!(metrics.visits_confirmed.get(), 17);
         assert_eq!(metrics.visits_unanswered.get(), 0);
     }
 
     #[test]
-    fn replays_are_neither_confirmed_nor_taken_for_numbers_that_go_back() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+    fn counters_of_two_companies_with_one_name_are_two() {
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
-        answer(&mut ledger, 1, 10);
-        let identity = Identity::new(IdentityKind::Key, "user", b"key");
-        let batch = Batch {
-            identities: vec![identity],
-            ..Batch::new(CounterName::default_counter())
-        };
-        let mut sent = ledger.send(std::slice::from_ref(&batch));
-        let replayed = Counted {
-            number: 3,
-            replayed: true,
-        };
-        let result = BatchResult {
-            first: 1,
-            identified: vec![Ok(replayed)],
-        };
-        ledger.answered(&mut sent, &batch, &Ok(Some(result)));
+        let other = Company::Id(uuid::Uuid::now_v7());
+        for (company, numbers) in [
+            (Company::Default, 1..=10),
+            (other, 1..=3),
+            (Company::Default, 11..=12),
+            (other, 4..=4),
+        ] {
+            answer(&mut ledger, company, outcomes(numbers, false));
+        }
         assert_eq!(metrics.count_regressions.get(), 0);
-        assert_eq!(metrics.visits_confirmed.get(), 10);
+        answer(&mut ledger, other, outcomes([4], false));
+        assert_eq!(metrics.count_regressions.get(), 1);
+    }
+
+    #[test]
+    fn only_what_was_counted_now_is_confirmed() {
+        let metrics = metrics();
+        let mut ledger = Ledger::new(metrics.clone());
+        let mut answer = |outcomes| answer(&mut ledger, Company::Default, outcomes);
+        answer(outcomes(1..=10, false));
+        // Replays are no numbers that go back.
+        answer(outcomes([3], true));
+        answer(vec![Err(NotCounted::CountersFull)]);
+        answer([outcomes([7], true), outcomes([11], false)].concat());
+        assert_eq!(metrics.count_regressions.get(), 0);
+        assert_eq!(metrics.visits_confirmed.get(), 11);
+        assert_eq!(metrics.visits_uncertain.get(), 0);
+        assert_eq!(metrics.visits_unanswered.get(), 0);
     }
 
     #[test]
     fn only_unknown_outcomes_are_uncertain() {
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = metrics();
         let mut ledger = Ledger::new(metrics.clone());
-        let batch = Batch {
-            anonymous: 3,
-            ..Batch::new(CounterName::default_counter())
-        };
+        let batch = batch(Company::Default, 3);
         for error in [StoreError::Timeout, StoreError::Unavailable(String::new())] {
             let mut sent = ledger.send(std::slice::from_ref(&batch));
             assert_eq!(metrics.visits_unanswered.get(), 3);

@@ -1,92 +1,30 @@
 //! Counting: what a visit is, how waiting visits share a round trip, where
 //! counts are kept. This room knows nothing of HTTP but in [`routes`].
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
-
-use serde::Serialize;
+use std::{sync::Arc, time::Duration};
 
 mod coalescer;
+mod counter;
+pub mod counts;
 mod cursor;
 pub mod identity;
 mod ledger;
+pub mod metrics;
 pub mod routes;
-pub mod store;
+mod visit;
 
-use self::store::CounterStore;
-pub use self::{coalescer::Coalescer, cursor::Cursor, identity::Identity};
-use crate::{
-    storage::StoreError,
-    supervision::Supervisor,
-    telemetry::metrics::{Metrics, VisitFailure},
+pub use self::{
+    coalescer::Coalescer,
+    counter::{Company, CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
+    cursor::Cursor,
+    identity::Identity,
+    visit::{Batch, Counted, NotCounted, Outcome, Visit},
 };
-
-/// Longest name of a counter.
-const MAX_NAME_BYTES: usize = 64;
-
-/// The counter behind `GET /api/count`.
-pub const DEFAULT_COUNTER: &str = "visits";
-
-/// The name of a counter: `[a-z0-9][a-z0-9._-]{0,63}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct CounterName(Arc<str>);
-
-impl CounterName {
-    /// The counter behind `GET /api/count`.
-    pub fn default_counter() -> Self {
-        Self(DEFAULT_COUNTER.into())
-    }
-
-    /// Names no client can choose, for probing the store.
-    pub(crate) fn probe(nonce: uuid::Uuid, number: u16) -> Self {
-        Self(format!(".probe-{}-{number}", nonce.simple()).into())
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A text that is no counter's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a counter's name is 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first of them a letter or digit"
-)]
-pub struct InvalidName;
-
-impl FromStr for CounterName {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let (first, rest) = text.as_bytes().split_first().ok_or(InvalidName)?;
-        let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let valid = alphanumeric(first)
-            && rest
-                .iter()
-                .all(|byte| alphanumeric(byte) || b"._-".contains(byte))
-            && text.len() <= MAX_NAME_BYTES;
-        if valid {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidName)
-        }
-    }
-}
-
-impl fmt::Display for CounterName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The number a visit was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counted {
-    /// Its place in the count: 1, 2, 3, …
-    pub number: u64,
-    /// Whether it had been counted before and got the same number again.
-    pub replayed: bool,
-}
+use self::{
+    counts::CounterStore,
+    metrics::{CountingMetrics, VisitFailure},
+};
+use crate::{storage::StoreError, supervision::Supervisor};
 
 /// Why a visit got no number.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -106,6 +44,15 @@ pub enum CountError {
     Store(#[from] StoreError),
 }
 
+impl From<NotCounted> for CountError {
+    fn from(reason: NotCounted) -> Self {
+        match reason {
+            NotCounted::IdentitiesFull(room_in) => Self::IdentitiesFull(room_in),
+            NotCounted::CountersFull => Self::CountersFull,
+        }
+    }
+}
+
 impl CountError {
     fn failure(&self) -> VisitFailure {
         match self {
@@ -118,7 +65,7 @@ impl CountError {
     }
 }
 
-/// A counter and how many visits it has counted.
+/// A counter of a company and how many visits it has counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// Its name.
@@ -127,7 +74,7 @@ pub struct Tally {
     pub visits: u64,
 }
 
-/// Some of the counters.
+/// Some of the counters of a company.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// In the order of their names.
@@ -136,21 +83,25 @@ pub struct Page {
     pub next: Option<CounterName>,
 }
 
-/// The counters, as one worker thread uses them.
+/// Counting, as one worker thread does it.
 #[derive(Clone)]
-pub struct Counters {
+pub struct Counting {
     coalescer: Coalescer,
-    store: CounterStore,
-    metrics: Arc<Metrics>,
+    counts: CounterStore,
+    metrics: Arc<CountingMetrics>,
 }
 
-impl Counters {
+impl Counting {
     /// Starts counting on the current runtime.
-    pub fn start(store: CounterStore, metrics: Arc<Metrics>, supervisor: &Supervisor) -> Self {
-        let coalescer = Coalescer::start(store.clone(), metrics.clone(), supervisor);
+    pub fn start(
+        counts: CounterStore,
+        metrics: Arc<CountingMetrics>,
+        supervisor: &Supervisor,
+    ) -> Self {
+        let coalescer = Coalescer::start(counts.clone(), metrics.clone(), supervisor);
         Self {
             coalescer,
-            store,
+            counts,
             metrics,
         }
     }
@@ -163,30 +114,22 @@ impl Counters {
     /// [`StoreError::ConnectionLost`], [`StoreError::Failed`] and
     /// [`StoreError::Unconfirmed`] the visit may or may not have been counted; to
     /// repeat it with the same identity is safe.
-    pub async fn visit(
-        &self,
-        counter: CounterName,
-        identity: Option<Identity>,
-    ) -> Result<Counted, CountError> {
-        let result = self.number(counter, identity).await;
+    pub async fn visit(&self, counter: CounterId, visit: Visit) -> Result<Counted, CountError> {
+        let result = self.number(counter, visit).await;
         match &result {
             Ok(counted) if counted.replayed => self.metrics.visits_replayed.inc(),
             Ok(_) => self.metrics.visits.inc(),
-            Err(error) => self.metrics.count_failure(error.failure()),
+            Err(error) => self.metrics.visits_failed.of(error.failure()).inc(),
         }
         result
     }
 
-    async fn number(
-        &self,
-        counter: CounterName,
-        identity: Option<Identity>,
-    ) -> Result<Counted, CountError> {
-        if self.store.health().is_away() {
+    async fn number(&self, counter: CounterId, visit: Visit) -> Result<Counted, CountError> {
+        if self.counts.health().is_away() {
             let away = StoreError::Unavailable("it was away a moment ago".to_owned());
             return Err(away.into());
         }
-        self.coalescer.count(counter, identity).await
+        self.coalescer.count(counter, visit).await
     }
 
     /// The visits of one counter; `None` if nothing was ever counted on it.
@@ -194,47 +137,21 @@ impl Counters {
     /// # Errors
     ///
     /// Those of the store.
-    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
-        self.store.get(counter).await
+    pub async fn get(&self, counter: &CounterId) -> Result<Option<u64>, StoreError> {
+        self.counts.get(counter).await
     }
 
-    /// Up to `limit` counters in the order of their names, those after `after`.
+    /// Up to `limit` counters of a company in the order of their names, those after `after`.
     ///
     /// # Errors
     ///
     /// Those of the store.
     pub async fn list(
         &self,
+        company: Company,
         after: Option<&CounterName>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.store.list(after, limit).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_follow_the_pattern() {
-        for good in ["a", "0", "visits", "a.b_c-d", "9-", &"x".repeat(64)] {
-            assert_eq!(good.parse::<CounterName>().unwrap().as_str(), good);
-        }
-        for bad in [
-            "",
-            ".a",
-            "-",
-            "_x",
-            "A",
-            "a b",
-            "a/b",
-            "ä",
-            "a\n",
-            "{a}",
-            &"x".repeat(65),
-        ] {
-            assert!(bad.parse::<CounterName>().is_err(), "{bad}");
-        }
+        self.counts.list(company, after, limit).await
     }
 }

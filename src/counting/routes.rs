@@ -1,8 +1,10 @@
 //! `/api/count` and `/api/counters`
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, Query, State, rejection::QueryRejection},
+    extract::{FromRef, FromRequestParts, Path, Query, State, rejection::QueryRejection},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{AppendHeaders, IntoResponse},
 };
@@ -11,13 +13,17 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Counted, CounterName, Cursor, Identity, InvalidName,
+    Company, CountError, Counted, CounterId, CounterName, Counting, Cursor, Identity, InvalidName,
+    Visit,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    app::AppState,
-    auth::Bearer,
+    auth::{
+        Bearer,
+        token::{Claims, Tokens},
+    },
     edge::{Code, Problem, RequestContext},
+    storage::StoreError,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,8 +34,23 @@ const DEFAULT_PAGE: usize = 100;
 /// Counters on a page at most.
 const MAX_PAGE: usize = 1000;
 
+/// What the routes of this room use.
+pub struct CountingState {
+    /// Counting.
+    pub counting: Counting,
+    /// The counter behind `GET /api/count`.
+    pub default_counter: CounterName,
+    /// Whether a proxy's `X-Request-ID` identifies a visit.
+    pub request_ids_identify: bool,
+}
+
 /// The routes of this room.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<CountingState>: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
     OpenApiRouter::new()
         .routes(routes!(get_count, head_count))
         .routes(routes!(get_counters))
@@ -156,14 +177,16 @@ crate::problem_responses!(CountProblems:
     )
 )]
 async fn get_count(
-    State(state): State<AppState>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
-    let counted = state
-        .counters
-        .visit(state.default_counter.clone(), identity.of(&claims.sub))
-        .await?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: state.default_counter.clone(),
+    };
+    let visit = identity.visit(&claims.sub);
+    let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
         Json(Visits {
@@ -201,14 +224,15 @@ crate::problem_responses!(ListProblems:
     responses((status = 200, description = "A page of counters, in the order of their names", body = Counters), ListProblems)
 )]
 async fn get_counters(
-    State(state): State<AppState>,
-    _bearer: Bearer,
+    State(state): State<Arc<CountingState>>,
+    Bearer(claims): Bearer,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
     let Query(query) = query?;
+    let (after, limit) = (query.after()?, query.limit()?);
     let page = state
-        .counters
-        .list(query.after()?.as_ref(), query.limit()?)
+        .counting
+        .list(company(&claims), after.as_ref(), limit)
         .await?;
     let counters = page
         .counters
@@ -240,16 +264,17 @@ crate::problem_responses!(ReadProblems:
     responses((status = 200, description = "The counter", body = Counter), ReadProblems)
 )]
 async fn get_counter(
-    State(state): State<AppState>,
-    _bearer: Bearer,
+    State(state): State<Arc<CountingState>>,
+    Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
-    let name: CounterName = path.name.parse()?;
-    let visits = state
-        .counters
-        .get(&name)
-        .await?
-        .ok_or(Code::CounterNotFound)?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: path.name.parse()?,
+    };
+    let visits = state.counting.get(&counter).await?;
+    let visits = visits.ok_or(Code::CounterNotFound)?;
+    let name = counter.name;
     Ok(Json(Counter { name, visits }))
 }
 
@@ -273,16 +298,18 @@ crate::problem_responses!(VisitProblems:
     )
 )]
 async fn post_counter(
-    State(state): State<AppState>,
+    State(state): State<Arc<CountingState>>,
     Bearer(claims): Bearer,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
     let name: CounterName = path.name.parse()?;
-    let counted = state
-        .counters
-        .visit(name.clone(), identity.of(&claims.sub))
-        .await?;
+    let counter = CounterId {
+        company: company(&claims),
+        name: name.clone(),
+    };
+    let visit = identity.visit(&claims.sub);
+    let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
         Json(Counter {
@@ -292,12 +319,41 @@ async fn post_counter(
     ))
 }
 
+/// The company whose counters a caller counts on and reads: so far there is but one.
+fn company(_: &Claims) -> Company {
+    Company::Default
+}
+
 fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
     AppendHeaders(
         counted
             .replayed
             .then_some((REPLAYED, HeaderValue::from_static("true"))),
     )
+}
+
+impl From<CountError> for Problem {
+    fn from(error: CountError) -> Self {
+        match error {
+            CountError::Overloaded => Code::Overloaded.into(),
+            CountError::IdentitiesFull(room_in) => {
+                Self::from(Code::IdentitiesFull).retry_after(room_in)
+            }
+            CountError::CountersFull => Code::CountersFull.into(),
+            CountError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::Busy => Code::Overloaded,
+            ref error if error.outcome_is_unknown() => Code::OutcomeUnknown,
+            _ => Code::StoreUnavailable,
+        };
+        Self::from(code).with_cause(error)
+    }
 }
 
 impl From<InvalidName> for Problem {
@@ -311,16 +367,22 @@ impl From<InvalidName> for Problem {
 struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
 
 impl VisitIdentity {
-    fn of(&self, subject: &str) -> Option<Identity> {
-        let (kind, value) = self.0.as_ref()?;
-        Some(Identity::new(*kind, subject, value.as_bytes()))
+    fn visit(&self, subject: &str) -> Visit {
+        let identity = self.0.as_ref();
+        let identity =
+            identity.map(|(kind, value)| Identity::new(*kind, subject, value.as_bytes()));
+        Visit { identity }
     }
 }
 
-impl FromRequestParts<AppState> for VisitIdentity {
+impl<S> FromRequestParts<S> for VisitIdentity
+where
+    Arc<CountingState>: FromRef<S>,
+    S: Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         if let Some(key) = keys.next() {
             if keys.next().is_some() || !is_valid_key(key.as_bytes()) {
@@ -330,7 +392,9 @@ impl FromRequestParts<AppState> for VisitIdentity {
         }
         let context = parts.extensions.get::<RequestContext>();
         let id = context.map(|context| &context.id);
-        let id = id.filter(|id| id.is_the_proxys && state.request_ids_identify);
+        let id = id.filter(|id| {
+            id.is_the_proxys && Arc::<CountingState>::from_ref(state).request_ids_identify
+        });
         Ok(Self(id.map(|id| (IdentityKind::Request, id.value.clone()))))
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, Request, Version},
 };
 
-use super::{Code, Problem, service::MAX_BODY_BYTES};
+use super::{Code, Policy, Problem};
 
 /// Longest request target.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -72,7 +72,7 @@ impl<'a> Head<'a> {
     }
 
     /// Why the request is refused before anything looks at it, if it is.
-    pub fn refusal<B: HttpBody>(&self, request: &Request<B>) -> Option<Problem> {
+    pub fn refusal<B: HttpBody>(&self, request: &Request<B>, policy: &Policy) -> Option<Problem> {
         let target = request.uri().path_and_query();
         if target.map_or(0, |target| target.as_str().len()) > MAX_URI_BYTES {
             Some(Code::UriTooLong.into())
@@ -80,7 +80,7 @@ impl<'a> Head<'a> {
             Some(Code::HeadersTooLarge.into())
         } else if let Some(detail) = self.wrong_host(request.version()) {
             Some(Problem::from(Code::BadRequest).with_detail(detail))
-        } else if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+        } else if request.body().size_hint().lower() > policy.max_body as u64 {
             Some(Code::PayloadTooLarge.into())
         } else if self.unknown_coding {
             // RFC 9112 (6.1) proposes 501; this is the client's doing, and alerts watch 5xx.
@@ -156,7 +156,7 @@ mod tests {
             request = request.header(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let request = request.body(Body::empty()).unwrap();
-        let problem = Head::of(&request).refusal(&request)?;
+        let problem = Head::of(&request).refusal(&request, &Policy::default())?;
         Some(problem.code.status())
     }
 

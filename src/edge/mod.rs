@@ -2,16 +2,20 @@
 
 pub mod body;
 mod head;
+pub mod metrics;
 mod options;
 pub mod peer;
+mod policy;
 pub mod problem;
 pub mod request_id;
-pub mod route_metrics;
+pub mod routes;
 pub mod service;
 
 pub use self::{
     body::JsonBody,
     peer::{ClientAddress, Peer},
+    policy::Policy,
     problem::{Code, Problem},
+    routes::Routes,
     service::{Edge, RequestContext},
 };

@@ -22,8 +22,6 @@ use utoipa::{
     },
 };
 
-use crate::{counting::CountError, storage::StoreError};
-
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -248,30 +246,6 @@ impl IntoResponse for Problem {
 impl IntoResponse for Code {
     fn into_response(self) -> Response<Body> {
         Problem::from(self).into_response()
-    }
-}
-
-impl From<CountError> for Problem {
-    fn from(error: CountError) -> Self {
-        match error {
-            CountError::Overloaded => Code::Overloaded.into(),
-            CountError::IdentitiesFull(room_in) => {
-                Self::from(Code::IdentitiesFull).retry_after(room_in)
-            }
-            CountError::CountersFull => Code::CountersFull.into(),
-            CountError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        let code = match error {
-            StoreError::Busy => Code::Overloaded,
-            ref error if error.outcome_is_unknown() => Code::OutcomeUnknown,
-            _ => Code::StoreUnavailable,
-        };
-        Self::from(code).with_cause(error)
     }
 }
 

@@ -4,10 +4,13 @@ use axum::http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::Peer;
-use crate::counting::identity::is_valid_key;
+use crate::text::is_visible;
 
 /// `X-Request-ID`
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken over.
+const MAX_BYTES: usize = 255;
 
 /// An id as the documentation shows it.
 pub const EXAMPLE: &str = "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e";
@@ -40,7 +43,7 @@ impl RequestId {
 
 /// A comma means that somebody has made one line of two (RFC 9110, 5.3).
 fn is_one(id: &[u8]) -> bool {
-    is_valid_key(id) && !id.contains(&b',')
+    is_visible(id, MAX_BYTES) && !id.contains(&b',')
 }
 
 /// A version 7 UUID: ids sort by time in the log.

@@ -34,12 +34,9 @@ use super::{
     head::Head,
     options,
     request_id::{self, RequestId},
-    route_metrics::{CLIENT_CLOSED_REQUEST, Route, RouteMetrics},
+    routes::{CLIENT_CLOSED_REQUEST, Route, Routes},
 };
-use crate::{config::ServerSettings, supervision::Vitals, telemetry::metrics::Metrics};
-
-/// Largest body; the only one there is, a login, is far below.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
+use crate::{config::ServerSettings, supervision::Vitals};
 
 /// Pages that need more say so themselves.
 const CONTENT_SECURITY_POLICY: HeaderValue =
@@ -58,8 +55,7 @@ pub struct RequestContext {
 #[derive(Debug, Clone)]
 pub struct Edge {
     router: Router,
-    routes: Option<Arc<RouteMetrics>>,
-    metrics: Arc<Metrics>,
+    routes: Arc<Routes>,
     vitals: Vitals,
     timeout: Duration,
     proxy_makes_ids: bool,
@@ -67,12 +63,10 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Wraps a router. Without `routes` its requests are not counted: scrapes
-    /// and probes would drown what people ask for.
+    /// Wraps a router; `routes` has the patterns of it.
     pub fn new(
         router: Router,
-        routes: Option<Arc<RouteMetrics>>,
-        metrics: Arc<Metrics>,
+        routes: Arc<Routes>,
         vitals: Vitals,
         settings: &ServerSettings,
         background: TaskTracker,
@@ -80,7 +74,6 @@ impl Edge {
         Self {
             router,
             routes,
-            metrics,
             vitals,
             timeout: settings.request_timeout,
             proxy_makes_ids: settings.proxy_request_id,
@@ -97,7 +90,8 @@ impl Edge {
 
     /// The gauge of open connections, if this listener's are counted.
     pub fn connections_open(&self) -> Option<&IntGauge> {
-        self.routes.as_ref().map(|_| &self.metrics.connections_open)
+        let metrics = self.routes.metrics();
+        metrics.map(|metrics| &metrics.connections_open)
     }
 
     /// Serves one request.
@@ -108,8 +102,9 @@ impl Edge {
     {
         let head = Head::of(&request);
         let id = RequestId::new(head.request_id(), &peer, self.proxy_makes_ids);
-        let mut record = Record::start(self, &peer, &request, &id.value);
-        let mut response = match head.refusal(&request) {
+        let route = self.routes.of(request.uri().path());
+        let mut record = Record::start(route, &peer, &request, &id.value);
+        let mut response = match head.refusal(&request, &route.policy) {
             Some(problem) => problem.into_response(),
             None if options::is_about_all(&request) => options::of_all(),
             None => {
@@ -117,7 +112,8 @@ impl Edge {
                     id: id.clone(),
                     peer,
                 });
-                self.route(request).await
+                let limit = route.policy.timeout.unwrap_or(self.timeout);
+                self.route(request, limit).await
             }
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -131,14 +127,14 @@ impl Edge {
         response
     }
 
-    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    async fn route<B>(&self, request: Request<B>, limit: Duration) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let mut router = self.router.clone();
         let isolated = AssertUnwindSafe(router.call(request)).catch_unwind();
-        match tokio::time::timeout(self.timeout, isolated).await {
+        match tokio::time::timeout(limit, isolated).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(never))) => match never {},
             // The panic hook has logged the message and the place.
@@ -179,8 +175,7 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
 /// One request in metrics and log. Dropped unfinished, the request was: its
 /// client went away.
 struct Record<'a> {
-    edge: &'a Edge,
-    route: Option<&'a Route>,
+    route: &'a Route,
     method: Method,
     id: HeaderValue,
     /// Looked up only where it will be logged.
@@ -191,16 +186,11 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn start<B>(edge: &'a Edge, peer: &Peer, request: &Request<B>, id: &HeaderValue) -> Self {
-        let route = edge
-            .routes
-            .as_ref()
-            .map(|routes| routes.route(request.uri().path()));
-        if route.is_some() {
-            edge.metrics.requests_in_flight.inc();
+    fn start<B>(route: &'a Route, peer: &Peer, request: &Request<B>, id: &HeaderValue) -> Self {
+        if let Some(metrics) = route.metrics() {
+            metrics.requests_in_flight.inc();
         }
         Self {
-            edge,
             route,
             method: request.method().clone(),
             id: id.clone(),
@@ -217,7 +207,7 @@ impl<'a> Record<'a> {
         self.id.to_str().unwrap_or_default()
     }
 
-    /// Turns an error response into a problem document. What only the response
+    /// Turns an error response into what the route's clients get to see. What only the response
     /// knew, such as `Allow`, is kept.
     fn document(&mut self, mut response: Response<Body>) -> Response<Body> {
         let status = response.status();
@@ -229,7 +219,7 @@ impl<'a> Record<'a> {
             return response;
         };
         self.cause = problem.cause.take();
-        let mut document = problem.into_document(self.id());
+        let mut document = self.route.policy.show(problem, self.id());
         let headers = document.headers_mut();
         for (name, value) in response.headers() {
             if !headers.contains_key(name) && name != header::CONTENT_LENGTH {
@@ -246,10 +236,10 @@ impl<'a> Record<'a> {
 
     fn report(&self, status: StatusCode) {
         let elapsed = self.started.elapsed();
-        if let Some(route) = self.route {
-            self.edge.metrics.requests_in_flight.dec();
-            route.observe(&self.method, status, elapsed);
+        if let Some(metrics) = self.route.metrics() {
+            metrics.requests_in_flight.dec();
         }
+        self.route.observe(&self.method, status, elapsed);
         self.log(status, elapsed);
     }
 
@@ -265,7 +255,7 @@ impl<'a> Record<'a> {
                     request_id = self.id(),
                     client = self.client.map(tracing::field::display),
                     method = %self.method,
-                    route = self.route.map_or("", |route| route.pattern.as_str()),
+                    route = self.route.pattern.as_str(),
                     status = status.as_u16(),
                     latency_ms = elapsed.as_micros() as f64 / 1000.0,
                     cause = self.cause.as_deref(),
@@ -298,23 +288,38 @@ mod tests {
     use axum::{body::to_bytes, routing::get};
 
     use super::*;
+    use crate::{
+        edge::{Policy, metrics::HttpMetrics},
+        telemetry::metrics::Registry,
+    };
 
     struct Fixture {
         edge: Edge,
-        metrics: Arc<Metrics>,
+        metrics: Arc<HttpMetrics>,
     }
 
-    /// Routes that no handler of ours is: one that panics, one that never ends.
+    /// Routes that no handler of ours is: one that panics, one that never ends, one with limits
+    /// and errors of its own.
     fn fixture() -> Fixture {
         let router = Router::new()
             .route("/panic", get(async || -> () { panic!("a bug") }))
-            .route("/never", get(async || std::future::pending::<()>().await));
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let routes = Arc::new(RouteMetrics::new(["/panic", "/never"], &metrics));
+            .route("/never", get(async || std::future::pending::<()>().await))
+            .route("/own", get(async || std::future::pending::<()>().await));
+        let own = Policy {
+            max_body: 4096,
+            timeout: Some(Duration::from_millis(1)),
+            render: |problem, id| format!("{} {id}", problem.detail).into_response(),
+        };
+        let policies = [
+            ("/panic", Policy::default()),
+            ("/never", Policy::default()),
+            ("/own", own),
+        ];
+        let patterns = policies.map(|(pattern, policy)| (pattern.to_owned(), policy));
+        let metrics = Arc::new(HttpMetrics::register(&Registry::new().unwrap()).unwrap());
         let edge = Edge {
             router,
-            routes: Some(routes),
-            metrics: metrics.clone(),
+            routes: Arc::new(Routes::new(patterns, Some(&metrics))),
             vitals: Vitals::default(),
             timeout: Duration::from_millis(20),
             proxy_makes_ids: false,
@@ -325,10 +330,13 @@ mod tests {
 
     impl Fixture {
         async fn get(&self, path: &str) -> Response<Body> {
+            self.send(path, Body::empty()).await
+        }
+
+        async fn send(&self, path: &str, body: Body) -> Response<Body> {
             let peer = Peer::tcp(SocketAddr::from(([192, 0, 2, 1], 5000)), Arc::from([]));
             let request = Request::get(path).header(header::HOST, "localhost");
-            let request = request.body(Body::empty()).unwrap();
-            self.edge.serve(peer, request).await
+            self.edge.serve(peer, request.body(body).unwrap()).await
         }
 
         fn requests(&self, route: &str, status: &str) -> u64 {
@@ -339,9 +347,28 @@ mod tests {
         }
     }
 
-    async fn code(response: Response<Body>) -> serde_json::Value {
+    async fn text(response: Response<Body>) -> String {
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].clone()
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    async fn code(response: Response<Body>) -> serde_json::Value {
+        serde_json::from_str::<serde_json::Value>(&text(response).await).unwrap()["code"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_route_may_have_limits_and_errors_of_its_own() {
+        let fixture = fixture();
+        let response = fixture.send("/own", vec![0; 4097].into()).await;
+        let id = response.headers()[request_id::HEADER].clone();
+        let expected = format!("The body is larger than 4 KiB. {}", id.to_str().unwrap());
+        assert_eq!(text(response).await, expected);
+        let late = text(fixture.get("/own").await).await;
+        assert!(late.starts_with("The request took too long"), "{late}");
+        for path in ["/panic", "/elsewhere"] {
+            let refused = fixture.send(path, vec![0; 16 * 1024 + 1].into()).await;
+            assert_eq!(code(refused).await, "payload_too_large", "{path}");
+        }
     }
 
     #[tokio::test]

@@ -1,64 +1,28 @@
-//! Accepting and serving connections, and closing them well.
+//! Accepting connections, and closing listeners well.
 
 use std::{
     io,
     net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
+    panic::resume_unwind,
     time::{Duration, Instant},
 };
 
-use axum::{
-    body::{Body, Bytes, HttpBody},
-    http::{HeaderValue, Request, Response, StatusCode, header},
-};
-use hyper::{
-    body::{Frame, Incoming, SizeHint},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use ipnet::IpNet;
-use prometheus::IntGauge;
+use socket2::Socket;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{mpsc, watch},
     task::JoinSet,
     time::sleep,
 };
-use tokio_util::task::TaskTracker;
 
 use super::{
-    Fitness,
-    linger::{Lingering, Unread},
-    listener::Offer,
-    siblings,
-    watched::Watched,
+    connection::{Connections, Service},
+    offer::{Offer, Phase},
 };
-use crate::{
-    config::ServerSettings,
-    edge::{Edge, Peer, service::MAX_BODY_BYTES},
-};
-
-/// Largest head the parser takes in. The edge refuses smaller ones already,
-/// with a problem document; only beyond this is the answer a bare status.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+use crate::supervision::Part;
 
 /// After the path is withdrawn, connects that had found it before still arrive.
 const LAST_CONNECTS: Duration = Duration::from_millis(100);
-
-/// An idle connection is left this long to be used once more, and is told to
-/// close by `Connection: close`: closing it at once would race with a request
-/// that is on its way, which the client would see fail.
-const IDLE_GRACE: Duration = Duration::from_millis(500);
-
-/// Then the first request of a new connection gets this long to arrive.
-const HEAD_GRACE: Duration = Duration::from_secs(2);
 
 /// Pause after an `accept` that failed for want of descriptors or memory:
 /// trying on without one would spin.
@@ -67,17 +31,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// As long as this lasts, or if it comes back, it is said again after this time.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
-/// Where the process is in its life, as connections need to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// New connections are welcome.
-    Serving,
-    /// What has arrived is served, then connections close.
-    Closing,
-}
-
 /// A listener on a runtime.
-pub enum Acceptor {
+enum Acceptor {
     /// TCP.
     Tcp(TcpListener),
     /// Unix.
@@ -89,7 +44,29 @@ enum Accepted {
     Unix(UnixStream),
 }
 
+impl Accepted {
+    fn serve(self, connections: &Connections) {
+        match self {
+            Self::Tcp(stream, address) => {
+                // Responses are written in one piece: Nagle's algorithm would only delay them.
+                let _ = stream.set_nodelay(true);
+                connections.serve(stream, Some(address));
+            }
+            Self::Unix(stream) => connections.serve(stream, None),
+        }
+    }
+}
+
 impl Acceptor {
+    /// Accepts from the socket on the current runtime.
+    fn new(socket: Socket) -> io::Result<Self> {
+        Ok(if socket.local_addr()?.is_unix() {
+            Self::Unix(UnixListener::from_std(socket.into())?)
+        } else {
+            Self::Tcp(TcpListener::from_std(socket.into())?)
+        })
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => listener
@@ -120,26 +97,6 @@ impl Acceptor {
     }
 }
 
-/// What is served on a listener, and how.
-#[derive(Clone)]
-pub struct Service {
-    /// The routes.
-    pub edge: Edge,
-    /// Limits.
-    pub settings: ServerSettings,
-    /// Whether this replica is fit to be sent visits: what it tells its siblings.
-    pub fitness: Fitness,
-}
-
-/// What serving a connection takes.
-#[derive(Clone)]
-struct Connections {
-    service: Service,
-    proxies: Arc<[IpNet]>,
-    phase: watch::Receiver<Phase>,
-    tracker: TaskTracker,
-}
-
 /// Serves every listener that is offered, until no more can be and the last
 /// connection has closed.
 ///
@@ -152,9 +109,10 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
         tokio::select! {
             offer = offers.recv() => {
                 let Some(offer) = offer else { break };
-                match offer.acceptor() {
-                    Ok((acceptor, phase)) => {
-                        running.spawn(run(acceptor, service.clone(), phase));
+                match Acceptor::new(offer.socket) {
+                    Ok(acceptor) => {
+                        let accepting = run(acceptor, service.clone(), offer.phase);
+                        Part::Accepting.join_in(&mut running, accepting);
                     }
                     // The others accept from it. A path on which nobody does is tried again.
                     Err(error) => {
@@ -162,7 +120,12 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
                     }
                 }
             }
-            Some(ended) = running.join_next() => ended.expect("accepting does not panic"),
+            Some(ended) = running.join_next() => {
+                if let Err(panicked) = ended {
+                    // Not a panic of its own: the log has it.
+                    resume_unwind(panicked.into_panic());
+                }
+            }
         }
     }
     running.join_all().await;
@@ -171,12 +134,7 @@ pub async fn run_all(mut offers: mpsc::UnboundedReceiver<Offer>, service: Servic
 /// Accepts and serves until the phase is [`Phase::Closing`], then serves what
 /// is queued and in flight, and returns when the last connection has closed.
 async fn run(acceptor: Acceptor, service: Service, mut phase: watch::Receiver<Phase>) {
-    let connections = Connections {
-        proxies: service.settings.trusted_proxies.clone().into(),
-        service,
-        phase: phase.clone(),
-        tracker: TaskTracker::new(),
-    };
+    let connections = Connections::new(service, phase.clone());
     let closing = async {
         // An error means the sender is gone, and with it the listener.
         let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
@@ -189,21 +147,20 @@ async fn run(acceptor: Acceptor, service: Service, mut phase: watch::Receiver<Ph
     // Connections still queued when a listener closes are reset.
     loop {
         match acceptor.accept_queued() {
-            Ok(accepted) => connections.spawn(accepted),
+            Ok(accepted) => accepted.serve(&connections),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) => break,
         }
     }
     drop(acceptor);
-    connections.tracker.close();
-    connections.tracker.wait().await;
+    connections.ended().await;
 }
 
 async fn accept_forever(acceptor: &Acceptor, connections: &Connections) {
     let mut said: Option<Instant> = None;
     loop {
         match acceptor.accept().await {
-            Ok(accepted) => connections.spawn(accepted),
+            Ok(accepted) => accepted.serve(connections),
             // The client was gone before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -217,212 +174,3 @@ async fn accept_forever(acceptor: &Acceptor, connections: &Connections) {
         }
     }
 }
-
-impl Connections {
-    fn spawn(&self, accepted: Accepted) {
-        match accepted {
-            Accepted::Tcp(stream, address) => {
-                // Responses are written in one piece: Nagle's algorithm would only delay them.
-                let _ = stream.set_nodelay(true);
-                self.serve(stream, Peer::tcp(address, self.proxies.clone()));
-            }
-            Accepted::Unix(stream) => self.serve(stream, Peer::unix(self.proxies.clone())),
-        }
-    }
-
-    fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        let settings = &self.service.settings;
-        let (stream, unsent) = Watched::new(stream, settings.request_timeout);
-        let (stream, unread) = Lingering::new(stream);
-        let served = Arc::new(Served {
-            edge: self.service.edge.clone(),
-            peer,
-            fitness: self.service.fitness.clone(),
-            busy: AtomicBool::new(false),
-            closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
-            unsent,
-            unread,
-            _open: self.service.edge.connections_open().map(Open::start),
-        });
-        let serving = served.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let served = serving.clone();
-            async move { Ok::<_, std::convert::Infallible>(served.serve(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(settings.header_timeout)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        self.tracker
-            .spawn(until_closed(connection, self.phase.clone(), served));
-    }
-}
-
-/// One connection. Its requests share this and nothing else of other
-/// connections: what all threads count references to, they would contend for.
-struct Served {
-    edge: Edge,
-    peer: Peer,
-    fitness: Fitness,
-    /// A request is in service, or its response is not at its end.
-    busy: AtomicBool,
-    /// Responses ask the client to close.
-    closing: AtomicBool,
-    /// Bytes wait to be sent.
-    unsent: Arc<AtomicBool>,
-    /// What has come and was not read.
-    unread: Arc<Unread>,
-    _open: Option<Open>,
-}
-
-/// Counts a connection for as long as it lives.
-struct Open(IntGauge);
-
-impl Open {
-    fn start(gauge: &IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-impl Served {
-    async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        if self.peer.address.is_none() && siblings::is_look(&request) {
-            return self.look();
-        }
-        let busy = Busy::start(self);
-        let served = &busy.0;
-        let most = request.body().size_hint().upper();
-        let request = request.map(|body| served.unread.watch(body));
-        let mut response = served.edge.serve(served.peer.clone(), request).await;
-        let gives_up = served.unread.is_some() && gives_up(response.status(), most);
-        if served.closing.load(Ordering::Relaxed) || gives_up {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
-        // What is complete in memory needs no more than the stream, which knows what is unsent.
-        if response.body().size_hint().exact().is_none() {
-            response = response.map(|body| Body::new(InFlight { body, _busy: busy }));
-        }
-        response
-    }
-
-    /// What a sibling is told: 204 if this replica is fit to be sent visits, else
-    /// 503. It is no request of anybody's, and so neither counted nor logged.
-    fn look(&self) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = match self.fitness.is_fit() {
-            true => StatusCode::NO_CONTENT,
-            false => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        response
-    }
-
-    fn in_use(&self) -> bool {
-        let busy = [&self.busy, &self.unsent].map(|flag| flag.load(Ordering::Relaxed));
-        busy.contains(&true) || self.unread.is_lingering()
-    }
-}
-
-/// Whether a body that was not read, of this many bytes at most, is not waited for either. What is
-/// left of a small one has mostly come, and the connection goes on. So has one in chunks of a
-/// request that was right: a client that streams all it sends, and nothing here.
-fn gives_up(status: StatusCode, most: Option<u64>) -> bool {
-    let is_small = most.map_or(status.is_success(), |most| most <= MAX_BODY_BYTES as u64);
-    status == StatusCode::REQUEST_TIMEOUT || !is_small
-}
-
-/// Marks a connection as having a request in service, also if it is dropped.
-struct Busy(Arc<Served>);
-
-impl Busy {
-    fn start(served: Arc<Served>) -> Self {
-        served.busy.store(true, Ordering::Relaxed);
-        Self(served)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::Relaxed);
-    }
-}
-
-/// A body that comes bit by bit: its request is in service until it ends.
-struct InFlight {
-    body: Body,
-    _busy: Busy,
-}
-
-impl HttpBody for InFlight {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Drives a connection to its end. Its errors are the client's doing: rubbish,
-/// timeouts, disconnects.
-async fn until_closed<S, T>(
-    connection: http1::Connection<T, S>,
-    mut phase: watch::Receiver<Phase>,
-    served: Arc<Served>,
-) where
-    http1::Connection<T, S>: Future<Output = hyper::Result<()>>,
-    S: hyper::service::HttpService<Incoming>,
-    S::Error: Into<axum::BoxError>,
-    T: hyper::rt::Read + hyper::rt::Write + Unpin,
-    S::ResBody: hyper::body::Body + 'static,
-    <S::ResBody as hyper::body::Body>::Error: Into<axum::BoxError>,
-{
-    let mut connection = std::pin::pin!(connection);
-    let closing = async {
-        let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
-        served.closing.store(true, Ordering::Relaxed);
-        sleep(IDLE_GRACE).await;
-    };
-    tokio::select! {
-        biased;
-        result = connection.as_mut() => return log_end(result),
-        () = closing => {}
-    }
-    // Closes the connection if it is idle; else it closes after its request.
-    connection.as_mut().graceful_shutdown();
-    tokio::select! {
-        biased;
-        result = connection.as_mut() => return log_end(result),
-        () = sleep(HEAD_GRACE) => {}
-    }
-    if served.in_use() {
-        log_end(connection.await);
-    }
-}
-
-fn log_end(result: hyper::Result<()>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection ended");
-    }
-}
-
-#[cfg(test)]
-mod tests;

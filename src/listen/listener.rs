@@ -1,18 +1,13 @@
-//! Open listeners, and those who accept from them.
+//! Listening on TCP, and why an address cannot be listened on.
 
 use std::{io, net::ToSocketAddrs, path::PathBuf};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::{mpsc, watch};
 
 use super::{
-    accept::{Acceptor, Phase},
+    offer::{BACKLOG, Listening},
     socket::SocketError,
 };
-
-/// Connections that may wait to be accepted. The kernel caps it at
-/// `net.core.somaxconn`; a full queue makes nginx try the next replica.
-pub(super) const BACKLOG: i32 = 4096;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -43,86 +38,6 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
         io::ErrorKind::AddrNotAvailable => "; no interface of this machine has this address",
         _ => "",
-    }
-}
-
-/// A listening socket. When this is dropped, what has reached it is served, its
-/// connections close, and so does the socket.
-#[derive(Debug)]
-pub struct Listening {
-    socket: Socket,
-    phase: watch::Sender<Phase>,
-}
-
-impl Listening {
-    /// From now on its connections are welcome.
-    pub fn new(socket: Socket) -> Self {
-        Self {
-            socket,
-            phase: watch::Sender::new(Phase::Serving),
-        }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.phase.send_replace(Phase::Closing);
-    }
-}
-
-/// A listening socket, as one of those who accept from it gets it.
-#[derive(Debug)]
-pub struct Offer {
-    socket: Socket,
-    /// Says when to close.
-    phase: watch::Receiver<Phase>,
-}
-
-impl Offer {
-    /// Accepts from the socket on the current runtime, and says when to close.
-    ///
-    /// # Errors
-    ///
-    /// If the runtime cannot watch one more socket.
-    pub fn acceptor(self) -> io::Result<(Acceptor, watch::Receiver<Phase>)> {
-        let acceptor = if self.socket.local_addr()?.is_unix() {
-            Acceptor::Unix(tokio::net::UnixListener::from_std(self.socket.into())?)
-        } else {
-            Acceptor::Tcp(tokio::net::TcpListener::from_std(self.socket.into())?)
-        };
-        Ok((acceptor, self.phase))
-    }
-}
-
-/// All who accept from the same listeners: the workers, or the main thread.
-#[derive(Debug, Clone)]
-pub struct Acceptors(Vec<mpsc::UnboundedSender<Offer>>);
-
-impl Acceptors {
-    /// So many, each by its end of the line.
-    pub fn new(number: usize) -> (Self, Vec<mpsc::UnboundedReceiver<Offer>>) {
-        let (senders, receivers) = (0..number).map(|_| mpsc::unbounded_channel()).unzip();
-        (Self(senders), receivers)
-    }
-
-    /// Has all of them accept from this socket until it is dropped.
-    ///
-    /// # Errors
-    ///
-    /// If there are no descriptors left; then nobody does.
-    pub fn offer(&self, listening: &Listening) -> io::Result<()> {
-        let offers = self.0.iter().map(|_| {
-            Ok(Offer {
-                socket: listening.socket.try_clone()?,
-                phase: listening.phase.subscribe(),
-            })
-        });
-        let offers = offers.collect::<io::Result<Vec<_>>>()?;
-        for (acceptor, offer) in self.0.iter().zip(offers) {
-            // One that has ended ends the process.
-            let _ = acceptor.send(offer);
-        }
-        Ok(())
     }
 }
 

@@ -12,77 +12,22 @@
 
 use std::{
     fs, io,
-    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 
+use super::{directory, slots::Slots, socket_error::MAX_PATH_BYTES};
 pub use super::{
     directory::FileIdentity,
+    occupant::{Occupant, occupant},
     slots::{Serves, listens},
+    socket_error::SocketError,
 };
-use super::{
-    directory::{self, HeldLock},
-    slots::{SLOTS, Slots},
-};
-use crate::config::values::SocketTemplate;
-
-/// Longest path, in bytes. The kernel allows 107, and the hidden name beside it
-/// may be a little longer.
-const MAX_PATH_BYTES: usize = 100;
+use crate::config::values::{SLOTS, SocketTemplate};
 
 /// The largest process id Linux gives, with seven digits.
 const MAX_PID: u32 = 1 << 22;
-
-/// Why a path cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SocketError {
-    /// Another process serves it.
-    #[error("another process is listening there; stop it, or choose another path")]
-    Live,
-    /// It is a file, a directory or a link.
-    #[error(
-        "something that is no socket is there, and it is left alone; move it away, or choose another path"
-    )]
-    Foreign,
-    /// Every slot is taken.
-    #[error("all {SLOTS} slots are taken; stop a replica first")]
-    NoFreeSlot,
-    /// The path is longer than the kernel allows.
-    #[error("the path is {0} bytes long; the limit is {MAX_PATH_BYTES}")]
-    TooLong(usize),
-    /// The directory is missing or may not be written.
-    #[error("the directory {} {problem}", .directory.display())]
-    Directory {
-        /// The directory.
-        directory: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Another process holds the lock of the directory.
-    #[error("another process holds the lock of the directory; is it stopped?")]
-    Locked(HeldLock),
-    /// Nobody answers on a socket that all of us should accept from.
-    #[error("no worker answers on the socket")]
-    NoAnswer,
-    /// Anything else.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-}
-
-/// What is at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occupant {
-    /// Nothing.
-    Nothing,
-    /// A socket nobody listens on.
-    Stale,
-    /// A socket somebody listens on.
-    Live,
-    /// No socket.
-    Foreign,
-}
 
 /// Where a template leads.
 #[derive(Debug, Clone)]
@@ -172,7 +117,7 @@ impl HiddenSocket {
         let first = self.paths.first().to_owned();
         let describe = |error| (first.clone(), error);
         // Held until the path is published.
-        let _lock = directory::lock(&first, self.mode).map_err(describe)?;
+        let lock = directory::lock(&first, self.mode).map_err(describe)?;
         directory::sweep(&first);
         let path = self.paths.free().map_err(describe)?;
         let publish = || -> Result<(), SocketError> {
@@ -186,13 +131,13 @@ impl HiddenSocket {
             mode: self.mode,
             paths: self.paths.clone(),
         };
-        // If this fails, the path is withdrawn again.
-        match &published.paths {
-            Paths::Slots(slots) => slots
-                .spread(&listens)
-                .map_err(|error| (path, error.into()))?,
-            Paths::One(_) => {}
-        }
+        let spread = match &published.paths {
+            Paths::Slots(slots) => slots.spread(&listens),
+            Paths::One(_) => Ok(()),
+        };
+        // If that failed, the path is withdrawn again, which must not wait for ourselves.
+        drop(lock);
+        spread.map_err(|error| (path, error.into()))?;
         Ok(published)
     }
 }
@@ -308,35 +253,6 @@ impl Drop for PublishedSocket {
     }
 }
 
-/// What is at a path now.
-///
-/// # Errors
-///
-/// If it cannot be told.
-pub fn occupant(path: &Path) -> io::Result<Occupant> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Occupant::Nothing),
-        Err(error) => return Err(error),
-        Ok(file) if !file.file_type().is_socket() => return Ok(Occupant::Foreign),
-        Ok(_) => {}
-    }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A blocking connect would wait for a place in the queue of a busy listener.
-    socket.set_nonblocking(true)?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        Ok(()) => Ok(Occupant::Live),
-        Err(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => Ok(Occupant::Stale),
-            io::ErrorKind::NotFound => Ok(Occupant::Nothing),
-            // The queue is full, so somebody is there.
-            io::ErrorKind::WouldBlock => Ok(Occupant::Live),
-            // Another user's, and so not ours to replace.
-            io::ErrorKind::PermissionDenied => Ok(Occupant::Live),
-            _ => Err(error),
-        },
-    }
-}
-
 /// Whether every path that a template may give on this machine is short enough.
 ///
 /// # Errors
@@ -365,6 +281,7 @@ pub fn hostname() -> String {
 mod tests {
     use std::{
         os::unix::net::UnixListener,
+        sync::atomic::{AtomicUsize, Ordering},
         thread,
         time::{Duration, Instant},
     };
@@ -376,6 +293,53 @@ mod tests {
         let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
         all.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
             .count()
+    }
+
+    /// A lock that was broken keeps nobody apart: whoever was taken to hang with it may go on.
+    #[test]
+    fn two_at_once_fail_with_nothing_but_that_the_other_was_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let template: SocketTemplate = format!("{}/{{slot}}.sock", folder.path().display())
+            .parse()
+            .unwrap();
+        let paths = Paths::of(&template);
+        let Paths::Slots(slots) = &paths else {
+            unreachable!("there is a {{slot}}");
+        };
+        let (_listening, hidden) = bind(&paths, 0o660).unwrap();
+        let _published = hidden.publish().unwrap();
+        let bind = || directory::bind_hidden(paths.first(), 0o660).map(drop);
+        let sweep = || {
+            directory::sweep(paths.first());
+            Ok(())
+        };
+        let mend = || {
+            let _ = fs::remove_file(folder.path().join("7.sock"));
+            slots.spread(&listens)
+        };
+        let pairs: [[&(dyn Fn() -> io::Result<()> + Sync); 2]; 2] =
+            [[&bind, &sweep], [&mend, &mend]];
+        for (number, pair) in pairs.into_iter().enumerate() {
+            let begin = Instant::now();
+            let met = AtomicUsize::new(0);
+            thread::scope(|scope| {
+                for work in pair {
+                    let met = &met;
+                    scope.spawn(move || {
+                        while met.load(Ordering::Relaxed) < 10 {
+                            assert!(begin.elapsed() < Duration::from_secs(60), "pair {number}");
+                            match work().map_err(SocketError::from) {
+                                Ok(()) => {}
+                                Err(SocketError::Overtaken(_)) => {
+                                    met.fetch_add(1, Ordering::Relaxed);
+                                }
+                                Err(error) => panic!("pair {number}: {error:?}"),
+                            }
+                        }
+                    });
+                }
+            });
+        }
     }
 
     /// Whoever has the lock when a replica leaves may be its successor.

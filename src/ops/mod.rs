@@ -1,6 +1,6 @@
-//! Running the service: health, readiness, metrics, version.
+//! Running the service: liveness, readiness, metrics, version.
 
-pub mod health;
+pub mod liveness;
 pub mod routes;
 
 pub use self::routes::OpsState;

@@ -11,20 +11,20 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::health;
+use super::liveness;
 use crate::{
     edge::{Code, Problem},
     release::{REVISION, VERSION},
     storage::{Store, sql::Database},
     supervision::{Unwell, Vitals},
-    telemetry::metrics::Metrics,
+    telemetry::metrics::Registry,
 };
 
 /// What the internal handlers use.
 #[derive(Clone)]
 pub struct OpsState {
     /// The metrics.
-    pub metrics: Arc<Metrics>,
+    pub registry: Arc<Registry>,
     /// Whether the process is live.
     pub vitals: Vitals,
     /// The store.
@@ -33,13 +33,16 @@ pub struct OpsState {
     pub database: Option<Database>,
 }
 
+/// The patterns of [`router`].
+pub const PATTERNS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/version"];
+
 /// The routes of the internal listener.
 pub fn router() -> Router<OpsState> {
     Router::new()
         .route("/metrics", get(get_metrics))
         .route(
             "/healthz",
-            get(async |State(state): State<OpsState>| health::started(&state.vitals)),
+            get(async |State(state): State<OpsState>| liveness::started(&state.vitals)),
         )
         .route("/readyz", get(get_readyz))
         .route(
@@ -50,7 +53,7 @@ pub fn router() -> Router<OpsState> {
 
 async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse, Problem> {
     let text = state
-        .metrics
+        .registry
         .render()
         .map_err(|error| Problem::from(Code::Internal).with_cause(error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))

@@ -1,5 +1,24 @@
 //! Pages for people: the home page, the OpenAPI document and Swagger UI.
 
-pub mod home;
+use axum::{body::Bytes, extract::FromRef};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+mod home;
 pub mod openapi;
 pub mod swagger;
+
+/// The OpenAPI document, in JSON.
+#[derive(Debug, Clone)]
+pub struct Document(pub Bytes);
+
+/// The routes of this room that are in the document; Swagger UI has a [router](swagger::router)
+/// of its own.
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Document: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    OpenApiRouter::new()
+        .routes(routes!(home::get_home))
+        .routes(routes!(openapi::get_openapi))
+}

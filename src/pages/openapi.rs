@@ -6,7 +6,8 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use crate::{app::AppState, edge::problem::ProblemDocument};
+use super::Document;
+use crate::edge::problem::ProblemDocument;
 
 /// The frame of the document; the routers add their paths.
 #[derive(OpenApi)]
@@ -49,9 +50,6 @@ crate::problem_responses!(DocumentProblems: MethodNotAllowed);
     tag = "service",
     responses((status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json"), DocumentProblems)
 )]
-pub async fn get_openapi(State(state): State<AppState>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        state.openapi.clone(),
-    )
+pub async fn get_openapi(State(Document(document)): State<Document>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document)
 }

@@ -8,28 +8,35 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use prometheus::IntGauge;
 use tokio::{
     sync::oneshot,
     time::{sleep, timeout},
 };
 
+mod metrics;
 mod signals;
 mod worker;
 
-use self::signals::{Signal, Signals};
+use self::{
+    metrics::ProcessMetrics,
+    signals::{Signal, Signals},
+};
 use crate::{
-    app::Shared,
+    app::{Application, Metrics},
     config::{ServerSettings, Settings, values::ListenAddress},
-    counting::store::{CounterStore, monitor},
+    counting::counts::{CounterStore, monitor},
     listen::{
-        BindError,
-        accept::{self, Service},
-        keeper::{Keeper, Place, Published},
-        listener::{self, Acceptors, Listening},
+        BindError, accept,
+        connection::Service,
+        keeper::{Keeper, Published},
+        listener,
+        offer::{Acceptors, Listening},
+        place::Place,
     },
     storage::{Store, StoreError, sql::Database},
-    supervision::{Ended, Ends, Supervisor, Vitals},
-    telemetry::metrics::Metrics,
+    supervision::{Ended, Ends, Part, Supervisor, Vitals, main_thread},
+    telemetry::metrics::Registry,
 };
 
 /// The longest the store may take to close: all that counts has been acknowledged.
@@ -44,15 +51,15 @@ pub enum ServeError {
     /// The embedded database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A metric cannot be served.
-    #[error(transparent)]
-    Metrics(#[from] prometheus::Error),
     /// The system refused a thread, a signal handler or a descriptor.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// Something in the background ended by itself.
-    #[error("{0} ended unexpectedly; the log above says why")]
-    Ended(String),
+    /// A metric has the name of another one.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// Something without which the process is of no use has ended.
+    #[error("{0}")]
+    Ended(Ended),
 }
 
 /// How the service ended.
@@ -70,32 +77,43 @@ pub enum Ending {
 ///
 /// # Errors
 ///
-/// If the service cannot start, or something of it ends by itself.
-pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<Ending, ServeError> {
-    let store = Store::open(&settings.store, metrics.clone()).await?;
+/// If the service cannot start, or a part of it ends.
+pub async fn serve(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending, ServeError> {
+    let ending = match main_thread(run(settings, registry)).await {
+        Ok(ending) => ending,
+        Err(ended) => Err(ServeError::Ended(ended)),
+    };
+    if let Err(ServeError::Ended(ended)) = &ending {
+        tracing::error!(part = %ended.what, panicked = ended.panicked, "a part of the process has ended; so all of it ends");
+    }
+    ending
+}
+
+async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending, ServeError> {
+    let process_metrics = ProcessMetrics::register(&registry)?;
+    let metrics = Arc::new(Metrics::register(registry)?);
+    let store = Store::open(&settings.store, metrics.store.clone()).await?;
     // Known before the first visit comes: a store of a newer version must not be written to.
     // That it is away is no reason not to start.
     let mut counters = CounterStore::new(store.clone(), &settings.store);
     let _ = counters.probe().await;
-    let database = Database::open(&settings.database, &store, &metrics)?;
+    let database = Database::open(&settings.database, &store, &metrics.registry)?;
     // Only from here on: while the database is opened, a signal may end the process as ever.
     let mut signals = Signals::new()?;
     let vitals = Vitals::default();
-    let shared = Arc::new(Shared::new(
+    let application = Arc::new(Application::new(
         settings.clone(),
         metrics.clone(),
         vitals.clone(),
     ));
 
     let dependencies = (&store, database.as_ref());
-    let mut running = Running::start(&settings.server, &shared, dependencies, &vitals)?;
-    running
-        .supervisor
-        .spawn("the monitor of the store", monitor(counters));
+    let mut running = Running::start(&settings.server, &application, dependencies, &vitals)?;
+    running.supervisor.spawn(Part::Monitor, monitor(counters));
     if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
         running
             .supervisor
-            .spawn("the monitor of the database", monitor.run());
+            .spawn(Part::DatabaseMonitor, monitor.run());
     }
     let signal = tokio::select! {
         signal = signals.next() => signal,
@@ -103,7 +121,8 @@ pub async fn serve(settings: Arc<Settings>, metrics: Arc<Metrics>) -> Result<End
     };
     let drain = Drain {
         settings: &settings,
-        metrics: &metrics,
+        metrics: &process_metrics,
+        in_flight: &metrics.http.requests_in_flight,
         vitals: &vitals,
     };
     let ending = tokio::select! {
@@ -146,31 +165,29 @@ impl Running {
     /// have taken a slot on the way.
     fn start(
         server: &ServerSettings,
-        shared: &Arc<Shared>,
+        application: &Arc<Application>,
         (store, database): (&Store, Option<&Database>),
         vitals: &Vitals,
     ) -> Result<Self, ServeError> {
         let public = bind_tcp(&server.listen)?;
         let ops = bind_tcp(&server.ops_listen)?;
         let (supervisor, background) = Supervisor::new();
-        supervisor.spawn("the heartbeat of the main thread", vitals.heartbeat("main"));
+        supervisor.heartbeat("main", vitals.heartbeat("main"));
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
-            edge: shared.ops_edge(store, database),
+            edge: application.ops_edge(store, database),
             settings: server.clone(),
-            fitness: shared.fitness(store),
+            fitness: application.fitness(store),
         };
         for offers in offers {
-            supervisor.spawn(
-                "the internal listener",
-                accept::run_all(offers, service.clone()),
-            );
+            let accepting = accept::run_all(offers, service.clone());
+            supervisor.spawn(Part::InternalListener, accepting);
         }
         let (to_workers, offers) = Acceptors::new(server.workers);
         let (of_workers, workers) = Supervisor::new();
         for (index, offers) in offers.into_iter().enumerate() {
-            worker::spawn(index, shared, store, vitals, offers, &of_workers)?;
+            worker::spawn(index, application, store, vitals, offers, &of_workers)?;
         }
         for (listening, _) in &ops {
             to_main.offer(listening)?;
@@ -181,7 +198,7 @@ impl Running {
         let places = places(&server.ops_listen, server, false, &to_main)
             .chain(places(&server.listen, server, true, &to_workers))
             .collect();
-        let (keeper, published) = Keeper::start(places, shared.fitness(store), &supervisor)?;
+        let (keeper, published) = Keeper::start(places, application.fitness(store), &supervisor)?;
         Ok(Self {
             keeper,
             published,
@@ -204,7 +221,7 @@ impl Running {
         if let Ok(published) = (&mut self.published).await {
             self.announce(&published?, settings, store);
         }
-        Err(ServeError::Ended(self.ended().await.what))
+        Err(ServeError::Ended(self.ended().await))
     }
 
     /// What has ended that should not have.
@@ -213,6 +230,16 @@ impl Running {
             Some(ended) = self.background.recv() => ended,
             Some(ended) = self.workers.recv() => ended,
             else => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all workers have served to the end.
+    async fn drained(&mut self) -> Result<(), ServeError> {
+        tokio::select! {
+            biased;
+            // What the main thread and the keeper do is not over before the process is.
+            Some(ended) = self.background.recv() => Err(ServeError::Ended(ended)),
+            ended = all_ended(&mut self.workers) => ended,
         }
     }
 
@@ -268,7 +295,8 @@ fn places(
 /// What draining takes.
 struct Drain<'a> {
     settings: &'a Settings,
-    metrics: &'a Metrics,
+    metrics: &'a ProcessMetrics,
+    in_flight: &'a IntGauge,
     vitals: &'a Vitals,
 }
 
@@ -281,19 +309,19 @@ impl Drain<'_> {
         self.metrics.draining.set(1);
         tokio::select! {
             () = sleep(server.drain_delay) => {}
-            ended = running.ended() => return Err(ServeError::Ended(ended.what)),
+            ended = running.ended() => return Err(ServeError::Ended(ended)),
         }
         running.keeper.withdraw_public().await;
         // The workers hold the last descriptors: the queue is theirs to empty.
         running.public.clear();
-        match timeout(server.shutdown_timeout, all_ended(&mut running.workers)).await {
+        match timeout(server.shutdown_timeout, running.drained()).await {
             Ok(ended) => {
                 ended?;
                 tracing::info!("drained");
                 Ok(Ending::Clean)
             }
             Err(_) => {
-                let requests = self.metrics.requests_in_flight.get();
+                let requests = self.in_flight.get();
                 tracing::error!(
                     requests,
                     "the shutdown timeout has passed; what is in flight is cut"
@@ -308,7 +336,7 @@ impl Drain<'_> {
 async fn all_ended(workers: &mut Ends) -> Result<(), ServeError> {
     while let Some(ended) = workers.recv().await {
         if ended.panicked {
-            return Err(ServeError::Ended(ended.what));
+            return Err(ServeError::Ended(ended));
         }
     }
     Ok(())

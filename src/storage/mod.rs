@@ -10,15 +10,14 @@ use std::{
 
 pub mod health;
 mod layout;
+pub mod metrics;
 pub mod redis;
 mod refusals;
 pub mod sql;
 
+use self::metrics::StoreMetrics;
 pub use self::{health::StoreHealth, layout::Layout, redis::RedisStore, sql::SqliteStore};
-use crate::{
-    config::{StoreLocation, StoreSettings},
-    telemetry::metrics::Metrics,
-};
+use crate::config::{StoreLocation, StoreSettings};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -145,7 +144,7 @@ pub struct Store {
     pub health: Arc<StoreHealth>,
     /// The longest an operation may take.
     pub timeout: Duration,
-    metrics: Arc<Metrics>,
+    metrics: Arc<StoreMetrics>,
 }
 
 impl Store {
@@ -155,7 +154,10 @@ impl Store {
     /// # Errors
     ///
     /// If the embedded database cannot be opened.
-    pub async fn open(settings: &StoreSettings, metrics: Arc<Metrics>) -> Result<Self, StoreError> {
+    pub async fn open(
+        settings: &StoreSettings,
+        metrics: Arc<StoreMetrics>,
+    ) -> Result<Self, StoreError> {
         let backend = match &settings.location {
             StoreLocation::Redis(url) => Backend::Redis(RedisStore::new(url, settings.timeout)),
             StoreLocation::Sqlite(path) => {
@@ -173,7 +175,7 @@ impl Store {
     /// If the embedded database cannot be read, or is not of this version.
     pub async fn open_to_read(
         settings: &StoreSettings,
-        metrics: Arc<Metrics>,
+        metrics: Arc<StoreMetrics>,
     ) -> Result<Self, StoreError> {
         let backend = match &settings.location {
             StoreLocation::Redis(url) => Backend::Redis(RedisStore::new(url, settings.timeout)),
@@ -184,10 +186,10 @@ impl Store {
         Ok(Self::on(backend, settings, metrics))
     }
 
-    fn on(backend: Backend, settings: &StoreSettings, metrics: Arc<Metrics>) -> Self {
+    fn on(backend: Backend, settings: &StoreSettings, metrics: Arc<StoreMetrics>) -> Self {
         Self {
             backend,
-            health: Arc::new(StoreHealth::new(metrics.store_up.clone())),
+            health: Arc::new(StoreHealth::new(metrics.up.clone())),
             timeout: settings.timeout,
             metrics,
         }
@@ -235,7 +237,7 @@ impl Store {
             && !matches!(error, StoreError::Refused(_) | StoreError::Busy)
         {
             // What failed may be elsewhere by now.
-            redis.forget_slots();
+            redis.forget_hash_slots();
         }
         result
     }
@@ -243,7 +245,9 @@ impl Store {
     fn observe(&self, operation: Operation, started: Instant, error: Option<&StoreError>) {
         let outcome = error.map_or("ok", StoreError::outcome);
         self.metrics
-            .observe_store_operation(operation.name(), outcome, started.elapsed());
+            .duration
+            .with_label_values(&[operation.name(), outcome])
+            .observe(started.elapsed().as_secs_f64());
     }
 
     /// Notes how the parts of one count ended: each outcome once, for one

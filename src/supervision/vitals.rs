@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
 
 /// How often each thread shows that it turns.
 const BEAT: Duration = Duration::from_millis(200);
@@ -35,7 +35,7 @@ pub struct Vitals(Arc<State>);
 #[derive(Debug)]
 struct State {
     started: AtomicBool,
-    draining: watch::Sender<bool>,
+    draining: AtomicBool,
     threads: Mutex<Vec<Arc<Thread>>>,
     begin: Instant,
 }
@@ -51,7 +51,7 @@ impl Default for Vitals {
     fn default() -> Self {
         Self(Arc::new(State {
             started: AtomicBool::new(false),
-            draining: watch::Sender::new(false),
+            draining: AtomicBool::new(false),
             threads: Mutex::default(),
             begin: Instant::now(),
         }))
@@ -66,20 +66,12 @@ impl Vitals {
 
     /// From now on the process is shutting down.
     pub fn start_draining(&self) {
-        self.0.draining.send_replace(true);
+        self.0.draining.store(true, Ordering::Relaxed);
     }
 
     /// Whether the process is shutting down.
     pub fn is_draining(&self) -> bool {
-        *self.0.draining.borrow()
-    }
-
-    /// Waits until the process is shutting down. What would never end by itself,
-    /// such as a stream of events, ends then.
-    pub async fn draining(&self) {
-        let mut draining = self.0.draining.subscribe();
-        // The sender lives as long as `self`.
-        let _ = draining.wait_for(|draining| *draining).await;
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     /// The heartbeat of a thread, to be run on its runtime. From now on the
@@ -191,18 +183,5 @@ mod tests {
         assert_eq!(vitals.check_started(), Ok(()));
         vitals.start_draining();
         assert_eq!(vitals.check_started(), Err(Unwell::Draining));
-    }
-
-    #[tokio::test]
-    async fn draining_is_waited_for() {
-        let vitals = Vitals::default();
-        let other = vitals.clone();
-        let waiting = tokio::spawn(async move { other.draining().await });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished() && vitals.check().is_ok());
-        vitals.start_draining();
-        let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
-        waited.expect("it is told").unwrap();
-        assert_eq!(vitals.check(), Err(Unwell::Draining));
     }
 }

@@ -1,375 +1,47 @@
 //! What Prometheus scrapes: one registry, owned by the process.
 //!
-//! Names and units follow the Prometheus conventions. Every label has a small,
-//! fixed set of values; counter names, users and addresses are never labels.
+//! Each room declares its metrics as one struct, with [`metrics!`](crate::metrics!). Names and
+//! units follow the Prometheus conventions. Every label has a small, fixed set
+//! of values; counter names, users and addresses are never labels.
 
-use std::time::Duration;
+use std::marker::PhantomData;
 
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
-/// From a ping (tens of microseconds) to the request timeout (seconds).
-const REQUEST_BUCKETS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    10.0,
-];
-
-/// From a local Redis to the store timeout.
-const STORE_BUCKETS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-];
-
-/// Powers of two up to the largest batch.
-const BATCH_BUCKETS: &[f64] = &[
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
-];
+use crate::release::{REVISION, VERSION};
 
 /// Every metric of the process.
 #[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
-    /// `http_requests_total{method,route,status}`
-    pub requests: IntCounterVec,
-    /// `http_request_duration_seconds{method,route}`
-    pub request_duration: HistogramVec,
-    /// `http_requests_in_flight`
-    pub requests_in_flight: IntGauge,
-    /// `http_connections_open`
-    pub connections_open: IntGauge,
-    /// `footfall_visits_total`
-    pub visits: IntCounter,
-    /// `footfall_visits_replayed_total`
-    pub visits_replayed: IntCounter,
-    visits_failed: IntCounterVec,
-    /// `footfall_visits_confirmed_total`
-    pub visits_confirmed: IntCounter,
-    /// `footfall_visits_uncertain_total`
-    pub visits_uncertain: IntCounter,
-    /// `footfall_visits_unanswered`
-    pub visits_unanswered: IntGauge,
-    /// `footfall_count_regressions_total`
-    pub count_regressions: IntCounter,
-    /// `footfall_count_batch_size`
-    pub batch_size: Histogram,
-    /// `footfall_count_queue_depth`
-    pub queue_depth: IntGauge,
-    /// `footfall_count_queue_capacity`
-    pub queue_capacity: IntGauge,
-    store_duration: HistogramVec,
-    /// `footfall_store_up`
-    pub store_up: IntGauge,
-    logins: IntCounterVec,
-    error_reports: IntCounterVec,
-    /// `footfall_draining`
-    pub draining: IntGauge,
-}
+pub struct Registry(prometheus::Registry);
 
-/// Why a visit got no number: the value of the `reason` label. The values are
-/// the codes of the problem documents, so that people find both by one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VisitFailure {
-    /// Too many visits were waiting.
-    Overloaded,
-    /// As many identities are remembered as may be.
-    IdentitiesFull,
-    /// Its counter is new, and there are as many as there may be.
-    CountersFull,
-    /// The store was away: it was not counted.
-    StoreUnavailable,
-    /// The store did not answer: it may have been counted.
-    OutcomeUnknown,
-}
-
-/// How an attempt to log in ended: the value of the `outcome` label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginOutcome {
-    /// A token was handed out.
-    Success,
-    /// Wrong name or password.
-    Failure,
-    /// Too many failures before it.
-    Throttled,
-    /// Too many logins at once.
-    Shed,
-}
-
-/// What became of an error that was to be reported: the value of the `outcome` label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportOutcome {
-    /// The receiver has it.
-    Sent,
-    /// There were too many, or the receiver has asked for fewer.
-    Dropped,
-    /// The receiver could not be reached, or refused it.
-    Failed,
-}
-
-impl Metrics {
-    /// Registers every metric.
+impl Registry {
+    /// A registry with what is the same for every process: its build and what the system
+    /// knows of it. The rooms add theirs.
     ///
     /// # Errors
     ///
-    /// If two have the same name.
+    /// If two metrics have the same name.
     pub fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let metrics = Self {
-            requests: register(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "http_requests_total",
-                        "Requests on the public listeners, by method, matched route and status; 499: the client went away first.",
-                    ),
-                    &["method", "route", "status"],
-                )?,
-            )?,
-            request_duration: register(
-                &registry,
-                HistogramVec::new(
-                    HistogramOpts::new(
-                        "http_request_duration_seconds",
-                        "Time from the head of a request to the head of its response.",
-                    )
-                    .buckets(REQUEST_BUCKETS.to_vec()),
-                    &["method", "route"],
-                )?,
-            )?,
-            requests_in_flight: register(
-                &registry,
-                IntGauge::new(
-                    "http_requests_in_flight",
-                    "Requests being served on the public listeners.",
-                )?,
-            )?,
-            connections_open: register(
-                &registry,
-                IntGauge::new(
-                    "http_connections_open",
-                    "Open connections on the public listeners, idle ones included.",
-                )?,
-            )?,
-            visits: register(
-                &registry,
-                IntCounter::new(
-                    "footfall_visits_total",
-                    "Visits this process counted and acknowledged; replays are not among them.",
-                )?,
-            )?,
-            visits_replayed: register(
-                &registry,
-                IntCounter::new(
-                    "footfall_visits_replayed_total",
-                    "Visits that had been counted before and got the same number again.",
-                )?,
-            )?,
-            visits_failed: register(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "footfall_visits_failed_total",
-                        "Visits that got no number, by reason: overloaded, identities_full, counters_full, store_unavailable or outcome_unknown.",
-                    ),
-                    &["reason"],
-                )?,
-            )?,
-            visits_confirmed: register(
-                &registry,
-                IntCounter::new(
-                    "footfall_visits_confirmed_total",
-                    "Visits the store has counted for this process, also those nobody waited for any more.",
-                )?,
-            )?,
-            visits_uncertain: register(
-                &registry,
-                IntCounter::new(
-                    "footfall_visits_uncertain_total",
-                    "Visits sent to the store that it may or may not have counted.",
-                )?,
-            )?,
-            visits_unanswered: register(
-                &registry,
-                IntGauge::new(
-                    "footfall_visits_unanswered",
-                    "Visits sent to the store that it has not answered yet.",
-                )?,
-            )?,
-            count_regressions: register(
-                &registry,
-                IntCounter::new(
-                    "footfall_count_regressions_total",
-                    "Times the store gave a number it had given before: acknowledged visits were lost.",
-                )?,
-            )?,
-            batch_size: register(
-                &registry,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "footfall_count_batch_size",
-                        "Visits that shared one round trip to the store.",
-                    )
-                    .buckets(BATCH_BUCKETS.to_vec()),
-                )?,
-            )?,
-            queue_depth: register(
-                &registry,
-                IntGauge::new(
-                    "footfall_count_queue_depth",
-                    "Visits waiting for their round trip to the store.",
-                )?,
-            )?,
-            queue_capacity: register(
-                &registry,
-                IntGauge::new(
-                    "footfall_count_queue_capacity",
-                    "Visits that may wait, in the queues of all workers together.",
-                )?,
-            )?,
-            store_duration: register(
-                &registry,
-                HistogramVec::new(
-                    HistogramOpts::new(
-                        "footfall_store_operation_duration_seconds",
-                        "Time of one operation of the store, by operation and outcome; counts of several counters at once are there once for each outcome they have.",
-                    )
-                    .buckets(STORE_BUCKETS.to_vec()),
-                    &["operation", "outcome"],
-                )?,
-            )?,
-            store_up: register(
-                &registry,
-                IntGauge::new(
-                    "footfall_store_up",
-                    "Whether the store answered when last asked (1) or not (0).",
-                )?,
-            )?,
-            logins: register(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "footfall_logins_total",
-                        "Attempts to log in, by outcome: success, failure, throttled or shed.",
-                    ),
-                    &["outcome"],
-                )?,
-            )?,
-            error_reports: register(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "footfall_error_reports_total",
-                        "Errors for the receiver that FOOTFALL_SENTRY_DSN names, by outcome: sent, dropped or failed.",
-                    ),
-                    &["outcome"],
-                )?,
-            )?,
-            draining: register(
-                &registry,
-                IntGauge::new(
-                    "footfall_draining",
-                    "Whether this process is shutting down (1) or not (0).",
-                )?,
-            )?,
-            registry,
-        };
-        let build = Gauge::with_opts(
-            Opts::new(
-                "footfall_build_info",
-                "Always 1; the labels tell what is running.",
-            )
-            .const_label("version", crate::release::VERSION)
-            .const_label("revision", crate::release::REVISION),
-        )?;
-        build.set(1.0);
-        register(&metrics.registry, build)?;
-        metrics
-            .registry
+        let registry = Self(prometheus::Registry::new());
+        let build = Opts::new(
+            "footfall_build_info",
+            "Always 1; the labels tell what is running.",
+        )
+        .const_label("version", VERSION)
+        .const_label("revision", REVISION);
+        registry.add(Gauge::with_opts(build)?)?.set(1.0);
+        registry
+            .0
             .register(Box::new(ProcessCollector::for_self()))?;
-        // A rate over a series that appears with its first event misses that event.
-        for outcome in [
-            LoginOutcome::Success,
-            LoginOutcome::Failure,
-            LoginOutcome::Throttled,
-            LoginOutcome::Shed,
-        ] {
-            metrics.login_counter(outcome);
-        }
-        for failure in [
-            VisitFailure::Overloaded,
-            VisitFailure::IdentitiesFull,
-            VisitFailure::CountersFull,
-            VisitFailure::StoreUnavailable,
-            VisitFailure::OutcomeUnknown,
-        ] {
-            metrics.failure_counter(failure);
-        }
-        for outcome in [
-            ReportOutcome::Sent,
-            ReportOutcome::Dropped,
-            ReportOutcome::Failed,
-        ] {
-            metrics.report_counter(outcome);
-        }
-        Ok(metrics)
+        Ok(registry)
     }
 
-    /// Notes how an attempt to log in ended.
-    pub fn count_login(&self, outcome: LoginOutcome) {
-        self.login_counter(outcome).inc();
-    }
-
-    fn login_counter(&self, outcome: LoginOutcome) -> IntCounter {
-        self.logins.with_label_values(&[match outcome {
-            LoginOutcome::Success => "success",
-            LoginOutcome::Failure => "failure",
-            LoginOutcome::Throttled => "throttled",
-            LoginOutcome::Shed => "shed",
-        }])
-    }
-
-    /// Notes that a visit got no number.
-    pub fn count_failure(&self, failure: VisitFailure) {
-        self.failure_counter(failure).inc();
-    }
-
-    fn failure_counter(&self, failure: VisitFailure) -> IntCounter {
-        self.visits_failed.with_label_values(&[match failure {
-            VisitFailure::Overloaded => "overloaded",
-            VisitFailure::IdentitiesFull => "identities_full",
-            VisitFailure::CountersFull => "counters_full",
-            VisitFailure::StoreUnavailable => "store_unavailable",
-            VisitFailure::OutcomeUnknown => "outcome_unknown",
-        }])
-    }
-
-    /// Notes what became of an error that was to be reported.
-    pub fn count_report(&self, outcome: ReportOutcome) {
-        self.report_counter(outcome).inc();
-    }
-
-    fn report_counter(&self, outcome: ReportOutcome) -> IntCounter {
-        self.error_reports.with_label_values(&[match outcome {
-            ReportOutcome::Sent => "sent",
-            ReportOutcome::Dropped => "dropped",
-            ReportOutcome::Failed => "failed",
-        }])
-    }
-
-    /// Notes how long one operation of the store took and how it ended.
-    pub fn observe_store_operation(&self, operation: &str, outcome: &str, duration: Duration) {
-        self.store_duration
-            .with_label_values(&[operation, outcome])
-            .observe(duration.as_secs_f64());
-    }
-
-    /// Adds a metric of a room.
-    ///
-    /// # Errors
-    ///
-    /// If there is one of its name already.
-    pub fn register<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
-        register(&self.registry, collector)
+    fn add<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(collector.clone()))?;
+        Ok(collector)
     }
 
     /// The text exposition format, version 0.0.4.
@@ -378,14 +50,284 @@ impl Metrics {
     ///
     /// If a metric cannot be written in it.
     pub fn render(&self) -> prometheus::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        TextEncoder::new().encode_to_string(&self.0.gather())
     }
 }
 
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
+/// What is said of a metric where it is declared.
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    name: &'static str,
+    help: &'static [&'static str],
+    labels: &'static [&'static str],
+    buckets: &'static [f64],
+}
+
+impl Description {
+    /// A metric of this name; its HELP text is the doc comment, line by line.
+    pub const fn new(name: &'static str, help: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            help,
+            labels: &[],
+            buckets: &[],
+        }
+    }
+
+    /// With these labels.
+    #[must_use]
+    pub const fn by(mut self, labels: &'static [&'static str]) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// With these upper bounds of its buckets.
+    #[must_use]
+    pub const fn within(mut self, buckets: &'static [f64]) -> Self {
+        self.buckets = buckets;
+        self
+    }
+
+    fn opts(&self) -> Opts {
+        let lines: Vec<_> = self.help.iter().map(|line| line.trim()).collect();
+        Opts::new(self.name, lines.join(" "))
+    }
+
+    fn histogram(&self) -> HistogramOpts {
+        HistogramOpts::from(self.opts()).buckets(self.buckets.to_vec())
+    }
+}
+
+/// A kind of metric.
+pub trait Metric: Sized {
+    /// Makes a metric and adds it to the registry.
+    ///
+    /// # Errors
+    ///
+    /// If its name is taken, or is none.
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self>;
+}
+
+impl Metric for IntCounter {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::with_opts(description.opts())?)
+    }
+}
+
+impl Metric for IntGauge {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::with_opts(description.opts())?)
+    }
+}
+
+impl Metric for Histogram {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::with_opts(description.histogram())?)
+    }
+}
+
+impl Metric for IntCounterVec {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::new(description.opts(), description.labels)?)
+    }
+}
+
+impl Metric for IntGaugeVec {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::new(description.opts(), description.labels)?)
+    }
+}
+
+impl Metric for HistogramVec {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::new(description.histogram(), description.labels)?)
+    }
+}
+
+/// The values of one label. To be declared with [`label!`](crate::label!).
+pub trait Label: Copy + 'static {
+    /// The name of the label.
+    const NAME: &'static str;
+    /// All values, in the order of [`Label::index`].
+    const ALL: &'static [Self];
+    /// The place of this value among all.
+    fn index(self) -> usize;
+    /// The value as it stands in the series.
+    fn value(self) -> &'static str;
+}
+
+/// A counter for each value of a label. All are there from the start: a rate over a series that
+/// appears with its first event misses that event.
+#[derive(Debug, Clone)]
+pub struct CountersBy<L> {
+    counters: Vec<IntCounter>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> CountersBy<L> {
+    /// The counter of this value.
+    pub fn of(&self, value: L) -> &IntCounter {
+        &self.counters[value.index()]
+    }
+}
+
+impl<L: Label> Metric for CountersBy<L> {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        let all = registry.add(IntCounterVec::new(description.opts(), &[L::NAME])?)?;
+        let counter = |value: &L| all.with_label_values(&[value.value()]);
+        Ok(Self {
+            counters: L::ALL.iter().map(counter).collect(),
+            label: PhantomData,
+        })
+    }
+}
+
+/// Declares the metrics of a room as a struct. The doc comment of a field is its HELP text.
+///
+/// ```
+/// use footfall::telemetry::metrics::Registry;
+/// use prometheus::{Histogram, IntCounter};
+///
+/// footfall::metrics! {
+///     /// What the door tells.
+///     pub struct DoorMetrics {
+///         /// Times the door was opened.
+///         pub opened: IntCounter = "door_opened_total",
+///         /// How long it stayed open.
+///         pub open: Histogram = "door_open_seconds" in &[0.1, 1.0, 10.0],
+///     }
+/// }
+///
+/// let registry = Registry::new()?;
+/// let door = DoorMetrics::register(&registry)?;
+/// door.opened.inc();
+/// let text = registry.render()?;
+/// assert!(text.contains("# HELP door_opened_total Times the door was opened."));
+/// # Ok::<(), prometheus::Error>(())
+/// ```
+#[macro_export]
+macro_rules! metrics {
+    (
+        $(#[$about:meta])*
+        $visible:vis struct $name:ident {
+            $(
+                $(#[doc = $help:literal])+
+                $field_visible:vis $field:ident: $kind:ty = $metric:literal $(by $labels:tt)? $(in $buckets:expr)?,
+            )+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone)]
+        $visible struct $name {
+            $($(#[doc = $help])+ $field_visible $field: $kind,)+
+        }
+
+        impl $name {
+            /// Adds these metrics to the registry.
+            ///
+            /// # Errors
+            ///
+            /// If a metric of the same name is there.
+            $visible fn register(
+                registry: &$crate::telemetry::metrics::Registry,
+            ) -> prometheus::Result<Self> {
+                use $crate::telemetry::metrics::{Description, Metric};
+                Ok(Self {
+                    $($field: <$kind as Metric>::register(
+                        &Description::new($metric, &[$($help),+])
+                            $(.by(&$labels))?
+                            $(.within($buckets))?,
+                        registry,
+                    )?,)+
+                })
+            }
+
+            /// Metrics that nobody looks at, for commands and tests.
+            ///
+            /// # Errors
+            ///
+            /// As [`register`](Self::register).
+            #[allow(dead_code, reason = "not every room has commands")]
+            $visible fn detached() -> prometheus::Result<Self> {
+                Self::register(&$crate::telemetry::metrics::Registry::new()?)
+            }
+        }
+    };
+}
+
+/// Declares the values of a label as an enum: `pub enum Outcome as "outcome" { /// … Sent = "sent", }`.
+#[macro_export]
+macro_rules! label {
+    (
+        $(#[$about:meta])*
+        $visible:vis enum $name:ident as $label:literal {
+            $($(#[$doc:meta])+ $variant:ident = $value:literal,)+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $visible enum $name { $($(#[$doc])+ $variant,)+ }
+
+        impl $crate::telemetry::metrics::Label for $name {
+            const NAME: &'static str = $label;
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn value(self) -> &'static str {
+                match self { $(Self::$variant => $value,)+ }
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::label! {
+        enum Way as "way" {
+            /// Inwards.
+            In = "in",
+            /// Outwards.
+            Out = "out",
+        }
+    }
+
+    crate::metrics! {
+        struct DoorMetrics {
+            /// Times somebody went through,
+            /// by way.
+            passed: CountersBy<Way> = "door_passed_total",
+            /// How long it was open.
+            open: HistogramVec = "door_open_seconds" by ["key"] in &[1.0, 2.0],
+        }
+    }
+
+    #[test]
+    fn each_value_of_a_label_is_there_from_the_start() {
+        let registry = Registry::new().unwrap();
+        let door = DoorMetrics::register(&registry).unwrap();
+        door.passed.of(Way::Out).inc();
+        door.open.with_label_values(&["k"]).observe(1.5);
+        let text = registry.render().unwrap();
+        for line in [
+            "# HELP door_passed_total Times somebody went through, by way.",
+            r#"door_passed_total{way="in"} 0"#,
+            r#"door_passed_total{way="out"} 1"#,
+            r#"door_open_seconds_bucket{key="k",le="1"} 0"#,
+            r#"door_open_seconds_bucket{key="k",le="2"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_registered_once() {
+        let registry = Registry::new().unwrap();
+        assert!(DoorMetrics::register(&registry).is_ok());
+        assert!(DoorMetrics::register(&registry).is_err());
+    }
 }

@@ -3,5 +3,3 @@
 pub mod errors;
 pub mod log;
 pub mod metrics;
-
-pub use self::metrics::Metrics;

@@ -10,7 +10,7 @@ use crate::support::{
     cluster::Cluster,
     footfall::AWAY,
     load::{Insistent, assert_exact},
-    process::PATIENCE,
+    process::until,
 };
 
 /// Enough to have some on each master.
@@ -144,9 +144,10 @@ async fn a_slot_that_nobody_serves_takes_no_other_with_it() {
     }
     load.count(50).await;
     node.told(&format!("CLUSTER ADDSLOTS {slot}"));
-    let again = async { while client.post("/api/counters/lost").await.status != 200 {} };
-    let again = tokio::time::timeout(PATIENCE, again).await;
-    again.expect("it is counted again");
+    until("it is counted again", async || {
+        (client.post("/api/counters/lost").await.status == 200).then_some(())
+    })
+    .await;
     assert!(load.refused().is_empty(), "{:?}", load.refused());
     assert!(footfall.find(AWAY).is_none(), "{:?}", footfall.log());
     for numbers in load.stop().await.values() {

@@ -88,7 +88,9 @@ async fn every_signal_that_asks_for_the_end_drains() {
         let mut client = Client::unix(&socket).logged_in().await;
         redis.signal(Signal::STOP);
         let request = tokio::spawn(async move { client.get("/api/count").await });
-        while footfall.metric("http_requests_in_flight").await != Some(1.0) {}
+        footfall
+            .metric_becomes("http_requests_in_flight", 1.0)
+            .await;
         footfall.process.signal(signal);
         assert_eq!(footfall.logged("draining")["signal"], name);
         redis.signal(Signal::CONT);

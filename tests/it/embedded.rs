@@ -210,7 +210,8 @@ async fn a_file_that_was_cut() {
 async fn a_database_of_an_older_version_is_brought_up_to_date() {
     let database = Database::new().await;
     database.sql(
-        "DROP TRIGGER counter_created; DROP TRIGGER counter_removed; DROP TABLE counter_total;
+        "DROP TABLE company_counters; DROP TABLE company_totals; DROP TABLE footfall_migrations;
+         DROP TRIGGER counter_created; DROP TRIGGER counter_removed; DROP TABLE counter_total;
          DELETE FROM _sqlx_migrations WHERE version = 2",
     );
     let found = database.run(footfall_command(), "doctor");

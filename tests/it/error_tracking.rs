@@ -10,7 +10,7 @@ use crate::support::{
     Client, Footfall, Redis,
     certificates::Certificate,
     footfall::{Builder, SECRET_KEY, footfall_command},
-    process::{PATIENCE, Process, eventually, free_port, run},
+    process::{PATIENCE, Process, eventually, free_port, run, until},
     receiver::{Receiver, TAKEN},
 };
 
@@ -38,14 +38,7 @@ fn outcome(outcome: &str) -> String {
 
 /// Waits until so many reports have ended so.
 async fn reports(footfall: &Footfall, name: &str, expected: f64) {
-    let series = outcome(name);
-    let waiting = async { while footfall.metric(&series).await != Some(expected) {} };
-    let result = tokio::time::timeout(PATIENCE, waiting).await;
-    assert!(
-        result.is_ok(),
-        "{series} is {:?}",
-        footfall.metric(&series).await
-    );
+    footfall.metric_becomes(&outcome(name), expected).await;
 }
 
 fn threads(process: &Process) -> Vec<String> {
@@ -309,16 +302,12 @@ async fn no_more_than_thirty_a_minute() {
         redis.told("FLUSHALL");
         client.get("/api/count").await.visits();
     }
-    let waiting = async {
-        loop {
-            let sent = footfall.metric(&outcome("sent")).await.unwrap();
-            let dropped = footfall.metric(&outcome("dropped")).await.unwrap();
-            if sent + dropped >= 40.0 {
-                return sent;
-            }
-        }
-    };
-    let sent = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    let sent = until("all are reported or dropped", async || {
+        let sent = footfall.metric(&outcome("sent")).await.unwrap();
+        let dropped = footfall.metric(&outcome("dropped")).await.unwrap();
+        (sent + dropped >= 40.0).then_some(sent)
+    });
+    let sent = sent.await;
     let minutes = started.elapsed().as_secs() / 60 + 1;
     assert!((30.0..=30.0 * minutes as f64).contains(&sent), "{sent}");
     assert_eq!(receiver.connections(), sent as usize);
@@ -336,8 +325,9 @@ async fn what_is_met_at_the_end_is_still_sent() {
     let stuck = std::net::TcpStream::connect(&public).unwrap();
     let half = "POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     std::io::Write::write_all(&mut &stuck, half.as_bytes()).unwrap();
-    let waiting = async { while footfall.metric("http_requests_in_flight").await != Some(1.0) {} };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    footfall
+        .metric_becomes("http_requests_in_flight", 1.0)
+        .await;
     assert_eq!(footfall.stop().code(), Some(3));
     let event = receiver.error(CUT);
     assert_eq!(event["extra"], json!({ "requests": 1 }));

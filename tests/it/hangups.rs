@@ -8,7 +8,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::{Client, Footfall, Redis, Reply, process::PATIENCE};
+use crate::support::{Client, Footfall, Redis, Reply, process::PATIENCE, until};
 
 /// Two replicas on one store.
 struct Replicas {
@@ -79,19 +79,14 @@ impl Replicas {
 
     /// Waits until so many logins have ended.
     async fn ended(&self, logins: f64) {
-        let waiting = async {
-            loop {
-                let mut sum = 0.0;
-                for outcome in ["success", "failure", "throttled", "shed"] {
-                    sum += self.outcomes(outcome).await;
-                }
-                if sum >= logins {
-                    return;
-                }
+        until("each login is counted, whoever waits for it", async || {
+            let mut sum = 0.0;
+            for outcome in ["success", "failure", "throttled", "shed"] {
+                sum += self.outcomes(outcome).await;
             }
-        };
-        let ended = tokio::time::timeout(PATIENCE, waiting).await;
-        ended.expect("each login is counted, whoever waits for it");
+            (sum >= logins).then_some(())
+        })
+        .await;
     }
 }
 

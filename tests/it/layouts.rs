@@ -4,17 +4,14 @@
 use std::{
     path::Path,
     process::{Command, Output},
-    time::Duration,
 };
-
-use tokio::time::timeout;
 
 use crate::support::{
     Client, Footfall, Redis,
     cluster::Cluster,
     footfall::{AWAY, footfall_command},
     load::get_insistently,
-    process::{PATIENCE, run},
+    process::{run, until},
 };
 
 fn command(name: &str, redis_url: &str) -> Output {
@@ -39,10 +36,11 @@ fn migrate_raises_the_layout_and_never_lowers_it() {
         [of("footfall:layout"), of("footfall:schema")]
     };
     for (layout, schema, after) in [
-        (None, None, ["1", "1"]),
+        (None, None, ["2", "1"]),
         // Of the first release, which notes only this.
-        (None, Some("1"), ["1", "1"]),
-        (Some("0"), Some("0"), ["1", "1"]),
+        (None, Some("1"), ["2", "1"]),
+        (Some("1"), Some("1"), ["2", "1"]),
+        (Some("0"), Some("0"), ["2", "1"]),
         (Some("7"), Some("1"), ["7", "1"]),
         (Some("7"), None, ["7", "1"]),
     ] {
@@ -74,12 +72,12 @@ async fn a_newer_layout_stops_only_who_cannot_live_with_it() {
         text(&found)
     );
 
-    redis.told("SET footfall:schema 2");
+    redis.told("SET footfall:schema 3");
     let away = footfall.logged(AWAY);
     let why = away["error"].as_str().unwrap();
     assert!(
-        why.contains("layout 3, readable from layout 2")
-            && why.contains("up to 1")
+        why.contains("layout 3, readable from layout 3")
+            && why.contains("up to 2")
             && why.contains("upgrade"),
         "{why}"
     );
@@ -105,27 +103,17 @@ pub async fn looked(footfall: &Footfall) {
     let series =
         r#"footfall_store_operation_duration_seconds_count{operation="ping",outcome="ok"}"#;
     let before = footfall.metric(series).await.unwrap();
-    let looking = async {
-        // Looks, and parts of a look, may have begun before.
-        while footfall.metric(series).await.unwrap() < before + 6.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, looking).await.expect("it looks");
+    // Looks, and parts of a look, may have begun before.
+    footfall.metric_reaches(series, before + 6.0).await;
 }
 
 /// Waits until the process is not ready, and gives what it says then.
 async fn unready(ops: &mut Client, cause: &str) -> String {
-    let waiting = async {
-        loop {
-            let reply = ops.get("/readyz").await;
-            if reply.status == 503 {
-                return reply.text();
-            }
-        }
-    };
-    let waited = timeout(PATIENCE, waiting).await;
-    waited.unwrap_or_else(|_| panic!("it is ready in spite of {cause}"))
+    until(&format!("it is unready after {cause}"), async || {
+        let reply = ops.get("/readyz").await;
+        (reply.status == 503).then(|| reply.text())
+    })
+    .await
 }
 
 /// What is wrong with one of the two keys does not hide what the other says.
@@ -194,7 +182,7 @@ fn a_cluster_has_a_layout_too() {
     assert!(ran.status.success(), "{}", text(&ran));
     let found = text(&command("doctor", &cluster.url()));
     assert!(
-        found.contains("layout 1, readable from layout 1"),
+        found.contains("layout 2, readable from layout 1"),
         "{found}"
     );
 }

@@ -4,6 +4,14 @@
     clippy::unwrap_used,
     reason = "a failed expectation is how a test fails"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests are not supervised: they wait for what they start"
+)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "fuzz/, a crate of its own, assembles the application as the tests do"
+)]
 
 mod support;
 
@@ -12,6 +20,7 @@ mod browser;
 mod cli;
 mod clock;
 mod cluster;
+mod companies;
 mod conformance;
 mod connections;
 mod contract;
@@ -28,6 +37,7 @@ mod hangups;
 mod hardening;
 mod health;
 mod hostile;
+mod house;
 mod hung;
 mod identities;
 mod layouts;
@@ -46,6 +56,7 @@ mod proxy;
 mod readme;
 mod refusals;
 mod replication;
+mod roles;
 mod room;
 mod sentinel;
 mod settings;
@@ -54,6 +65,7 @@ mod soak;
 mod sockets;
 mod start;
 mod strangers;
+mod supervision;
 mod text;
 mod tls;
 mod tokens;

@@ -7,9 +7,7 @@ use std::sync::{
 
 use rustix::process::Signal;
 
-use crate::support::{
-    Footfall, Redis, eventually, footfall::AWAY, load::get_insistently, process::PATIENCE,
-};
+use crate::support::{Footfall, Redis, eventually, footfall::AWAY, load::get_insistently, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_starts_without_its_store_and_recovers_by_itself() {
@@ -174,10 +172,10 @@ async fn more_probes_fail(footfall: &Footfall, more: u64) {
             .sum::<u64>()
     };
     let goal = failed().await + more;
-    let waiting = async { while failed().await < goal {} };
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .expect("probes go on");
+    until("probes go on", async || {
+        (failed().await >= goal).then_some(())
+    })
+    .await;
 }
 
 /// Reads go on, writes fail: the service is not ready, says why, and recovers by itself.

@@ -1,10 +1,11 @@
 //! The release before this one beside this one, on one store: each goes on, and both count as one.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
+use footfall::config::StoreLocation;
 use hyper::Method;
 
-use super::layouts::looked;
+use super::{companies::Counts, layouts::looked};
 use crate::support::{
     Client, Footfall, Redis, Reply,
     client::Target,
@@ -75,6 +76,28 @@ async fn count_as_one(
     }
 }
 
+/// A company that the older release knows nothing of counts under a name that `default` has, too:
+/// the older release sees none of it.
+async fn another_company(counts: &mut Counts, old: &Footfall, name: &str, visits: Range<u64>) {
+    let mut client = old.client().logged_in().await;
+    let before = names(&mut client).await;
+    for number in visits {
+        let counted = counts.count_of_another(name, &number.to_string()).await;
+        assert_eq!((counted.number, counted.replayed), (number, false));
+    }
+    assert!(counts.count_of_another(name, "1").await.replayed);
+    counts.count_of_another("of-another-alone", "1").await;
+    assert_eq!(names(&mut client).await, before);
+}
+
+/// The names of all counters that a caller sees.
+async fn names(client: &mut Client) -> Vec<String> {
+    let page = client.get("/api/counters?limit=1000").await.json();
+    let counters = page["counters"].as_array().unwrap().iter();
+    let names = counters.map(|counter| counter["name"].as_str().unwrap().to_owned());
+    names.collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by ./test.sh, which builds the release before this one"]
 async fn on_one_redis() {
@@ -95,17 +118,20 @@ async fn on_one_redis() {
     })
     .await;
 
+    let mut counts = Counts::redis(&redis.url()).await;
+    another_company(&mut counts, &replicas[0], "same.first", 1..4).await;
+
     // A layout to come that they can live with …
-    redis.told("SET footfall:layout 2");
+    redis.told("SET footfall:layout 3");
     for replica in &replicas {
         looked(replica).await;
     }
     count_as_one(&replicas, "readable", async |load| load.count(200).await).await;
     migrate();
-    assert_eq!(redis.command("GET footfall:layout"), "$1\r\n2\r\n");
+    assert_eq!(redis.command("GET footfall:layout"), "$1\r\n3\r\n");
 
     // … and one that they cannot.
-    redis.told("SET footfall:schema 2");
+    redis.told("SET footfall:schema 3");
     let token = replicas[0].token().await;
     for replica in &replicas {
         replica.logged(AWAY);
@@ -120,6 +146,13 @@ async fn on_one_redis() {
         let mut client = replica.client().with_token(&token);
         get_insistently(&mut client, "/api/count").await.visits();
     }
+
+    // Back, and forward again.
+    let [old, mut new] = replicas;
+    assert_eq!(new.stop().code(), Some(0));
+    let mut client = old.client().with_token(&token);
+    assert!(visit(&mut client, "same.by-1", "once-3").await.replayed());
+    another_company(&mut counts, &old, "same.first", 4..6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +162,13 @@ async fn on_one_file() {
     let builder = || Footfall::builder().directory(directory.path());
     // The older one has made the file, and the newer one has brought it up to date.
     let mut replicas = both(builder);
-    count_as_one(&replicas, "file", async |load| load.count(200).await).await;
+    let database = directory.path().join("data/footfall.db");
+    let mut counts = Counts::at(StoreLocation::Sqlite(database)).await;
+    count_as_one(&replicas, "file", async |load| {
+        load.count(200).await;
+        another_company(&mut counts, &replicas[0], "file.first", 1..4).await;
+    })
+    .await;
     for replica in &mut replicas {
         assert_eq!(replica.stop().code(), Some(0));
     }
@@ -139,4 +178,13 @@ async fn on_one_file() {
     let again = visit(&mut client, "file.by-1", "once-3").await;
     assert!(again.replayed(), "{again:?}");
     old.ready().await;
+    let counted = client.get("/api/counters/file.first").await.visits();
+    let next = client.post("/api/counters/file.first").await.visits();
+    assert_eq!(next, counted + 1);
+    // And forward again.
+    let new = builder().start();
+    let mut client = new.client().logged_in().await;
+    let next = client.post("/api/counters/file.first").await.visits();
+    assert_eq!(next, counted + 2);
+    another_company(&mut counts, &old, "file.first", 4..6).await;
 }

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::support::{
     Client, Footfall, Redis, Reply,
-    process::{PATIENCE, Process, eventually, free_port},
+    process::{PATIENCE, Process, eventually, free_port, until},
     proxy::send,
 };
 
@@ -129,17 +129,11 @@ impl Site {
 
 /// Waits until the proxy has found a replica.
 async fn serves(client: &mut Client) {
-    let waiting = async {
-        loop {
-            let reply = client.try_send(Method::GET, "/api/ping", &[], "").await;
-            if reply.is_ok_and(|reply| reply.status == 200) {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, waiting).await;
-    found.expect("the proxy finds the replica");
+    until("the proxy finds the replica", async || {
+        let reply = client.try_send(Method::GET, "/api/ping", &[], "").await;
+        reply.is_ok_and(|reply| reply.status == 200).then_some(())
+    })
+    .await;
 }
 
 const CLAIMS: &[(&str, &str)] = &[
@@ -279,16 +273,15 @@ async fn haproxys_default_check_finds_replicas_and_their_drain() {
         .start();
     serves(&mut site.client()).await;
     let checks = r#"http_requests_total{method="OPTIONS",route="/",status="204"}"#;
-    let checked = async { while replica.metric(checks).await.unwrap_or(0.0) < 10.0 {} };
-    let checked = tokio::time::timeout(PATIENCE, checked).await;
-    checked.expect("it is checked");
+    replica.metric_reaches(checks, 10.0).await;
     assert_eq!(site.client().get("/api/ping").await.status, 200);
     replica.process.signal(rustix::process::Signal::TERM);
     // It goes on serving, and HAProxy sends it no one any more.
     let mut client = site.client();
-    let nobody = async { while client.get("/api/ping").await.status != 503 {} };
-    let nobody = tokio::time::timeout(PATIENCE, nobody).await;
-    nobody.expect("nobody is sent to a replica that drains");
+    until("nobody is sent to a replica that drains", async || {
+        (client.get("/api/ping").await.status == 503).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

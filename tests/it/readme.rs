@@ -74,9 +74,18 @@ fn the_replicas_start_as_shown() {
         .replace("target/release/footfall", env!("CARGO_BIN_EXE_footfall"))
         .replace("/tmp/footfall", &directory.path().display().to_string())
         .replace("6390", &port);
-    // Also when a line fails, nothing may be left running.
+    // The user's loop ends after ten seconds, too; here it must have found what it waited for.
+    let count = format!(
+        "find {} -name '*.sock' -type s -printf 'own socket %f\\n' | sort\ncurl",
+        directory.path().display()
+    );
+    assert_eq!(script.matches("\ncurl").count(), 1);
+    let script = script.replace("\ncurl", &format!("\n{count}"));
+    // Also when a line fails, nothing may be left running: it would hold the output open for ever.
+    // The replicas are children of the inner shell, which inherits no trap.
+    let inner = script.strip_prefix("(\n").unwrap();
     let script = format!(
-        "set -e; trap 'kill $(jobs -p) 2>/dev/null; redis-cli -p {port} shutdown 2>/dev/null' EXIT\n{script}\ntrap - EXIT"
+        "(\nset -e\ntrap 'kill $(jobs -p) 2>/dev/null || :; redis-cli -p {port} shutdown 2>/dev/null || :' EXIT\n{inner}"
     );
     let output = bash(&script);
     let (stdout, stderr) = (
@@ -85,7 +94,12 @@ fn the_replicas_start_as_shown() {
     );
     assert!(output.status.success(), "{stdout}{stderr}");
     assert!(stdout.contains(r#"{"status":"ok"}"#), "{stdout}{stderr}");
-    assert_eq!(stdout.matches("drained").count(), 3, "{stdout}");
+    for slot in 1..=3 {
+        let own = format!("own socket {slot}.sock\n");
+        assert!(stdout.contains(&own), "{stdout}{stderr}");
+    }
+    assert_eq!(stdout.matches("own socket").count(), 3, "{stdout}{stderr}");
+    assert_eq!(stdout.matches("drained").count(), 3, "{stdout}{stderr}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::{
     Client, Footfall, Redis, Reply,
     clock::Clock,
     footfall::{AWAY, footfall_command},
-    process::{PATIENCE, run},
+    process::{run, until},
 };
 
 const HOUR: i64 = 3600;
@@ -70,17 +70,15 @@ async fn goes_on(socket: &Path, token: &str) {
 /// Repeats a visit with a new key until it is counted.
 async fn accepted_again(client: &mut Client, counter: &str) {
     let key = [("idempotency-key", "accepted-again")];
-    let waiting = async {
-        loop {
-            let reply = visit(client, counter, &key).await;
-            if reply.status == 200 {
-                break;
-            }
+    until(&format!("{counter} has room"), async || {
+        let reply = visit(client, counter, &key).await;
+        if reply.status != 200 {
             assert_eq!(reply.problem(), "identities_full");
+            return None;
         }
-    };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    waited.unwrap_or_else(|_| panic!("{counter} has room"));
+        Some(())
+    })
+    .await;
 }
 
 /// Seconds that a set of keys of Redis still lives.
@@ -93,7 +91,7 @@ fn lives(redis: &Redis, counter: &str) -> u64 {
 async fn keys_of_several_counters_leave_room_in_redis() {
     let clock = Clock::new();
     let redis = Redis::start_with(&clock);
-    redis.told("CONFIG SET maxmemory 12mb");
+    redis.told("CONFIG SET maxmemory 6mb");
     let directory = tempfile::tempdir().unwrap();
     let start = |name: &str| {
         let socket = directory.path().join(name);
@@ -164,7 +162,7 @@ async fn keys_of_several_counters_leave_room_on_the_disk() {
     let sockets = tempfile::tempdir().unwrap();
     let socket = sockets.path().join("f.sock");
     let footfall = Footfall::builder()
-        .on_small_disk("8m")
+        .on_small_disk("6m")
         .clock(&clock)
         .env("FOOTFALL_TOKEN_TTL", "72h")
         .socket(&socket)

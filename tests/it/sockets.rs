@@ -15,6 +15,7 @@ use crate::support::{
 };
 
 mod lost;
+mod overtaken;
 mod paths;
 mod queue;
 mod races;

@@ -1,6 +1,7 @@
 //! `start.sh`, and the other scripts.
 
 mod compiler;
+mod database;
 mod docker;
 mod grafana_password;
 mod local;

@@ -3,22 +3,37 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::support::{
-    Checkout, NODES,
-    client::{Client, Reply},
-    docker::{containers, docker, inspect, kill, logs},
-    eventually,
-    load::{Load, assert_exact},
+use crate::{
+    database,
+    support::{
+        Checkout, NODES,
+        client::{Client, Reply},
+        docker::{containers, docker, inspect, kill, logs},
+        documented, eventually,
+        load::{Load, assert_exact},
+    },
 };
 
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 9] = [
     "footfall",
     "grafana",
     "nginx",
     "nginx-exporter",
+    "postgres",
+    "postgres-exporter",
     "prometheus",
     "redis",
     "redis-exporter",
+];
+
+/// The jobs of Prometheus while two replicas run.
+const TARGETS: [&str; 6] = [
+    "footfall",
+    "footfall",
+    "nginx",
+    "postgres",
+    "prometheus",
+    "redis",
 ];
 
 /// One story, since each part needs the stack of the one before.
@@ -38,22 +53,23 @@ async fn the_full_stack() {
     containers_are_healthy_and_confined();
     only_nginx_is_open_to_others();
     prometheus_sees_everything().await;
-    let counted = replicas_come_and_go(&checkout).await;
+    replicas_come_and_go(&checkout).await;
+    let counted = database::the_story(&checkout).await;
     redis_and_nginx_come_back(counted).await;
     stopping_keeps_the_counts(&checkout, counted).await;
     a_backup_is_restored(&checkout).await;
-    documented(&checkout, "uninstall");
+    documented(&checkout, "operations.md", "uninstall");
     assert_eq!(
         docker(&["ps", "-aq"]) + &docker(&["volume", "ls", "-q"]),
         ""
     );
 }
 
-fn public() -> Client {
+pub fn public() -> Client {
     Client::tcp(&format!("{}:80", NODES[0]))
 }
 
-async fn token() -> String {
+pub async fn token() -> String {
     let reply = public().login("admin", "password").await;
     reply.json()["token"].as_str().unwrap().to_owned()
 }
@@ -122,13 +138,16 @@ fn containers_are_healthy_and_confined() {
         );
         assert_eq!(host["LogConfig"]["Config"]["max-size"], "10m", "{service}");
     }
-    let init = docker(&[
-        "ps",
-        "-aq",
-        "--filter",
-        "label=com.docker.compose.service=init",
-    ]);
-    assert_eq!(inspect(&init)["State"]["ExitCode"], 0);
+    for prepares in ["init", "init-database"] {
+        let label = format!("label=com.docker.compose.service={prepares}");
+        let container = docker(&["ps", "-aq", "--filter", &label]);
+        let state = inspect(&container)["State"].take();
+        assert_eq!(
+            (&state["Status"], &state["ExitCode"]),
+            (&json!("exited"), &json!(0)),
+            "{prepares}"
+        );
+    }
 }
 
 fn only_nginx_is_open_to_others() {
@@ -149,15 +168,12 @@ async fn prometheus_sees_everything() {
     let mut seen = Vec::new();
     for _ in 0..120 {
         seen = targets_up(&prometheus.get("/api/v1/targets").await);
-        if seen == ["footfall", "footfall", "nginx", "prometheus", "redis"] {
+        if seen == TARGETS {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
-    assert_eq!(
-        seen,
-        ["footfall", "footfall", "nginx", "prometheus", "redis"]
-    );
+    assert_eq!(seen, TARGETS);
     let rules = prometheus.get("/api/v1/rules").await.json();
     let groups = rules["data"]["groups"].as_array().unwrap();
     assert!(groups.len() >= 2, "{rules}");
@@ -182,8 +198,8 @@ pub fn targets_up(reply: &Reply) -> Vec<String> {
     jobs
 }
 
-/// Scales 2 → 5 → 2 and kills one, under load. Gives the visits counted until then.
-async fn replicas_come_and_go(checkout: &Checkout) -> u64 {
+/// Scales 2 → 5 → 2 and kills one, under load.
+async fn replicas_come_and_go(checkout: &Checkout) {
     let mut client = public().with_token(&token().await);
     let before = client.get("/api/count").await.visits();
     let load = Load::start(&format!("{}:80", NODES[0]), &token().await, 24);
@@ -219,7 +235,6 @@ async fn replicas_come_and_go(checkout: &Checkout) -> u64 {
     load.goes_on();
     let numbers = load.stop().await;
     assert_exact(&numbers, before);
-    before + numbers.len() as u64
 }
 
 fn scale(checkout: &Checkout, replicas: &str) {
@@ -284,30 +299,15 @@ async fn a_backup_is_restored(checkout: &Checkout) {
     let before = client.get("/api/count").await.visits();
     let load = Load::start(&format!("{}:80", NODES[0]), &token, 8);
     load.goes_on();
-    documented(checkout, "backup");
+    documented(checkout, "operations.md", "backup");
     let after = before + load.stop().await.len() as u64;
-    documented(checkout, "restore");
+    documented(checkout, "operations.md", "restore");
     let saved = client.get("/api/counters/visits").await.visits();
     assert!(
         saved > before + 1000 && saved <= after,
         "{before} {saved} {after}"
     );
     assert_eq!(client.get("/api/count").await.visits(), saved + 1);
-}
-
-/// Runs the commands after a mark in docs/operations.md.
-fn documented(checkout: &Checkout, mark: &str) {
-    let text = include_str!("../../docs/operations.md");
-    let (_, rest) = text
-        .split_once(&format!("<!-- {mark} -->\n```sh\n"))
-        .unwrap();
-    let (commands, _) = rest.split_once("```").unwrap();
-    let output = std::process::Command::new("bash")
-        .args(["-euo", "pipefail", "-c", commands])
-        .current_dir(checkout.path(""))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{mark}: {output:?}");
 }
 
 async fn stopping_keeps_the_counts(checkout: &Checkout, counted: u64) {

@@ -111,10 +111,12 @@ quietly() {
 }
 
 packages=ca-certificates,curl,redis-server,nginx-light,prometheus,prometheus-redis-exporter,prometheus-nginx-exporter,busybox-static,gcc,libc6-dev
+# Installed on top, where it can be told to make no cluster and to start nothing.
+servers=(postgresql prometheus-postgres-exporter)
 
 import_debian() {
     local root=$state/debian tag
-    tag=footfall-tests/debian:$(sha256sum <<<"$packages" | cut -c 1-12)
+    tag=footfall-tests/debian:$(sha256sum <<<"$packages ${servers[*]}" | cut -c 1-12)
     if [ -n "$(docker images -q "$tag")" ]; then
         docker tag "$tag" footfall-tests/debian
         return
@@ -122,6 +124,12 @@ import_debian() {
     echo "== making the base image"
     rm -rf "$root"
     quietly debootstrap --variant=minbase --include="$packages" bookworm "$root" http://deb.debian.org/debian
+    mkdir -p "$root/etc/postgresql-common/createcluster.d"
+    echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/none.conf"
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod +x "$root/usr/sbin/policy-rc.d"
+    quietly chroot "$root" apt-get update
+    quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${servers[@]}"
     tar -C "$root" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -c . |
         docker import - "$tag" >/dev/null
     docker tag "$tag" footfall-tests/debian

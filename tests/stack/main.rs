@@ -5,8 +5,13 @@
     clippy::unwrap_used,
     reason = "a failed expectation is how a test fails"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests are not supervised: they wait for what they start"
+)]
 
 mod compose;
+mod database;
 mod images;
 mod nodes;
 mod start;

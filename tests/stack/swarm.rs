@@ -9,12 +9,15 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{
-    Checkout, NODES,
-    client::Client,
-    docker::{containers, docker, inspect, logs},
-    eventually,
-    load::{Load, assert_exact},
+use crate::{
+    database,
+    support::{
+        Checkout, NODES,
+        client::Client,
+        docker::{containers, docker, inspect, logs},
+        eventually,
+        load::{Load, assert_exact},
+    },
 };
 
 /// Secrets of the tests.
@@ -50,6 +53,8 @@ async fn scaling_updates_rotation_and_rollback_without_a_failed_request() {
 
     rotate(&checkout);
     load.goes_on();
+
+    database::in_a_swarm(&checkout, &load);
 
     image(
         "footfall:broken",

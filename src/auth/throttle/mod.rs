@@ -23,7 +23,10 @@ use uuid::Uuid;
 mod redis;
 mod sqlite;
 
-use crate::storage::{Backend, Operation, Store};
+use crate::{
+    storage::{Backend, Operation, Store},
+    supervision::Piece,
+};
 
 /// How long failures are remembered.
 pub const WINDOW: Duration = Duration::from_mins(5);
@@ -154,7 +157,7 @@ impl Throttle {
     /// Nobody waits for it, a drain neither. To give back twice changes nothing.
     fn give_back_later(&self, charge: Charge) {
         let throttle = self.clone();
-        tokio::spawn(async move {
+        Piece::Refund.spawn(async move {
             let mut pause = FIRST_PAUSE;
             while pause < WINDOW {
                 sleep(pause).await;
@@ -202,7 +205,7 @@ mod tests {
     use crate::{
         config::{Settings, Sources},
         storage::StoreError,
-        telemetry::metrics::Metrics,
+        storage::metrics::StoreMetrics,
     };
 
     /// A right password whose login ended while the store was away is no failure.
@@ -215,7 +218,7 @@ mod tests {
             ..Sources::default()
         };
         let settings = Settings::load(&sources).unwrap();
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(StoreMetrics::detached().unwrap());
         let store = Store::open(&settings.store, metrics).await.unwrap();
         let throttle = Throttle::new(store.clone());
         let Backend::Sqlite(sqlite) = &store.backend else {

@@ -6,12 +6,12 @@ use super::Findings;
 use crate::{
     cli::{Failure, permissions},
     config::{RedisUrl, Settings},
-    counting::store::CounterStore,
+    counting::counts::CounterStore,
     storage::{
         RedisStore, Store, StoreError,
+        metrics::StoreMetrics,
         redis::{Node, Report},
     },
-    telemetry::metrics::Metrics,
 };
 
 /// Bytes a replica may be behind: about a second of a busy master's writes.
@@ -27,7 +27,7 @@ pub async fn check(
 ) -> Result<(), Failure> {
     let redis = RedisStore::new(url, settings.store.timeout);
     findings.good(format_args!("REDIS_URL names {}", url.topology));
-    for master in redis.slots().await?.masters() {
+    for master in redis.hash_slots().await?.masters() {
         match redis.report(master).await {
             Ok(report) => {
                 check_report(&report, settings.store.wait_replicas, findings);
@@ -42,7 +42,7 @@ pub async fn check(
     if let Some(layout) = redis.layout().await? {
         findings.good(format_args!("its data has {layout}"));
     }
-    let store = Store::open(&settings.store, Arc::new(Metrics::new()?)).await?;
+    let store = Store::open(&settings.store, Arc::new(StoreMetrics::detached()?)).await?;
     match CounterStore::new(store, &settings.store).probe().await {
                 Ok(()) => findings.good("visits can be counted in it"),
                 Err(error @ StoreError::Refused(_)) => findings.bad(

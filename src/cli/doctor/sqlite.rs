@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Findings, directory_of};
-use crate::storage::sql::{schema::newest, sqlite::Schema};
+use crate::storage::sql::{migrations::newest, sqlite::Schema};
 
 pub fn check(path: &Path, schema: Schema, findings: &mut Findings) {
     let shown = path.display();

@@ -16,7 +16,7 @@ use crate::storage::{Layout, StoreError};
 
 /// The layout that this version writes.
 pub const LAYOUT: Layout = Layout {
-    version: 1,
+    version: 2,
     readable_from: 1,
 };
 

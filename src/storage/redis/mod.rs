@@ -28,7 +28,7 @@ pub use self::{
     layout::LAYOUT,
     memory::Fill,
     report::Report,
-    topology::{Node, SLOTS, SlotMap},
+    topology::{HASH_SLOTS, HashSlots, Node},
 };
 use self::{memory::Fills, shared_map::SharedMap};
 use super::StoreError;
@@ -41,7 +41,7 @@ const POOL_SIZE: usize = 4;
 /// How often a command is sent until it is given up: others wait for it meanwhile.
 pub const REDIRECTIONS: u32 = 6;
 
-/// Between two questions while a slot is on its way from one node to another.
+/// Between two questions while a hash slot is on its way from one node to another.
 const REDIRECTION_PAUSE: Duration = Duration::from_millis(10);
 
 /// One thread's connections to Redis.
@@ -50,7 +50,7 @@ pub struct RedisStore {
     url: Arc<RedisUrl>,
     timeout: Duration,
     /// Shared by all threads: what one of them finds out holds for all.
-    slots: Arc<SharedMap<SlotMap>>,
+    hash_slots: Arc<SharedMap<HashSlots>>,
     /// Shared by all threads, likewise.
     fills: Arc<Fills>,
     pools: Arc<Mutex<HashMap<Node, Pools>>>,
@@ -69,7 +69,7 @@ struct Pools {
 pub struct Place {
     /// The server.
     pub node: Node,
-    /// Whether `ASKING` has to precede it: the slot is on its way there.
+    /// Whether `ASKING` has to precede it: the hash slot is on its way there.
     pub asking: bool,
 }
 
@@ -79,7 +79,7 @@ impl RedisStore {
         Self {
             url: Arc::new(url.clone()),
             timeout,
-            slots: Arc::new(SharedMap::new()),
+            hash_slots: Arc::new(SharedMap::new()),
             fills: Arc::default(),
             pools: Arc::default(),
         }
@@ -104,24 +104,27 @@ impl RedisStore {
     /// # Errors
     ///
     /// If nobody can say.
-    pub async fn slots(&self) -> Result<Arc<SlotMap>, StoreError> {
-        self.slots.get(async || self.discover().await).await
+    pub async fn hash_slots(&self) -> Result<Arc<HashSlots>, StoreError> {
+        self.hash_slots.get(async || self.discover().await).await
     }
 
-    async fn discover(&self) -> Result<SlotMap, StoreError> {
+    async fn discover(&self) -> Result<HashSlots, StoreError> {
         topology::discover(&self.url, self.timeout).await
     }
 
     /// Asks again at the next use: what failed may be elsewhere by now.
-    pub fn forget_slots(&self) {
-        self.slots.forget();
+    pub fn forget_hash_slots(&self) {
+        self.hash_slots.forget();
     }
 
     /// Asks the sentinels again. A master that is cut off from them goes on
     /// answering, so no failure would ever tell.
     pub(super) async fn follow_master(&self) -> Result<(), StoreError> {
         if matches!(self.url.topology, Topology::Sentinel(_)) {
-            let (before, now) = self.slots.ask_again(async || self.discover().await).await?;
+            let (before, now) = self
+                .hash_slots
+                .ask_again(async || self.discover().await)
+                .await?;
             if before.is_some_and(|before| before != now) {
                 tracing::warn!(master = ?now.masters(), "the sentinels name another master");
             }
@@ -135,14 +138,14 @@ impl RedisStore {
     ///
     /// If nobody has the key, or nobody can say.
     pub async fn place(&self, key: &str) -> Result<Place, StoreError> {
-        match self.slots().await?.master(key) {
+        match self.hash_slots().await?.master(key) {
             Some(node) => Ok(Place {
                 node: node.clone(),
                 asking: false,
             }),
             None => {
-                self.forget_slots();
-                let missing = "no node of the cluster has the counter's slot";
+                self.forget_hash_slots();
+                let missing = "no node of the cluster has the counter's hash slot";
                 Err(StoreError::Refused(missing.to_owned()))
             }
         }
@@ -156,7 +159,7 @@ impl RedisStore {
         let target = || from.node.redirected(error.details()?.split(' ').nth(1)?);
         match error.kind()? {
             ServerErrorKind::Moved => {
-                self.forget_slots();
+                self.forget_hash_slots();
                 Some(Place {
                     node: target()?,
                     asking: false,
@@ -168,9 +171,9 @@ impl RedisStore {
             }),
             // Some keys of the counter have moved and some have not.
             ServerErrorKind::TryAgain => self.place(key).await.ok(),
-            // The node that had the slot has it no longer, and knows of nobody who has.
+            // The node that had the hash slot has it no longer, and knows of nobody who has.
             ServerErrorKind::ClusterDown => {
-                self.forget_slots();
+                self.forget_hash_slots();
                 None
             }
             _ => None,
@@ -234,8 +237,8 @@ impl RedisStore {
             return Ok(pools.clone());
         }
         // Servers that are masters no longer.
-        if let Some(slots) = self.slots.known() {
-            let masters = slots.masters();
+        if let Some(hash_slots) = self.hash_slots.known() {
+            let masters = hash_slots.masters();
             pools.retain(|node, _| masters.contains(&node));
         }
         let new = Pools {
@@ -285,8 +288,8 @@ impl RedisStore {
     /// A store that answers is there, but one whose layout is too new is not for this process. The
     /// layout comes last: who may not read it still has to know whether each master answers.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        let slots = self.slots().await?;
-        if let masters @ [_, _, ..] = slots.masters().as_slice() {
+        let hash_slots = self.hash_slots().await?;
+        if let masters @ [_, _, ..] = hash_slots.masters().as_slice() {
             // To take a connection from the pool is to ask for a PING.
             try_join_all(masters.iter().map(|node| self.connection(node))).await?;
         }

@@ -16,9 +16,9 @@ use crate::{
 
 /// Hash slots of a cluster
 /// (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>).
-pub const SLOTS: u16 = 16384;
+pub const HASH_SLOTS: u16 = 16384;
 
-const LAST_SLOT: u16 = SLOTS - 1;
+const LAST_HASH_SLOT: u16 = HASH_SLOTS - 1;
 
 /// A server, by its address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,38 +89,38 @@ impl fmt::Display for Node {
     }
 }
 
-/// The slot of a key: of what is between its first braces, if there is
+/// The hash slot of a key: of what is between its first braces, if there is
 /// something, else of all of it.
-pub fn slot(key: &str) -> u16 {
+pub fn hash_slot(key: &str) -> u16 {
     let tag = key
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'))
         .map(|(tag, _)| tag)
         .filter(|tag| !tag.is_empty());
-    crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key).as_bytes()) % SLOTS
+    crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key).as_bytes()) % HASH_SLOTS
 }
 
-/// Which master has which slots. Without a cluster one has them all.
+/// Which master has which hash slots. Without a cluster one has them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlotMap {
+pub struct HashSlots {
     /// The first and the last slot of each range and who has it, in the order of the slots.
     /// Between two there may be slots that nobody has.
     ranges: Vec<(u16, u16, Node)>,
 }
 
-impl SlotMap {
+impl HashSlots {
     fn one(master: Node) -> Self {
         Self {
-            ranges: vec![(0, LAST_SLOT, master)],
+            ranges: vec![(0, LAST_HASH_SLOT, master)],
         }
     }
 
     /// The master that has a key.
     pub fn master(&self, key: &str) -> Option<&Node> {
-        if let [(0, LAST_SLOT, master)] = self.ranges.as_slice() {
+        if let [(0, LAST_HASH_SLOT, master)] = self.ranges.as_slice() {
             return Some(master);
         }
-        let slot = slot(key);
+        let slot = hash_slot(key);
         let position = self.ranges.partition_point(|(_, last, _)| *last < slot);
         let (first, _, master) = self.ranges.get(position)?;
         (*first <= slot).then_some(master)
@@ -135,9 +135,9 @@ impl SlotMap {
     }
 }
 
-/// Asks who has which slots: all nodes of the URL at once, so that those that
+/// Asks who has which hash slots: all nodes of the URL at once, so that those that
 /// are gone cost no time. The first good answer counts.
-pub async fn discover(url: &RedisUrl, limit: Duration) -> Result<SlotMap, StoreError> {
+pub async fn discover(url: &RedisUrl, limit: Duration) -> Result<HashSlots, StoreError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(limit))
         .set_response_timeout(Some(limit));
@@ -145,7 +145,7 @@ pub async fn discover(url: &RedisUrl, limit: Duration) -> Result<SlotMap, StoreE
     let answers = url.nodes.iter().map(|node| -> BoxFuture<'_, _> {
         Box::pin(async move {
             match topology {
-                Topology::Single => Ok(SlotMap::one(Node::of(node))),
+                Topology::Single => Ok(HashSlots::one(Node::of(node))),
                 Topology::Sentinel(name) => ask_sentinel(url, node, name, config).await,
                 Topology::Cluster => ask_cluster(node, config).await,
             }
@@ -174,7 +174,7 @@ async fn ask_sentinel(
     sentinel: &ConnectionInfo,
     name: &str,
     config: &AsyncConnectionConfig,
-) -> Result<SlotMap, StoreError> {
+) -> Result<HashSlots, StoreError> {
     let mut connection = connect(sentinel.clone(), config).await?;
     let question = redis::cmd("SENTINEL")
         .arg("GET-MASTER-ADDR-BY-NAME")
@@ -199,7 +199,7 @@ async fn ask_sentinel(
         .map_err(StoreError::from)
         .map_err(StoreError::of_reading)?;
     match role.first() {
-        Some(Value::BulkString(role)) if role == b"master" => Ok(SlotMap::one(master)),
+        Some(Value::BulkString(role)) if role == b"master" => Ok(HashSlots::one(master)),
         _ => Err(StoreError::Unavailable(format!(
             "{master}, which is to be the master, says that it is none"
         ))),
@@ -209,7 +209,7 @@ async fn ask_sentinel(
 async fn ask_cluster(
     node: &ConnectionInfo,
     config: &AsyncConnectionConfig,
-) -> Result<SlotMap, StoreError> {
+) -> Result<HashSlots, StoreError> {
     let mut connection = connect(node.clone(), config).await?;
     let question = redis::cmd("CLUSTER").arg("SLOTS").take();
     let ranges: Vec<Vec<Value>> = question
@@ -223,10 +223,10 @@ async fn ask_cluster(
         .map(|range| parse_range(range, &asked))
         .collect();
     let mut ranges = ranges.filter(|ranges| !ranges.is_empty()).ok_or_else(|| {
-        StoreError::Unavailable(format!("the cluster node {asked} knows no slots"))
+        StoreError::Unavailable(format!("the cluster node {asked} knows no hash slots"))
     })?;
     ranges.sort_unstable();
-    Ok(SlotMap { ranges })
+    Ok(HashSlots { ranges })
 }
 
 /// First and last slot, the master, its replicas; a server is host, port and more.
@@ -241,8 +241,8 @@ fn parse_range(range: &[Value], asked: &Node) -> Option<(u16, u16, Node)> {
     let host = Option::<String>::from_redis_value(host.clone()).ok()?;
     let host = host.as_deref().and_then(known).or_else(|| asked.host())?;
     let master = Node::new(host, port);
-    let slot = |value: &Value| u16::from_redis_value(value.clone()).ok();
-    Some((slot(first)?, slot(last)?, master))
+    let number = |value: &Value| u16::from_redis_value(value.clone()).ok();
+    Some((number(first)?, number(last)?, master))
 }
 
 #[cfg(test)]
@@ -250,29 +250,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_those_of_the_specification() {
-        assert_eq!(slot("123456789"), 0x31c3 % SLOTS);
-        assert_eq!(slot("footfall:{visits}:count"), slot("visits"));
-        assert_eq!(slot("footfall:{visits}:keys:previous"), slot("visits"));
+    fn hash_slots_are_those_of_the_specification() {
+        assert_eq!(hash_slot("123456789"), 0x31c3 % HASH_SLOTS);
+        assert_eq!(hash_slot("footfall:{visits}:count"), hash_slot("visits"));
         assert_eq!(
-            slot("{}a"),
-            crc16::State::<crc16::XMODEM>::calculate(b"{}a") % SLOTS
+            hash_slot("footfall:{visits}:keys:previous"),
+            hash_slot("visits")
+        );
+        assert_eq!(
+            hash_slot("{}a"),
+            crc16::State::<crc16::XMODEM>::calculate(b"{}a") % HASH_SLOTS
         );
     }
 
     #[test]
-    fn each_slot_has_the_master_of_its_range() {
+    fn each_hash_slot_has_the_master_of_its_range() {
         let node = |port| Node::new("host", port);
-        let map = SlotMap {
+        let map = HashSlots {
             ranges: vec![
                 (0, 5460, node(1)),
                 (5461, 10922, node(2)),
-                (10923, LAST_SLOT, node(1)),
+                (10923, LAST_HASH_SLOT, node(1)),
             ],
         };
         // CRC16 of "a" is 0x7c87, of "b" 0x4ce4, of "foo" 0xaf96
-        for (key, slot_number, port) in [("a", 15495, 1), ("b", 3300, 1), ("foo", 12182, 1)] {
-            assert_eq!(slot(key), slot_number);
+        for (key, slot, port) in [("a", 15495, 1), ("b", 3300, 1), ("foo", 12182, 1)] {
+            assert_eq!(hash_slot(key), slot);
             assert_eq!(map.master(key), Some(&node(port)), "{key}");
         }
         assert_eq!(map.masters(), [&node(1), &node(2)]);
@@ -283,13 +286,13 @@ mod tests {
         // The slot of "a" is 15495.
         for ranges in [
             vec![(0, 10), (11, 20)],
-            vec![(0, 15494), (15496, LAST_SLOT)],
+            vec![(0, 15494), (15496, LAST_HASH_SLOT)],
             vec![(0, 15494)],
-            vec![(15496, LAST_SLOT)],
+            vec![(15496, LAST_HASH_SLOT)],
         ] {
             let node = || Node::new("host", 1);
             let ranges = ranges.into_iter();
-            let map = SlotMap {
+            let map = HashSlots {
                 ranges: ranges.map(|(first, last)| (first, last, node())).collect(),
             };
             assert_eq!(map.master("a"), None, "{map:?}");

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     config::{DatabaseLocation, DatabaseSettings, PostgresUrl},
     storage::{Backend, Store, StoreError},
-    telemetry::metrics::Metrics,
+    supervision::Piece,
+    telemetry::metrics::Registry,
 };
 
 /// A connection that nobody has used for this long is closed: most are only needed at times.
@@ -71,11 +72,11 @@ impl Database {
     pub fn open(
         settings: &DatabaseSettings,
         store: &Store,
-        metrics: &Metrics,
+        registry: &Registry,
     ) -> prometheus::Result<Option<Self>> {
         let kind = match (&settings.location, &store.backend) {
             (DatabaseLocation::Postgres(url), _) => {
-                let metrics = DatabaseMetrics::new(metrics)?;
+                let metrics = DatabaseMetrics::register(registry)?;
                 Kind::Postgres(Arc::new(Postgres::new(url, settings, metrics)))
             }
             (DatabaseLocation::Sqlite, Backend::Sqlite(file)) => {
@@ -149,15 +150,16 @@ impl Database {
         let task = match &self.kind {
             Kind::Postgres(postgres) => {
                 let postgres = postgres.clone();
-                self.runtime
-                    .spawn(async move { postgres.run(operation, access, work).await })
+                let work = async move { postgres.run(operation, access, work).await };
+                Piece::Operation.spawn_on(&self.runtime, work)
             }
             Kind::Sqlite(file, limit) => {
                 let (file, limit) = (file.clone(), *limit);
-                self.runtime.spawn(async move {
+                let work = async move {
                     let done = timeout(limit, in_file(&file, access, work)).await;
                     done.unwrap_or(Err(DatabaseError::Timeout))
-                })
+                };
+                Piece::Operation.spawn_on(&self.runtime, work)
             }
         };
         // It has panicked, which is in the log, or the process ends.

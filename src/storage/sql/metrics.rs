@@ -2,56 +2,29 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts};
+use prometheus::{HistogramVec, IntGauge, IntGaugeVec};
 
 use super::DatabaseError;
-use crate::telemetry::metrics::Metrics;
 
 /// From a query that is answered from memory to the longest timeout that makes sense.
 const BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// The metrics of a PostgreSQL. Where there is none there are no series of it, so that no alert
-/// takes it for one that is away.
-#[derive(Debug, Clone)]
-pub struct DatabaseMetrics {
-    /// `footfall_database_up`
-    pub up: IntGauge,
-    duration: HistogramVec,
-    connections: IntGaugeVec,
+crate::metrics! {
+    /// The metrics of a PostgreSQL. Where there is none there are no series of it, so that no alert
+    /// takes it for one that is away.
+    pub struct DatabaseMetrics {
+        /// Whether PostgreSQL answered when last asked (1) or not (0).
+        pub up: IntGauge = "footfall_database_up",
+        /// Time of one operation of PostgreSQL, by operation and outcome; the wait for a connection is in it.
+        duration: HistogramVec = "footfall_database_operation_duration_seconds" by ["operation", "outcome"] in BUCKETS,
+        /// Connections to PostgreSQL, beside that of the monitor, by state: used or idle.
+        connections: IntGaugeVec = "footfall_database_connections" by ["state"],
+    }
 }
 
 impl DatabaseMetrics {
-    /// Registers them.
-    ///
-    /// # Errors
-    ///
-    /// If they are registered already.
-    pub fn new(metrics: &Metrics) -> prometheus::Result<Self> {
-        Ok(Self {
-            up: metrics.register(IntGauge::new(
-                "footfall_database_up",
-                "Whether PostgreSQL answered when last asked (1) or not (0).",
-            )?)?,
-            duration: metrics.register(HistogramVec::new(
-                HistogramOpts::new(
-                    "footfall_database_operation_duration_seconds",
-                    "Time of one operation of PostgreSQL, by operation and outcome; the wait for a connection is in it.",
-                )
-                .buckets(BUCKETS.to_vec()),
-                &["operation", "outcome"],
-            )?)?,
-            connections: metrics.register(IntGaugeVec::new(
-                Opts::new(
-                    "footfall_database_connections",
-                    "Connections to PostgreSQL, beside that of the monitor, by state: used or idle.",
-                ),
-                &["state"],
-            )?)?,
-        })
-    }
-
     /// Notes how long an operation took and how it ended.
     pub fn observe(&self, operation: &str, took: Duration, error: Option<&DatabaseError>) {
         let outcome = error.map_or("ok", DatabaseError::outcome);

@@ -1,6 +1,6 @@
-//! The schemas of both databases, step by step.
+//! The schemas of both databases, step by step, under the same names.
 //!
-//! Listed by hand: the macro that reads the directory builds a second SQLite for itself, which
+//! Listed by hand: the macro that reads the directories builds a second SQLite for itself, which
 //! makes every build a good deal longer.
 
 use std::sync::LazyLock;
@@ -31,27 +31,51 @@ macro_rules! files {
 const FILES: &[Files] = files![
     1 "counters" "0001_counters.sql",
     2 "counter total" "0002_counter_total.sql",
+    3 "company counters" "0003_company_counters.sql",
 ];
 
-/// All steps of a SQLite file, in their order.
-pub static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|(.., sqlite, _)| *sqlite));
+/// Where the steps of the first release are noted: it starts on no file that has others there.
+/// A step that it cannot live with notes itself there as well.
+const FIRST_TABLE: &str = "_sqlx_migrations";
 
-/// All steps of a PostgreSQL, in their order.
-pub static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|(.., postgres)| *postgres));
+/// Where all later steps are noted.
+const LATER_TABLE: &str = "footfall_migrations";
 
-fn migrator(text: fn(&Files) -> &'static str) -> Migrator {
-    let migrations = FILES.iter().map(|files| {
+/// The tables in which steps are noted.
+pub const TABLES: [&str; 2] = [FIRST_TABLE, LATER_TABLE];
+
+/// The last step of the first release.
+const LAST_OF_FIRST: i64 = 2;
+
+/// The steps of a database, in their order: those of each table.
+type Steps = LazyLock<[Migrator; 2]>;
+
+/// All steps of a SQLite file.
+pub static SQLITE: Steps = LazyLock::new(|| steps(|(.., sqlite, _)| *sqlite));
+
+/// All steps of a PostgreSQL.
+pub static POSTGRES: Steps = LazyLock::new(|| steps(|(.., postgres)| *postgres));
+
+fn steps(text: fn(&Files) -> &'static str) -> [Migrator; 2] {
+    let step = |files: &Files| {
         let (version, description, ..) = *files;
-        let sql = text(files).into_sql_str();
-        Migration::new(
-            version,
-            description.into(),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.collect())
+        let (kind, sql) = (MigrationType::Simple, text(files).into_sql_str());
+        Migration::new(version, description.into(), kind, sql, false)
+    };
+    let of_table = |table, first: bool| {
+        let files = FILES.iter();
+        let files = files.filter(|(version, ..)| first == (*version <= LAST_OF_FIRST));
+        let mut migrator = Migrator::with_migrations(files.map(step).collect());
+        migrator.dangerous_set_table_name(table);
+        migrator
+    };
+    [of_table(FIRST_TABLE, true), of_table(LATER_TABLE, false)]
+}
+
+/// The version of the newest step.
+pub fn newest() -> u64 {
+    let versions = FILES.iter().map(|(version, ..)| *version);
+    versions.max().unwrap_or(0).unsigned_abs()
 }
 
 /// Runs the migrations that a PostgreSQL lacks, one process after the other, and says what its
@@ -64,11 +88,15 @@ fn migrator(text: fn(&Files) -> &'static str) -> Migrator {
 pub async fn run(connection: &mut PgConnection) -> Result<Option<Layout>, MigrateError> {
     let layout = schema::layout(&mut Connection::Postgres(connection)).await?;
     match layout {
-        Some(layout) if layout.version > schema::newest() => {
-            let usable = layout.admits(schema::newest());
+        Some(layout) if layout.version > newest() => {
+            let usable = layout.admits(newest());
             usable.map_err(|error| MigrateError::Source(error.into()))?;
         }
-        _ => POSTGRES.run_direct(None, connection, false).await?,
+        _ => {
+            for steps in POSTGRES.iter() {
+                steps.run_direct(None, connection, false).await?;
+            }
+        }
     }
     Ok(layout)
 }
@@ -82,8 +110,8 @@ mod tests {
     /// What is recorded in a database is a version, a description and a checksum: those of the file.
     #[tokio::test]
     async fn every_file_is_listed_and_both_databases_have_the_same() {
-        let described = |migrator: &Migrator| -> Vec<_> {
-            let migrations = migrator.iter();
+        let described = |migrators: &[Migrator]| -> Vec<_> {
+            let migrations = migrators.iter().flat_map(Migrator::iter);
             migrations
                 .map(|migration| {
                     let description = migration.description.clone();
@@ -102,7 +130,7 @@ mod tests {
                 .join("migrations")
                 .join(database);
             let files = Migrator::new(directory.as_path()).await.unwrap();
-            assert_eq!(described(listed), described(&files), "{database}");
+            assert_eq!(described(listed), described(&[files]), "{database}");
             let found = std::fs::read_dir(directory).unwrap();
             let mut found: Vec<_> = found.map(|file| file.unwrap().file_name()).collect();
             found.sort();

@@ -7,16 +7,14 @@ use sqlx::{
     ConnectOptions, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
 };
-use tokio::{
-    task::{JoinHandle, spawn_blocking},
-    time::timeout,
-};
+use tokio::{task::JoinHandle, time::timeout};
 
 use super::{DatabaseError, reasons};
 use crate::config::{
     PostgresUrl,
     postgres_url::{PostgresHost, SslMode},
 };
+use crate::supervision::Piece;
 
 /// Who may take how long on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,9 +122,9 @@ impl Dialer {
             return Ok(());
         };
         let place = (host.clone(), self.url.port);
-        let lookup = self
-            .lookup
-            .get_or_insert_with(|| spawn_blocking(move || place.to_socket_addrs().map(drop)));
+        let lookup = self.lookup.get_or_insert_with(|| {
+            Piece::Lookup.blocking(move || place.to_socket_addrs().map(drop))
+        });
         let found = lookup.await;
         self.lookup = None;
         match found {

@@ -1,15 +1,13 @@
 //! What a database says of itself: its schema, its clock.
 
-use sqlx::Error;
+use sqlx::{AssertSqlSafe, Error};
 
-use super::{Connection, migrations, on_either};
+use super::{
+    Connection,
+    migrations::{self, newest},
+    on_either,
+};
 use crate::storage::Layout;
-
-/// The schema that this version writes: its newest migration.
-pub fn newest() -> u64 {
-    let versions = migrations::SQLITE.iter().map(|migration| migration.version);
-    versions.max().unwrap_or(0).unsigned_abs()
-}
 
 /// The layout of a database: its version is its newest migration, and the oldest it can be read
 /// from is where the migrations put it: in SQLite's `user_version`, in PostgreSQL's
@@ -20,16 +18,12 @@ pub fn newest() -> u64 {
 ///
 /// If it cannot be read, or is no layout.
 pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, Error> {
-    if !has_migrations(connection).await? {
-        return Ok(None);
+    let mut newest = None;
+    for table in migrations::TABLES {
+        newest = newest.max(newest_in(table, connection).await?);
     }
-    let newest = "SELECT max(version) FROM _sqlx_migrations";
-    let version: Option<i64> = on_either!(connection, |database| {
-        sqlx::query_scalar(newest).fetch_one(&mut **database).await
-    })
-    .map_err(|error| naming(newest, error))?;
     // Another process may be about to run the first one, or was interrupted before.
-    let Some(version) = version else {
+    let Some(version) = newest else {
         return Ok(None);
     };
     let (noted, readable_from) = match connection {
@@ -45,13 +39,6 @@ pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, E
             .await
     })
     .map_err(|error| naming(noted, error))?;
-    let number = |what: &str, number: i64| {
-        u64::try_from(number).map_err(|_| {
-            let hint = "which is no layout; look who wrote it, and correct it";
-            Error::Decode(format!("{what} is {number}, {hint}").into())
-        })
-    };
-    let version = number("the newest migration in _sqlx_migrations", version)?;
     Ok(Some(Layout {
         version,
         readable_from: match number(noted, readable_from)? {
@@ -61,17 +48,37 @@ pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, E
     }))
 }
 
-async fn has_migrations(connection: &mut Connection<'_>) -> Result<bool, Error> {
-    let table = match connection {
-        Connection::Postgres(_) => "SELECT count(to_regclass('_sqlx_migrations'))",
-        Connection::Sqlite(_) => {
-            "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'"
-        }
+/// The newest migration that is noted in a table; `None` if none is.
+async fn newest_in(
+    table: &'static str,
+    connection: &mut Connection<'_>,
+) -> Result<Option<u64>, Error> {
+    let tables = match connection {
+        Connection::Postgres(_) => "SELECT count(to_regclass($1))",
+        Connection::Sqlite(_) => "SELECT count(*) FROM sqlite_master WHERE name = $1",
     };
     let tables: i64 = on_either!(connection, |database| {
-        sqlx::query_scalar(table).fetch_one(&mut **database).await
+        let tables = sqlx::query_scalar(tables).bind(table);
+        tables.fetch_one(&mut **database).await
     })?;
-    Ok(tables > 0)
+    if tables == 0 {
+        return Ok(None);
+    }
+    let newest = format!("SELECT max(version) FROM {table}");
+    let version: Option<i64> = on_either!(connection, |database| {
+        let newest = sqlx::query_scalar(AssertSqlSafe(newest.clone()));
+        newest.fetch_one(&mut **database).await
+    })
+    .map_err(|error| naming(&newest, error))?;
+    let what = format!("the newest migration in {table}");
+    version.map(|version| number(&what, version)).transpose()
+}
+
+fn number(what: &str, number: i64) -> Result<u64, Error> {
+    u64::try_from(number).map_err(|_| {
+        let hint = "which is no layout; look who wrote it, and correct it";
+        Error::Decode(format!("{what} is {number}, {hint}").into())
+    })
 }
 
 /// Says what a value that is none was read from.

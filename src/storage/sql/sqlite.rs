@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use super::{
-    migrations::SQLITE,
-    schema::{self, newest},
+    migrations::{SQLITE, newest},
+    schema,
     turns::{Turn, Turns},
 };
 use crate::{
@@ -269,8 +269,11 @@ async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
     match found.await.map_err(|error| error.to_string())? {
         Some(layout) if layout.version > newest() => layout.admits(newest()),
         _ => {
-            let ran = SQLITE.run(&database).await;
-            ran.map_err(|error| error.to_string())
+            for steps in SQLITE.iter() {
+                let ran = steps.run(&database).await;
+                ran.map_err(|error| error.to_string())?;
+            }
+            Ok(())
         }
     }
 }

@@ -8,7 +8,7 @@
 //! `report` decides what may be told.
 
 use std::{
-    io,
+    error::Error,
     sync::{Arc, mpsc::Receiver as Ended, mpsc::channel as ended_channel},
     thread,
     time::Duration,
@@ -23,20 +23,22 @@ use tracing_subscriber::{Layer, layer::Context};
 
 pub mod connection;
 mod limits;
+mod metrics;
 mod report;
 mod sender;
 
 use self::{
+    metrics::{ReportMetrics, ReportOutcome},
     report::{Origin, Report},
     sender::Sender,
 };
-use crate::{
-    config::Settings,
-    telemetry::metrics::{Metrics, ReportOutcome},
-};
+use crate::{config::Settings, supervision::Piece, telemetry::metrics::Registry};
 
 /// Errors that may wait for the receiver: many more at once say nothing new.
 const QUEUE: usize = 64;
+
+/// The name of the thread that sends.
+const THREAD: &str = "error-reports";
 
 /// The longest an ending process waits for the receiver.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -45,7 +47,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// two seconds.
 pub struct ErrorReports {
     queue: mpsc::Sender<Report>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ReportMetrics>,
     closing: Option<oneshot::Sender<()>>,
     ended: Ended<()>,
 }
@@ -55,8 +57,9 @@ impl ErrorReports {
     ///
     /// # Errors
     ///
-    /// If the system refuses a thread.
-    pub fn start(settings: &Settings, metrics: &Arc<Metrics>) -> io::Result<Option<Self>> {
+    /// If the system refuses a thread, or its metrics are there already.
+    pub fn start(settings: &Settings, registry: &Registry) -> Result<Option<Self>, Box<dyn Error>> {
+        let metrics = Arc::new(ReportMetrics::register(registry)?);
         let Some(dsn) = &settings.sentry_dsn else {
             return Ok(None);
         };
@@ -74,12 +77,10 @@ impl ErrorReports {
             runtime.shutdown_background();
             drop(end);
         };
-        thread::Builder::new()
-            .name("error-reports".to_owned())
-            .spawn(body)?;
+        Piece::Report.thread(THREAD, body)?;
         Ok(Some(Self {
             queue,
-            metrics: metrics.clone(),
+            metrics,
             closing: Some(closing),
             ended,
         }))
@@ -107,15 +108,17 @@ impl Drop for ErrorReports {
 /// Takes errors from the log.
 pub struct ErrorLayer {
     queue: mpsc::Sender<Report>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ReportMetrics>,
 }
 
 impl<S: Subscriber> Layer<S> for ErrorLayer {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if let Some(report) = Report::of(event)
+        // What goes wrong in a report is not reported: that would go wrong, too, and so on.
+        if thread::current().name() != Some(THREAD)
+            && let Some(report) = Report::of(event)
             && self.queue.try_send(report).is_err()
         {
-            self.metrics.count_report(ReportOutcome::Dropped);
+            self.metrics.reports.of(ReportOutcome::Dropped).inc();
         }
     }
 }
@@ -129,11 +132,9 @@ mod tests {
     #[test]
     fn a_full_queue_drops_and_never_waits() {
         let (queue, mut queued) = mpsc::channel(2);
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let layer = ErrorLayer {
-            queue,
-            metrics: metrics.clone(),
-        };
+        let registry = Registry::new().unwrap();
+        let metrics = Arc::new(ReportMetrics::register(&registry).unwrap());
+        let layer = ErrorLayer { queue, metrics };
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             for number in 0..5 {
@@ -142,7 +143,7 @@ mod tests {
             tracing::warn!("no error");
             tracing::error!(target: "sqlx::query", "what others say");
         });
-        let text = metrics.render().unwrap();
+        let text = registry.render().unwrap();
         assert!(
             text.contains(r#"footfall_error_reports_total{outcome="dropped"} 3"#),
             "{text}"

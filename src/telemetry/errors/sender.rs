@@ -7,23 +7,21 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     connection::{Connector, Failure},
     limits::Limits,
+    metrics::{ReportMetrics, ReportOutcome},
     report::{Origin, Report},
 };
-use crate::{
-    config::SentryDsn,
-    telemetry::metrics::{Metrics, ReportOutcome},
-};
+use crate::{config::SentryDsn, supervision::Piece};
 
 /// Sends what is queued.
 pub struct Sender {
     dsn: SentryDsn,
     origin: Origin,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ReportMetrics>,
 }
 
 impl Sender {
     /// Nothing is sent, read or connected yet.
-    pub fn new(dsn: SentryDsn, origin: Origin, metrics: Arc<Metrics>) -> Self {
+    pub fn new(dsn: SentryDsn, origin: Origin, metrics: Arc<ReportMetrics>) -> Self {
         Self {
             dsn,
             origin,
@@ -49,14 +47,17 @@ impl Sender {
                 return;
             };
             if !limits.allow(Instant::now()) {
-                self.metrics.count_report(ReportOutcome::Dropped);
+                self.metrics.reports.of(ReportOutcome::Dropped).inc();
                 continue;
             }
-            let result = self.deliver(&connector, &report, &mut limits).await;
-            self.metrics.count_report(match result {
+            let delivery = self.deliver(&connector, &report, &mut limits);
+            let result = Piece::Report.isolated(delivery).await;
+            let result = result.unwrap_or_else(|panicked| Err(panicked.into()));
+            let outcome = match result {
                 Ok(()) => ReportOutcome::Sent,
                 Err(_) => ReportOutcome::Failed,
-            });
+            };
+            self.metrics.reports.of(outcome).inc();
             self.say_changes(&mut delivered, result);
         }
     }

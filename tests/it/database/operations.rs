@@ -44,7 +44,7 @@ fn observed(opened: &Opened, outcome: &str) -> bool {
     let series = format!(
         "footfall_database_operation_duration_seconds_count{{operation=\"test\",outcome=\"{outcome}\"}}"
     );
-    opened.metrics.render().unwrap().contains(&series)
+    opened.registry.render().unwrap().contains(&series)
 }
 
 #[tokio::test]
@@ -115,10 +115,7 @@ async fn what_hangs_is_given_up_and_its_connection_not_handed_out_again() {
     assert!(told, "{error:?}");
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     let health = opened.database.health().unwrap();
-    crate::support::process::eventually_async("it is known to be away", async || {
-        health.ready().err()
-    })
-    .await;
+    crate::support::process::until("it is known to be away", async || health.ready().err()).await;
     // Known to be away, it is not waited for.
     let error = run(&opened, "SELECT 1").await.unwrap_err();
     assert!(matches!(error, DatabaseError::Away(_)), "{error:?}");

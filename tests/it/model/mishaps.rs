@@ -1,6 +1,6 @@
 //! Random schedules of visits and mishaps, over a model of what may have happened.
 //!
-//! `FOOTFALL_MODEL_CASES=500 cargo test --release --test it model::mishaps` runs
+//! `MODEL_CASES=500 cargo test --release --test it model::mishaps` runs
 //! many more of them.
 
 use std::{cell::RefCell, time::Duration};
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::support::model_proxy::Cut;
 
-/// Schedules each world follows, unless `FOOTFALL_MODEL_CASES` says how many.
+/// Schedules each world follows, unless `MODEL_CASES` says how many.
 const CASES: u32 = 16;
 
 /// Worlds that each test follows schedules in, at the same time: most of a schedule is waiting.
@@ -188,7 +188,7 @@ async fn follow(world: impl AsyncFn() -> World, mishap: fn() -> BoxedStrategy<Mi
 
 /// Follows random schedules in one world.
 fn follow_in(world: &mut World, schedules: &impl Strategy<Value = Vec<Round>>) {
-    let cases = std::env::var("FOOTFALL_MODEL_CASES");
+    let cases = std::env::var("MODEL_CASES");
     let config = ProptestConfig {
         cases: cases.map_or(CASES, |cases| cases.parse().expect("a number of cases")),
         failure_persistence: None,

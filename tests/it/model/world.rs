@@ -8,14 +8,15 @@ use std::{
 
 use footfall::{
     config::{StoreLocation, StoreSettings},
+    counting::metrics::CountingMetrics,
     counting::{
-        CountError, CounterName, Counters, Identity,
+        Company, CountError, CounterId, Counting, Identity, Visit,
+        counts::{CounterStore, monitor},
         identity::IdentityKind,
-        store::{CounterStore, monitor},
     },
+    storage::metrics::StoreMetrics,
     storage::{Store, StoreError},
     supervision::Supervisor,
-    telemetry::metrics::Metrics,
 };
 use hyper::Method;
 use rustix::process::Signal;
@@ -72,7 +73,7 @@ enum Replica {
         token: String,
     },
     Library {
-        counters: Box<Counters>,
+        counters: Box<Counting>,
         runtime: Option<Runtime>,
     },
 }
@@ -164,7 +165,8 @@ impl World {
             .build()
             .unwrap();
         let started = runtime.spawn(async move {
-            let metrics = Arc::new(Metrics::new().unwrap());
+            let metrics = Arc::new(StoreMetrics::detached().unwrap());
+            let counting = Arc::new(CountingMetrics::detached().unwrap());
             let store = loop {
                 // As a service manager would, see `process`.
                 if let Ok(store) = Store::open(&settings, metrics.clone()).await {
@@ -172,7 +174,7 @@ impl World {
                 }
             };
             tokio::spawn(monitor(store.clone()));
-            Counters::start(store, metrics, &Supervisor::new().0)
+            Counting::start(store, counting, &Supervisor::new().0)
         });
         Replica::Library {
             counters: Box::new(timeout(PATIENCE, started).await.unwrap().unwrap()),
@@ -282,7 +284,7 @@ async fn connect(directory: &Path) -> sqlx::SqliteConnection {
 
 /// A way to one replica that outlives it.
 enum Call {
-    Library(Box<Counters>),
+    Library(Box<Counting>),
     Process(Box<dyn Fn(bool) -> Client + Send>),
 }
 
@@ -320,13 +322,16 @@ impl Drop for Replica {
     }
 }
 
-async fn call_library(counters: &Counters, counter: &str, key: Option<Key>) -> Outcome {
-    let name: CounterName = counter.parse().unwrap();
+async fn call_library(counting: &Counting, counter: &str, key: Option<Key>) -> Outcome {
+    let counter = CounterId {
+        company: Company::Default,
+        name: counter.parse().unwrap(),
+    };
     let identity = key.map(|(key, number)| match key {
         true => Identity::new(IdentityKind::Key, "admin", &[number]),
         false => Identity::new(IdentityKind::Request, "admin", &[number]),
     });
-    match counters.visit(name, identity).await {
+    match counting.visit(counter, Visit { identity }).await {
         Ok(counted) => Outcome::Counted {
             number: counted.number,
             replayed: counted.replayed,

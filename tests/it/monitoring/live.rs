@@ -194,8 +194,7 @@ async fn what_rules_dashboards_and_runbook_ask_for_is_there() {
     loss(&stack);
     alerts_fire(&stack).await;
     load.end().await;
-    let well =
-        r#"ALERTS{alertname=~"FootfallNoRequestArrives|FootfallNginxDown|FootfallRedisDown"}"#;
+    let well = r#"ALERTS{alertname=~"FootfallNoRequestArrives|FootfallNginxDown|FootfallRedisDown|FootfallDatabaseDown|FootfallPostgres.*"}"#;
     assert_eq!(stack.prometheus.ask(well).await, Ok(Vec::new()));
 
     let known = Known::new(&stack.prometheus.series().await);
@@ -232,6 +231,9 @@ async fn what_is_away_behind_an_exporter_that_answers_is_missed() {
     fires(&stack, r#"alertname="FootfallRedisDown""#).await;
     stack.nginx.kill();
     fires(&stack, r#"alertname="FootfallNginxDown""#).await;
+    stack.postgres.kill();
+    fires(&stack, r#"alertname="FootfallPostgresDown""#).await;
+    fires(&stack, r#"alertname="FootfallDatabaseDown""#).await;
     let exporters = r#"ALERTS{alertname="FootfallExporterDown"}"#;
     assert_eq!(stack.prometheus.ask(exporters).await, Ok(Vec::new()));
 }

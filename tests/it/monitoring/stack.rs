@@ -1,4 +1,4 @@
-//! Two replicas on one Redis, nginx, the exporters, and a Prometheus that
+//! Two replicas on one Redis and one PostgreSQL, nginx, the exporters, and a Prometheus that
 //! scrapes them as the shipped configuration says.
 
 use std::{
@@ -13,21 +13,28 @@ use serde_json::{Value, json};
 
 use super::{file, yaml};
 use crate::support::{
-    Client, Footfall, Redis, client::Target, eventually, nginx::Nginx, process::Process,
-    process::free_port,
+    Client, Footfall, Redis, client::Target, eventually, nginx::Nginx, postgres::Postgres,
+    process::Process, process::free_port,
 };
 
 /// Of Prometheus. Short: `rate()` needs two scrapes.
 const INTERVAL: &str = "500ms";
 
+/// Its exporter waits for a second before it says that it does not reach PostgreSQL.
+const OF_POSTGRES: &str = "1500ms";
+
+/// The role of PostgreSQL's exporter.
+const MONITOR: &str = "CREATE ROLE monitor LOGIN PASSWORD 'monitor' IN ROLE pg_monitor";
+
 pub struct Stack {
     pub replicas: [Footfall; 2],
     pub redis: Redis,
+    pub postgres: Postgres,
     pub nginx: Nginx,
     pub prometheus: Prometheus,
     /// A target that takes connections and never answers.
     pub hung: TcpListener,
-    _exporters: [Process; 2],
+    _exporters: [Process; 3],
     _directory: tempfile::TempDir,
 }
 
@@ -45,10 +52,13 @@ impl Stack {
     fn with_nginx_at(sockets: [usize; 2]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let redis = Redis::start();
+        let postgres = Postgres::start();
+        postgres.sql("postgres", MONITOR);
         let socket = |number: usize| directory.path().join(format!("{number}.sock"));
         let replica = |number| {
             let footfall = Footfall::builder()
                 .env("REDIS_URL", redis.url())
+                .env("DATABASE_URL", postgres.url("migrated"))
                 .env("FOOTFALL_COUNTER_LIMIT", 2);
             footfall.socket(&socket(number)).start()
         };
@@ -64,6 +74,13 @@ impl Stack {
         let (nginx_exporter, nginx_address) = exporter(
             Command::new("prometheus-nginx-exporter").args(["--nginx.scrape-uri", &stub_status]),
         );
+        let server = format!("127.0.0.1:{}/migrated?sslmode=disable", postgres.port);
+        let (postgres_exporter, postgres_address) = exporter(
+            Command::new("prometheus-postgres-exporter")
+                .env("DATA_SOURCE_URI", server)
+                .env("DATA_SOURCE_USER", "monitor")
+                .env("DATA_SOURCE_PASS", "monitor"),
+        );
         let hung = TcpListener::bind("127.0.0.1:0").unwrap();
         let hung_address = hung.local_addr().unwrap().to_string();
         let prometheus = Prometheus::start(&[
@@ -72,15 +89,17 @@ impl Stack {
                 vec![replicas[0].ops(), replicas[1].ops(), hung_address],
             ),
             ("redis", vec![redis_address]),
+            ("postgres", vec![postgres_address]),
             ("nginx", vec![nginx_address]),
         ]);
         Self {
             replicas,
             redis,
+            postgres,
             nginx,
             prometheus,
             hung,
-            _exporters: [redis_exporter, nginx_exporter],
+            _exporters: [redis_exporter, nginx_exporter, postgres_exporter],
             _directory: directory,
         }
     }
@@ -129,6 +148,10 @@ impl Prometheus {
             let own = vec![address.clone()];
             let addresses = given.map_or(&own, |(_, addresses)| addresses);
             scrape.as_object_mut().unwrap().remove("dns_sd_configs");
+            if scrape["job_name"] == "postgres" {
+                scrape["scrape_interval"] = json!(OF_POSTGRES);
+                scrape["scrape_timeout"] = json!(OF_POSTGRES);
+            }
             scrape["static_configs"] = json!([{ "targets": addresses }]);
         }
         let rules = directory.path().join("rules.yml");

@@ -120,7 +120,7 @@ async fn one_counter_among_many() {
     let mut client = footfall.client().with_token(&token);
     assert_eq!(client.post("/api/counters/poisoned").await.visits(), 1);
     let counters = ["a".to_owned(), "b".to_owned()];
-    let load = Insistent::start(&[target(&footfall)], &token, 8, &counters);
+    let load = Insistent::paced(&[target(&footfall)], &token, 8, &counters);
     load.count(50).await;
     for (before, poison) in POISONS.iter().enumerate() {
         (poison.spoil)(&clerk);

@@ -6,14 +6,12 @@ use std::{
     path::Path,
 };
 
-use tokio::time::timeout;
-
 use super::{Clerk, metric, noticed, outages, reason, recovered, target};
 use crate::support::{
     Client, Footfall, Redis, eventually,
     footfall::footfall_command,
     load::{Insistent, assert_exact},
-    process::{PATIENCE, run},
+    process::{run, until},
 };
 
 /// A way in which a store comes to refuse everything.
@@ -407,15 +405,11 @@ async fn a_server_that_is_loading() {
         redis.restart();
         redis
     });
-    let loading = async {
-        loop {
-            let said = noticed(&footfall).await;
-            if said.contains("LOADING") {
-                return said;
-            }
-        }
-    };
-    let said = timeout(PATIENCE, loading).await.expect("it is seen");
+    let said = until("it is seen", async || {
+        let said = noticed(&footfall).await;
+        said.contains("LOADING").then_some(said)
+    })
+    .await;
     assert!(
         said.contains("Redis is loading the dataset in memory"),
         "{said}"

@@ -97,7 +97,8 @@ const AUDIT: &[&str] = &["audit", "--replica", "http://127.0.0.1:1"];
 
 /// The first schema did not know how many counters there are.
 const OLDER: &str =
-    "DROP TRIGGER counter_created; DROP TRIGGER counter_removed; DROP TABLE counter_total;
+    "DROP TABLE company_counters; DROP TABLE company_totals; DROP TABLE footfall_migrations;
+     DROP TRIGGER counter_created; DROP TRIGGER counter_removed; DROP TABLE counter_total;
      DELETE FROM _sqlx_migrations WHERE version > 1";
 
 const NEWER: &str =

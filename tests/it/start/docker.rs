@@ -19,14 +19,14 @@ case "$*" in
         exit 1
         ;;
     "compose version") [ "${COMPOSE-}" = 2 ] ;;
-    "compose "*" init config" | "compose "*" init config "*)
-        while [ "$1" != init ]; do shift; done
+    "compose "*" footfall config" | "compose "*" footfall config "*)
+        while [ "$1" != footfall ] || [ "$2" != config ]; do shift; done
         [ "${IMAGE-}" != older ] || [ $# = 2 ] || { echo "error: unexpected argument '$3' found" >&2; exit 2; }
         exec "$FOOTFALL" "${@:2}"
         ;;
     "compose "*" config") if [ -n "${ANSWER-}" ]; then cat "$ANSWER"; else "$REAL_COMPOSE" "${@:2}"; fi ;;
     "image inspect "* | "pull "*) [ "${IMAGE-}" != missing ] ;;
-    "ps -a "*"--format"*) echo "footfall running Up 2 seconds (healthy)" ;;
+    "ps -a "*"--format"*) echo "${CONTAINERS-footfall running Up 2 seconds (healthy)}" ;;
     "ps "*"label=${RUNNING-nothing}=footfall"*) echo 0123456789ab ;;
     "info --format {{.Swarm.ControlAvailable}}") echo "${MANAGER:-false}" ;;
 esac"#;
@@ -36,8 +36,8 @@ const DOCKER_COMPOSE: &str = r#"
 printf 'docker-compose %s\n' "$*" >>"$LOG"
 case "$*" in
     "version --short") echo "$COMPOSE" ;;
-    *" init config" | *" init config "*)
-        while [ "$1" != init ]; do shift; done
+    *" footfall config" | *" footfall config "*)
+        while [ "$1" != footfall ] || [ "$2" != config ]; do shift; done
         exec "$FOOTFALL" "${@:2}"
         ;;
     *" config") exec "$REAL_COMPOSE" "$@" ;;
@@ -287,7 +287,9 @@ fn all_is_well() {
     );
     assert!(up.contains(" --scale footfall=32"), "{up}");
     // Settings are checked before anything is started.
-    assert!(told.find(" run --rm --no-deps -T init config").unwrap() < told.find(" up ").unwrap());
+    assert!(
+        told.find(" run --rm --no-deps -T footfall config").unwrap() < told.find(" up ").unwrap()
+    );
 
     let output = tree.start_stack("stop").output().unwrap();
     assert_eq!(both(&output), "Nothing was running.\n");

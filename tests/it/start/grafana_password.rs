@@ -21,7 +21,7 @@ fn deploys(tree: &Tree, secrets: &str, services: &str) {
             "secret inspect "*) [[ " {secrets} " == *" $3 "* ]] ;;
             "secret create "*) cat >"{made}/$3" ;;
             "service inspect "*) {services} ;;
-            "stack deploy "*) env | grep -E '_NAME=|^REDIS' >"{made}/deployed" ;;
+            "stack deploy "*) env | grep -E '_NAME=|^REDIS|^DATABASE|^POSTGRES' >"{made}/deployed" ;;
             "stack services -q"*) echo one ;;
             "stack services "*) ;;
         esac"#,
@@ -83,12 +83,17 @@ fn a_deployed_stack_keeps_its_secrets_and_addresses() {
     let tree = Tree::new();
     deploys(
         &tree,
-        "footfall_secret_key footfall_admin_password",
+        "footfall_secret_key footfall_admin_password owner_2 monitor_2 password_2",
         r#"case "$*" in
             *Secrets*_grafana) echo "footfall_admin_password grafana_password" ;;
-            *Secrets*) echo "footfall_secret_key secret_key"; echo "footfall_admin_password admin_password" ;;
+            *Secrets*_postgres) echo "owner_2 database_owner_password"; echo "monitor_2 database_monitor_password" ;;
+            *Secrets*) echo "footfall_secret_key secret_key"; echo "footfall_admin_password admin_password"
+                echo "password_2 database_password" ;;
+            *Replicas*_postgres) echo 0 ;;
+            *Env*_init-database) echo "DATABASE_URL=postgres://o@db.example/f" ;;
+            *Env*_postgres-exporter) echo "DATA_SOURCE_URI=db.example/f" ;;
             *Env*exporter) echo "REDIS_EXPORTER_ADDR=redis://one:6379" ;;
-            *Env*) echo "REDIS_URL=redis+sentinel://one,two/mymaster" ;;
+            *Env*) echo "REDIS_URL=redis+sentinel://one,two/mymaster"; echo "DATABASE_URL=postgres://f@db.example/f" ;;
         esac"#,
     );
     let output = tree.start(&["swarm"]).output().unwrap();
@@ -101,6 +106,13 @@ fn a_deployed_stack_keeps_its_secrets_and_addresses() {
         "ADMIN_PASSWORD_NAME=footfall_admin_password\n",
         "REDIS_EXPORTER_ADDR=redis://one:6379\n",
         "REDIS_URL=redis+sentinel://one,two/mymaster\n",
+        "DATABASE_PASSWORD_NAME=password_2\n",
+        "DATABASE_OWNER_PASSWORD_NAME=owner_2\n",
+        "DATABASE_MONITOR_PASSWORD_NAME=monitor_2\n",
+        "DATABASE_URL=postgres://f@db.example/f\n",
+        "DATABASE_OWNER_URL=postgres://o@db.example/f\n",
+        "POSTGRES_EXPORTER_URI=db.example/f\n",
+        "POSTGRES_REPLICAS=0\n",
     ] {
         assert!(deployed.contains(kept), "{kept} {deployed}");
     }

@@ -46,7 +46,7 @@ fn a_swarm_is_deployed() {
         assert!(output.stderr.is_empty(), "{said}");
         tree.read("configs")
     };
-    let names = "REDIS_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG";
+    let names = "REDIS_CONFIG POSTGRES_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG";
     let docker = format!(
         "[[ \"$*\" != \"stack deploy \"* ]] || printenv {names} >{}\n{}",
         tree.path("configs").display(),

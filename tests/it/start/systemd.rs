@@ -47,3 +47,45 @@ fn what_prepares_the_store_is_as_closed_as_the_replicas() {
     assert!(replica.len() > 20, "{replica:?}");
     assert_eq!(closed("footfall-init.service"), replica);
 }
+
+/// The commands of docs/systemd.md, in a folder instead of `/etc`.
+#[test]
+fn replicas_and_what_prepares_the_database_have_roles_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let etc = folder.path().join("etc");
+    for name in ["systemd/system", "footfall/secrets"] {
+        fs::create_dir_all(etc.join(name)).unwrap();
+    }
+    for name in ["footfall@.service", "footfall-init.service"] {
+        let text = unit(name).replace("/usr/local/bin/footfall", env!("CARGO_BIN_EXE_footfall"));
+        let text = text.replace("/etc/footfall", etc.join("footfall").to_str().unwrap());
+        fs::write(etc.join("systemd/system").join(name), text).unwrap();
+    }
+    let docs = fs::read_to_string(format!("{ROOT}/docs/systemd.md")).unwrap();
+    let (_, rest) = docs.split_once("<!-- database -->\n```sh\n").unwrap();
+    let (commands, _) = rest.split_once("systemctl daemon-reload\n```").unwrap();
+    let commands = commands.replace("/etc/", &format!("{}/", etc.display()));
+    let output = Command::new("bash")
+        .args(["-euc", &commands])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", both(&output));
+
+    for unit in ["footfall@1.service", "footfall-init.service"] {
+        let output = Command::new("systemd-analyze")
+            .args(["verify", "--man=no", "--recursive-errors=no"])
+            .arg(etc.join("systemd/system").join(unit))
+            .env("SYSTEMD_UNIT_PATH", etc.join("systemd/system"))
+            .output()
+            .expect("systemd-analyze is there; ./test.sh installs it");
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{}",
+            both(&output)
+        );
+    }
+    // The file that is read last has the last word.
+    let read = |name: &str| fs::read_to_string(etc.join("footfall").join(name)).unwrap();
+    assert!(read("footfall.env").contains("postgres://footfall@"));
+    assert!(read("owner.env").contains("postgres://footfall_owner@"));
+}

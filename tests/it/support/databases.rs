@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use footfall::{
     config::{Settings, Sources},
+    storage::metrics::StoreMetrics,
     storage::{Store, sql::Database},
-    telemetry::metrics::Metrics,
+    telemetry::metrics::Registry,
 };
 use tokio::task::JoinHandle;
 
-use super::{postgres, process::eventually_async};
+use super::{postgres, process::until};
 
 /// An open database with its newest schema.
 pub struct Opened {
     /// `sqlite` or `postgres`.
     pub kind: &'static str,
     pub database: Database,
-    pub metrics: Arc<Metrics>,
+    pub registry: Arc<Registry>,
     monitor: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
 }
@@ -60,9 +61,10 @@ async fn open(kind: &'static str, environment: &[(&str, &str)]) -> Opened {
         ..Sources::default()
     });
     let settings = settings.unwrap();
-    let metrics = Arc::new(Metrics::new().unwrap());
-    let store = Store::open(&settings.store, metrics.clone()).await.unwrap();
-    let database = Database::open(&settings.database, &store, &metrics);
+    let registry = Arc::new(Registry::new().unwrap());
+    let metrics = Arc::new(StoreMetrics::register(&registry).unwrap());
+    let store = Store::open(&settings.store, metrics).await.unwrap();
+    let database = Database::open(&settings.database, &store, &registry);
     let database = database.unwrap().unwrap();
     Opened {
         kind,
@@ -70,7 +72,7 @@ async fn open(kind: &'static str, environment: &[(&str, &str)]) -> Opened {
             .monitor()
             .map(|monitor| tokio::spawn(monitor.run())),
         database,
-        metrics,
+        registry,
         _folder: folder,
     }
 }
@@ -79,7 +81,7 @@ impl Opened {
     /// Waits until it can be used.
     pub async fn up(self) -> Self {
         if let Some(health) = self.database.health() {
-            eventually_async("the database is up", async || health.ready().ok()).await;
+            until("the database is up", async || health.ready().ok()).await;
         }
         self
     }

@@ -76,22 +76,42 @@ pub struct Insistent {
 }
 
 impl Insistent {
-    /// Counts on these counters in turn.
+    /// Counts on these counters in turn, without a pause.
     pub fn start(targets: &[Target], token: &str, connections: usize, counters: &[String]) -> Self {
+        Self::resting(Duration::ZERO, targets, token, connections, counters)
+    }
+
+    /// Each client rests for 10 ms after each visit. For tests that wait long for something else:
+    /// hundreds of visits a second are in the way of whatever happens, and leave the machine some
+    /// time for it.
+    pub fn paced(targets: &[Target], token: &str, connections: usize, counters: &[String]) -> Self {
+        let rest = Duration::from_millis(10);
+        Self::resting(rest, targets, token, connections, counters)
+    }
+
+    fn resting(
+        rest: Duration,
+        targets: &[Target],
+        token: &str,
+        connections: usize,
+        counters: &[String],
+    ) -> Self {
         let (stop, counted) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let refused = Refused::default();
         let tasks = (0..connections)
             .map(|index| {
                 let target = targets[index % targets.len()].clone();
                 let client = Client::new(target).with_token(token);
-                tokio::spawn(insist(
+                let client = InsistentClient {
                     client,
                     index,
-                    counters.to_vec(),
-                    stop.clone(),
-                    Arc::clone(&counted),
-                    refused.clone(),
-                ))
+                    rest,
+                    counters: counters.to_vec(),
+                    stop: stop.clone(),
+                    counted: Arc::clone(&counted),
+                    refused: refused.clone(),
+                };
+                tokio::spawn(client.insist())
             })
             .collect();
         Self {
@@ -133,37 +153,53 @@ impl Insistent {
     }
 }
 
-async fn insist(
-    mut client: Client,
+struct InsistentClient {
+    client: Client,
     index: usize,
+    rest: Duration,
     counters: Vec<String>,
     stop: Arc<AtomicBool>,
     counted: Arc<AtomicUsize>,
     refused: Refused,
-) -> Vec<(String, u64)> {
-    let mut numbers = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let visit = numbers.len();
-        let counter = &counters[(index + visit) % counters.len()];
-        let key = format!("{index}-{visit}");
+}
+
+impl InsistentClient {
+    /// The counter and the number of each visit.
+    async fn insist(mut self) -> Vec<(String, u64)> {
+        let mut numbers = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            let visit = numbers.len();
+            let counter = self.counters[(self.index + visit) % self.counters.len()].clone();
+            let number = self
+                .visit(&counter, &format!("{}-{visit}", self.index))
+                .await;
+            numbers.push((counter, number));
+            self.counted.fetch_add(1, Ordering::Relaxed);
+            if !self.rest.is_zero() {
+                tokio::time::sleep(self.rest).await;
+            }
+        }
+        numbers
+    }
+
+    /// Repeats a visit until it is counted.
+    async fn visit(&mut self, counter: &str, key: &str) -> u64 {
+        let path = format!("/api/counters/{counter}");
+        let headers = [("idempotency-key", key)];
         let deadline = Instant::now() + PATIENCE;
-        let number = loop {
-            let path = format!("/api/counters/{counter}");
-            let headers = [("idempotency-key", key.as_str())];
-            let reply = client.send(Method::POST, &path, &headers, "").await;
+        loop {
+            let reply = self.client.send(Method::POST, &path, &headers, "").await;
             if reply.status == 200 {
-                break reply.visits();
+                return reply.visits();
             }
             assert_eq!(reply.status, 503, "{reply:?}");
             assert!(reply.header("retry-after").is_some(), "{reply:?}");
-            *refused.lock().unwrap().entry(reply.problem()).or_default() += 1;
+            let code = reply.problem();
+            *self.refused.lock().unwrap().entry(code).or_default() += 1;
             assert!(Instant::now() < deadline, "never counted: {reply:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        numbers.push((counter.clone(), number));
-        counted.fetch_add(1, Ordering::Relaxed);
+        }
     }
-    numbers
 }
 
 /// Checks that the numbers are exactly 1, 2, 3, … up to their count.

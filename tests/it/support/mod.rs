@@ -1,5 +1,7 @@
-//! Starts real processes and talks to them.
+//! Starts real processes, or the application in the process of the test, and talks to them.
 
+pub mod app;
+pub mod assembly;
 pub mod browser;
 pub mod certificates;
 pub mod client;
@@ -23,8 +25,9 @@ pub mod slow_proxy;
 pub mod steady;
 
 pub use self::{
+    app::TestApp,
     client::{Client, Reply},
     footfall::Footfall,
-    process::eventually,
+    process::{eventually, until},
     redis::Redis,
 };

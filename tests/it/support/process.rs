@@ -98,16 +98,19 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The same where what is asked runs on the test's own runtime.
-pub async fn eventually_async<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
+/// Like [`eventually`], on a runtime: it holds no thread.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            // Who asks without a pause takes the time of a CPU from what is waited for.
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert!(Instant::now() < deadline, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    };
+    let answer = tokio::time::timeout(PATIENCE, asking).await;
+    answer.unwrap_or_else(|_| panic!("never came true: {what}"))
 }
 
 /// A TCP port nobody has now. The kernel may offer one twice; it is given out once.

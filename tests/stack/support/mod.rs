@@ -33,6 +33,22 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Like [`eventually`], on a runtime: it holds no thread.
+#[allow(
+    dead_code,
+    reason = "the HTTP client needs it for applications in process"
+)]
+async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// The files that make the stack, in a folder of their own that a test may change.
 pub struct Checkout(tempfile::TempDir);
 
@@ -86,4 +102,23 @@ impl Checkout {
         assert_eq!(output.status.code(), Some(1), "{complaint}");
         complaint.lines().last().unwrap_or_default().to_owned()
     }
+}
+
+/// Runs the commands after a mark in a file of docs/, in the folder of the stack, and gives what
+/// they printed.
+#[track_caller]
+pub fn documented(checkout: &Checkout, file: &str, mark: &str) -> String {
+    let path = format!("{}/docs/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text
+        .split_once(&format!("<!-- {mark} -->\n```sh\n"))
+        .unwrap();
+    let (commands, _) = rest.split_once("```").unwrap();
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", commands])
+        .current_dir(checkout.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{mark}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

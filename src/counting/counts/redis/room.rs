@@ -13,10 +13,10 @@ use std::{
 
 use redis::aio::MultiplexedConnection;
 
-use super::{Batch, RedisCounts, count_key};
+use super::RedisCounts;
 use crate::{
     config::IDEMPOTENCY_WINDOW,
-    counting::identity::IdentityKind,
+    counting::{Batch, identity::IdentityKind},
     storage::{
         StoreError,
         redis::{Fill, Node},
@@ -78,13 +78,13 @@ impl Closed {
 }
 
 impl RedisCounts {
-    /// Whether the server of a batch is closed to new identities.
-    pub(super) async fn closed(&self, batch: &Batch) -> Closed {
+    /// Whether the server of a batch, whose count has this key, is closed to new identities.
+    pub(super) async fn closed(&self, batch: &Batch, key: &str) -> Closed {
         // With room everywhere, which is nearly always, this is all that a visit pays.
-        if !self.redis.any_full() || batch.identities.is_empty() {
+        if !self.redis.any_full() || batch.identities().next().is_none() {
             return Closed::default();
         }
-        let place = self.redis.place(&count_key(&batch.counter)).await;
+        let place = self.redis.place(key).await;
         let fill = place.ok().and_then(|place| self.redis.fill(&place.node));
         fill.map(|fill| Closed::new(fill, self.memory.requests))
             .unwrap_or_default()
@@ -93,11 +93,11 @@ impl RedisCounts {
     /// Asks each master how full it is. Where that is forbidden, and where there is no `maxmemory`, each
     /// counter's own limit is the only bound; `footfall doctor` says so.
     pub async fn look_at_memory(&mut self) {
-        let Ok(slots) = self.redis.slots().await else {
+        let Ok(hash_slots) = self.redis.hash_slots().await else {
             return;
         };
         let mut full = HashMap::new();
-        for node in slots.masters() {
+        for node in hash_slots.masters() {
             let asking = tokio::time::timeout(self.redis.timeout(), self.redis.ask_fill(node));
             let before = self.redis.fill(node);
             let answer = asking.await.unwrap_or(Err(StoreError::Timeout));

@@ -1,14 +1,28 @@
 //! `GET /api/ping` and `GET /healthz`: neither touches the store.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{FromRef, State},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    app::AppState,
     edge::{Code, Problem},
     supervision::{Unwell, Vitals},
 };
+
+/// The routes that tell whether a replica is there.
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Vitals: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    OpenApiRouter::new()
+        .routes(routes!(get_ping))
+        .routes(routes!(get_healthz))
+}
 
 /// It is there.
 #[derive(Serialize, ToSchema)]
@@ -29,7 +43,7 @@ crate::problem_responses!(PingProblems: MethodNotAllowed);
     tag = "service",
     responses((status = 200, description = "The service answers", body = Status), PingProblems)
 )]
-pub async fn get_ping() -> Json<Status> {
+async fn get_ping() -> Json<Status> {
     Json(OK)
 }
 
@@ -42,12 +56,7 @@ crate::problem_responses!(HealthProblems: MethodNotAllowed, Draining, ReplicaStu
     tag = "service",
     responses((status = 200, description = "Live", body = Status), HealthProblems)
 )]
-pub async fn get_healthz(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
-    health(&state.vitals)
-}
-
-/// Live, or shutting down, or a thread of it is stuck.
-fn health(vitals: &Vitals) -> Result<Json<Status>, Problem> {
+async fn get_healthz(State(vitals): State<Vitals>) -> Result<Json<Status>, Problem> {
     vitals.check().map_err(Problem::from)?;
     Ok(Json(OK))
 }

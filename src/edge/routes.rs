@@ -1,4 +1,5 @@
-//! The metrics of each route, looked up once per request and without a lock.
+//! The routes of a listener: how each is treated and measured, looked up once per request and
+//! without a lock.
 //!
 //! A label lookup hashes strings under a lock shared by all threads; at the
 //! rate of pings that is a good part of a request's cost.
@@ -11,7 +12,7 @@ use std::{
 use axum::http::{Method, StatusCode};
 use prometheus::{Histogram, IntCounter};
 
-use crate::telemetry::metrics::Metrics;
+use super::{Policy, metrics::HttpMetrics};
 
 /// The `route` label of every request that matches no route.
 const UNMATCHED: &str = "<unmatched>";
@@ -36,9 +37,9 @@ const FIRST_STATUS: u16 = 200;
 /// … to here, exclusive.
 const LAST_STATUS: u16 = 520;
 
-/// All routes of a listener and their metrics.
+/// The routes of a listener, each with its policy and its metrics.
 #[derive(Debug)]
-pub struct RouteMetrics {
+pub struct Routes {
     paths: matchit::Router<usize>,
     routes: Vec<Route>,
 }
@@ -48,7 +49,15 @@ pub struct RouteMetrics {
 pub struct Route {
     /// The `route` label: the pattern, not the path.
     pub pattern: String,
-    metrics: Arc<Metrics>,
+    /// How its requests are treated.
+    pub policy: Policy,
+    counts: Option<Counts>,
+}
+
+/// What is counted of a route.
+#[derive(Debug)]
+struct Counts {
+    metrics: Arc<HttpMetrics>,
     methods: [MethodMetrics; METHODS.len() + 1],
 }
 
@@ -58,32 +67,60 @@ struct MethodMetrics {
     requests: Box<[OnceLock<IntCounter>]>,
 }
 
-impl RouteMetrics {
-    /// Metrics for these patterns, in the syntax of axum.
+impl Routes {
+    /// These patterns, in the syntax of axum, with their policies. Without `metrics` their requests
+    /// are not counted.
     ///
     /// # Panics
     ///
     /// If two patterns are in conflict, which the router would not allow either.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>, metrics: &Arc<Metrics>) -> Self {
+    pub fn new(
+        patterns: impl IntoIterator<Item = (String, Policy)>,
+        metrics: Option<&Arc<HttpMetrics>>,
+    ) -> Self {
         let mut paths = matchit::Router::new();
-        let mut routes = vec![Route::new(UNMATCHED, metrics.clone())];
-        for pattern in patterns {
+        let route = |pattern, policy| Route {
+            pattern,
+            policy,
+            counts: metrics.map(|metrics| Counts::new(metrics.clone())),
+        };
+        let mut routes = vec![route(UNMATCHED.to_owned(), Policy::default())];
+        for (pattern, policy) in patterns {
             paths
-                .insert(pattern, routes.len())
+                .insert(pattern.as_str(), routes.len())
                 .expect("the router has accepted the same patterns");
-            routes.push(Route::new(pattern, metrics.clone()));
+            routes.push(route(pattern, policy));
         }
         Self { paths, routes }
     }
 
+    /// The metrics, if requests are counted.
+    pub fn metrics(&self) -> Option<&HttpMetrics> {
+        self.routes[0].metrics()
+    }
+
     /// The route of a path.
-    pub fn route(&self, path: &str) -> &Route {
+    pub fn of(&self, path: &str) -> &Route {
         &self.routes[self.paths.at(path).map_or(0, |found| *found.value)]
     }
 }
 
 impl Route {
-    fn new(pattern: &str, metrics: Arc<Metrics>) -> Self {
+    /// Its metrics, if its requests are counted.
+    pub fn metrics(&self) -> Option<&HttpMetrics> {
+        self.counts.as_ref().map(|counts| &*counts.metrics)
+    }
+
+    /// Counts one request that has ended.
+    pub fn observe(&self, method: &Method, status: StatusCode, duration: Duration) {
+        if let Some(counts) = &self.counts {
+            counts.observe(&self.pattern, method, status, duration);
+        }
+    }
+}
+
+impl Counts {
+    fn new(metrics: Arc<HttpMetrics>) -> Self {
         let method = || MethodMetrics {
             duration: OnceLock::new(),
             requests: (FIRST_STATUS..LAST_STATUS)
@@ -91,14 +128,12 @@ impl Route {
                 .collect(),
         };
         Self {
-            pattern: pattern.to_owned(),
             metrics,
             methods: std::array::from_fn(|_| method()),
         }
     }
 
-    /// Counts one request that has ended.
-    pub fn observe(&self, method: &Method, status: StatusCode, duration: Duration) {
+    fn observe(&self, pattern: &str, method: &Method, status: StatusCode, duration: Duration) {
         let position = METHODS
             .iter()
             .position(|known| known == method)
@@ -108,7 +143,7 @@ impl Route {
         let requests = || {
             self.metrics
                 .requests
-                .with_label_values(&[name, &self.pattern, status.as_str()])
+                .with_label_values(&[name, pattern, status.as_str()])
         };
         match found
             .requests
@@ -122,7 +157,7 @@ impl Route {
             .get_or_init(|| {
                 self.metrics
                     .request_duration
-                    .with_label_values(&[name, &self.pattern])
+                    .with_label_values(&[name, pattern])
             })
             .observe(duration.as_secs_f64());
     }

@@ -1,18 +1,24 @@
 use std::{convert::Infallible, path::Path};
 
-use axum::{Router, routing::get};
+use axum::{Router, response::IntoResponse, routing::get};
 use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
 use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::{
     config::{Settings, Sources},
+    edge::Routes,
     listen::Fitness,
-    listen::listener::{Acceptors, Listening},
-    storage::Store,
+    listen::{
+        accept::run_all,
+        offer::{Acceptors, Listening},
+    },
+    storage::{Store, metrics::StoreMetrics},
     supervision::Vitals,
-    telemetry::Metrics,
 };
 
 /// A chunk each 100 ms: for longer than an idle connection, or one without a
@@ -27,14 +33,18 @@ fn slow_body() -> Body {
     Body::from_stream(chunks)
 }
 
-/// A stream of events: it ends when the process drains, and not before.
-fn events(vitals: Vitals) -> Body {
-    let beginning = stream::iter([Ok::<_, Infallible>("event")]);
-    let end = stream::once(async move {
-        vitals.draining().await;
-        Ok("end")
-    });
-    Body::from_stream(beginning.chain(end))
+/// One event, and then none for ever.
+fn events() -> impl IntoResponse {
+    let first = stream::iter([Ok::<_, Infallible>("data: 1\n\n")]);
+    let kind = [(header::CONTENT_TYPE, "Text/Event-Stream; charset=utf-8")];
+    (kind, Body::from_stream(first.chain(stream::pending())))
+}
+
+/// One event after the other, as fast as they are taken.
+fn flood() -> impl IntoResponse {
+    let events = stream::repeat_with(|| Ok::<_, Infallible>("data: 1\n\n"));
+    let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+    (kind, Body::from_stream(events))
 }
 
 struct Fixture {
@@ -54,18 +64,17 @@ async fn fixture() -> Fixture {
         ..Sources::default()
     };
     let settings = Settings::load(&sources).unwrap();
-    let metrics = Arc::new(Metrics::new().unwrap());
-    let store = Store::open(&settings.store, metrics.clone()).await.unwrap();
+    let metrics = Arc::new(StoreMetrics::detached().unwrap());
+    let store = Store::open(&settings.store, metrics).await.unwrap();
     let vitals = Vitals::default();
-    let of_events = vitals.clone();
     let router = Router::new()
         .route("/slow", get(async || slow_body()))
-        .route("/events", get(async || events(of_events)));
+        .route("/events", get(async || events()))
+        .route("/flood", get(async || flood()));
     let service = Service {
         edge: Edge::new(
             router,
-            None,
-            metrics,
+            Arc::new(Routes::new([], None)),
             vitals.clone(),
             &settings.server,
             TaskTracker::new(),
@@ -119,20 +128,31 @@ async fn a_body_that_comes_bit_by_bit_is_in_flight_to_its_end() {
     assert!(text.ends_with("0\r\n\r\n"), "{text}");
 }
 
+/// Nothing that its handler does, or forgets, holds a drain up.
 #[tokio::test]
-async fn a_stream_that_listens_for_it_ends_when_the_process_drains() {
-    let mut fixture = fixture().await;
-    let mut stream = send(fixture.folder.path(), "GET /events").await;
-    stream.read_exact(&mut [0; 15]).await.unwrap();
-    let mut early = Vec::new();
-    let reading = stream.read_to_end(&mut early);
-    let ended = tokio::time::timeout(Duration::from_millis(50), reading).await;
-    assert!(ended.is_err(), "it goes on until then");
-    fixture.vitals.start_draining();
-    drop(fixture.listening.take());
-    let text = rest(stream).await;
-    let text = String::from_utf8(early).unwrap() + &text;
-    assert!(text.contains("event\r") && text.contains("end\r"), "{text}");
+async fn a_stream_of_events_ends_when_its_listener_closes() {
+    for path in ["/events", "/flood"] {
+        let mut fixture = fixture().await;
+        let mut stream = send(fixture.folder.path(), &format!("GET {path}")).await;
+        let mut head = [0; 15];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        if path == "/events" {
+            let mut early = vec![0; 1024];
+            let reading = async { while stream.read(&mut early).await.unwrap() > 0 {} };
+            let ended = tokio::time::timeout(Duration::from_millis(200), reading).await;
+            assert!(ended.is_err(), "it goes on until then");
+        }
+        let closed = tokio::time::Instant::now();
+        drop(fixture.listening.take());
+        let text = rest(stream).await;
+        assert!(
+            text.ends_with("\r\n0\r\n\r\n") || text == "0\r\n\r\n",
+            "{path}"
+        );
+        let took = closed.elapsed();
+        assert!(took < HEAD_GRACE, "{path} was left for {took:?}");
+    }
 }
 
 /// What a sibling asks, and what it is told.

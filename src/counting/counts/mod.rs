@@ -1,6 +1,7 @@
 //! Where counts are kept: one seam, two stores.
 //!
-//! Counting and remembering identities are one atomic step in both.
+//! Counting and remembering identities are one atomic step in both. What is kept of a company is
+//! apart from all others': counts, identities, the list of its counters, and how many there may be.
 
 use std::{
     sync::{Arc, Once},
@@ -13,43 +14,16 @@ mod sqlite;
 pub use self::redis::SCRIPT;
 
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
-use super::{Counted, CounterName, Identity, Page, identity::IdentityKind};
+use super::{
+    Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, identity::IdentityKind,
+};
 use crate::{
     config::{IDEMPOTENCY_WINDOW, StoreSettings},
     storage::{Backend, Operation, Store, StoreError, StoreHealth},
 };
 
-/// The visits of one counter that go to the store together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// The counter.
-    pub counter: CounterName,
-    /// How many visits have no identity.
-    pub anonymous: u64,
-    /// The identities of the others, each once.
-    pub identities: Vec<Identity>,
-}
-
-impl Batch {
-    /// An empty batch.
-    pub fn new(counter: CounterName) -> Self {
-        Self {
-            counter,
-            anonymous: 0,
-            identities: Vec::new(),
-        }
-    }
-}
-
-/// The numbers a batch was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchResult {
-    /// The number of the first visit without identity; the others follow it.
-    pub first: u64,
-    /// One entry per identity; if there was no room to remember it, and so it was not counted, how
-    /// long it is until there will be some.
-    pub identified: Vec<Result<Counted, Duration>>,
-}
+/// How a batch ended: one outcome per visit, in their order.
+pub type BatchResult = Result<Vec<Outcome>, StoreError>;
 
 /// How often a store that is there is asked again.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -106,6 +80,7 @@ struct Memory {
     /// Per counter and kind. What all counters may have together is bounded by the store's own
     /// room: Redis' memory, the disk.
     identities: u64,
+    /// Per company.
     counters: u32,
 }
 
@@ -117,12 +92,12 @@ impl Memory {
         }
     }
 
-    /// How many counters there may be before this one. Whatever names others
+    /// How many counters its company may have before this one. Whatever names others
     /// make up, there is room for the default counter.
-    fn counters_before(&self, counter: &CounterName) -> u32 {
-        match *counter == CounterName::default_counter() {
-            true => u32::MAX,
-            false => self.counters,
+    fn counters_before(&self, counter: &CounterId) -> u32 {
+        match counter.name.as_str() {
+            DEFAULT_COUNTER => u32::MAX,
+            _ => self.counters,
         }
     }
 }
@@ -187,12 +162,9 @@ impl CounterStore {
         &self.store.health
     }
 
-    /// Counts batches, each of another counter: one result per batch; `None` if
-    /// its counter is new and there is no room for it, and so nothing was counted.
-    pub async fn count(
-        &mut self,
-        batches: &[Batch],
-    ) -> Vec<Result<Option<BatchResult>, StoreError>> {
+    /// Counts batches, each of another counter: one result per batch. A counter that the store
+    /// refuses does not take the others along.
+    pub async fn count(&mut self, batches: &[Batch]) -> Vec<BatchResult> {
         let (store, started) = (&self.store, Instant::now());
         let results = match &mut self.counts {
             Counts::Redis(redis) => redis.count(batches, &store.health).await,
@@ -270,36 +242,57 @@ impl CounterStore {
     /// # Errors
     ///
     /// Those of the store.
-    pub async fn get(&self, counter: &CounterName) -> Result<Option<u64>, StoreError> {
-        self.store
-            .run(Operation::Get, async {
-                match &self.counts {
-                    Counts::Redis(redis) => redis.get(counter).await,
-                    Counts::Sqlite(sqlite) => sqlite.get(counter).await,
-                }
-            })
-            .await
-            .map_err(StoreError::of_reading)
+    pub async fn get(&self, counter: &CounterId) -> Result<Option<u64>, StoreError> {
+        self.read(Operation::Get, async {
+            match &self.counts {
+                Counts::Redis(redis) => redis.get(counter).await,
+                Counts::Sqlite(sqlite) => sqlite.get(counter).await,
+            }
+        })
+        .await
     }
 
-    /// Up to `limit` counters after `after`, in the order of their names.
+    /// Up to `limit` counters of a company after `after`, in the order of their names.
     ///
     /// # Errors
     ///
     /// Those of the store.
     pub async fn list(
         &self,
+        company: Company,
         after: Option<&CounterName>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.store
-            .run(Operation::List, async {
-                match &self.counts {
-                    Counts::Redis(redis) => redis.list(after, limit).await,
-                    Counts::Sqlite(sqlite) => sqlite.list(after, limit).await,
-                }
-            })
-            .await
-            .map_err(StoreError::of_reading)
+        self.read(Operation::List, async {
+            match &self.counts {
+                Counts::Redis(redis) => redis.list(company, after, limit).await,
+                Counts::Sqlite(sqlite) => sqlite.list(company, after, limit).await,
+            }
+        })
+        .await
+    }
+
+    /// The companies that have counters, and `default` in any case.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn companies(&self) -> Result<Vec<Company>, StoreError> {
+        self.read(Operation::List, async {
+            match &self.counts {
+                Counts::Redis(redis) => redis.companies().await,
+                Counts::Sqlite(sqlite) => sqlite.companies().await,
+            }
+        })
+        .await
+    }
+
+    async fn read<T>(
+        &self,
+        operation: Operation,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let read = self.store.run(operation, reading).await;
+        read.map_err(StoreError::of_reading)
     }
 }

@@ -1,0 +1,319 @@
+//! Counts in Redis. [`keys`] says which keys there are.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use deadpool_redis::Connection;
+use futures_util::future::{join_all, try_join_all};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, aio::MultiplexedConnection,
+};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout_at},
+};
+
+mod keys;
+mod probe;
+mod reading;
+mod room;
+mod script;
+
+pub use self::script::SCRIPT;
+use self::script::{Call, UNLISTED, interpret};
+use super::{BatchResult, Memory};
+use crate::{
+    counting::{Batch, Company, CounterId, NotCounted, Outcome},
+    storage::{
+        RedisStore, StoreError, StoreHealth,
+        redis::{Node, Place, REDIRECTIONS, moving, pause_before},
+    },
+};
+
+/// The script that puts a counter into the index.
+const LIST_SCRIPT: &str = include_str!("list.lua");
+
+/// What a store may refuse that refuses no counter it has listed.
+const NEW_COUNTERS: &str = "new counters";
+
+/// Counts in Redis, over one connection to each master that is held for good:
+/// pipelining needs no second one, and a pool would ask it for a PING before
+/// each use.
+pub(super) struct RedisCounts {
+    redis: RedisStore,
+    memory: Memory,
+    wait_replicas: u32,
+    /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
+    held: Mutex<Vec<(Node, Arc<OnceCell<Connection>>)>>,
+    /// [`StoreHealth::outages`](crate::storage::StoreHealth::outages) when they were opened.
+    outages: u64,
+    /// When it was last looked for when a full server gets room.
+    looked: Option<std::time::Instant>,
+}
+
+impl Clone for RedisCounts {
+    /// A clone opens connections of its own when it needs them.
+    fn clone(&self) -> Self {
+        Self::new(self.redis.clone(), self.memory, self.wait_replicas)
+    }
+}
+
+impl RedisCounts {
+    pub fn new(redis: RedisStore, memory: Memory, wait_replicas: u32) -> Self {
+        Self {
+            redis,
+            memory,
+            wait_replicas,
+            held: Mutex::default(),
+            outages: 0,
+            looked: None,
+        }
+    }
+
+    pub async fn count(&mut self, batches: &[Batch], health: &StoreHealth) -> Vec<BatchResult> {
+        let outages = health.outages();
+        if self.outages != outages {
+            self.disconnect();
+            self.outages = outages;
+        }
+        let deadline = Instant::now() + self.redis.timeout();
+        // Sent at once, these calls share one round trip: the connection pipelines them. One that
+        // takes too long, on a server that hangs, does not take the others' numbers with it.
+        let calls = batches.iter().map(async |batch| {
+            let counting = timeout_at(deadline, self.count_batch(batch, health)).await;
+            counting.unwrap_or(Err(StoreError::Timeout))
+        });
+        let mut results = join_all(calls).await;
+        if self.wait_replicas > 0 {
+            self.confirm(&mut results, deadline).await;
+        }
+        results
+            .into_iter()
+            .map(|result| result.map(|(_, outcomes)| outcomes))
+            .collect()
+    }
+
+    /// Gives the held connections up; the next batch opens others, where the
+    /// masters are by then.
+    pub fn disconnect(&mut self) {
+        let held = std::mem::take(self.held.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for (_, cell) in held {
+            // Nobody else has it: what used it has ended.
+            let connection = Arc::into_inner(cell).and_then(OnceCell::into_inner);
+            connection.map(Connection::take);
+        }
+        self.redis.forget_hash_slots();
+    }
+
+    /// Gives the held connections up if one of them has died.
+    pub async fn check_connection(&mut self, limit: Duration) {
+        let ping = redis::cmd("PING");
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let replies = held.iter().filter_map(|(_, cell)| {
+            let mut connection = MultiplexedConnection::clone(cell.get()?);
+            let ping = &ping;
+            Some(async move {
+                match ping.query_async::<()>(&mut connection).await {
+                    // Who may not ask is answered all the same.
+                    Err(error) if error.clone().into_server_errors().is_none() => Err(error),
+                    _ => Ok(()),
+                }
+            })
+        });
+        if !matches!(
+            tokio::time::timeout(limit, try_join_all(replies)).await,
+            Ok(Ok(_))
+        ) {
+            self.disconnect();
+        }
+    }
+
+    async fn count_batch(
+        &self,
+        batch: &Batch,
+        health: &StoreHealth,
+    ) -> Result<(Node, Vec<Outcome>), StoreError> {
+        let key = keys::count(&batch.counter);
+        let mut call = Call {
+            batch,
+            listed: false,
+            waits: self.wait_replicas > 0,
+            memory: &self.memory,
+            closed: self.closed(batch, &key).await,
+        };
+        let (mut node, mut numbers) = self.call(&key, &call, health).await?;
+        if numbers == [UNLISTED] {
+            // As long as nothing is counted, nothing is unknown.
+            let listed = self.list_counter(&batch.counter).await;
+            let listed = listed.map_err(StoreError::of_reading);
+            health.refusals.note(|| NEW_COUNTERS.to_owned(), &listed);
+            if !listed? {
+                let outcomes = batch.visits.iter();
+                let outcomes = outcomes.map(|_| Err(NotCounted::CountersFull));
+                return Ok((node, outcomes.collect()));
+            }
+            call.listed = true;
+            (node, numbers) = self.call(&key, &call, health).await?;
+        }
+        Ok((node, interpret(batch, &numbers, call.closed)?))
+    }
+
+    /// Puts a counter into the index of its company; says whether there was room.
+    async fn list_counter(&self, counter: &CounterId) -> Result<bool, StoreError> {
+        if let Company::Id(id) = counter.company {
+            // Counting needs no database, so no other place is sure to know the companies.
+            self.enter(keys::COMPANIES, &id.to_string(), u32::MAX)
+                .await?;
+        }
+        let index = keys::index(counter.company);
+        let most = self.memory.counters_before(counter);
+        self.enter(&index, counter.name.as_str(), most).await
+    }
+
+    /// Puts a member into a set, unless it has as many as it may have. The set may be on
+    /// another server than the counter, so it has replicas of its own.
+    async fn enter(&self, set: &str, member: &str, most: u32) -> Result<bool, StoreError> {
+        // With its text: what is listed is never listed again.
+        let list = redis::cmd("EVAL")
+            .arg(LIST_SCRIPT)
+            .arg(1)
+            .arg(set)
+            .arg(member)
+            .arg(most)
+            .take();
+        let (node, listed) = self.send(set, &list).await?;
+        if listed && self.wait_replicas > 0 {
+            self.wait(&node).await?;
+        }
+        Ok(listed)
+    }
+
+    /// Calls the script, where this key is.
+    async fn call(
+        &self,
+        key: &str,
+        call: &Call<'_>,
+        health: &StoreHealth,
+    ) -> Result<(Node, Vec<i64>), StoreError> {
+        let result = self.send(key, &call.command()).await;
+        let refusals = &health.refusals;
+        refusals.note(|| call.batch.counter.to_string(), &result);
+        result
+    }
+
+    /// Sends a command to the master that has the key, and says which that
+    /// was. It is sent again only where Redis says that it executed nothing: the
+    /// script is not loaded, or the key is elsewhere.
+    async fn send<T: FromRedisValue>(
+        &self,
+        key: &str,
+        command: &Cmd,
+    ) -> Result<(Node, T), StoreError> {
+        let mut place = self.redis.place(key).await?;
+        let mut refused = moving();
+        for attempt in 0..REDIRECTIONS {
+            pause_before(attempt).await;
+            let mut connection = self.connection(&place.node).await?;
+            let error = match send_to(&mut connection, &place, command).await {
+                Ok(value) => return Ok((place.node, value)),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+                let loading = script::load().query_async::<()>(&mut connection).await;
+                loading.map_err(|error| StoreError::from(error).of_reading())?;
+                refused = error.into();
+            } else if let Some(next) = self.redis.redirection(key, &place, &error).await {
+                place = next;
+            } else {
+                return Err(error.into());
+            }
+        }
+        Err(refused)
+    }
+
+    async fn connection(&self, node: &Node) -> Result<MultiplexedConnection, StoreError> {
+        let cell = {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            match held.iter().find(|(of, _)| of == node) {
+                Some((_, cell)) => cell.clone(),
+                None => {
+                    let cell = Arc::default();
+                    held.push((node.clone(), Arc::clone(&cell)));
+                    cell
+                }
+            }
+        };
+        let open = || self.redis.counting_connection(node);
+        Ok((**cell.get_or_try_init(open).await?).clone())
+    }
+
+    /// Waits until enough replicas have what was counted, and what was counted
+    /// by another and is replayed here. What was refused is on none of them.
+    async fn confirm(
+        &self,
+        results: &mut [Result<(Node, Vec<Outcome>), StoreError>],
+        deadline: Instant,
+    ) {
+        let counted = |outcomes: &[Outcome]| outcomes.iter().any(Result::is_ok);
+        let nodes: HashSet<Node> = results
+            .iter()
+            .flatten()
+            .filter(|(_, outcomes)| counted(outcomes))
+            .map(|(node, _)| node.clone())
+            .collect();
+        let waits = nodes.into_iter().map(async |node| {
+            let waiting = timeout_at(deadline, self.wait(&node)).await;
+            (node, waiting.unwrap_or(Err(StoreError::Timeout)))
+        });
+        for (node, confirmed) in join_all(waits).await {
+            let Err(error) = confirmed else { continue };
+            // It was counted, whatever WAIT says.
+            let unconfirmed = if error.outcome_is_unknown() {
+                error
+            } else {
+                StoreError::Unconfirmed(error.to_string())
+            };
+            for result in results.iter_mut() {
+                if matches!(result, Ok((by, outcomes)) if *by == node && counted(outcomes)) {
+                    *result = Err(unconfirmed.clone());
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, node: &Node) -> Result<(), StoreError> {
+        // Shorter than the whole operation may take, so that it is known how many there were.
+        let limit = self.redis.timeout() * 3 / 4;
+        let wait = redis::cmd("WAIT")
+            .arg(self.wait_replicas)
+            .arg(limit.as_millis() as u64)
+            .take();
+        let mut connection = self.connection(node).await?;
+        let confirmed: u32 = wait.query_async(&mut connection).await?;
+        if confirmed < self.wait_replicas {
+            return Err(StoreError::Unconfirmed(format!(
+                "{confirmed} of {} replicas answered in time",
+                self.wait_replicas
+            )));
+        }
+        Ok(())
+    }
+}
+
+async fn send_to<T: FromRedisValue>(
+    connection: &mut MultiplexedConnection,
+    place: &Place,
+    command: &Cmd,
+) -> Result<T, RedisError> {
+    if !place.asking {
+        return command.query_async(connection).await;
+    }
+    // The connection is shared, and ASKING holds for the next command alone.
+    let mut both = redis::pipe();
+    both.cmd("ASKING").ignore().add_command(command.clone());
+    let (value,) = both.query_async(connection).await?;
+    Ok(value)
+}

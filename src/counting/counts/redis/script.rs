@@ -1,0 +1,257 @@
+//! The script that counts a batch: how it is called, and what its answer means.
+//!
+//! It is told only how many visits have no identity, and the identities of the others: what a
+//! script costs is what it is sent.
+
+use std::{sync::LazyLock, time::Duration};
+
+use redis::{Cmd, Script};
+
+use super::{keys::Keys, room::Closed};
+use crate::{
+    counting::{Batch, Counted, NotCounted, Outcome, counts::Memory, identity::IdentityKind},
+    storage::StoreError,
+};
+
+/// The script that counts a batch.
+pub const SCRIPT: &str = include_str!("count.lua");
+
+static SCRIPT_SHA1: LazyLock<String> = LazyLock::new(|| Script::new(SCRIPT).get_hash().to_owned());
+
+/// What the script answers for a counter that is not in the index yet.
+pub const UNLISTED: i64 = -1;
+
+/// In the order in which the script wants and gives them.
+const KINDS: [IdentityKind; 2] = [IdentityKind::Request, IdentityKind::Key];
+
+/// Arguments of a call.
+const ARGUMENTS: usize = 17;
+
+/// Bytes of a call beside keys and identities.
+const CALL_BYTES: usize = 128;
+
+/// Has Redis remember the script.
+pub fn load() -> Cmd {
+    redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).take()
+}
+
+/// A call of the script.
+pub struct Call<'a> {
+    /// What is to be counted.
+    pub batch: &'a Batch,
+    /// Whether its counter is in the index.
+    pub listed: bool,
+    /// Whether replicas are waited for.
+    pub waits: bool,
+    /// What may be remembered.
+    pub memory: &'a Memory,
+    /// What may not be, since the server is too full.
+    pub closed: Closed,
+}
+
+impl Call<'_> {
+    /// As it is sent.
+    pub fn command(&self) -> Cmd {
+        let mut packed = KINDS.map(|_| Vec::new());
+        let mut anonymous = 0_u64;
+        for visit in &self.batch.visits {
+            match &visit.identity {
+                None => anonymous += 1,
+                Some(identity) => {
+                    packed[identity.kind as usize].extend_from_slice(&identity.digest);
+                }
+            }
+        }
+        let mut keys = Keys::of(&self.batch.counter);
+        let bytes = packed.iter().map(Vec::len).sum::<usize>() + CALL_BYTES;
+        let longest = keys.named(Keys::SETS[1]).len();
+        let mut call = Cmd::with_capacity(ARGUMENTS, bytes + (1 + Keys::SETS.len()) * longest);
+        call.arg("EVALSHA")
+            .arg(SCRIPT_SHA1.as_str())
+            .arg(1 + Keys::SETS.len())
+            .arg(keys.count());
+        for set in Keys::SETS {
+            call.arg(keys.named(set));
+        }
+        call.arg(anonymous)
+            .arg(u8::from(self.listed))
+            .arg(u8::from(self.waits));
+        for (kind, packed) in KINDS.into_iter().zip(&packed) {
+            let limit = match self.closed.to(kind) {
+                None => self.memory.identities,
+                Some(_) => 0,
+            };
+            call.arg(self.memory.window(kind).as_millis() as u64)
+                .arg(limit)
+                .arg(packed.as_slice());
+        }
+        call
+    }
+}
+
+/// Brings the script's answer, which is sorted by kind, into the order of the batch.
+///
+/// # Errors
+///
+/// If there are not as many numbers as there must be.
+pub fn interpret(
+    batch: &Batch,
+    numbers: &[i64],
+    closed: Closed,
+) -> Result<Vec<Outcome>, StoreError> {
+    let wrong = || {
+        StoreError::Failed(format!(
+            "the counting script gave {} numbers",
+            numbers.len()
+        ))
+    };
+    let (first, rest) = numbers.split_first().ok_or_else(wrong)?;
+    let of_kind = |kind| {
+        let identities = batch.identities();
+        identities.filter(|identity| identity.kind == kind).count()
+    };
+    let of_kinds = KINDS.map(of_kind);
+    let (requests, rest) = rest.split_at_checked(of_kinds[0]).ok_or_else(wrong)?;
+    let (keys, waits) = rest.split_at_checked(of_kinds[1]).ok_or_else(wrong)?;
+    let waits = match waits {
+        [] => [0; 2],
+        [requests, keys] => [*requests, *keys],
+        _ => return Err(wrong()),
+    };
+    let mut anonymous = first.unsigned_abs()..;
+    let mut identified = [requests.iter(), keys.iter()];
+    let outcomes = batch.visits.iter().map(|visit| {
+        let Some(identity) = &visit.identity else {
+            let number = anonymous.next()?;
+            let replayed = false;
+            return Some(Ok(Counted { number, replayed }));
+        };
+        let kind = identity.kind as usize;
+        match *identified[kind].next()? {
+            0 => {
+                // Of the counter's own sets one may not even exist.
+                let wait = Duration::from_millis(waits[kind].max(0).unsigned_abs());
+                let room_in = closed.to(identity.kind).unwrap_or(wait);
+                Some(Err(NotCounted::IdentitiesFull(room_in)))
+            }
+            number => Some(Ok(Counted {
+                number: number.unsigned_abs(),
+                replayed: number < 0,
+            })),
+        }
+    });
+    outcomes.collect::<Option<_>>().ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counting::{Company, CounterId, Identity, Visit};
+
+    /// A visit without identity, or with one of a kind.
+    fn batch(kinds: &[Option<IdentityKind>]) -> Batch {
+        let name = "a".parse().unwrap();
+        let company = Company::Default;
+        let identity = |(number, kind): (usize, &Option<IdentityKind>)| Visit {
+            identity: kind.map(|kind| Identity::new(kind, "", &[number as u8])),
+        };
+        Batch {
+            visits: kinds.iter().enumerate().map(identity).collect(),
+            ..Batch::new(CounterId { company, name })
+        }
+    }
+
+    const NONE: Option<IdentityKind> = None;
+    const REQUEST: Option<IdentityKind> = Some(IdentityKind::Request);
+    const KEY: Option<IdentityKind> = Some(IdentityKind::Key);
+
+    #[test]
+    fn numbers_are_brought_into_the_order_of_the_visits() {
+        let counted = |number, replayed| Ok(Counted { number, replayed });
+        let full = |millis| {
+            let room_in = Duration::from_millis(millis);
+            Err(NotCounted::IdentitiesFull(room_in))
+        };
+        let all = [KEY, NONE, REQUEST, KEY, NONE, REQUEST];
+        for (kinds, numbers, outcomes) in [
+            (&[NONE][..], &[7][..], vec![counted(7, false)]),
+            (
+                &[NONE, NONE],
+                &[7],
+                vec![counted(7, false), counted(8, false)],
+            ),
+            (&[KEY], &[0, -3], vec![counted(3, true)]),
+            (
+                &all,
+                // The first without identity, requests, keys, the waits of both.
+                &[4, 6, -1, 0, 7, 50, 60],
+                vec![
+                    full(60),
+                    counted(4, false),
+                    counted(6, false),
+                    counted(7, false),
+                    counted(5, false),
+                    counted(1, true),
+                ],
+            ),
+        ] {
+            let found = interpret(&batch(kinds), numbers, Closed::default());
+            assert_eq!(found.unwrap(), outcomes, "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_length_is_none() {
+        let batch = batch(&[KEY, NONE, REQUEST]);
+        for numbers in [&[][..], &[1], &[1, 2], &[1, 2, 3, 4], &[1, 2, 3, 4, 5, 6]] {
+            let found = interpret(&batch, numbers, Closed::default());
+            let failed = matches!(found, Err(StoreError::Failed(_)));
+            assert!(failed, "{numbers:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_as_the_script_wants_it() {
+        let batch = batch(&[KEY, NONE, REQUEST, KEY, NONE]);
+        let memory = Memory {
+            requests: Duration::from_secs(60),
+            keys: Duration::from_hours(24),
+            identities: 100,
+            counters: 1,
+        };
+        let call = Call {
+            batch: &batch,
+            listed: true,
+            waits: false,
+            memory: &memory,
+            closed: Closed::default(),
+        };
+        let command = call.command();
+        let arguments: Vec<_> = command
+            .args_iter()
+            .map(|argument| match argument {
+                redis::Arg::Simple(bytes) => bytes,
+                _ => panic!("there is no cursor"),
+            })
+            .collect();
+        assert_eq!(arguments.len(), ARGUMENTS);
+        let text = |position: usize| std::str::from_utf8(arguments[position]).unwrap();
+        assert_eq!(
+            (text(0), text(2), text(3)),
+            ("EVALSHA", "5", "footfall:{a}:count")
+        );
+        assert_eq!(text(7), "footfall:{a}:keys:previous");
+        assert_eq!([text(8), text(9), text(10)], ["2", "1", "0"]);
+        assert_eq!([text(11), text(12)], ["60000", "100"]);
+        let digests = |kind| {
+            let of_kind = batch
+                .identities()
+                .filter(move |identity| identity.kind == kind);
+            of_kind
+                .flat_map(|identity| identity.digest)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(arguments[13], digests(IdentityKind::Request));
+        assert_eq!(arguments[16], digests(IdentityKind::Key));
+    }
+}

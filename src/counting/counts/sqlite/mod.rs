@@ -1,0 +1,187 @@
+//! Counts in SQLite: one transaction per round, in the tables of `migrations/`.
+
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+mod counters;
+mod identities;
+
+use self::identities::{Room, purge, remember, remembered};
+use super::{BatchResult, Memory};
+use crate::{
+    counting::{
+        Batch, Company, Counted, CounterId, CounterName, Identity, NotCounted, Outcome,
+        identity::IdentityKind,
+    },
+    storage::{SqliteStore, StoreError, StoreHealth, sql::sqlite::unix_millis},
+};
+
+/// Counts in an embedded database.
+#[derive(Clone)]
+pub(super) struct SqliteCounts {
+    sqlite: SqliteStore,
+    memory: Memory,
+}
+
+impl SqliteCounts {
+    pub fn new(sqlite: SqliteStore, memory: Memory) -> Self {
+        Self { sqlite, memory }
+    }
+
+    /// Counts all batches in one transaction, within `limit`.
+    pub async fn count(
+        &self,
+        batches: &[Batch],
+        limit: Duration,
+        health: &StoreHealth,
+    ) -> Vec<BatchResult> {
+        let committing = AtomicBool::new(false);
+        let mut counting = pin!(self.count_within(batches, &committing));
+        let early = limit * 7 / 8;
+        let counted = match timeout(early, &mut counting).await {
+            Ok(counted) => counted,
+            Err(_) if committing.load(Ordering::Relaxed) => timeout(limit - early, counting)
+                .await
+                .unwrap_or(Err(StoreError::Timeout)),
+            // What has not come to its COMMIT is rolled back. The visits wait for `limit` as well, and
+            // began before: told only then, it would come too late for them.
+            Err(_) => Err(StoreError::Unavailable(
+                "it could not be written to within the time limit".to_owned(),
+            )),
+        };
+        let results = counted.unwrap_or_else(|error| vec![Err(error); batches.len()]);
+        for (batch, result) in batches.iter().zip(&results) {
+            health.refusals.note(|| batch.counter.to_string(), result);
+        }
+        results
+    }
+
+    async fn count_within(
+        &self,
+        batches: &[Batch],
+        committing: &AtomicBool,
+    ) -> Result<Vec<BatchResult>, StoreError> {
+        match self.transact(batches, false, committing).await {
+            // One counter that is refused must not take the others' visits with it.
+            Err(StoreError::Refused(_)) if batches.len() > 1 => {
+                self.transact(batches, true, committing).await
+            }
+            done => done,
+        }
+    }
+
+    /// One transaction. With `apart` a counter that is refused is left out, at
+    /// the cost of a savepoint for each.
+    async fn transact(
+        &self,
+        batches: &[Batch],
+        apart: bool,
+        committing: &AtomicBool,
+    ) -> Result<Vec<BatchResult>, StoreError> {
+        let mut writer = self.sqlite.writer().await?;
+        let mut transaction = writer.begin().await?;
+        let now = unix_millis();
+        // First, since what has expired must not take the room of new identities.
+        if batches
+            .iter()
+            .any(|batch| batch.identities().next().is_some())
+        {
+            purge(&mut transaction, now).await?;
+        }
+        let mut results = Vec::with_capacity(batches.len());
+        for batch in batches {
+            results.push(match apart {
+                false => Ok(self.count_batch(&mut transaction, batch, now).await?),
+                true => self.count_apart(&mut transaction, batch, now).await?,
+            });
+        }
+        committing.store(true, Ordering::Relaxed);
+        transaction.commit().await.map_err(StoreError::of_commit)?;
+        Ok(results)
+    }
+
+    async fn count_apart(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        batch: &Batch,
+        now: i64,
+    ) -> Result<BatchResult, StoreError> {
+        let mut savepoint = transaction.begin().await?;
+        match self.count_batch(&mut savepoint, batch, now).await {
+            Ok(result) => {
+                savepoint.commit().await?;
+                Ok(Ok(result))
+            }
+            Err(StoreError::Refused(reason)) => {
+                savepoint.rollback().await?;
+                Ok(Err(StoreError::Refused(reason)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes to every table that counting writes to, and leaves nothing but
+    /// an identity that has expired already.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let mut writer = self.sqlite.writer().await?;
+        let mut transaction = writer.begin().await?;
+        for company in [Company::Default, Company::Id(Uuid::nil())] {
+            let name = CounterName::probe(Uuid::nil(), 0);
+            let counter = CounterId { company, name };
+            counters::probe(&mut transaction, &counter).await?;
+            let identity = Identity::new(IdentityKind::Request, "", b"");
+            let now = unix_millis();
+            remember(&mut transaction, &counter.text(), &identity, 0, now).await?;
+        }
+        transaction.commit().await.map_err(StoreError::of_commit)
+    }
+
+    async fn count_batch(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+        now: i64,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let counter = batch.counter.text();
+        let mut room = Room::of(self, db, batch, &counter, now).await?;
+        let mut outcomes = Vec::with_capacity(batch.visits.len());
+        let mut fresh = Vec::new();
+        for (position, visit) in batch.visits.iter().enumerate() {
+            let known = match &visit.identity {
+                None => None,
+                Some(identity) => match remembered(db, &counter, identity, now).await? {
+                    Some(counted) => Some(Ok(counted)),
+                    None => room.take(db, identity.kind).await?.map(Err),
+                },
+            };
+            outcomes.push(known.unwrap_or_else(|| {
+                fresh.push(position);
+                // Until it has its number.
+                Err(NotCounted::CountersFull)
+            }));
+        }
+        let visits = fresh.len() as u64;
+        if visits == 0 {
+            return Ok(outcomes);
+        }
+        let Some(last) = self.add(db, &batch.counter, visits).await? else {
+            return Ok(outcomes);
+        };
+        for (number, position) in (last + 1 - visits..).zip(fresh) {
+            if let Some(identity) = &batch.visits[position].identity {
+                let window = self.memory.window(identity.kind).as_millis() as i64;
+                remember(db, &counter, identity, number, now + window).await?;
+            }
+            let replayed = false;
+            outcomes[position] = Ok(Counted { number, replayed });
+        }
+        Ok(outcomes)
+    }
+}

@@ -1,0 +1,43 @@
+//! How the requests of a route are treated.
+
+use std::time::Duration;
+
+use axum::{body::Body, http::Response};
+
+use super::{Code, Problem};
+
+/// Largest body, unless the route says something else: a login is far below.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// How the requests of a route are treated. Each room says so for its own routes.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Largest body, in bytes.
+    pub max_body: usize,
+    /// The longest a request may take, if that is not `FOOTFALL_REQUEST_TIMEOUT`.
+    pub timeout: Option<Duration>,
+    /// Turns an error into what the client sees, given the request's id.
+    pub render: fn(Problem, &str) -> Response<Body>,
+}
+
+impl Default for Policy {
+    /// Small bodies, and problem documents.
+    fn default() -> Self {
+        Self {
+            max_body: MAX_BODY_BYTES,
+            timeout: None,
+            render: Problem::into_document,
+        }
+    }
+}
+
+impl Policy {
+    /// An error as the client of this route sees it.
+    pub fn show(&self, mut problem: Problem, request_id: &str) -> Response<Body> {
+        if problem.code == Code::PayloadTooLarge {
+            let limit = self.max_body.div_ceil(1024);
+            problem = problem.with_detail(format!("The body is larger than {limit} KiB."));
+        }
+        (self.render)(problem, request_id)
+    }
+}
