@@ -6,6 +6,14 @@
 //! it with all others that wait to the [`storage`]. Nothing below knows
 //! anything above it. `docs/architecture.md` has the drawing.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests are not supervised: they wait for what they start"
+    )
+)]
+
 pub mod app;
 pub mod auth;
 pub mod cli;

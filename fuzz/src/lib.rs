@@ -5,6 +5,7 @@
 //! once. What a parser should accept is said a second time, in other words.
 
 use std::{
+    cell::RefCell,
     collections::HashSet,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     path::Path,
@@ -59,8 +60,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
 const SHORT: usize = 2048;
 
 fn answer(question: &Question<'_>) -> Option<Answer> {
-    thread_local!(static SERVICE: Service = Service::start());
-    SERVICE.with(|service| service.answer(question))
+    thread_local!(static SERVICE: RefCell<Service> = RefCell::new(Service::start()));
+    SERVICE.with_borrow_mut(|service| service.answer(question))
 }
 
 /// Like [`answer`], with a valid token.

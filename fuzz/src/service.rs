@@ -8,18 +8,19 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode},
 };
 use footfall::{
-    app::{Application, Metrics},
-    config::{Settings, Sources},
     counting::{Batch, Company, CounterId, Visit, counts::CounterStore},
     edge::{Edge, Peer},
-    storage::{Store, StoreError},
-    supervision::Supervisor,
-    supervision::Vitals,
-    telemetry::metrics::Registry,
+    storage::StoreError,
+    supervision::Ends,
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
+
+#[path = "../../tests/it/support/assembly.rs"]
+mod assembly;
+
+use self::assembly::Assembly;
 
 /// Signs [`TOKEN`], and nothing else anywhere.
 const SECRET_KEY: &str = "a-key-for-the-fuzz-targets-that-signs-nothing-else";
@@ -111,35 +112,29 @@ impl<'a> Question<'a> {
 pub struct Service {
     runtime: Runtime,
     edge: Edge,
+    /// What has ended in the background.
+    ends: Ends,
     _folder: tempfile::TempDir,
 }
 
 impl Service {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let sources = Sources {
-            environment: [
-                ("FOOTFALL_ENV", "testing"),
-                ("FOOTFALL_DATA_DIR", &folder.path().to_string_lossy()),
-                ("SECRET_KEY", SECRET_KEY),
-                ("FOOTFALL_ADMIN_PASSWORD_HASH", PASSWORD_HASH),
-                ("FOOTFALL_PROXY_REQUEST_ID", "on"),
-            ]
-            .map(|(name, value)| (name.into(), value.into()))
-            .to_vec(),
-            directory: folder.path().to_owned(),
-            ..Sources::default()
-        };
-        let settings = Arc::new(Settings::load(&sources).expect("settings"));
-        let registry = Arc::new(Registry::new().expect("a registry"));
-        let metrics = Arc::new(Metrics::register(registry).expect("metrics"));
+        let environment = [
+            ("FOOTFALL_ENV", "testing"),
+            ("SECRET_KEY", SECRET_KEY),
+            ("FOOTFALL_ADMIN_PASSWORD_HASH", PASSWORD_HASH),
+            ("FOOTFALL_PROXY_REQUEST_ID", "on"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
-        let edge = runtime.block_on(async {
-            let store = Store::open(&settings.store, metrics.store.clone());
-            let store = store.await.expect("a store");
+        let (edge, ends) = runtime.block_on(async {
+            let parts = Assembly::new(&environment, folder.path()).await;
+            let store = parts.store;
             let batches = COUNTERS.map(|name| Batch {
                 counter: CounterId {
                     company: Company::Default,
@@ -147,33 +142,37 @@ impl Service {
                 },
                 visits: vec![Visit::default()],
             });
-            let counted = CounterStore::new(store.clone(), &settings.store)
+            let counted = CounterStore::new(store.clone(), &parts.settings.store)
                 .count(&batches)
                 .await;
             assert!(counted.iter().all(Result::is_ok), "{counted:?}");
             store.health.mark_away(&StoreError::Timeout);
-            let application = Application::new(settings, metrics, Vitals::default());
-            application.public_edge(store, &Supervisor::new().0)
+            let edge = parts.application.public_edge(store, &parts.supervisor);
+            (edge, parts.ends)
         });
         Self {
             runtime,
             edge,
+            ends,
             _folder: folder,
         }
     }
 
     /// What a client gets; `None` if no HTTP parser would let the request through.
-    pub fn answer(&self, question: &Question<'_>) -> Option<Answer> {
+    pub fn answer(&mut self, question: &Question<'_>) -> Option<Answer> {
         let request = question.request()?;
-        self.runtime.block_on(async {
+        let answer = self.runtime.block_on(async {
             let response = self.edge.serve(question.peer.clone(), request).await;
             let (head, body) = response.into_parts();
             let body = body.collect().await.expect("a body").to_bytes();
-            Some(Answer {
+            Answer {
                 status: head.status,
                 headers: head.headers,
                 body,
-            })
-        })
+            }
+        });
+        let ended = self.ends.try_recv();
+        assert!(ended.is_err(), "{ended:?}");
+        Some(answer)
     }
 }

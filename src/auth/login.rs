@@ -15,6 +15,7 @@ use super::{
     throttle::{Charge, Throttle, Verdict},
     token::{Role, Tokens},
 };
+use crate::supervision::{Panicked, Piece};
 
 /// How often a login that waits for others of its address or user asks again. They are
 /// through within some 20 ms each, perhaps on another replica, of which nothing is heard.
@@ -32,6 +33,9 @@ pub enum LoginError {
     /// Too many logins at once.
     #[error("too many logins at once")]
     Busy,
+    /// A bug: whether the password is right is unknown.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
     /// The token could not be signed.
     #[error("the token could not be signed: {0}")]
     Signing(String),
@@ -83,7 +87,7 @@ impl Login {
         &self,
         attempt: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.background.spawn(attempt)
+        Piece::Login.track(&self.background, attempt)
     }
 
     /// A token for the user, if the password is right.
@@ -105,7 +109,7 @@ impl Login {
             Ok(_) => LoginOutcome::Success,
             Err(LoginError::Throttled(_)) => LoginOutcome::Throttled,
             Err(LoginError::Busy) => LoginOutcome::Shed,
-            Err(LoginError::Credentials | LoginError::Signing(_)) => LoginOutcome::Failure,
+            Err(_) => LoginOutcome::Failure,
         };
         self.metrics.logins.of(outcome).inc();
         result
@@ -121,7 +125,7 @@ impl Login {
         let charge = self.charge(client, &username).await?;
         // The store is asked before and after, never by one that keeps others from hashing.
         let is_right = self.passwords.verify(place, username.clone(), password);
-        let is_right = is_right.await;
+        let is_right = is_right.await?;
         if let Some(charge) = charge {
             self.throttle.settle(charge, is_right).await;
         }

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::config::phc::{self, Hash};
 use crate::config::{AdminCredential, AuthSettings};
+use crate::supervision::{Panicked, Piece};
 
 /// Logins that may wait for their turn. At some 20 ms each, the last of them
 /// waits a second or two.
@@ -89,9 +90,18 @@ impl Passwords {
     /// Whether this is the account and its password, once it is this one's turn. A
     /// wrong name costs the same work as a wrong password, so that nothing tells
     /// them apart.
-    pub async fn verify(&self, place: Place, username: String, password: SecretString) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// If there is a bug.
+    pub async fn verify(
+        &self,
+        place: Place,
+        username: String,
+        password: SecretString,
+    ) -> Result<bool, Panicked> {
         let Ok(turn) = self.running.clone().acquire_owned().await else {
-            return false;
+            return Ok(false);
         };
         drop(place);
         let account = self.account.clone();
@@ -100,7 +110,8 @@ impl Passwords {
             let _turn = turn;
             account.matches(&username, &password)
         };
-        tokio::task::spawn_blocking(check).await.unwrap_or(false)
+        let checked = Piece::PasswordHash.blocking(check).await;
+        checked.map_err(|_| Panicked(Piece::PasswordHash))
     }
 }
 

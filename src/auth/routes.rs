@@ -94,6 +94,7 @@ impl From<LoginError> for Problem {
             LoginError::Credentials => Code::InvalidCredentials.into(),
             LoginError::Throttled(wait) => Self::from(Code::TooManyLogins).retry_after(wait),
             LoginError::Busy => Code::LoginBusy.into(),
+            LoginError::Panicked(cause) => Self::from(Code::Internal).with_cause(cause),
             LoginError::Signing(cause) => Self::from(Code::Internal).with_cause(cause),
         }
     }

@@ -53,6 +53,9 @@ pub enum ListenAddress {
     Unix(SocketTemplate),
 }
 
+/// Slots there are: `{slot}` is 1 to this. The proxy declares as many servers, or fewer.
+pub const SLOTS: u16 = 32;
+
 const LISTEN_SYNTAX: &str = "expected tcp:HOST:PORT or unix:PATH";
 
 impl FromStr for ListenAddress {

@@ -4,9 +4,8 @@
 //! that wait go with the next. So an idle service adds no delay, and a busy one
 //! makes few, large batches, without a timer.
 
-use std::{collections::HashMap, iter::once, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, iter::once, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval, timeout},
@@ -16,7 +15,10 @@ use super::{
     Batch, CountError, Counted, CounterId, Identity, Outcome, Visit, counts::CounterStore,
     ledger::Ledger, metrics::CountingMetrics,
 };
-use crate::{storage::StoreError, supervision::Supervisor};
+use crate::{
+    storage::StoreError,
+    supervision::{Part, Piece, Supervisor},
+};
 
 /// Visits that may wait, per worker. At the rate of one worker a full queue is
 /// a fraction of a second of work: who comes later would wait in vain.
@@ -57,10 +59,7 @@ impl Coalescer {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = counts.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
-        supervisor.spawn(
-            "the queue of visits",
-            flush_forever(waiting, counts, metrics.clone()),
-        );
+        supervisor.spawn(Part::Queue, flush_forever(waiting, counts, metrics.clone()));
         Self {
             queue,
             timeout,
@@ -116,9 +115,8 @@ async fn flush_forever(
                 idle = false;
                 metrics.queue_depth.sub(visits as i64);
                 // A bug must cost one batch, not the worker. The panic hook has logged it.
-                let flushed =
-                    AssertUnwindSafe(flush(&mut waiting, &mut counts, &mut ledger, &metrics));
-                let _ = flushed.catch_unwind().await;
+                let flushed = flush(&mut waiting, &mut counts, &mut ledger, &metrics);
+                let _ = Piece::Batch.isolated(flushed).await;
             }
             _ = period.tick() => {
                 if idle {

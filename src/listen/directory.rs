@@ -23,13 +23,12 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use uuid::Uuid;
 
 use super::{
+    held_lock::{HeldLock, LOCK_FILE, directory_of, is_current},
+    occupant::{Occupant, occupant},
     offer::BACKLOG,
-    socket::{Occupant, SocketError, occupant},
+    socket_error::SocketError,
 };
 use crate::file_lock;
-
-/// Taken while a path is looked at and changed.
-const LOCK_FILE: &str = ".footfall.lock";
 
 /// Looking and renaming takes a moment; who holds the lock longer is stopped.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
@@ -54,14 +53,6 @@ impl From<&fs::Metadata> for FileIdentity {
             inode: file.ino(),
             made: (file.mtime(), file.mtime_nsec()),
         }
-    }
-}
-
-/// The directory of a path.
-pub fn of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
     }
 }
 
@@ -98,51 +89,13 @@ pub fn try_lock(path: &Path, mode: u32) -> Result<File, SocketError> {
     }
 }
 
-/// A lock that another process was found to hold. Open, so that its inode is not
-/// given to the next one.
-#[derive(Debug)]
-pub struct HeldLock(File);
-
-impl HeldLock {
-    /// Whether both are the same lock.
-    pub fn is(&self, other: &Self) -> bool {
-        are_one(self.0.metadata(), other.0.metadata())
-    }
-
-    /// Has everyone take another lock from now on: whoever holds this one is
-    /// stopped, and may be for ever. Not the one that replaced it, if somebody
-    /// else has done so.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be removed.
-    pub fn break_it(&self, path: &Path) -> io::Result<()> {
-        match is_current(&self.0, path) {
-            true => fs::remove_file(of(path).join(LOCK_FILE)),
-            false => Ok(()),
-        }
-    }
-}
-
-/// Whether others find the same lock: somebody may have removed the file.
-fn is_current(lock: &File, path: &Path) -> bool {
-    are_one(
-        fs::symlink_metadata(of(path).join(LOCK_FILE)),
-        lock.metadata(),
-    )
-}
-
-fn are_one(a: io::Result<fs::Metadata>, b: io::Result<fs::Metadata>) -> bool {
-    matches!((a, b), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
-}
-
 /// Opens the lock of a path's directory, and makes it if it is not there.
 ///
 /// # Errors
 ///
 /// If the directory or the lock cannot be used.
 pub fn open_lock(path: &Path, mode: u32) -> Result<File, SocketError> {
-    let directory = of(path);
+    let directory = directory_of(path);
     let trouble = |problem: String| SocketError::Directory {
         directory: directory.to_owned(),
         problem,
@@ -193,7 +146,7 @@ pub fn open_lock(path: &Path, mode: u32) -> Result<File, SocketError> {
 pub fn bind_hidden(path: &Path, mode: u32) -> io::Result<(Socket, PathBuf, FileIdentity)> {
     loop {
         let name = format!("{HIDDEN}{:06x}", Uuid::now_v7().as_u128() & 0xff_ffff);
-        let hidden = of(path).join(name);
+        let hidden = directory_of(path).join(name);
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         match socket.bind(&SockAddr::unix(&hidden)?) {
             // Somebody else has this name, or a link is there: it is not followed.
@@ -235,7 +188,7 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<FileIdentity> {
 /// Removes hidden sockets that nobody listens on any more: their processes were
 /// killed before they could publish them. Nobody is to use the directory meanwhile.
 pub fn sweep(path: &Path) {
-    let Ok(entries) = fs::read_dir(of(path)) else {
+    let Ok(entries) = fs::read_dir(directory_of(path)) else {
         return;
     };
     for entry in entries.flatten() {

@@ -19,11 +19,10 @@ use std::{
 
 use super::{
     directory::FileIdentity,
-    socket::{Occupant, SocketError, occupant},
+    occupant::{Occupant, occupant},
+    socket_error::SocketError,
 };
-
-/// Slots there are: 1 to this. The proxy declares as many servers, or fewer.
-pub const SLOTS: u16 = 32;
+use crate::config::values::SLOTS;
 
 /// A link is made under this name and renamed into place.
 const NEW_LINK: &str = ".link";

@@ -12,99 +12,22 @@
 
 use std::{
     fs, io,
-    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 
+use super::{directory, slots::Slots, socket_error::MAX_PATH_BYTES};
 pub use super::{
     directory::FileIdentity,
+    occupant::{Occupant, occupant},
     slots::{Serves, listens},
+    socket_error::SocketError,
 };
-use super::{
-    directory::{self, HeldLock},
-    slots::{SLOTS, Slots},
-};
-use crate::config::values::SocketTemplate;
-
-/// Longest path, in bytes. The kernel allows 107, and the hidden name beside it
-/// may be a little longer.
-const MAX_PATH_BYTES: usize = 100;
+use crate::config::values::{SLOTS, SocketTemplate};
 
 /// The largest process id Linux gives, with seven digits.
 const MAX_PID: u32 = 1 << 22;
-
-/// Why a path cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SocketError {
-    /// Another process serves it.
-    #[error("another process is listening there; stop it, or choose another path")]
-    Live,
-    /// It is a file, a directory or a link.
-    #[error(
-        "something that is no socket is there, and it is left alone; move it away, or choose another path"
-    )]
-    Foreign,
-    /// Every slot is taken.
-    #[error("all {SLOTS} slots are taken; stop a replica first")]
-    NoFreeSlot,
-    /// The path is longer than the kernel allows.
-    #[error("the path is {0} bytes long; the limit is {MAX_PATH_BYTES}")]
-    TooLong(usize),
-    /// The directory is missing or may not be written.
-    #[error("the directory {} {problem}", .directory.display())]
-    Directory {
-        /// The directory.
-        directory: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Another process holds the lock of the directory.
-    #[error("another process holds the lock of the directory; is it stopped?")]
-    Locked(HeldLock),
-    /// Nobody answers on a socket that all of us should accept from.
-    #[error("no worker answers on the socket")]
-    NoAnswer,
-    /// What was made in the directory was gone when it was to be used: another process had
-    /// taken the lock away from us, and both changed the directory at once.
-    #[error("another process changed the directory at the same time")]
-    Overtaken,
-    /// Anything else.
-    #[error("{0}")]
-    Io(io::Error),
-}
-
-impl SocketError {
-    /// Whether others were in the way, and the same may well succeed next time.
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Locked(_) | Self::Overtaken)
-    }
-}
-
-impl From<io::Error> for SocketError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // A name that was there a moment ago, or one that was not. That the directory itself
-            // is missing is found when its lock is opened.
-            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Self::Overtaken,
-            _ => Self::Io(error),
-        }
-    }
-}
-
-/// What is at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occupant {
-    /// Nothing.
-    Nothing,
-    /// A socket nobody listens on.
-    Stale,
-    /// A socket somebody listens on.
-    Live,
-    /// No socket.
-    Foreign,
-}
 
 /// Where a template leads.
 #[derive(Debug, Clone)]
@@ -330,35 +253,6 @@ impl Drop for PublishedSocket {
     }
 }
 
-/// What is at a path now.
-///
-/// # Errors
-///
-/// If it cannot be told.
-pub fn occupant(path: &Path) -> io::Result<Occupant> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Occupant::Nothing),
-        Err(error) => return Err(error),
-        Ok(file) if !file.file_type().is_socket() => return Ok(Occupant::Foreign),
-        Ok(_) => {}
-    }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A blocking connect would wait for a place in the queue of a busy listener.
-    socket.set_nonblocking(true)?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        Ok(()) => Ok(Occupant::Live),
-        Err(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => Ok(Occupant::Stale),
-            io::ErrorKind::NotFound => Ok(Occupant::Nothing),
-            // The queue is full, so somebody is there.
-            io::ErrorKind::WouldBlock => Ok(Occupant::Live),
-            // Another user's, and so not ours to replace.
-            io::ErrorKind::PermissionDenied => Ok(Occupant::Live),
-            _ => Err(error),
-        },
-    }
-}
-
 /// Whether every path that a template may give on this machine is short enough.
 ///
 /// # Errors
@@ -436,7 +330,7 @@ mod tests {
                             assert!(begin.elapsed() < Duration::from_secs(60), "pair {number}");
                             match work().map_err(SocketError::from) {
                                 Ok(()) => {}
-                                Err(SocketError::Overtaken) => {
+                                Err(SocketError::Overtaken(_)) => {
                                     met.fetch_add(1, Ordering::Relaxed);
                                 }
                                 Err(error) => panic!("pair {number}: {error:?}"),

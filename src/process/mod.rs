@@ -29,12 +29,13 @@ use crate::{
     listen::{
         BindError, accept,
         connection::Service,
-        keeper::{Keeper, Place, Published},
+        keeper::{Keeper, Published},
         listener,
         offer::{Acceptors, Listening},
+        place::Place,
     },
     storage::{Store, StoreError},
-    supervision::{Ended, Ends, Supervisor, Vitals},
+    supervision::{Ended, Ends, Part, Supervisor, Vitals, main_thread},
     telemetry::metrics::Registry,
 };
 
@@ -56,9 +57,9 @@ pub enum ServeError {
     /// A metric has the name of another one.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
-    /// Something in the background ended by itself.
-    #[error("{0} ended unexpectedly; the log above says why")]
-    Ended(String),
+    /// Something without which the process is of no use has ended.
+    #[error("{0}")]
+    Ended(Ended),
 }
 
 /// How the service ended.
@@ -76,8 +77,19 @@ pub enum Ending {
 ///
 /// # Errors
 ///
-/// If the service cannot start, or something of it ends by itself.
+/// If the service cannot start, or a part of it ends.
 pub async fn serve(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending, ServeError> {
+    let ending = match main_thread(run(settings, registry)).await {
+        Ok(ending) => ending,
+        Err(ended) => Err(ServeError::Ended(ended)),
+    };
+    if let Err(ServeError::Ended(ended)) = &ending {
+        tracing::error!(part = %ended.what, panicked = ended.panicked, "a part of the process has ended; so all of it ends");
+    }
+    ending
+}
+
+async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending, ServeError> {
     let process_metrics = ProcessMetrics::register(&registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
     let store = Store::open(&settings.store, metrics.store.clone()).await?;
@@ -95,9 +107,7 @@ pub async fn serve(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<E
     ));
 
     let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
-    running
-        .supervisor
-        .spawn("the monitor of the store", monitor(counters));
+    running.supervisor.spawn(Part::Monitor, monitor(counters));
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},
@@ -144,7 +154,7 @@ impl Running {
         let public = bind_tcp(&server.listen)?;
         let ops = bind_tcp(&server.ops_listen)?;
         let (supervisor, background) = Supervisor::new();
-        supervisor.spawn("the heartbeat of the main thread", vitals.heartbeat("main"));
+        supervisor.heartbeat("main", vitals.heartbeat("main"));
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
@@ -153,10 +163,8 @@ impl Running {
             fitness: application.fitness(store),
         };
         for offers in offers {
-            supervisor.spawn(
-                "the internal listener",
-                accept::run_all(offers, service.clone()),
-            );
+            let accepting = accept::run_all(offers, service.clone());
+            supervisor.spawn(Part::InternalListener, accepting);
         }
         let (to_workers, offers) = Acceptors::new(server.workers);
         let (of_workers, workers) = Supervisor::new();
@@ -195,7 +203,7 @@ impl Running {
         if let Ok(published) = (&mut self.published).await {
             self.announce(&published?, settings, store);
         }
-        Err(ServeError::Ended(self.ended().await.what))
+        Err(ServeError::Ended(self.ended().await))
     }
 
     /// What has ended that should not have.
@@ -204,6 +212,16 @@ impl Running {
             Some(ended) = self.background.recv() => ended,
             Some(ended) = self.workers.recv() => ended,
             else => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all workers have served to the end.
+    async fn drained(&mut self) -> Result<(), ServeError> {
+        tokio::select! {
+            biased;
+            // What the main thread and the keeper do is not over before the process is.
+            Some(ended) = self.background.recv() => Err(ServeError::Ended(ended)),
+            ended = all_ended(&mut self.workers) => ended,
         }
     }
 
@@ -273,12 +291,12 @@ impl Drain<'_> {
         self.metrics.draining.set(1);
         tokio::select! {
             () = sleep(server.drain_delay) => {}
-            ended = running.ended() => return Err(ServeError::Ended(ended.what)),
+            ended = running.ended() => return Err(ServeError::Ended(ended)),
         }
         running.keeper.withdraw_public().await;
         // The workers hold the last descriptors: the queue is theirs to empty.
         running.public.clear();
-        match timeout(server.shutdown_timeout, all_ended(&mut running.workers)).await {
+        match timeout(server.shutdown_timeout, running.drained()).await {
             Ok(ended) => {
                 ended?;
                 tracing::info!("drained");
@@ -300,7 +318,7 @@ impl Drain<'_> {
 async fn all_ended(workers: &mut Ends) -> Result<(), ServeError> {
     while let Some(ended) = workers.recv().await {
         if ended.panicked {
-            return Err(ServeError::Ended(ended.what));
+            return Err(ServeError::Ended(ended));
         }
     }
     Ok(())

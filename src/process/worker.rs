@@ -1,12 +1,12 @@
 //! A worker: one thread, one single-threaded runtime, its own service.
 
-use std::{io, sync::Arc, thread};
+use std::{io, sync::Arc};
 
-use tokio::{runtime, sync::mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
     app::Application,
-    listen::{Fitness, accept, connection::Service, offer::Offer},
+    listen::{accept, connection::Service, offer::Offer},
     storage::Store,
     supervision::{Supervisor, Vitals},
 };
@@ -21,31 +21,18 @@ pub fn spawn(
     offers: mpsc::UnboundedReceiver<Offer>,
     supervisor: &Supervisor,
 ) -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let store = store.for_another_thread();
-    let (application, supervisor) = (application.clone(), supervisor.clone());
-    let name = format!("worker-{index}");
-    let heartbeat = vitals.heartbeat(&name);
-    let vitals = vitals.clone();
-    let body = move || {
-        let _watch = supervisor.watch(format!("worker {index}"));
-        runtime.block_on(async {
-            supervisor.spawn(format!("the heartbeat of worker {index}"), heartbeat);
-            let edge = application.public_edge(store.clone(), &supervisor);
-            let service = Service {
-                settings: application.server_settings().clone(),
-                fitness: Fitness {
-                    vitals,
-                    store: store.health.clone(),
-                },
-                edge: edge.clone(),
-            };
-            accept::run_all(offers, service).await;
-            edge.finished().await;
-        });
+    let (application, of_worker) = (application.clone(), supervisor.clone());
+    let fitness = application.fitness(&store);
+    let work = move || async move {
+        let edge = application.public_edge(store, &of_worker);
+        let service = Service {
+            settings: application.server_settings().clone(),
+            fitness,
+            edge: edge.clone(),
+        };
+        accept::run_all(offers, service).await;
+        edge.finished().await;
     };
-    thread::Builder::new().name(name).spawn(body)?;
-    Ok(())
+    supervisor.thread(&format!("worker-{index}"), vitals, work)
 }

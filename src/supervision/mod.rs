@@ -1,10 +1,13 @@
 //! Notices what goes wrong in the background: a task that has ended, a thread
 //! that no longer turns.
 
+mod faults;
+mod part;
 mod supervisor;
 mod vitals;
 
 pub use self::{
-    supervisor::{Ended, Ends, Supervisor, Watch},
+    part::{Panicked, Part, Piece},
+    supervisor::{Ended, Ends, Supervisor, main_thread},
     vitals::{STUCK, Unwell, Vitals},
 };

@@ -3,12 +3,17 @@
 use hyper::Method;
 use serde_json::json;
 
-use crate::support::{Client, Footfall};
+use crate::support::TestApp;
+
+mod bodies;
+mod errors;
+pub mod options;
+mod pages;
 
 #[tokio::test]
 async fn the_routes_answer_as_promised() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client();
+    let app = TestApp::start().await;
+    let mut client = app.client();
     assert_eq!(
         client.get("/api/ping").await.json(),
         json!({ "status": "ok" })
@@ -56,9 +61,9 @@ async fn the_routes_answer_as_promised() {
         );
     }
 
-    let mut ops = footfall.ops_client();
+    let mut ops = app.ops_client();
     assert_eq!(ops.get("/healthz").await.json(), json!({ "status": "ok" }));
-    footfall.logged("store is up");
+    app.ready().await;
     let ready = json!({ "status": "ready", "dependencies": { "store": { "kind": "sqlite", "state": "up" } } });
     assert_eq!(ops.get("/readyz").await.json(), ready);
     assert_eq!(
@@ -72,320 +77,12 @@ async fn the_routes_answer_as_promised() {
 }
 
 #[tokio::test]
-async fn head_never_counts() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client().logged_in().await;
-    for _ in 0..3 {
-        let reply = client.send(Method::HEAD, "/api/count", &[], "").await;
-        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 0));
-        client
-            .send(Method::HEAD, "/api/counters/visits", &[], "")
-            .await;
-    }
-    assert_eq!(
-        footfall
-            .client()
-            .send(Method::HEAD, "/api/count", &[], "")
-            .await
-            .status,
-        401
-    );
-    assert_eq!(client.get("/api/count").await.visits(), 1);
-}
-
-#[tokio::test]
-async fn every_error_is_a_problem_document() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client().logged_in().await;
-    let long_path = format!("/{}", "x".repeat(9000));
-    let long_name = format!("/api/counters/{}", "x".repeat(65));
-    let long_value = "x".repeat(17_000);
-    let json = ("content-type", "application/json");
-    let (get, post) = (Method::GET, Method::POST);
-    type Case<'a> = (
-        Method,
-        &'a str,
-        &'a [(&'a str, &'a str)],
-        &'a str,
-        u16,
-        &'a str,
-    );
-    let cases: &[Case<'_>] = &[
-        (get.clone(), "/nothing", &[], "", 404, "not_found"),
-        (get.clone(), "/metrics", &[], "", 404, "not_found"),
-        (get.clone(), "/readyz", &[], "", 404, "not_found"),
-        (get.clone(), "/api/counters/", &[], "", 404, "not_found"),
-        (
-            get.clone(),
-            "/swagger/nothing.js",
-            &[],
-            "",
-            404,
-            "not_found",
-        ),
-        (
-            post.clone(),
-            "/api/ping",
-            &[],
-            "",
-            405,
-            "method_not_allowed",
-        ),
-        (
-            Method::DELETE,
-            "/api/counters/visits",
-            &[],
-            "",
-            405,
-            "method_not_allowed",
-        ),
-        (
-            get.clone(),
-            "/auth/login",
-            &[],
-            "",
-            405,
-            "method_not_allowed",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[],
-            "{}",
-            415,
-            "unsupported_media_type",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[("content-type", "text/plain")],
-            "{}",
-            415,
-            "unsupported_media_type",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[json],
-            "",
-            400,
-            "invalid_json",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[json],
-            "{\"username\":",
-            400,
-            "invalid_json",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[json],
-            "{\"username\":\"admin\"}",
-            422,
-            "invalid_body",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[json],
-            "{\"username\":\"admin\",\"password\":1}",
-            422,
-            "invalid_body",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[json],
-            "[]",
-            422,
-            "invalid_body",
-        ),
-        (
-            post.clone(),
-            "/auth/login",
-            &[json],
-            &long_value,
-            413,
-            "payload_too_large",
-        ),
-        (
-            post.clone(),
-            "/api/ping",
-            &[],
-            &long_value,
-            413,
-            "payload_too_large",
-        ),
-        (get.clone(), &long_path, &[], "", 414, "uri_too_long"),
-        (
-            get.clone(),
-            "/api/ping",
-            &[("x-long", &long_value)],
-            "",
-            431,
-            "headers_too_large",
-        ),
-        (
-            get.clone(),
-            "/api/counters/UPPER",
-            &[],
-            "",
-            400,
-            "invalid_counter_name",
-        ),
-        (
-            get.clone(),
-            "/api/counters/a%2Fb",
-            &[],
-            "",
-            400,
-            "invalid_counter_name",
-        ),
-        (
-            get.clone(),
-            "/api/counters/%FF",
-            &[],
-            "",
-            400,
-            "bad_request",
-        ),
-        (
-            post.clone(),
-            "/api/counters/.hidden",
-            &[],
-            "",
-            400,
-            "invalid_counter_name",
-        ),
-        (
-            post.clone(),
-            &long_name,
-            &[],
-            "",
-            400,
-            "invalid_counter_name",
-        ),
-        (
-            get.clone(),
-            "/api/counters?limit=0",
-            &[],
-            "",
-            400,
-            "invalid_query",
-        ),
-        (
-            get.clone(),
-            "/api/counters?limit=1001",
-            &[],
-            "",
-            400,
-            "invalid_query",
-        ),
-        (
-            get.clone(),
-            "/api/counters?limit=many",
-            &[],
-            "",
-            400,
-            "invalid_query",
-        ),
-        (
-            get.clone(),
-            "/api/counters?cursor=UPPER",
-            &[],
-            "",
-            400,
-            "invalid_query",
-        ),
-        (
-            get.clone(),
-            "/api/counters?page=2",
-            &[],
-            "",
-            400,
-            "invalid_query",
-        ),
-        (
-            get.clone(),
-            "/api/counters/never",
-            &[],
-            "",
-            404,
-            "counter_not_found",
-        ),
-    ];
-    for (method, path, headers, body, status, code) in cases {
-        let reply = client.send(method.clone(), path, headers, body).await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.problem().as_str()),
-            (*status, *code),
-            "{method} {path}"
-        );
-        assert_eq!(
-            reply.status == 405,
-            reply.headers.contains_key("allow"),
-            "{method} {path}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_malformed_idempotency_key_is_refused_and_not_counted() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client().logged_in().await;
-    let long = "x".repeat(256);
-    for key in ["", "two words", "tab\tbed", "schön", &long] {
-        for (method, path) in [
-            (Method::GET, "/api/count"),
-            (Method::POST, "/api/counters/visits"),
-        ] {
-            let reply = client
-                .send(method, path, &[("idempotency-key", key)], "")
-                .await;
-            assert_eq!(
-                (reply.status.as_u16(), reply.problem().as_str()),
-                (400, "invalid_idempotency_key"),
-                "{key:?}"
-            );
-        }
-    }
-    let reply = client
-        .send(
-            Method::GET,
-            "/api/count",
-            &[("idempotency-key", "a"), ("idempotency-key", "a")],
-            "",
-        )
-        .await;
-    assert_eq!(reply.problem(), "invalid_idempotency_key");
-    let longest = "x".repeat(255);
-    assert_eq!(
-        client
-            .send(
-                Method::GET,
-                "/api/count",
-                &[("idempotency-key", &longest)],
-                ""
-            )
-            .await
-            .visits(),
-        1
-    );
-}
-
-#[tokio::test]
 async fn every_response_has_its_headers() {
-    let directory = tempfile::tempdir().unwrap();
-    let socket = directory.path().join("f.sock");
-    let footfall = Footfall::builder().socket(&socket).start();
-    let mut clients = [
-        footfall.client(),
-        Client::unix(socket),
-        footfall.ops_client(),
-    ];
+    let app = TestApp::builder()
+        .env("FOOTFALL_PROXY_REQUEST_ID", "on")
+        .start()
+        .await;
+    let mut clients = [app.client(), app.proxy(), app.ops_client()];
     for client in &mut clients {
         for path in [
             "/",
@@ -438,27 +135,4 @@ async fn every_response_has_its_headers() {
         stranger.get("/api/ping").await,
     ];
     assert_ne!(ids[0].header("x-request-id"), ids[1].header("x-request-id"));
-}
-
-#[tokio::test]
-async fn a_slow_body_is_cut_with_408_and_seen_in_the_metrics() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let footfall = Footfall::builder()
-        .env("FOOTFALL_REQUEST_TIMEOUT", "300ms")
-        .env("FOOTFALL_STORE_TIMEOUT", "200ms")
-        .start();
-    let mut stream = tokio::net::TcpStream::connect(footfall.public())
-        .await
-        .unwrap();
-    let head = "POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 40\r\n\r\n{\"user";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut reply = vec![0; 4096];
-    let length = stream.read(&mut reply).await.unwrap();
-    let reply = String::from_utf8_lossy(&reply[..length]);
-    assert!(
-        reply.starts_with("HTTP/1.1 408 ") && reply.contains("request_timeout"),
-        "{reply}"
-    );
-    let series = r#"http_requests_total{method="POST",route="/auth/login",status="408"}"#;
-    assert_eq!(footfall.metric(series).await, Some(1.0));
 }

@@ -3,12 +3,12 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Client, Footfall, Redis};
+use crate::support::{Footfall, Redis, TestApp};
 
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_look_the_same() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client();
+    let app = TestApp::start().await;
+    let mut client = app.client();
     let mut replies = Vec::new();
     for (username, password) in [
         ("admin", "wrong"),
@@ -46,29 +46,22 @@ async fn a_hash_may_stand_for_the_password() {
     let output = child.wait_with_output().unwrap();
     let hash = String::from_utf8(output.stdout).unwrap();
     assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("FOOTFALL_ADMIN_PASSWORD_HASH", hash.trim())
         .env("FOOTFALL_ADMIN_USERNAME", "root")
-        .start();
+        .start()
+        .await;
     assert_eq!(
-        footfall
-            .client()
-            .login("root", "correct horse")
-            .await
-            .status,
+        app.client().login("root", "correct horse").await.status,
         200
     );
-    assert_eq!(
-        footfall.client().login("root", "password").await.status,
-        401
-    );
+    assert_eq!(app.client().login("root", "password").await.status, 401);
 }
 
 /// Failures over two replicas are one count.
-async fn throttle(replicas: [Footfall; 2], sockets: [std::path::PathBuf; 2]) {
-    let from = |index: usize, address: &str| {
-        Client::unix(&sockets[index]).with("x-forwarded-for", address)
-    };
+async fn throttle(replicas: [TestApp; 2]) {
+    let from =
+        |index: usize, address: &str| replicas[index].proxy().with("x-forwarded-for", address);
     for attempt in 0..10 {
         assert_eq!(
             from(attempt % 2, "192.0.2.1")
@@ -162,42 +155,28 @@ async fn throttle(replicas: [Footfall; 2], sockets: [std::path::PathBuf; 2]) {
 #[tokio::test]
 async fn failed_logins_are_throttled_over_redis() {
     let redis = Redis::start();
-    let directory = tempfile::tempdir().unwrap();
-    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
-    let replicas = [0, 1].map(|index| {
-        Footfall::builder()
-            .env("REDIS_URL", redis.url())
-            .socket(&sockets[index])
-            .start()
-    });
-    throttle(replicas, sockets).await;
+    let start = || TestApp::builder().env("REDIS_URL", redis.url()).start();
+    throttle([start().await, start().await]).await;
 }
 
 #[tokio::test]
 async fn failed_logins_are_throttled_over_one_file() {
     let directory = tempfile::tempdir().unwrap();
-    let sockets = [1, 2].map(|slot| directory.path().join(format!("{slot}.sock")));
-    let replicas = [0, 1].map(|index| {
-        Footfall::builder()
-            .directory(directory.path())
-            .socket(&sockets[index])
-            .start()
-    });
-    throttle(replicas, sockets).await;
+    let start = || TestApp::builder().directory(directory.path()).start();
+    throttle([start().await, start().await]).await;
 }
 
 #[tokio::test]
 async fn forwarding_headers_of_a_stranger_are_ignored() {
-    let footfall = Footfall::start();
+    let app = TestApp::start().await;
     for attempt in 0..10 {
-        let mut client = footfall
+        let mut client = app
             .client()
             .with("x-forwarded-for", &format!("192.0.2.{attempt}"));
         assert_eq!(client.login("admin", "wrong").await.status, 401);
     }
     assert_eq!(
-        footfall
-            .client()
+        app.client()
             .with("x-forwarded-for", "192.0.2.99")
             .login("admin", "wrong")
             .await
@@ -210,11 +189,12 @@ async fn forwarding_headers_of_a_stranger_are_ignored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_that_came_too_late_is_given_back() {
     let redis = Redis::start();
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("REDIS_URL", redis.url())
         .env("FOOTFALL_STORE_TIMEOUT", "1s")
-        .start();
-    let mut client = footfall.client();
+        .start()
+        .await;
+    let mut client = app.client();
     assert_eq!(client.login("admin", "password").await.status, 200);
     redis.signal(Signal::STOP);
     assert_eq!(client.login("admin", "password").await.status, 200);
@@ -222,19 +202,19 @@ async fn a_charge_that_came_too_late_is_given_back() {
     let series =
         r#"footfall_store_operation_duration_seconds_count{operation="throttle",outcome="ok"}"#;
     // The two of the first login, and that this charge was given back.
-    footfall.metric_becomes(series, 3.0).await;
+    app.metric_becomes(series, 3.0).await;
     assert_eq!(redis.command("KEYS footfall:attempts:*"), "*0\r\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_logins_at_once_than_may_wait_are_shed() {
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
-        .start();
-    let address = footfall.public();
+        .start()
+        .await;
     let attempts: Vec<_> = (0..150)
         .map(|_| {
-            let mut client = Client::tcp(&address);
+            let mut client = app.client();
             tokio::spawn(async move { client.login("admin", "password").await })
         })
         .collect();
@@ -252,10 +232,7 @@ async fn more_logins_at_once_than_may_wait_are_shed() {
         shed > 0,
         "150 logins at once are more than the queue of 64 holds"
     );
-    assert_eq!(
-        footfall.client().login("admin", "password").await.status,
-        200
-    );
+    assert_eq!(app.client().login("admin", "password").await.status, 200);
 }
 
 /// Each hash takes 19 MiB; many of them take no more than the few that run at a time.

@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a failed expectation is how a test fails"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests are not supervised: they wait for what they start"
+)]
 
 mod support;
 

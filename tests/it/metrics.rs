@@ -10,29 +10,7 @@ use tokio::io::AsyncWriteExt;
 
 use rustix::process::Signal;
 
-use crate::support::{Client, Footfall, Redis, footfall::AWAY};
-
-async fn value(footfall: &Footfall, series: &str) -> f64 {
-    footfall
-        .metric(series)
-        .await
-        .unwrap_or_else(|| panic!("there is no {series}"))
-}
-
-/// Waits until a series has this value.
-async fn becomes(footfall: &Footfall, series: &str, expected: f64) {
-    let waiting = async {
-        while footfall.metric(series).await != Some(expected) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    let result = tokio::time::timeout(crate::support::process::PATIENCE, waiting).await;
-    assert!(
-        result.is_ok(),
-        "{series} is {:?}",
-        footfall.metric(series).await
-    );
-}
+use crate::support::{Footfall, Redis, TestApp};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_moves_as_it_should() {
@@ -123,10 +101,10 @@ async fn every_metric_moves_as_it_should() {
             1.0,
         ),
     ] {
-        assert_eq!(value(&footfall, series).await, expected, "{series}");
+        assert_eq!(footfall.metric(series).await, Some(expected), "{series}");
     }
-    assert!(value(&footfall, "process_resident_memory_bytes").await > 1e6);
-    assert!(value(&footfall, "process_open_fds").await > 3.0);
+    assert!(footfall.metric("process_resident_memory_bytes").await > Some(1e6));
+    assert!(footfall.metric("process_open_fds").await > Some(3.0));
     let text = footfall.ops_client().get("/metrics").await.text();
     assert!(
         !text.contains("secret-path") && !text.contains("BREW"),
@@ -137,34 +115,35 @@ async fn every_metric_moves_as_it_should() {
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_visits_share_a_round_trip() {
     let redis = Redis::start();
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("REDIS_URL", redis.url())
-        .env("FOOTFALL_WORKERS", 1)
-        .start();
-    let token = footfall.token().await;
+        .start()
+        .await;
+    let token = app.token().await;
     let visit = || {
-        let mut client = footfall.client().with_token(&token);
+        let mut client = app.client().with_token(&token);
         tokio::spawn(async move { client.get("/api/count").await.visits() })
     };
     redis.signal(Signal::STOP);
     let mut requests = vec![visit()];
-    becomes(&footfall, "footfall_count_batch_size_count", 1.0).await;
+    app.metric_becomes("footfall_count_batch_size_count", 1.0)
+        .await;
     // One is under way; the others wait for the next round.
     requests.extend((1..20).map(|_| visit()));
-    becomes(&footfall, "footfall_count_queue_depth", 19.0).await;
+    app.metric_becomes("footfall_count_queue_depth", 19.0).await;
     redis.signal(Signal::CONT);
     for request in requests {
         request.await.unwrap();
     }
     assert_eq!(
-        value(&footfall, "footfall_count_batch_size_count").await,
-        2.0
+        app.metric("footfall_count_batch_size_count").await,
+        Some(2.0)
     );
     assert_eq!(
-        value(&footfall, "footfall_count_batch_size_sum").await,
-        20.0
+        app.metric("footfall_count_batch_size_sum").await,
+        Some(20.0)
     );
-    assert_eq!(value(&footfall, "footfall_count_queue_depth").await, 0.0);
+    assert_eq!(app.metric("footfall_count_queue_depth").await, Some(0.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,15 +159,17 @@ async fn a_client_that_goes_away_is_seen() {
     let request =
         format!("GET /api/count HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    becomes(&footfall, "http_requests_in_flight", 1.0).await;
+    footfall
+        .metric_becomes("http_requests_in_flight", 1.0)
+        .await;
     drop(stream);
-    becomes(
-        &footfall,
-        r#"http_requests_total{method="GET",route="/api/count",status="499"}"#,
-        1.0,
-    )
-    .await;
-    assert_eq!(value(&footfall, "http_requests_in_flight").await, 0.0);
+    footfall
+        .metric_becomes(
+            r#"http_requests_total{method="GET",route="/api/count",status="499"}"#,
+            1.0,
+        )
+        .await;
+    assert_eq!(footfall.metric("http_requests_in_flight").await, Some(0.0));
     redis.signal(Signal::CONT);
 }
 
@@ -201,22 +182,23 @@ async fn open_connections_are_counted_but_not_those_of_scrapes() {
     for client in &mut clients {
         client.get("/api/ping").await;
     }
-    becomes(&footfall, "http_connections_open", 2.0).await;
+    footfall.metric_becomes("http_connections_open", 2.0).await;
     let [_still_open, gone] = clients;
     drop(gone);
-    becomes(&footfall, "http_connections_open", 1.0).await;
+    footfall.metric_becomes("http_connections_open", 1.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
     let mut redis = Redis::start();
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("REDIS_URL", redis.url())
         .env("FOOTFALL_STORE_TIMEOUT", "1s")
         .env("FOOTFALL_DEDUP_LIMIT", 1)
         .env("FOOTFALL_COUNTER_LIMIT", 1)
-        .start();
-    let mut client = footfall.client().logged_in().await;
+        .start()
+        .await;
+    let mut client = app.client().logged_in().await;
     let mut seen = Vec::new();
     for key in ["first", "second"] {
         let reply = client
@@ -229,7 +211,7 @@ async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
     seen.push(client.post("/api/counters/another").await.problem());
     redis.signal(Signal::STOP);
     seen.push(client.get("/api/count").await.problem());
-    footfall.logged(AWAY);
+    app.metric_becomes("footfall_store_up", 0.0).await;
     redis.kill();
     seen.push(client.get("/api/count").await.problem());
     assert_eq!(
@@ -243,10 +225,10 @@ async fn visits_that_fail_are_counted_by_the_code_their_clients_see() {
     );
     for code in seen {
         let series = format!("footfall_visits_failed_total{{reason=\"{code}\"}}");
-        assert_eq!(value(&footfall, &series).await, 1.0, "{series}");
+        assert_eq!(app.metric(&series).await, Some(1.0), "{series}");
     }
     let overloaded = r#"footfall_visits_failed_total{reason="overloaded"}"#;
-    assert_eq!(value(&footfall, overloaded).await, 0.0);
+    assert_eq!(app.metric(overloaded).await, Some(0.0));
 }
 
 #[tokio::test]
@@ -279,12 +261,10 @@ async fn promtool_has_no_complaint() {
 
 #[tokio::test]
 async fn scrapes_and_probes_are_not_counted_as_requests() {
-    let directory = tempfile::tempdir().unwrap();
-    let socket = directory.path().join("f.sock");
-    let footfall = Footfall::builder().socket(&socket).start();
-    footfall.ops_client().get("/readyz").await;
-    Client::unix(&socket).get("/api/ping").await;
-    let text = footfall.ops_client().get("/metrics").await.text();
+    let app = TestApp::start().await;
+    app.ops_client().get("/readyz").await;
+    app.proxy().get("/api/ping").await;
+    let text = app.ops_client().get("/metrics").await.text();
     let counted: Vec<_> = text
         .lines()
         .filter(|line| line.starts_with("http_requests_total{"))

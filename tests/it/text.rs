@@ -12,7 +12,7 @@ use std::{
 use footfall::config::{AdminCredential, Settings, Sources};
 use secrecy::ExposeSecret;
 
-use crate::support::{Footfall, footfall::footfall_command};
+use crate::support::{TestApp, footfall::footfall_command};
 
 fn load(sources: &Sources) -> Result<Settings, String> {
     Settings::load(sources).map_err(|errors| errors.to_string())
@@ -322,9 +322,10 @@ fn only_our_variables_have_to_be_text() {
 
 #[tokio::test]
 async fn a_password_with_a_line_end_in_the_environment_logs_in() {
-    let service = Footfall::builder()
+    let service = TestApp::builder()
         .env("FOOTFALL_ADMIN_PASSWORD", "open-sesame\n")
-        .start();
+        .start()
+        .await;
     let reply = service.client().login("admin", "open-sesame").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
 }
@@ -349,9 +350,10 @@ async fn a_hashed_password_is_the_one_that_was_sent() {
         assert!(output.status.success());
         let hash = String::from_utf8(output.stdout).unwrap();
         // With its line end, as a shell script would hand it on.
-        let service = Footfall::builder()
+        let service = TestApp::builder()
             .env("FOOTFALL_ADMIN_PASSWORD_HASH", hash)
-            .start();
+            .start()
+            .await;
         let reply = service.client().login("admin", "open-sesame").await;
         assert_eq!(reply.status, 200, "{typed:?}: {}", reply.text());
     }

@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 
-use crate::support::{Client, Footfall, footfall::SECRET_KEY, process::PATIENCE};
+use crate::support::{Client, TestApp, footfall::SECRET_KEY, process::PATIENCE};
 
 fn now() -> i64 {
     SystemTime::now()
@@ -55,13 +55,6 @@ fn mac<M: Mac + KeyInit>(key: &str, message: &str) -> Vec<u8> {
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }
 
-async fn token(client: &mut Client) -> String {
-    client.login("admin", "password").await.json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
 fn kid_of(token: &str) -> String {
     jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
 }
@@ -74,9 +67,9 @@ async fn authorize(client: &mut Client, value: &str) -> crate::support::Reply {
 
 #[tokio::test]
 async fn the_token_table() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client();
-    let issued = token(&mut client).await;
+    let app = TestApp::start().await;
+    let mut client = app.client();
+    let issued = client.token().await;
     let kid = kid_of(&issued);
     let hs256 =
         |claims: &Value| format!("Bearer {}", sign("HS256", Some(&kid), claims, SECRET_KEY));
@@ -231,7 +224,7 @@ async fn the_token_table() {
         "invalid_token"
     );
 
-    let total = footfall
+    let total = app
         .client()
         .with_token(&issued)
         .get("/api/counters/visits")
@@ -242,8 +235,8 @@ async fn the_token_table() {
 
 #[tokio::test]
 async fn every_route_that_counts_or_reads_wants_a_token() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client();
+    let app = TestApp::start().await;
+    let mut client = app.client();
     for (method, path) in [
         (Method::GET, "/api/count"),
         (Method::HEAD, "/api/count"),
@@ -261,11 +254,12 @@ async fn every_route_that_counts_or_reads_wants_a_token() {
 
 #[tokio::test]
 async fn leeway_is_zero_unless_set() {
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("FOOTFALL_TOKEN_LEEWAY", "30s")
-        .start();
-    let mut client = footfall.client();
-    let kid = kid_of(&token(&mut client).await);
+        .start()
+        .await;
+    let mut client = app.client();
+    let kid = kid_of(&client.token().await);
     for (exp, status) in [(now() - 10, 200), (now() - 31, 401)] {
         let token = sign("HS256", Some(&kid), &changed("exp", json!(exp)), SECRET_KEY);
         assert_eq!(
@@ -280,11 +274,11 @@ async fn leeway_is_zero_unless_set() {
 /// A token that was found valid before is remembered; its end is not forgotten.
 #[tokio::test]
 async fn a_token_in_use_expires() {
-    let footfall = Footfall::builder()
+    let app = TestApp::builder()
         .env("FOOTFALL_TOKEN_TTL", "2s")
-        .env("FOOTFALL_WORKERS", 1)
-        .start();
-    let mut client = footfall.client().logged_in().await;
+        .start()
+        .await;
+    let mut client = app.client().logged_in().await;
     let (started, mut served) = (Instant::now(), 0);
     let refusal = loop {
         assert!(started.elapsed() < PATIENCE, "it never expires");
@@ -304,20 +298,19 @@ async fn keys_rotate_without_a_forced_logout() {
     const NEW_KEY: &str = "a-new-secret-key-for-tests-of-many-characters";
     let directory = tempfile::tempdir().unwrap();
     let start = |key: &str, previous: &str| {
-        let builder = Footfall::builder()
+        TestApp::builder()
             .directory(directory.path())
-            .env("SECRET_KEY", key);
-        builder
+            .env("SECRET_KEY", key)
             .env("FOOTFALL_SECRET_KEY_PREVIOUS", previous)
             .start()
     };
-    let before = start(SECRET_KEY, "");
-    let old = token(&mut before.client()).await;
-    let during = start(NEW_KEY, SECRET_KEY);
-    let new = token(&mut during.client()).await;
+    let before = start(SECRET_KEY, "").await;
+    let old = before.token().await;
+    let during = start(NEW_KEY, SECRET_KEY).await;
+    let new = during.token().await;
     assert_ne!(kid_of(&old), kid_of(&new));
-    let after = start(NEW_KEY, "");
-    for (footfall, token, status) in [
+    let after = start(NEW_KEY, "").await;
+    for (app, token, status) in [
         (&before, &new, 401),
         (&during, &old, 200),
         (&during, &new, 200),
@@ -325,8 +318,7 @@ async fn keys_rotate_without_a_forced_logout() {
         (&after, &new, 200),
     ] {
         assert_eq!(
-            footfall
-                .client()
+            app.client()
                 .with_token(token)
                 .get("/api/count")
                 .await
@@ -334,4 +326,71 @@ async fn keys_rotate_without_a_forced_logout() {
             status
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_token_is_said() {
+    let app = TestApp::start().await;
+    let token = app.token().await;
+    for (value, code, word) in [
+        (format!("Bearer Bearer {token}"), "invalid_token", "twice"),
+        (format!("Bearer \"{token}\""), "invalid_token", "quotation"),
+        (format!("Bearer {token} {token}"), "invalid_token", "blank"),
+        (
+            format!("Bearer {{\"token\":\"{token}\"}}"),
+            "invalid_token",
+            "braces",
+        ),
+        (
+            format!("Bearer {}", &token[..40]),
+            "invalid_token",
+            "three parts",
+        ),
+        ("Bearer $TOKEN".to_owned(), "invalid_token", "variable"),
+        ("Bearer null".to_owned(), "invalid_token", "word"),
+        ("Bearer".to_owned(), "invalid_token", "Nothing"),
+        (format!("Bearer %22{token}%22"), "invalid_token", "escape"),
+        ("Bearer [object Object]".to_owned(), "invalid_token", "word"),
+        ("Bearer None".to_owned(), "invalid_token", "word"),
+        (format!("\"Bearer {token}\""), "missing_token", "quotation"),
+        (format!("'Bearer {token}'"), "missing_token", "quotation"),
+        (
+            format!("Authorization: Bearer {token}"),
+            "missing_token",
+            "the name",
+        ),
+        (token.clone(), "missing_token", "scheme"),
+        (
+            "Basic YWRtaW46cGFzc3dvcmQ=".to_owned(),
+            "missing_token",
+            "Basic",
+        ),
+        (format!("Bearer: {token}"), "missing_token", "colon"),
+    ] {
+        let mut client = app.client().with("authorization", &value);
+        let reply = client.get("/api/count").await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.problem().as_str()),
+            (401, code),
+            "{value}"
+        );
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(word), "{value}: {detail}");
+        assert!(!reply.text().contains(&token[..40]), "{value}");
+        let challenge = reply.header("www-authenticate").unwrap();
+        let names_error = challenge.contains("error=\"invalid_token\"");
+        assert_eq!(names_error, code == "invalid_token", "{value}: {challenge}");
+    }
+    let mut twice = app.client().with_token(&token).with_token(&token);
+    let reply = twice.get("/api/count").await;
+    assert!(
+        reply
+            .header("www-authenticate")
+            .unwrap()
+            .contains("error=\"invalid_request\"")
+    );
+    let mut lower = app
+        .client()
+        .with("authorization", &format!("bearer {token}"));
+    assert_eq!(lower.get("/api/count").await.visits(), 1);
 }

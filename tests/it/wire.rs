@@ -1,73 +1,22 @@
-//! HTTP as it comes over the wire: methods, hosts, framing, bodies, tokens, queries.
+//! HTTP as it comes over the wire: questions about all, HEAD, hosts, framing, slow bodies.
 
 use hyper::Method;
 use rustix::process::Signal;
-use serde_json::json;
 
 use tokio::net::UnixStream;
 
-use crate::support::{
-    Footfall, Reply,
-    proxy::{exchange, send},
+use crate::{
+    contract::options::ROUTES,
+    support::{
+        Footfall, Reply,
+        proxy::{exchange, send},
+    },
 };
 
 /// Sends this head, with what every request needs, and reads the whole answer.
 async fn ask(footfall: &Footfall, line: &str, fields: &str) -> Reply {
     let request = format!("{line}\r\nConnection: close\r\n{fields}\r\n");
     send(&footfall.public(), request.as_bytes()).await
-}
-
-const ROUTES: &[(&str, &str)] = &[
-    ("/", "GET, HEAD, OPTIONS"),
-    ("/swagger", "GET, HEAD, OPTIONS"),
-    ("/swagger/", "GET, HEAD, OPTIONS"),
-    ("/swagger/swagger-ui.css", "GET, HEAD, OPTIONS"),
-    ("/openapi.json", "GET, HEAD, OPTIONS"),
-    ("/api/ping", "GET, HEAD, OPTIONS"),
-    ("/healthz", "GET, HEAD, OPTIONS"),
-    ("/auth/login", "OPTIONS, POST"),
-    ("/api/count", "GET, HEAD, OPTIONS"),
-    ("/api/counters", "GET, HEAD, OPTIONS"),
-    ("/api/counters/visits", "GET, HEAD, OPTIONS, POST"),
-];
-
-#[tokio::test]
-async fn options_tell_the_methods_of_every_route() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client();
-    for (path, allow) in ROUTES {
-        let reply = client.send(Method::OPTIONS, path, &[], "").await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.text().as_str()),
-            (204, ""),
-            "{path}"
-        );
-        assert_eq!(reply.header("allow"), Some(*allow), "{path}");
-        for method in [Method::DELETE, Method::PATCH, Method::TRACE] {
-            let reply = client.send(method, path, &[], "").await;
-            assert_eq!(reply.problem(), "method_not_allowed", "{path}");
-            assert_eq!(reply.header("allow"), Some(*allow), "{path}");
-        }
-    }
-    for path in [
-        "/nothing",
-        "/metrics",
-        "/api",
-        "/api/ping/",
-        "//api/ping",
-        "/api/counters/a/b",
-    ] {
-        let reply = client.send(Method::OPTIONS, path, &[], "").await;
-        assert_eq!(reply.problem(), "not_found", "{path}");
-    }
-    let mut ops = footfall.ops_client();
-    for path in ["/metrics", "/healthz", "/readyz", "/version"] {
-        let reply = ops.send(Method::OPTIONS, path, &[], "").await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.header("allow")),
-            (204, Some("GET, HEAD, OPTIONS"))
-        );
-    }
 }
 
 /// Proxies pass on what siblings ask each other by, too: over a socket it is a request like any.
@@ -264,197 +213,46 @@ async fn framing() {
 }
 
 #[tokio::test]
-async fn bodies_of_a_login() {
-    let footfall = Footfall::start();
-    let mut client = footfall.client();
-    let marked = format!("\u{feff}{BODY}");
-    let json = "application/json";
-    for (content_type, coding, body, status, code) in [
-        (json, None, BODY, 200, ""),
-        ("application/json; charset=utf-8", None, BODY, 200, ""),
-        ("application/json;charset=\"UTF-8\"", None, BODY, 200, ""),
-        (json, None, &marked, 200, ""),
-        (json, Some("identity"), BODY, 200, ""),
-        (
-            "application/json; charset=utf-16",
-            None,
-            BODY,
-            415,
-            "unsupported_media_type",
-        ),
-        (
-            "application/json; charset=latin1",
-            None,
-            BODY,
-            415,
-            "unsupported_media_type",
-        ),
-        ("text/plain", None, BODY, 415, "unsupported_media_type"),
-        (
-            json,
-            Some("gzip"),
-            BODY,
-            415,
-            "unsupported_content_encoding",
-        ),
-        (json, Some("br"), BODY, 415, "unsupported_content_encoding"),
-        (
-            json,
-            Some("identity, deflate"),
-            BODY,
-            415,
-            "unsupported_content_encoding",
-        ),
-    ] {
-        let mut headers = vec![("content-type", content_type)];
-        headers.extend(coding.map(|coding| ("content-encoding", coding)));
-        let reply = client
-            .send(Method::POST, "/auth/login", &headers, body)
-            .await;
-        assert_eq!(reply.status, status, "{headers:?}: {reply:?}");
-        if status != 200 {
-            assert_eq!(reply.problem(), code, "{headers:?}");
-        }
-        let accepted = coding.filter(|_| status == 415).map(|_| "identity");
-        assert_eq!(reply.header("accept-encoding"), accepted, "{headers:?}");
-    }
-    let head = format!(
-        "POST /auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {json}\r\nContent-Length: 3\r\n\r\n"
-    );
-    let reply = send(&footfall.public(), &[head.as_bytes(), b"\"\xff\""].concat()).await;
-    assert_eq!(reply.problem(), "invalid_json");
-    assert!(reply.json()["detail"].as_str().unwrap().contains("UTF-8"));
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_a_token_is_said() {
-    let footfall = Footfall::start();
-    let token = footfall.token().await;
-    for (value, code, word) in [
-        (format!("Bearer Bearer {token}"), "invalid_token", "twice"),
-        (format!("Bearer \"{token}\""), "invalid_token", "quotation"),
-        (format!("Bearer {token} {token}"), "invalid_token", "blank"),
-        (
-            format!("Bearer {{\"token\":\"{token}\"}}"),
-            "invalid_token",
-            "braces",
-        ),
-        (
-            format!("Bearer {}", &token[..40]),
-            "invalid_token",
-            "three parts",
-        ),
-        ("Bearer $TOKEN".to_owned(), "invalid_token", "variable"),
-        ("Bearer null".to_owned(), "invalid_token", "word"),
-        ("Bearer".to_owned(), "invalid_token", "Nothing"),
-        (format!("Bearer %22{token}%22"), "invalid_token", "escape"),
-        ("Bearer [object Object]".to_owned(), "invalid_token", "word"),
-        ("Bearer None".to_owned(), "invalid_token", "word"),
-        (format!("\"Bearer {token}\""), "missing_token", "quotation"),
-        (format!("'Bearer {token}'"), "missing_token", "quotation"),
-        (
-            format!("Authorization: Bearer {token}"),
-            "missing_token",
-            "the name",
-        ),
-        (token.clone(), "missing_token", "scheme"),
-        (
-            "Basic YWRtaW46cGFzc3dvcmQ=".to_owned(),
-            "missing_token",
-            "Basic",
-        ),
-        (format!("Bearer: {token}"), "missing_token", "colon"),
-    ] {
-        let mut client = footfall.client().with("authorization", &value);
-        let reply = client.get("/api/count").await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.problem().as_str()),
-            (401, code),
-            "{value}"
-        );
-        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(word), "{value}: {detail}");
-        assert!(!reply.text().contains(&token[..40]), "{value}");
-        let challenge = reply.header("www-authenticate").unwrap();
-        let names_error = challenge.contains("error=\"invalid_token\"");
-        assert_eq!(names_error, code == "invalid_token", "{value}: {challenge}");
-    }
-    let mut twice = footfall.client().with_token(&token).with_token(&token);
-    let reply = twice.get("/api/count").await;
-    assert!(
-        reply
-            .header("www-authenticate")
-            .unwrap()
-            .contains("error=\"invalid_request\"")
-    );
-    let mut lower = footfall
-        .client()
-        .with("authorization", &format!("bearer {token}"));
-    assert_eq!(lower.get("/api/count").await.visits(), 1);
-}
-
-#[tokio::test]
-async fn pages_of_counters() {
+async fn head_never_counts() {
     let footfall = Footfall::start();
     let mut client = footfall.client().logged_in().await;
-    // Names that a cursor could be mistaken for, one in the escapes of a URL.
-    for name in ["null", "0", "undefined", "limit", "sign%75p"] {
-        client.post(&format!("/api/counters/{name}")).await;
+    for _ in 0..3 {
+        let reply = client.send(Method::HEAD, "/api/count", &[], "").await;
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 0));
+        client
+            .send(Method::HEAD, "/api/counters/visits", &[], "")
+            .await;
     }
-    let names = ["0", "limit", "null", "signup", "undefined"];
-    for query in ["", "?limit=", "?cursor=", "?cursor=&limit=", "?limit=5"] {
-        let page = client.get(&format!("/api/counters{query}")).await.json();
-        assert_eq!(page["counters"].as_array().unwrap().len(), 5, "{query}");
-        assert_eq!(page["next"], json!(null), "{query}");
-    }
-    let (mut found, mut query) = (Vec::new(), String::new());
-    let mut cursors = Vec::new();
-    loop {
-        let page = client
-            .get(&format!("/api/counters?limit=1{query}"))
+    assert_eq!(
+        footfall
+            .client()
+            .send(Method::HEAD, "/api/count", &[], "")
             .await
-            .json();
-        found.push(page["counters"][0]["name"].as_str().unwrap().to_owned());
-        let Some(next) = page["next"].as_str() else {
-            break;
-        };
-        assert!(!next.contains(found.last().unwrap().as_str()) || found.last().unwrap() == "0");
-        cursors.push(next.to_owned());
-        query = format!("&cursor={next}");
-    }
-    assert_eq!(found, names);
-    let cut = &cursors[1][..cursors[1].len() - 1];
-    let doubled = format!("{0}{0}", cursors[0]);
-    for cursor in [
-        "null",
-        "undefined",
-        "signup",
-        "0",
-        "%00",
-        "%FF",
-        cut,
-        &doubled,
-    ] {
-        let reply = client.get(&format!("/api/counters?cursor={cursor}")).await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.problem().as_str()),
-            (400, "invalid_query"),
-            "{cursor}"
-        );
-        assert!(
-            reply.json()["detail"].as_str().unwrap().contains("cursor"),
-            "{cursor}"
-        );
-    }
-    for query in [
-        "limit=0",
-        "limit=1001",
-        "limit=-1",
-        "limit=many",
-        "limit=%20",
-        "page=2",
-    ] {
-        let reply = client.get(&format!("/api/counters?{query}")).await;
-        assert_eq!(reply.problem(), "invalid_query", "{query}");
-    }
+            .status,
+        401
+    );
+    assert_eq!(client.get("/api/count").await.visits(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_body_is_cut_with_408_and_seen_in_the_metrics() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let footfall = Footfall::builder()
+        .env("FOOTFALL_REQUEST_TIMEOUT", "300ms")
+        .env("FOOTFALL_STORE_TIMEOUT", "200ms")
+        .start();
+    let mut stream = tokio::net::TcpStream::connect(footfall.public())
+        .await
+        .unwrap();
+    let head = "POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 40\r\n\r\n{\"user";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = vec![0; 4096];
+    let length = stream.read(&mut reply).await.unwrap();
+    let reply = String::from_utf8_lossy(&reply[..length]);
+    assert!(
+        reply.starts_with("HTTP/1.1 408 ") && reply.contains("request_timeout"),
+        "{reply}"
+    );
+    let series = r#"http_requests_total{method="POST",route="/auth/login",status="408"}"#;
+    assert_eq!(footfall.metric(series).await, Some(1.0));
 }

@@ -23,7 +23,10 @@ use uuid::Uuid;
 mod redis;
 mod sqlite;
 
-use crate::storage::{Backend, Operation, Store};
+use crate::{
+    storage::{Backend, Operation, Store},
+    supervision::Piece,
+};
 
 /// How long failures are remembered.
 pub const WINDOW: Duration = Duration::from_mins(5);
@@ -154,7 +157,7 @@ impl Throttle {
     /// Nobody waits for it, a drain neither. To give back twice changes nothing.
     fn give_back_later(&self, charge: Charge) {
         let throttle = self.clone();
-        tokio::spawn(async move {
+        Piece::Refund.spawn(async move {
             let mut pause = FIRST_PAUSE;
             while pause < WINDOW {
                 sleep(pause).await;

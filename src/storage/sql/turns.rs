@@ -11,11 +11,12 @@ use std::{
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
-    thread,
     time::Duration,
 };
 
 use tokio::{sync::oneshot, time::timeout};
+
+use crate::supervision::Piece;
 
 /// The turns of one process. One of its threads at a time takes one.
 pub struct Turns {
@@ -97,9 +98,7 @@ impl Queue {
         let (thread, calls) = mpsc::channel();
         let (locked, taken) = (file.clone(), place.clone());
         // No thread of a runtime: the end of one would wait for it. It ends when `thread` is dropped.
-        thread::Builder::new()
-            .name("turns".to_owned())
-            .spawn(move || wait_when_called(&calls, &locked, &taken))?;
+        Piece::Turn.thread("turns", move || wait_when_called(&calls, &locked, &taken))?;
         Ok(Self {
             file,
             place,
@@ -136,15 +135,14 @@ impl Queue {
 
 fn wait_when_called(calls: &mpsc::Receiver<()>, file: &Arc<File>, place: &Mutex<Place>) {
     while calls.recv().is_ok() {
-        let locked = file.lock();
+        let waited = Piece::Turn.isolated_blocking(|| file.lock().map(|()| Turn(file.clone())));
+        // Held until the turn has gone or is over: the lock that somebody else of this process would
+        // try is the same one.
         let mut place = lock(place);
         let taken = std::mem::replace(&mut *place, Place::Free);
-        if locked.is_ok() {
-            let turn = Turn(file.clone());
-            if let Place::TakenBy(recipient) = taken {
-                // Whoever has gone leaves the turn here, and it ends.
-                let _ = recipient.send(turn);
-            }
+        if let (Ok(Ok(turn)), Place::TakenBy(recipient)) = (waited, taken) {
+            // Whoever has gone leaves the turn here, and it ends.
+            let _ = recipient.send(turn);
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::config::SentryDsn;
+use crate::{config::SentryDsn, supervision::Piece};
 
 /// From looking up the receiver's name to the head of its answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ impl Connector {
             let stream = self.connect().await?;
             let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await?;
             // Ends with the client: with the head of the answer all is known.
-            tokio::spawn(connection);
+            Piece::Report.spawn(connection);
             Ok(client.send_request(self.request(envelope)?).await?)
         };
         let answer: Result<_, Failure> = timeout(LIMIT, exchange).await?;

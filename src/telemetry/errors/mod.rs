@@ -32,10 +32,13 @@ use self::{
     report::{Origin, Report},
     sender::Sender,
 };
-use crate::{config::Settings, telemetry::metrics::Registry};
+use crate::{config::Settings, supervision::Piece, telemetry::metrics::Registry};
 
 /// Errors that may wait for the receiver: many more at once say nothing new.
 const QUEUE: usize = 64;
+
+/// The name of the thread that sends.
+const THREAD: &str = "error-reports";
 
 /// The longest an ending process waits for the receiver.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -74,9 +77,7 @@ impl ErrorReports {
             runtime.shutdown_background();
             drop(end);
         };
-        thread::Builder::new()
-            .name("error-reports".to_owned())
-            .spawn(body)?;
+        Piece::Report.thread(THREAD, body)?;
         Ok(Some(Self {
             queue,
             metrics,
@@ -112,7 +113,9 @@ pub struct ErrorLayer {
 
 impl<S: Subscriber> Layer<S> for ErrorLayer {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if let Some(report) = Report::of(event)
+        // What goes wrong in a report is not reported: that would go wrong, too, and so on.
+        if thread::current().name() != Some(THREAD)
+            && let Some(report) = Report::of(event)
             && self.queue.try_send(report).is_err()
         {
             self.metrics.reports.of(ReportOutcome::Dropped).inc();

@@ -10,7 +10,7 @@ use super::{
     metrics::{ReportMetrics, ReportOutcome},
     report::{Origin, Report},
 };
-use crate::config::SentryDsn;
+use crate::{config::SentryDsn, supervision::Piece};
 
 /// Sends what is queued.
 pub struct Sender {
@@ -50,7 +50,9 @@ impl Sender {
                 self.metrics.reports.of(ReportOutcome::Dropped).inc();
                 continue;
             }
-            let result = self.deliver(&connector, &report, &mut limits).await;
+            let delivery = self.deliver(&connector, &report, &mut limits);
+            let result = Piece::Report.isolated(delivery).await;
+            let result = result.unwrap_or_else(|panicked| Err(panicked.into()));
             let outcome = match result {
                 Ok(()) => ReportOutcome::Sent,
                 Err(_) => ReportOutcome::Failed,

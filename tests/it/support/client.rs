@@ -1,20 +1,32 @@
-//! A strict HTTP client: one connection, no retry, every error is one.
+//! A strict HTTP client: one connection, no retry, every error is one. It talks to processes, and
+//! to an application in the process of the test, where it takes no connection.
 
-use std::{convert::Infallible, path::PathBuf};
+use std::{convert::Infallible, fmt::Display, path::PathBuf, time::Duration};
 
+use footfall::edge::{Edge, Peer};
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    HeaderMap, Method, Request, StatusCode, body::Bytes, client::conn::http1, header::HeaderName,
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::{Body, Bytes},
+    client::conn::http1,
+    header::HeaderName,
 };
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixStream};
+
+use super::PATIENCE;
+
+/// Between two looks at a service.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Where a service listens.
 #[derive(Debug, Clone)]
 pub enum Target {
     Tcp(String),
     Unix(PathBuf),
+    /// In the process of the test, where this peer asks.
+    InProcess(Edge, Peer),
 }
 
 /// A response, read to its end.
@@ -90,7 +102,6 @@ impl Reply {
 }
 
 /// A client with one connection, opened at the first request.
-#[derive(Debug)]
 pub struct Client {
     target: Target,
     headers: Vec<(String, String)>,
@@ -127,9 +138,14 @@ impl Client {
 
     /// Logs in, and sends the token with every request.
     pub async fn logged_in(mut self) -> Self {
-        let reply = self.login("admin", "password").await;
-        let token = reply.json()["token"].as_str().unwrap().to_owned();
+        let token = self.token().await;
         self.with_token(&token)
+    }
+
+    /// A token of the one account.
+    pub async fn token(&mut self) -> String {
+        let reply = self.login("admin", "password").await;
+        reply.json()["token"].as_str().unwrap().to_owned()
     }
 
     pub async fn login(&mut self, username: &str, password: &str) -> Reply {
@@ -164,7 +180,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Reply {
         let result = self.try_send(method, path, headers, body).await;
         result.unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -175,7 +191,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Result<Reply, String> {
         let mut request = Request::builder()
             .method(method)
@@ -190,7 +206,7 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request
-            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+            .body(Full::new(Bytes::copy_from_slice(body.as_ref())))
             .map_err(|error| error.to_string())?;
         let result = self.exchange(request).await;
         if result.is_err() {
@@ -199,7 +215,54 @@ impl Client {
         result
     }
 
+    /// Waits until an internal listener says that the service is ready.
+    pub async fn ready(&mut self) {
+        let waiting = async {
+            while self.get("/readyz").await.status != 200 {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(
+            waited.is_ok(),
+            "never ready: {:?}",
+            self.get("/readyz").await
+        );
+    }
+
+    /// One metric's value as an internal listener tells it, by its name and labels as they stand
+    /// in the exposition.
+    pub async fn metric(&mut self, series: &str) -> Option<f64> {
+        let text = self.get("/metrics").await.text();
+        text.lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Waits until a metric has this value.
+    pub async fn metric_becomes(&mut self, series: &str, value: f64) {
+        self.metric_is(series, |found| found == value).await;
+    }
+
+    /// Waits until a metric is at least this.
+    pub async fn metric_reaches(&mut self, series: &str, value: f64) {
+        self.metric_is(series, |found| found >= value).await;
+    }
+
+    async fn metric_is(&mut self, series: &str, expected: impl Fn(f64) -> bool) {
+        let waiting = async {
+            while !self.metric(series).await.is_some_and(&expected) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        let found = self.metric(series).await;
+        assert!(waited.is_ok(), "{series} is {found:?} to the end");
+    }
+
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, String> {
+        if let Target::InProcess(edge, peer) = &self.target {
+            return read(edge.serve(peer.clone(), request).await).await;
+        }
         let connection = match &mut self.connection {
             Some(connection) if !connection.is_closed() => connection,
             slot => slot.insert(connect(&self.target).await?),
@@ -212,18 +275,21 @@ impl Client {
             .send_request(request)
             .await
             .map_err(|error| format!("send: {error}"))?;
-        let (head, body) = response.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|error| format!("body: {error}"))?
-            .to_bytes();
-        Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
+        read(response).await
     }
+}
+
+async fn read<B>(response: Response<B>) -> Result<Reply, String>
+where
+    B: Body<Data = Bytes, Error: Display>,
+{
+    let (head, body) = response.into_parts();
+    let body = body.collect().await;
+    Ok(Reply {
+        status: head.status,
+        headers: head.headers,
+        body: body.map_err(|error| format!("body: {error}"))?.to_bytes(),
+    })
 }
 
 /// Whether a service answers at this path.
@@ -250,6 +316,7 @@ async fn connect(target: &Target) -> Result<http1::SendRequest<Full<Bytes>>, Str
                 .map_err(|error| format!("connect: {error}"))?;
             handshake(TokioIo::new(stream)).await
         }
+        Target::InProcess(..) => Err("there is nothing to connect to".to_owned()),
     }
 }
 

@@ -1,10 +1,18 @@
 //! Folders on both kinds of file system that sockets live on. They differ: a disk gives the inode
 //! of a file that is gone to the next one at once, memory does not.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use rustix::fs::statfs;
 use tempfile::TempDir;
+
+use super::process::PATIENCE;
 
 /// `f_type` of tmpfs, see statfs(2).
 const TMPFS: u64 = 0x0102_1994;
@@ -45,4 +53,20 @@ pub fn in_memory() -> TempDir {
 /// One of each.
 pub fn both() -> [TempDir; 2] {
     [on_disk(), in_memory()]
+}
+
+/// Takes the lock of a directory whenever it can be had, so often at most, and gives none back until
+/// it is over: one process after the other that hangs. Tells how many did.
+pub fn hang_with_the_lock(directory: &Path, times: usize, over: &AtomicBool) -> usize {
+    let mut held = Vec::new();
+    let begin = Instant::now();
+    while !over.load(Ordering::Relaxed) {
+        assert!(begin.elapsed() < PATIENCE, "it is never over");
+        if held.len() < times {
+            let lock = File::create(directory.join(".footfall.lock")).unwrap();
+            held.extend(lock.try_lock().is_ok().then_some(lock));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    held.len()
 }

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use super::{
     client::Client,
     clock::Clock,
-    process::{PATIENCE, Process, eventually},
+    process::{Process, eventually},
 };
 
 /// Signs the tokens of all tests, so that replicas accept each other's.
@@ -280,8 +280,7 @@ impl Footfall {
 
     /// A token of the one account.
     pub async fn token(&self) -> String {
-        let reply = self.client().login("admin", "password").await;
-        reply.json()["token"].as_str().unwrap().to_owned()
+        self.client().token().await
     }
 
     /// The count of the default counter.
@@ -292,39 +291,22 @@ impl Footfall {
 
     /// Waits until the service is ready.
     pub async fn ready(&self) {
-        let mut ops = self.ops_client();
-        let waiting = async { while ops.get("/readyz").await.status != 200 {} };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(waited.is_ok(), "never ready: {:?}", self.log());
+        self.ops_client().ready().await;
     }
 
     /// One metric's value, by its name and labels as they stand in the exposition.
     pub async fn metric(&self, series: &str) -> Option<f64> {
-        let text = self.ops_client().get("/metrics").await.text();
-        text.lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+        self.ops_client().metric(series).await
     }
 
     /// Waits until a metric is at least this.
     pub async fn metric_reaches(&self, series: &str, value: f64) {
-        let waiting = async { while self.metric(series).await < Some(value) {} };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(
-            waited.is_ok(),
-            "{series} never reaches {value}: {:?}",
-            self.metric(series).await
-        );
+        self.ops_client().metric_reaches(series, value).await;
     }
 
     /// Waits until a metric has this value.
     pub async fn metric_becomes(&self, series: &str, value: f64) {
-        let waiting = async { while self.metric(series).await != Some(value) {} };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(
-            waited.is_ok(),
-            "{series} is never {value}: {:?}",
-            self.metric(series).await
-        );
+        self.ops_client().metric_becomes(series, value).await;
     }
 
     /// `SIGTERM`, and how the process ended.

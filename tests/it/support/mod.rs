@@ -1,5 +1,7 @@
-//! Starts real processes and talks to them.
+//! Starts real processes, or the application in the process of the test, and talks to them.
 
+pub mod app;
+pub mod assembly;
 pub mod browser;
 pub mod certificates;
 pub mod client;
@@ -20,8 +22,9 @@ pub mod slots;
 pub mod steady;
 
 pub use self::{
+    app::TestApp,
     client::{Client, Reply},
     footfall::Footfall,
-    process::eventually,
+    process::{PATIENCE, eventually},
     redis::Redis,
 };

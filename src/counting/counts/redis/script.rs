@@ -231,7 +231,7 @@ mod tests {
             .args_iter()
             .map(|argument| match argument {
                 redis::Arg::Simple(bytes) => bytes,
-                redis::Arg::Cursor => panic!("there is no cursor"),
+                _ => panic!("there is no cursor"),
             })
             .collect();
         assert_eq!(arguments.len(), ARGUMENTS);

@@ -1,0 +1,1 @@
+-- Nothing: counters of all companies are in Redis beside this database.

@@ -1,0 +1,70 @@
+//! Bodies of requests: what they are said to be, and what they are.
+
+use hyper::Method;
+
+use crate::support::TestApp;
+
+const LOGIN: &str = r#"{"username":"admin","password":"password"}"#;
+
+#[tokio::test]
+async fn bodies_of_a_login() {
+    let app = TestApp::start().await;
+    let mut client = app.client();
+    let marked = format!("\u{feff}{LOGIN}");
+    let json = "application/json";
+    for (content_type, coding, body, status, code) in [
+        (json, None, LOGIN, 200, ""),
+        ("application/json; charset=utf-8", None, LOGIN, 200, ""),
+        ("application/json;charset=\"UTF-8\"", None, LOGIN, 200, ""),
+        (json, None, &marked, 200, ""),
+        (json, Some("identity"), LOGIN, 200, ""),
+        (
+            "application/json; charset=utf-16",
+            None,
+            LOGIN,
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "application/json; charset=latin1",
+            None,
+            LOGIN,
+            415,
+            "unsupported_media_type",
+        ),
+        ("text/plain", None, LOGIN, 415, "unsupported_media_type"),
+        (
+            json,
+            Some("gzip"),
+            LOGIN,
+            415,
+            "unsupported_content_encoding",
+        ),
+        (json, Some("br"), LOGIN, 415, "unsupported_content_encoding"),
+        (
+            json,
+            Some("identity, deflate"),
+            LOGIN,
+            415,
+            "unsupported_content_encoding",
+        ),
+    ] {
+        let mut headers = vec![("content-type", content_type)];
+        headers.extend(coding.map(|coding| ("content-encoding", coding)));
+        let reply = client
+            .send(Method::POST, "/auth/login", &headers, body)
+            .await;
+        assert_eq!(reply.status, status, "{headers:?}: {reply:?}");
+        if status != 200 {
+            assert_eq!(reply.problem(), code, "{headers:?}");
+        }
+        let accepted = coding.filter(|_| status == 415).map(|_| "identity");
+        assert_eq!(reply.header("accept-encoding"), accepted, "{headers:?}");
+    }
+    let headers = [("content-type", json)];
+    let reply = client
+        .send(Method::POST, "/auth/login", &headers, b"\"\xff\"")
+        .await;
+    assert_eq!(reply.problem(), "invalid_json");
+    assert!(reply.json()["detail"].as_str().unwrap().contains("UTF-8"));
+}
