@@ -46,6 +46,8 @@ pub static MIGRATIONS: LazyLock<[Migrator; 2]> = LazyLock::new(|| {
         let files = files.filter(|(version, ..)| first == (*version <= LAST_OF_FIRST));
         let mut migrator = Migrator::with_migrations(files.map(step).collect());
         migrator.dangerous_set_table_name(table);
+        // There may be later ones among the first, see above.
+        migrator.set_ignore_missing(first);
         migrator
     };
     [steps(FIRST_TABLE, true), steps(LATER_TABLE, false)]
