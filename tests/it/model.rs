@@ -34,9 +34,10 @@ const NAMES: usize = 4;
 const COUNTERS: usize = 3;
 
 /// Companies, in which the same names are counted under.
-const COMPANIES: [Company; 2] = [
+const COMPANIES: [Company; 3] = [
     Company::Default,
     Company::Id(Uuid::from_u128(0x0192_d4a5_7b1c_7def_8a90_0123_4567_89ab)),
+    Company::Id(Uuid::from_u128(0x0192_d4a5_7b1c_7def_8a90_0123_4567_89ac)),
 ];
 
 /// Replicas that share a store.

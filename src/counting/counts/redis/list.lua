@@ -1,6 +1,7 @@
--- Puts a counter into the index of counters, if there is room for one more.
+-- Puts a counter into the index of its company, or a company into that of companies, if there is
+-- room for one more.
 --
--- KEYS: the index. ARGV: the counter's name, most counters.
+-- KEYS: the index. ARGV: the name or id, how many there may be.
 --
 -- Answers 1 if it is listed now, 0 if there is no room.
 
