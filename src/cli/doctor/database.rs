@@ -12,15 +12,12 @@ use super::Findings;
 use crate::{
     config::{PostgresUrl, postgres_url::SslMode},
     storage::sql::{
-        Connection, DatabaseError,
+        Connection, DatabaseError, migrations,
         postgres::{Dialer, Limits},
         reasons::{self, NEWEST_MAJOR},
         schema,
     },
 };
-
-/// The tables that the service reads.
-const TABLES: [&str; 2] = ["_sqlx_migrations", "footfall_layout"];
 
 /// What the clocks may differ by: links and sessions that one of them judges and the other wrote
 /// live for minutes.
@@ -177,7 +174,8 @@ async fn check_schema(url: &PostgresUrl, connection: &mut PgConnection, findings
 /// The tables that are there and may not be read.
 async fn missing_rights(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let mut missing = Vec::new();
-    for table in TABLES {
+    // All that the service reads today.
+    for table in migrations::TABLES.into_iter().chain(["footfall_layout"]) {
         let may_not: Option<bool> = sqlx::query_scalar(
             "SELECT NOT has_table_privilege(oid, 'SELECT') FROM pg_class WHERE oid = to_regclass($1)",
         )

@@ -66,7 +66,7 @@ fn many_at_once() {
 #[test]
 fn after_one_that_was_interrupted_before_its_first_step() {
     let (redis, database) = (Redis::start(), Database::migrated());
-    database.sql("DELETE FROM _sqlx_migrations; DROP TABLE footfall_layout");
+    database.sql("DELETE FROM _sqlx_migrations; DROP TABLE footfall_layout, footfall_migrations");
     let ran = run(&mut command(&redis, &database.owner_url(), &["migrate"]));
     assert!(ran.status.success(), "{}", text(&ran));
 }
@@ -177,7 +177,7 @@ fn doctor_as_the_service() {
             "create it (CREATE DATABASE)",
         ],
     );
-    for table in ["_sqlx_migrations", "footfall_layout"] {
+    for table in ["_sqlx_migrations", "footfall_migrations", "footfall_layout"] {
         database.sql(&format!("REVOKE ALL ON {table} FROM footfall"));
         says(
             &database.url(),

@@ -46,10 +46,9 @@ async fn a_newer_one_that_cannot() {
 #[tokio::test]
 async fn an_older_one() {
     counts_with(
-        "CREATE TABLE kept AS SELECT * FROM _sqlx_migrations;
-         DELETE FROM _sqlx_migrations WHERE version > 1",
-        Some("its schema is that of migration 1, and this version of Footfall needs migration"),
-        "DELETE FROM _sqlx_migrations; INSERT INTO _sqlx_migrations SELECT * FROM kept; DROP TABLE kept",
+        "CREATE TABLE kept AS SELECT * FROM footfall_migrations; DELETE FROM footfall_migrations",
+        Some("its schema is that of migration 2, and this version of Footfall needs migration"),
+        "INSERT INTO footfall_migrations SELECT * FROM kept; DROP TABLE kept",
     )
     .await;
 }
@@ -57,16 +56,18 @@ async fn an_older_one() {
 #[tokio::test]
 async fn none() {
     counts_with(
-        "ALTER TABLE _sqlx_migrations RENAME TO elsewhere",
+        "ALTER TABLE _sqlx_migrations RENAME TO elsewhere;
+         ALTER TABLE footfall_migrations RENAME TO elsewhere_too",
         Some("run `footfall migrate` as its owner"),
-        "ALTER TABLE elsewhere RENAME TO _sqlx_migrations",
+        "ALTER TABLE elsewhere RENAME TO _sqlx_migrations;
+         ALTER TABLE elsewhere_too RENAME TO footfall_migrations",
     )
     .await;
 }
 
 #[tokio::test]
 async fn one_that_may_not_be_read() {
-    for table in ["_sqlx_migrations", "footfall_layout"] {
+    for table in ["_sqlx_migrations", "footfall_migrations", "footfall_layout"] {
         counts_with(
             &format!("REVOKE ALL ON {table} FROM footfall"),
             Some(&format!("permission denied for table {table}")),
