@@ -101,8 +101,7 @@ const OLDER: &str =
      DROP TRIGGER counter_created; DROP TRIGGER counter_removed; DROP TABLE counter_total;
      DELETE FROM _sqlx_migrations WHERE version > 1";
 
-const NEWER: &str =
-    "INSERT INTO _sqlx_migrations VALUES (9999, 'from the future', CURRENT_TIMESTAMP, 1, x'00', 0)";
+const NEWER: &str = "INSERT INTO _sqlx_migrations VALUES (9999, 'from the future', CURRENT_TIMESTAMP, 1, x'00', 0); PRAGMA user_version = 9999";
 
 #[tokio::test]
 async fn a_file_of_an_older_version() {
