@@ -102,9 +102,13 @@ async fn keep(
     let published = tokio::select! {
         published = start(&mut places, fitness) => published,
         // It is to end before it has started: nobody was sent here yet.
-        order = orders.recv() => {
+        mut order = orders.recv() => {
             drop(places);
-            let _ = order.map(|done| done.send(()));
+            // The thread ends when it is told to, like any other: before, it would be missed.
+            while let Some(done) = order {
+                let _ = done.send(());
+                order = orders.recv().await;
+            }
             return;
         }
     };

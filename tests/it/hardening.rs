@@ -140,7 +140,18 @@ fn containers_are_as_closed_as_the_page_says() {
         for opened in ["docker.sock", "privileged", "cap_add", "unconfined"] {
             assert!(!file.contains(opened), "{stack}: {opened}");
         }
-        for (name, service) in services(stack).as_object().unwrap() {
+        let services = services(stack);
+        for (name, service) in services.as_object().unwrap() {
+            // What it does not say itself is as in the one that it extends.
+            let service = match service["extends"]["service"].as_str() {
+                Some(extended) => {
+                    for opened in ["read_only", "cap_drop", "mem_limit"] {
+                        assert_eq!(service.get(opened), None, "{stack}: {name}");
+                    }
+                    &services[extended]
+                }
+                None => service,
+            };
             assert_eq!(service["read_only"], true, "{stack}: {name}");
             assert_eq!(service["cap_drop"], json!(["ALL"]), "{stack}: {name}");
             let limited = service.get("mem_limit").is_some()

@@ -82,7 +82,7 @@ async fn a_hung_store_is_a_503_with_unknown_outcome_and_a_repeat_is_safe() {
 #[tokio::test]
 async fn data_of_a_newer_version_is_left_alone() {
     let redis = Redis::start();
-    redis.command("SET footfall:schema 2");
+    redis.command("SET footfall:schema 99");
     let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
     let mut client = footfall.client().logged_in().await;
     assert_eq!(client.get("/api/count").await.status, 503);

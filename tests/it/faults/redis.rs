@@ -135,7 +135,7 @@ async fn a_replica_at_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn used_by_a_newer_version() {
     happens_under_load(Fault {
-        inject: |redis| redis.told("SET footfall:schema 2"),
+        inject: |redis| redis.told("SET footfall:schema 99"),
         mend: |redis| redis.told("SET footfall:schema 1"),
         effect: Effect::Outage,
     })
