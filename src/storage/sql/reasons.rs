@@ -113,9 +113,12 @@ fn of_handshake(
         _ => None,
     };
     let hint = match certificate {
-        Some(Certificate::UnknownIssuer) => {
-            "nobody who is trusted here has signed it; name the signer's file in sslrootcert"
-        }
+        // The last two: somebody of the signer's name is trusted, and has another key.
+        Some(
+            Certificate::UnknownIssuer
+            | Certificate::BadSignature
+            | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        ) => "nobody who is trusted here has signed it; name the signer's file in sslrootcert",
         Some(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => {
             "it is for another host; name the host in DATABASE_URL as the certificate does"
         }

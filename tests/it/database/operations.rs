@@ -94,6 +94,8 @@ async fn a_lock_that_others_hold_is_not_waited_for_without_end() {
     assert!(error.to_string().contains("lock timeout"), "{error}");
     let _ = release.send(());
     task.await.unwrap();
+    // The monitor reads that table, too.
+    let opened = opened.up().await;
     run(&opened, "SELECT * FROM footfall_layout").await.unwrap();
 }
 
@@ -142,7 +144,7 @@ async fn a_connection_that_the_server_has_ended_is_not_handed_out() {
 async fn who_finds_all_connections_in_use_is_told_so() {
     let database = Database::migrated();
     let settings = [
-        ("FOOTFALL_DATABASE_TIMEOUT", "1s"),
+        ("FOOTFALL_DATABASE_TIMEOUT", "3s"),
         ("FOOTFALL_DATABASE_POOL", "1"),
     ];
     let opened = at(&database.url(), &settings).await.up().await;
