@@ -16,7 +16,7 @@ use crate::{
     storage::{
         Backend, Layout, Store, StoreError,
         metrics::StoreMetrics,
-        sql::{DatabaseError, migrations, postgres},
+        sql::{DatabaseError, migrations, postgres, schema},
     },
 };
 
@@ -125,7 +125,7 @@ async fn migrate(url: &PostgresUrl, limit: Duration) -> Result<Option<Layout>, T
     let mut dialer = postgres::Dialer::new(Arc::new(url.clone()), limits, limit);
     let connected = dialer.connect().await;
     let mut connection = connected.map_err(|error| Trouble::Away(error.to_string()))?;
-    let ran = migrations::run(&mut connection).await;
+    let ran = schema::migrate(&mut connection).await;
     let server = url.server();
     ran.map_err(|error| {
         let reason = match error {

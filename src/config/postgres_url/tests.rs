@@ -165,7 +165,7 @@ fn what_is_wrong_is_said_without_the_password() {
         ),
         ("postgres://me:hunter2@host/db#x", "must be percent-encoded"),
         ("postgres://me@host/db/hunter2", "must be percent-encoded"),
-        ("postgres://me:hunter2", "the port, after the host's"),
+        ("postgres://me:hunter2", "the user is missing"),
         (
             "postgres://me:hunter2@host:0/db",
             "the port, after the host's",

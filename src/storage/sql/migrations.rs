@@ -6,12 +6,9 @@
 use std::sync::LazyLock;
 
 use sqlx::{
-    PgConnection, SqlSafeStr,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
 };
-
-use super::{Connection, schema};
-use crate::storage::Layout;
 
 /// Version, description, and the texts in `migrations/sqlite/` and `migrations/postgres/`.
 type Files = (i64, &'static str, &'static str, &'static str);
@@ -76,29 +73,6 @@ fn steps(text: fn(&Files) -> &'static str) -> [Migrator; 2] {
 pub fn newest() -> u64 {
     let versions = FILES.iter().map(|(version, ..)| *version);
     versions.max().unwrap_or(0).unsigned_abs()
-}
-
-/// Runs the migrations that a PostgreSQL lacks, one process after the other, and says what its
-/// layout was before. One that a newer version has brought further lacks none, and is left as it is.
-///
-/// # Errors
-///
-/// If one fails, which then has done nothing, or if the schema is one that this version must not
-/// touch.
-pub async fn run(connection: &mut PgConnection) -> Result<Option<Layout>, MigrateError> {
-    let layout = schema::layout(&mut Connection::Postgres(connection)).await?;
-    match layout {
-        Some(layout) if layout.version > newest() => {
-            let usable = layout.admits(newest());
-            usable.map_err(|error| MigrateError::Source(error.into()))?;
-        }
-        _ => {
-            for steps in POSTGRES.iter() {
-                steps.run_direct(None, connection, false).await?;
-            }
-        }
-    }
-    Ok(layout)
 }
 
 #[cfg(test)]
