@@ -651,7 +651,12 @@ pub fn postgres_url(data: &[u8]) {
     }
     let middle = text.ceil_char_boundary(text.len() / 2);
     let (before, after) = text.split_at(middle);
-    for rest in ["localhost", "localhost/db", "[::1]:1/db?sslmode=require", "/db?host=/run"] {
+    for rest in [
+        "localhost",
+        "localhost/db",
+        "[::1]:1/db?sslmode=require",
+        "/db?host=/run",
+    ] {
         for url in [
             format!("postgres://user:{before}{MARK}{after}@{rest}"),
             // What follows a '&' is another option.

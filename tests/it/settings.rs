@@ -592,7 +592,8 @@ fn redis_and_sqlite_are_not_set_together() {
         "postgresql://user:hidden@host",
     ] {
         let error = load(folder.path(), &[("DATABASE_URL", url), ("REDIS_URL", "")]).unwrap_err();
-        let expected = "environment variable DATABASE_URL: PostgreSQL keeps no counts, and REDIS_URL";
+        let expected =
+            "environment variable DATABASE_URL: PostgreSQL keeps no counts, and REDIS_URL";
         assert!(error.contains(expected), "{error}");
         assert!(!error.contains("hidden"), "{error}");
         let settings = load(folder.path(), &[redis, ("DATABASE_URL", url)]).unwrap();
