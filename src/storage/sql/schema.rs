@@ -48,29 +48,6 @@ pub async fn layout(connection: &mut Connection<'_>) -> Result<Option<Layout>, E
     }))
 }
 
-/// Runs the migrations that a PostgreSQL lacks, one process after the other, and says what its
-/// layout was before. One that a newer version has brought further lacks none, and is left as it is.
-///
-/// # Errors
-///
-/// If one fails, which then has done nothing, or if the schema is one that this version must not
-/// touch.
-pub async fn migrate(connection: &mut PgConnection) -> Result<Option<Layout>, MigrateError> {
-    let layout = layout(&mut Connection::Postgres(connection)).await?;
-    match layout {
-        Some(layout) if layout.version > newest() => {
-            let usable = layout.admits(newest());
-            usable.map_err(|error| MigrateError::Source(error.into()))?;
-        }
-        _ => {
-            for steps in migrations::POSTGRES.iter() {
-                steps.run_direct(None, connection, false).await?;
-            }
-        }
-    }
-    Ok(layout)
-}
-
 /// The newest migration that is noted in a table; `None` if none is.
 async fn newest_in(
     table: &'static str,

@@ -71,8 +71,7 @@ async fn the_certificate_is_what_is_demanded() {
             &encrypted,
             "localhost",
             "sslmode=verify-full".into(),
-            // Nobody whom the machine trusts has signed it; one of them may have the name of who has.
-            Some("the certificate of localhost:"),
+            Some("name the signer's file in sslrootcert"),
         ),
         (
             &encrypted,
