@@ -1,6 +1,13 @@
 //! The release before this one beside this one, on one store: each goes on, and both count as one.
 
-use std::{ops::Range, path::PathBuf};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
 
 use footfall::config::StoreLocation;
 use hyper::Method;
@@ -12,6 +19,8 @@ use crate::support::{
     footfall::{AWAY, Builder, footfall_command},
     load::{Insistent, assert_exact, get_insistently},
     process::run,
+    proxy::Proxy,
+    until,
 };
 
 /// Where `tests/previous.sh` says that its binary is.
@@ -187,4 +196,69 @@ async fn on_one_file() {
     let next = client.post("/api/counters/file.first").await.visits();
     assert_eq!(next, counted + 2);
     another_company(&mut counts, &old, "file.first", 4..6).await;
+}
+
+/// Replicas of one release, in the slots of the proxy, give way to new ones, one after the other.
+async fn roll(replicas: &mut [Footfall], answered: &AtomicUsize, next: impl Fn() -> Builder) {
+    for place in replicas {
+        let new = next().start();
+        new.ready().await;
+        let mut old = std::mem::replace(place, new);
+        assert_eq!(old.stop().code(), Some(0));
+        let before = answered.load(Ordering::Relaxed);
+        until("visits go on", async || {
+            (answered.load(Ordering::Relaxed) > before + 100).then_some(())
+        })
+        .await;
+    }
+}
+
+/// To this release and back, under clients that take no error: none fails, and each visit is
+/// counted once.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by ./test.sh, which builds the release before this one"]
+async fn a_rolling_update_and_back() {
+    let (redis, proxy) = (Redis::start(), Proxy::start());
+    let listen = format!(
+        "tcp:127.0.0.1:0,unix:{}",
+        proxy.path("sockets/{slot}.sock").display()
+    );
+    let old = || {
+        // It knows nothing of FOOTFALL_PROXY_REQUEST_ID, and takes any proxy's word.
+        let builder = Footfall::builder().binary(&previous());
+        builder
+            .env("REDIS_URL", redis.url())
+            .env("FOOTFALL_LISTEN", &listen)
+    };
+    let new = || proxy.replica().env("REDIS_URL", redis.url());
+    let mut replicas = [old().start(), old().start(), old().start()];
+    let token = replicas[0].token().await;
+    let (stop, answered) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (stop, answered) = (stop.clone(), answered.clone());
+            let mut client = proxy.client().with_token(&token);
+            tokio::spawn(async move {
+                let mut numbers = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    numbers.push(client.get("/api/count").await.visits());
+                    numbers.push(client.post("/api/counters/visits").await.visits());
+                    answered.fetch_add(2, Ordering::Relaxed);
+                }
+                numbers
+            })
+        })
+        .collect();
+    roll(&mut replicas, &answered, new).await;
+    roll(&mut replicas, &answered, old).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut numbers = Vec::new();
+    for client in clients {
+        numbers.extend(client.await.unwrap());
+    }
+    assert_exact(&numbers);
+    assert_eq!(replicas[0].total(&token).await, numbers.len() as u64);
 }
