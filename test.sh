@@ -98,10 +98,11 @@ fi
 echo "== tests"
 # What threads share, in every order: a minute to build, a second to run.
 loom=(cargo test --locked --manifest-path tests/loom/Cargo.toml --target-dir target/loom)
+# Most tests wait for processes rather than compute.
+cores=$(nproc) threads=4
+[ -z "$quick" ] || threads=6
+export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > threads ? cores : threads))}
 if [ -n "$quick" ]; then
-    # Most tests wait for processes rather than compute.
-    cores=$(nproc)
-    export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > 6 ? cores : 6))}
     # Fewer random schedules, and nothing that keeps all cores busy for its own sake.
     export MODEL_CASES=${MODEL_CASES-4}
     cargo test --locked -- --skip browser:: --skip turns::nobody_is_passed_over

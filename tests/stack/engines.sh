@@ -189,8 +189,9 @@ import_rust
 make_stand_ins
 echo "== building the image from source"
 # With a name of its own the stage, and so its layer of dependencies, outlives the cleaning below.
-quietly docker build -f docker/Dockerfile.optimized --target build -t footfall-tests/build .
-quietly docker build -f docker/Dockerfile.optimized -t footfall:latest \
+build=(docker build -f docker/Dockerfile.optimized --build-arg PROFILE=start)
+quietly "${build[@]}" --target build -t footfall-tests/build .
+quietly "${build[@]}" -t footfall:latest \
     --build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" .
 copy_images
 docker image prune -f >/dev/null
