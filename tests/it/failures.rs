@@ -192,7 +192,7 @@ async fn nginx_repeats_what_a_killed_replica_left_and_the_count_is_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_repeats_what_a_hung_replica_left_and_the_count_is_right() {
-    behind_nginx("proxy_read_timeout 1s;", |replica| {
+    behind_nginx("proxy_read_timeout 3s;", |replica| {
         replica.process.signal(Signal::STOP)
     })
     .await;

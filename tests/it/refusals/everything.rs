@@ -406,7 +406,8 @@ async fn a_server_that_is_loading() {
         redis
     });
     let said = until("it is seen", async || {
-        let said = noticed(&footfall).await;
+        // It may be gone for a while before it loads.
+        let said = reason(&footfall).await?;
         said.contains("LOADING").then_some(said)
     })
     .await;
