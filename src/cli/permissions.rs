@@ -96,8 +96,15 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
     (Purpose::NewCounters, &["ZCARD", INDEX]),
     (Purpose::NewCounters, &["ZADD", INDEX, "XX", "0", ".doctor"]),
     (Purpose::Companies, &["EVALSHA", "0", "1", COMPANY_COUNT]),
-    (Purpose::Companies, &["ZCARD", COMPANY_INDEX]),
-    (Purpose::Companies, &["ZCARD", COMPANIES]),
+    // Writing: whoever may only read an index can list nothing in it.
+    (
+        Purpose::Companies,
+        &["ZADD", COMPANY_INDEX, "XX", "0", ".doctor"],
+    ),
+    (
+        Purpose::Companies,
+        &["ZADD", COMPANIES, "XX", "0", ".doctor"],
+    ),
     (Purpose::Reading, &["GET", SCHEMA]),
     (Purpose::Reading, &["GET", LAYOUT]),
     (
@@ -181,7 +188,8 @@ fn command(words: &[&str]) -> Cmd {
 
 /// What to give a user that was told this.
 fn rule(words: &[&str], said: &str) -> String {
-    if said.contains("keys") {
+    // "… to access one of the keys …" or, since Redis 7.2, "… to access a key".
+    if said.contains("to access") {
         return "~footfall:*".to_owned();
     }
     match words {

@@ -321,14 +321,17 @@ mod tests {
         let (first, first_number) = waiting(default, "a", key);
         let (between, between_number) = waiting(default, "a", None);
         let (again, again_number) = waiting(default, "a", key);
+        // Those of another counter are others, wherever in its batch they are.
+        let (others, others_number) = waiting(other, "a", Some(2));
         let (namesake, namesake_number) = waiting(other, "a", key);
-        let batches = answer_all(vec![first, between, namesake, again]);
+        let batches = answer_all(vec![first, others, between, namesake, again]);
         let visits = batches.iter().map(|batch| batch.visits.len());
-        assert_eq!(visits.collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(visits.collect::<Vec<_>>(), [2, 2]);
         assert_eq!(given(first_number), (1, false));
         assert_eq!(given(between_number), (2, false));
         assert_eq!(given(again_number), (1, true));
-        assert_eq!(given(namesake_number), (1, false));
+        assert_eq!(given(others_number), (1, false));
+        assert_eq!(given(namesake_number), (2, false));
     }
 
     /// Whoever has gone must not be the one who is told that the visit was counted.

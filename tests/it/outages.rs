@@ -7,7 +7,9 @@ use std::sync::{
 
 use rustix::process::Signal;
 
-use crate::support::{Footfall, Redis, eventually, footfall::AWAY, load::get_insistently, until};
+use crate::support::{
+    Footfall, Redis, TestApp, eventually, footfall::AWAY, load::get_insistently, until,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_starts_without_its_store_and_recovers_by_itself() {
@@ -400,4 +402,24 @@ async fn a_full_disk_is_an_outage_that_ends_with_space() {
     std::fs::remove_file(&ballast).unwrap();
     footfall.ready().await;
     assert_eq!(client.get("/api/count").await.visits(), acknowledged + 1);
+}
+
+/// With nothing to count, a worker asks whether its connection is alive, so that no visit is the
+/// first to find out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_nobody_uses_is_looked_at() {
+    let redis = Redis::start();
+    let app = TestApp::builder()
+        .env("REDIS_URL", redis.url())
+        .start()
+        .await;
+    let mut client = app.client().logged_in().await;
+    for number in 1..=2 {
+        assert_eq!(client.get("/api/count").await.visits(), number);
+        // What a connection did last.
+        eventually("the one that counted has asked", || {
+            let connections = redis.command("CLIENT LIST");
+            (!connections.contains("cmd=evalsha")).then_some(())
+        });
+    }
 }

@@ -120,3 +120,40 @@ async fn beyond_a_full_queue_visits_are_refused_at_once_and_the_rest_is_counted(
         Some(0.0)
     );
 }
+
+/// Nobody would see its number.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_while_its_visit_waits_is_not_counted() {
+    let redis = Redis::start();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("f.sock");
+    let footfall = Footfall::builder()
+        .env("REDIS_URL", redis.url())
+        .env("FOOTFALL_WORKERS", 1)
+        .env("FOOTFALL_STORE_TIMEOUT", "50s")
+        .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
+        .socket(&socket)
+        .start();
+    let token = footfall.token().await;
+    let send = || {
+        let (socket, token) = (socket.clone(), token.clone());
+        tokio::spawn(async move { visit(&socket, &token).await })
+    };
+    redis.signal(Signal::STOP);
+    let first = send();
+    footfall
+        .metric_becomes("footfall_count_batch_size_count", 1.0)
+        .await;
+    let gone = send();
+    footfall
+        .metric_becomes("footfall_count_queue_depth", 1.0)
+        .await;
+    gone.abort();
+    let series = r#"http_requests_total{method="GET",route="/api/count",status="499"}"#;
+    footfall.metric_becomes(series, 1.0).await;
+    redis.signal(Signal::CONT);
+    assert_eq!(first.await.unwrap().visits(), 1);
+    assert_eq!(send().await.unwrap().visits(), 2);
+    let confirmed = footfall.metric("footfall_visits_confirmed_total").await;
+    assert_eq!(confirmed, Some(2.0));
+}

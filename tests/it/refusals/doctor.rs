@@ -128,6 +128,40 @@ fn it_names_the_command_and_the_rule() {
     assert!(good, "{said}");
 }
 
+/// Keys of companies are others. As long as there is none but `default`, nothing is missing.
+#[test]
+fn it_names_the_keys_of_companies() {
+    let clerk = Clerk::new();
+    let index = "~footfall:counters ~footfall:login:* ~footfall:attempts:* ~footfall:layout ~footfall:schema";
+    let companies = "~footfall:counters:* ~footfall:companies";
+    for (allowed, warned) in [
+        (format!("~footfall:{{* {companies}"), false),
+        ("~footfall:{*".to_owned(), true),
+        ("~footfall:{* ~footfall:counters:*".to_owned(), true),
+        ("~footfall:{* ~footfall:companies".to_owned(), true),
+        // The counters of `default` have no slash.
+        (format!("~footfall:{{.* {companies}"), true),
+        // Listing is writing.
+        (
+            "~footfall:{* ~footfall:counters:* %R~footfall:companies".to_owned(),
+            true,
+        ),
+        (
+            "~footfall:{* %R~footfall:counters:* ~footfall:companies".to_owned(),
+            true,
+        ),
+    ] {
+        clerk.may(&format!("resetkeys {index} {allowed}"));
+        let (good, said) = clerk.diagnosis();
+        assert!(good, "{allowed}: {said}");
+        let consequence = "no visit can be counted for a company other than default";
+        assert_eq!(said.contains(consequence), warned, "{allowed}: {said}");
+        let rule = "ACL SETUSER clerk ~footfall:*";
+        let hint = said.lines().any(|line| line.trim().ends_with(rule));
+        assert_eq!(hint, warned, "{allowed}: {said}");
+    }
+}
+
 #[test]
 fn it_leaves_nothing_in_redis() {
     let clerk = Clerk::new();

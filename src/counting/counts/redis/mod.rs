@@ -36,8 +36,14 @@ use crate::{
 /// The script that puts a counter into the index.
 const LIST_SCRIPT: &str = include_str!("list.lua");
 
-/// What a store may refuse that refuses no counter it has listed.
-const NEW_COUNTERS: &str = "new counters";
+/// What a store may refuse that refuses no counter it has listed: the keys of each company are
+/// others, and so are those that a user may use.
+fn new_counters(company: Company) -> String {
+    match company {
+        Company::Default => "new counters".to_owned(),
+        Company::Id(id) => format!("new counters of the company {id}"),
+    }
+}
 
 /// Counts in Redis, over one connection to each master that is held for good:
 /// pipelining needs no second one, and a pool would ask it for a PING before
@@ -149,7 +155,8 @@ impl RedisCounts {
             // As long as nothing is counted, nothing is unknown.
             let listed = self.list_counter(&batch.counter).await;
             let listed = listed.map_err(StoreError::of_reading);
-            health.refusals.note(|| NEW_COUNTERS.to_owned(), &listed);
+            let subject = || new_counters(batch.counter.company);
+            health.refusals.note(subject, &listed);
             if !listed? {
                 let outcomes = batch.visits.iter();
                 let outcomes = outcomes.map(|_| Err(NotCounted::CountersFull));

@@ -127,8 +127,8 @@ impl SqliteCounts {
         }
     }
 
-    /// Writes to every table that counting writes to, and leaves nothing but
-    /// an identity that has expired already.
+    /// Writes to every table that counting writes to, and leaves nothing but identities that have
+    /// expired already, and a company that is nobody's and has no counters.
     pub async fn probe(&self) -> Result<(), StoreError> {
         let mut writer = self.sqlite.writer().await?;
         let mut transaction = writer.begin().await?;
