@@ -143,8 +143,14 @@ fn the_commands_are_those_there_are() {
 #[test]
 fn the_tests_that_show_reliability_are_there() {
     const PAGE: &str = include_str!("../../docs/reliability.md");
-    // In `tests/stack/`.
-    const OTHERS: &[&str] = &["compose::", "swarm::", "nodes::", "outcome_unknown"];
+    // In `tests/stack/`, or codes of problems.
+    const OTHERS: &[&str] = &[
+        "compose::",
+        "swarm::",
+        "nodes::",
+        "outcome_unknown",
+        "replica_stuck",
+    ];
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--list", "--format", "terse"])
         .output()
