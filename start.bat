@@ -155,7 +155,9 @@ if defined MONITORED (
 echo   Log in       as FOOTFALL_ADMIN_USERNAME of .env, as shipped: admin, password
 echo.
 echo start.bat stop stops it; counts are kept.
-exit /b 0
+if not defined LATE exit /b 0
+call :fail "visits are counted, but the database is not ready: docs/postgres.md, When something is wrong"
+exit /b 1
 
 :give_up
 >&2 echo.
@@ -438,21 +440,40 @@ if not "%~3"=="" set "HINT=, or set another before: set %~3"
 call :fail "port %1 is in use by something else; stop that%HINT%"
 exit /b 1
 
-rem Waits two minutes at most until no container is starting, restarting or unhealthy.
+rem Waits two minutes at most until no container is starting, restarting or unhealthy. The database
+rem alone, which is LATE then, is no reason to fail: visits are counted without.
 :wait_until_healthy
 set "TRIES=0"
 :wait_more
 call :find_unhealthy
-if not defined UNHEALTHY exit /b 0
+if not defined UNHEALTHY if not defined LATE exit /b 0
 if %TRIES% EQU 0 echo Waiting until all is healthy.
 set /a TRIES+=1
-if %TRIES% GEQ 120 exit /b 1
-ping -n 2 127.0.0.1 >nul
-goto wait_more
+if %TRIES% LSS 120 (
+    ping -n 2 127.0.0.1 >nul
+    goto wait_more
+)
+if defined UNHEALTHY exit /b 1
+exit /b 0
 
 :find_unhealthy
 set "UNHEALTHY="
+set "LATE="
 for %%f in ("health=starting" "health=unhealthy" "status=restarting") do (
-    for /f %%c in ('docker ps -aq --filter "%OF_PROJECT%" --filter %%f') do set "UNHEALTHY=1"
+    for /f %%c in ('docker ps -a --filter "%OF_PROJECT%" --filter %%f --format "{{.Names}}"') do call :found_unhealthy "%%c"
 )
+exit /b 0
+
+rem CONTAINER: of PostgreSQL, its exporter or init-database, or of what is needed to count.
+:found_unhealthy
+set "NAME=%~1"
+if not "%NAME:postgres=%"=="%NAME%" (
+    set "LATE=1"
+    exit /b 0
+)
+if not "%NAME:init-database=%"=="%NAME%" (
+    set "LATE=1"
+    exit /b 0
+)
+set "UNHEALTHY=1"
 exit /b 0

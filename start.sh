@@ -239,6 +239,14 @@ find_compose() {
     compose+=(--project-name "$project" --env-file .env)
 }
 
+# The stacks with a database give replicas settings that an older image refuses as misspelt.
+require_newer() { # IMAGE
+    local help
+    help=$(docker run --rm --network none "$1" migrate --help 2>/dev/null) || return 0
+    [[ $help != *Usage:* || $help == *--wait* ]] ||
+        fail "nothing was started: the image $1 is older than this checkout, and knows no database; name a newer one, or for footfall:latest: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
+}
+
 # What Compose makes of its files, the environment and .env: `image IMAGE`, `redis URL`, `database URL`,
 # `owner URL` and, of each published port, `port SERVICE TARGET PORT ADDRESS`. Both docker-compose 1.29 and Compose v2 print
 # services two spaces deep and what they have four; a port is a map, to 1.29 also
@@ -395,6 +403,12 @@ use_tls() {
     files+=(-f compose/docker-compose.tls.yaml)
 }
 
+refuse_settings() {
+    [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
+    [ -z "$(value_of owner)" ] || require_newer "$image"
+    fail "nothing was started; the reason is above, settings are in .env"
+}
+
 start_compose() { # STACK
     require_engine
     find_compose
@@ -438,13 +452,14 @@ start_compose() { # STACK
     [ -z "$(value_of owner)" ] || make_passwords
     # Wrong settings, and demo secrets in production, end here with one message each.
     local asked=("${compose[@]}" "${files[@]}" run --rm --no-deps -T footfall config)
-    answer=$("${asked[@]}") || {
-        [ -n "$was_running" ] || "${compose[@]}" "${files[@]}" down >/dev/null 2>&1 || true
-        fail "nothing was started; the reason is above, settings are in .env"
-    }
-    environment=$(awk '$1 == "FOOTFALL_ENV" { print $2 }' <<<"$answer")
-    # An image that is older than this script may know no names here.
-    username=$("${asked[@]}" FOOTFALL_ADMIN_USERNAME 2>/dev/null) || username="the one account"
+    if answer=$("${asked[@]}" FOOTFALL_ENV FOOTFALL_ADMIN_USERNAME 2>/dev/null); then
+        { read -r environment; read -r username; } <<<"$answer"
+    else
+        # An image that is older than this script may know no names here.
+        answer=$("${asked[@]}") || refuse_settings
+        environment=$(awk '$1 == "FOOTFALL_ENV" { print $2 }' <<<"$answer")
+        username="the one account"
+    fi
 
     echo "Starting the stack '$name', replicas: $scale."
     "${compose[@]}" "${files[@]}" up -d --remove-orphans --scale "footfall=$scale" || give_up
@@ -625,8 +640,10 @@ start_swarm() {
         REDIS_URL=${REDIS_URL:-redis://redis:6379} DATABASE_URL=${DATABASE_URL:-postgres://footfall@postgres/footfall} \
         FOOTFALL_DATABASE_PASSWORD=${FOOTFALL_DATABASE_PASSWORD:-given later} \
         docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
-        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null ||
+        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null || {
+        require_newer "$IMAGE"
         fail "nothing was deployed; the reason is above"
+    }
     require_data_node
     ensure_secret "${SECRET_KEY_NAME:-footfall_secret_key}" "${SECRET_KEY-}" SECRET_KEY
     ensure_secret "${ADMIN_PASSWORD_NAME:-footfall_admin_password}" "${FOOTFALL_ADMIN_PASSWORD-}" FOOTFALL_ADMIN_PASSWORD

@@ -16,6 +16,7 @@
 mod support;
 
 mod audit;
+mod backups;
 mod browser;
 mod cli;
 mod clock;

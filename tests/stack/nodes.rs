@@ -13,17 +13,16 @@ use crate::{
         eventually,
         load::{Load, assert_exact},
     },
-    swarm::{deploy, remove, token},
+    swarm::{deploy, make_swarm, remove, token},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by tests/stack/engines.sh"]
 async fn two_nodes_serve_and_one_may_die() {
     let checkout = Checkout::new();
-    deploy(&checkout);
+    make_swarm();
     join();
-    docker(&["service", "scale", "footfall_footfall=4"]);
-    spread();
+    deploy(&checkout, &[("REPLICAS", "4")]);
     eventually("both nodes have replicas and nginx", || {
         let here = containers("footfall").len();
         let there = on_second("footfall").len();
@@ -77,14 +76,15 @@ fn the_second_node_serves_without_a_replica(load: &Load) {
     load.goes_on();
 }
 
-/// Tasks stay where they are when a node joins; this spreads them anew.
+/// Tasks stay where they are when a node has room again; this spreads them anew.
 fn spread() {
     update(&["--force"]);
 }
 
-/// A rolling update of the replicas, to its end.
+/// A rolling update of the replicas, to its end. None of these is to fail, so nobody need watch the
+/// last replica for ten seconds.
 fn update(change: &[&str]) {
-    let command = ["service", "update", "--detach=false"];
+    let command = ["service", "update", "--detach=false", "--update-monitor=1s"];
     docker(&[&command, change, &["footfall_footfall"]].concat());
 }
 

@@ -167,6 +167,30 @@ fn a_database_of_the_machine_itself_is_out_of_reach() {
     }
 }
 
+/// As after `git pull` alone: the settings are right, and what is wrong is the image.
+#[test]
+fn an_image_that_knows_no_database_is_named() {
+    let why = "is older than this checkout, and knows no database";
+    for stack in ["nginx", "full"] {
+        let tree = Tree::with_docker();
+        let output = tree
+            .start_stack(stack)
+            .env("IMAGE", "oldest")
+            .output()
+            .unwrap();
+        let said = both(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(why), "{said}");
+        assert!(!tree.told().contains(" up "), "{}", tree.told());
+    }
+    let tree = Tree::with_docker();
+    let mut command = tree.start_stack("full");
+    let output = command.env("FOOTFALL_TOKEN_TTL", "never").output().unwrap();
+    let said = both(&output);
+    assert!(said.contains("settings are in .env"), "{said}");
+    assert!(!said.contains(why), "{said}");
+}
+
 #[test]
 fn a_swarm_has_a_secret_for_each_role() {
     let tree = Tree::with_swarm();

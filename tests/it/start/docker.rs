@@ -21,10 +21,15 @@ case "$*" in
     "compose version") [ "${COMPOSE-}" = 2 ] ;;
     "compose "*" footfall config" | "compose "*" footfall config "*)
         while [ "$1" != footfall ] || [ "$2" != config ]; do shift; done
+        [ "${IMAGE-}" != oldest ] || { echo "no setting has this name" >&2; exit 2; }
         [ "${IMAGE-}" != older ] || [ $# = 2 ] || { echo "error: unexpected argument '$3' found" >&2; exit 2; }
         exec "$FOOTFALL" "${@:2}"
         ;;
     "compose "*" config") if [ -n "${ANSWER-}" ]; then cat "$ANSWER"; else "$REAL_COMPOSE" "${@:2}"; fi ;;
+    "run "*" migrate --help")
+        [ "${IMAGE-}" != oldest ] || { echo "Usage: footfall migrate [OPTIONS]" && exit; }
+        exec "$FOOTFALL" migrate --help
+        ;;
     "image inspect "* | "pull "*) [ "${IMAGE-}" != missing ] ;;
     "ps -a "*"--format"*) echo "${CONTAINERS-footfall running Up 2 seconds (healthy)}" ;;
     "ps "*"label=${RUNNING-nothing}=footfall"*) echo 0123456789ab ;;
