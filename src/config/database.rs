@@ -107,7 +107,8 @@ fn parse_url(
         Some("postgres" | "postgresql") => {
             parse_postgres(url.value.expose_secret(), has_redis, password)
         }
-        _ => Err("expected postgres://USER:PASSWORD@HOST/DATABASE beside Redis, or sqlite:PATH without it".into()),
+        _ => Err("expected postgres://USER:PASSWORD@HOST/DATABASE beside Redis, or sqlite:PATH without it; \
+                  `jdbc:`, `+asyncpg` and the like, capitals and quotes do not belong to it".into()),
     };
     parsed
         .map_err(|error| reader.reject("database_url", error))

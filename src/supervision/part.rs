@@ -79,7 +79,8 @@ named! {
         Look = "a look at a sibling",
         /// A report of an error: it is in the log only.
         Report = "a report of an error",
-        /// An operation of the database: who asked for it is told that its outcome is unknown.
+        /// An operation of the database: who asked for it is told that its outcome is unknown. Or what
+        /// comes after one: its connection is closed.
         Operation = "an operation of the database",
         /// Looking up the name of the database's host: it is looked up again.
         Lookup = "looking up the database's host",

@@ -231,6 +231,22 @@ async fn a_database_of_an_older_version_is_brought_up_to_date() {
 
 /// A start waits for another one that has not finished, as long as that may take.
 #[tokio::test]
+async fn a_database_of_something_else_is_left_alone() {
+    let database = Database::new().await;
+    fs::remove_file(database.file()).unwrap();
+    database.sql("CREATE TABLE people (name TEXT)");
+    let expected = "it is not Footfall's: it has a table people";
+    let refused = [
+        database.refused(footfall_command()),
+        database.diagnosis(footfall_command()),
+    ];
+    for said in refused {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM sqlite_master"), "1");
+}
+
+#[tokio::test]
 async fn a_start_waits_for_another_one() {
     let database = Database::new().await;
     let lock = database.folder().join("footfall.db.lock");

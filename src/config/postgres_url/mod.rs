@@ -4,7 +4,11 @@
 //! Nothing of it is taken from elsewhere: what libpq would read from its `PG…` variables or its
 //! password file is either in the URL or has the default that is written here.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 
@@ -121,7 +125,8 @@ impl FromStr for PostgresUrl {
         let ssl_root_cert = options.take("sslrootcert").map(PathBuf::from);
         Ok(Self {
             ssl_mode: ssl_mode_for(&host, ssl_mode, ssl_root_cert.is_some())?,
-            ssl_root_cert,
+            // As with libpq, those of the system, who are trusted anyway.
+            ssl_root_cert: ssl_root_cert.filter(|path| path != Path::new("system")),
             host,
             port,
             database: database.unwrap_or_else(|| user.clone()),

@@ -23,9 +23,31 @@ const KNOWN: [&str; 10] = [
     "options",
 ];
 
-/// Other options of libpq: these may be named in an error. What stands in the place of an option
-/// may else be a part of a password.
-const OF_LIBPQ: [&str; 31] = [
+/// Options of libpq and of drivers and poolers, as providers write them into the URLs that they
+/// give out: these may be named in an error. What stands in the place of an option may else be a
+/// part of a password.
+const OF_OTHERS: [&str; 52] = [
+    "connection_limit",
+    "currentSchema",
+    "max_connections",
+    "pgbouncer",
+    "pool_max_conns",
+    "pool_mode",
+    "pool_size",
+    "pool_timeout",
+    "prepareThreshold",
+    "prepared_statement_cache_size",
+    "schema",
+    "search_path",
+    "serverTimezone",
+    "socket_timeout",
+    "ssl",
+    "sslaccept",
+    "ssl-mode",
+    "sslidentity",
+    "statement_timeout",
+    "statement-cache-capacity",
+    "uselibpqcompat",
     "channel_binding",
     "client_encoding",
     "fallback_application_name",
@@ -156,14 +178,31 @@ fn known(name: &str) -> Result<&'static str, String> {
     if let Some(known) = KNOWN.iter().find(|known| **known == name) {
         return Ok(known);
     }
-    let which = match OF_LIBPQ.iter().find(|known| **known == name) {
-        Some(known) => format!("the option {known} is not supported"),
-        None => "one of its options is not understood".to_owned(),
-    };
     let known = KNOWN.join(", ");
-    Err(format!(
-        "{which}; known are {known}; a '&' or '=' in a value must be percent-encoded (%26, %3D)"
-    ))
+    Err(match OF_OTHERS.iter().find(|known| **known == name) {
+        Some(known) => format!("the option {known} is not supported; {}", instead_of(known)),
+        None => format!(
+            "one of its options is not understood; known are {known}; a '&' or '=' in a value must be percent-encoded (%26, %3D)"
+        ),
+    })
+}
+
+/// What to write instead of an option that is not supported.
+fn instead_of(option: &str) -> &'static str {
+    match option {
+        "ssl" | "sslaccept" | "ssl-mode" | "requiressl" => {
+            "sslmode=verify-full (or require) asks for TLS"
+        }
+        "channel_binding" => {
+            "leave it out; sslmode=verify-full makes as sure that it is the right server"
+        }
+        "schema" | "currentSchema" | "search_path" => {
+            "options=-c%20search_path=NAME names a schema"
+        }
+        "statement_timeout" => "it follows from FOOTFALL_DATABASE_TIMEOUT",
+        "hostaddr" => "the host may be an address",
+        _ => "leave it out",
+    }
 }
 
 /// Decodes `%XX` (RFC 3986, 2.1). A `+` is a plus, as with libpq.

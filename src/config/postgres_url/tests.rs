@@ -130,6 +130,8 @@ fn options_that_are_understood() {
         let url = format!("postgres://me@host/db?sslmode={mode}");
         assert_eq!(parse(&url).ssl_mode, expected);
     }
+    let system = parse("postgres://me@host/db?sslmode=verify-full&sslrootcert=system");
+    assert_eq!(system.ssl_root_cert, None);
     let socket = parse("postgres://me@/db?host=/run&sslmode=prefer");
     assert_eq!(socket.ssl_mode, SslMode::Disable);
 }
@@ -248,6 +250,22 @@ fn what_is_wrong_is_said_without_the_password() {
         (
             "postgres://me:hunter2@host/db?sslkey=x",
             "the option sslkey is not supported",
+        ),
+        (
+            "postgres://me:hunter2@host/db?sslmode=require&channel_binding=require",
+            "the option channel_binding is not supported; leave it out",
+        ),
+        (
+            "postgres://me:hunter2@host:6543/db?pgbouncer=true",
+            "the option pgbouncer is not supported; leave it out",
+        ),
+        (
+            "postgres://me:hunter2@host/db?ssl=true",
+            "sslmode=verify-full",
+        ),
+        (
+            "postgres://me@host/db?schema=public",
+            "options=-c%20search_path=NAME",
         ),
         (
             "postgres://me@host/db?target_session_attrs=any",

@@ -250,8 +250,10 @@ impl Postgres {
         match self.pool.acquire().await {
             Ok(connection) => Ok(connection),
             Err(error @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)) => {
-                // Or one that hangs while it is opened: the monitor finds out.
+                // Or one that hangs, or is refused, while it is opened: the monitor finds out, and
+                // may have.
                 self.health.doubt();
+                self.health.ready().map_err(DatabaseError::Away)?;
                 Err(error.into())
             }
             Err(error) => {
@@ -278,6 +280,11 @@ impl Postgres {
         let done = timeout(limit, async {
             let mut transaction = connection.begin_with(begin).await?;
             let value = work(&mut Connection::Postgres(&mut transaction)).await?;
+            if access == Access::Write {
+                // PostgreSQL answers COMMIT as if all were well when a statement before it has
+                // failed, and does nothing of it. It says so when it is asked for anything else.
+                sqlx::query("SELECT").execute(&mut *transaction).await?;
+            }
             transaction.commit().await?;
             Ok(value)
         })
@@ -286,8 +293,20 @@ impl Postgres {
         if done.as_ref().is_err_and(DatabaseError::outcome_is_unknown) {
             // Its answer may still come, and would be taken for that to the next question.
             drop(connection.detach());
+        } else {
+            self.give_back(connection);
         }
         done
+    }
+
+    /// Gives a connection back to the pool, which asks it first whether it lives. What the pool
+    /// does by itself has no end where nothing comes back: as many such connections as it may have,
+    /// and nobody gets one until the system gives them up, a quarter of an hour later.
+    fn give_back(&self, mut connection: PoolConnection<Pg>) {
+        let limit = self.timeout;
+        Piece::Operation.spawn(async move {
+            let _ = timeout(limit, connection.return_to_pool()).await;
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an error of a database means.
 
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::storage::StoreError;
 
@@ -57,7 +57,9 @@ impl From<sqlx::Error> for DatabaseError {
             }
             sqlx::Error::Database(database) => {
                 match database.try_downcast_ref::<PgDatabaseError>() {
-                    Some(postgres) => of_postgres(postgres.code(), postgres.message()),
+                    Some(postgres) => {
+                        of_postgres(postgres.severity(), postgres.code(), postgres.message())
+                    }
                     None => of_sqlite(error),
                 }
             }
@@ -73,8 +75,13 @@ impl From<sqlx::Error> for DatabaseError {
 
 /// The SQLSTATE codes of
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn of_postgres(code: &str, message: &str) -> DatabaseError {
+fn of_postgres(severity: PgSeverity, code: &str, message: &str) -> DatabaseError {
     let message = message.to_owned();
+    // The session ends with it. It may have been committing: a server that panics since it cannot
+    // sync its log, say, recovers what it had written of it.
+    if matches!(severity, PgSeverity::Fatal | PgSeverity::Panic) {
+        return DatabaseError::ConnectionLost(message);
+    }
     match code {
         // The statement took too long; a lock did; a deadlock; two transactions that exclude each other.
         "57014" | "55P03" | "40P01" | "40001" => DatabaseError::Busy(message),
@@ -138,7 +145,11 @@ mod tests {
             ("23503", "refused"),
             ("22P02", "refused"),
         ] {
-            let error = of_postgres(code, "why");
+            let error = of_postgres(PgSeverity::Error, code, "why");
+            for severity in [PgSeverity::Fatal, PgSeverity::Panic] {
+                let of_session = of_postgres(severity, code, "why");
+                assert!(of_session.outcome_is_unknown(), "{code}");
+            }
             assert_eq!(error.outcome(), outcome, "{code}");
             let unknown = error.outcome_is_unknown();
             assert_eq!(unknown, outcome == "connection_lost", "{code}");

@@ -145,6 +145,11 @@ fn check_root_certificate(url: &PostgresUrl) -> Result<(), String> {
         let shown = Path::display(path);
         format!("sslrootcert in DATABASE_URL, {shown}: {what}")
     };
+    // What is no file may be read without end.
+    let is_file = std::fs::metadata(path).map(|found| found.is_file());
+    if !is_file.map_err(|error| said(&error.to_string()))? {
+        return Err(said("it is no file"));
+    }
     let pem = std::fs::read(path).map_err(|error| said(&error.to_string()))?;
     let begin = b"-----BEGIN CERTIFICATE-----";
     match pem.windows(begin.len()).any(|window| window == begin) {

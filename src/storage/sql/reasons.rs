@@ -60,7 +60,7 @@ fn of_refusal(code: &str, message: &str, url: &PostgresUrl) -> String {
         "42501" => format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"{user}\""),
         "53300" => "raise the server's max_connections or the role's CONNECTION LIMIT, or lower FOOTFALL_DATABASE_POOL".into(),
         "57P03" => "it is starting up, recovering or shutting down; wait".into(),
-        "08P01" => "behind pgbouncer, see docs/postgres.md".into(),
+        "08P01" => "behind a pooler like pgbouncer, see docs/database.md: it must let `options` through; or name the server itself".into(),
         _ => "look at the options in DATABASE_URL, and at the server's log".into(),
     };
     format!("{} refused: {message}; {hint}", url.server())

@@ -1,6 +1,11 @@
 //! SQLite: one writing and a few reading connections on one file.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
@@ -9,7 +14,7 @@ use sqlx::{
 };
 
 use super::{
-    migrations::{SQLITE, newest},
+    migrations::{SQLITE, TABLES, newest},
     schema,
     turns::{Turn, Turns},
 };
@@ -107,10 +112,9 @@ impl SqliteStore {
             // vain was not done, and who is told so in time knows.
             .busy_timeout(timeout / 2);
         // A file may be locked, or have a long log to recover, for longer than a visit may take.
-        let first = pool(1, OPEN_LIMIT)
-            .connect_with(options.clone().busy_timeout(OPEN_LIMIT))
-            .await
-            .map_err(|error| describe(&error))?;
+        let patient = options.clone().busy_timeout(OPEN_LIMIT);
+        let first = opened(pool(1, OPEN_LIMIT), patient).await;
+        let first = first.map_err(|error| describe(&error))?;
         let brought = bring_up_to_date(first.clone()).await;
         if let Err(error) = brought {
             // A process that ends while it closes a file may leave a log without its index, and then
@@ -122,14 +126,13 @@ impl SqliteStore {
         let writer = pool(1, timeout)
             // SQLite ends a transaction by itself when the disk is full, and sqlx then takes the
             // connection to be in one for ever.
-            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| describe(&error))?;
-        let reader = pool(READERS, timeout)
-            .connect_with(options)
-            .await
-            .map_err(|error| describe(&error))?;
+            .before_acquire(|connection, _| {
+                Box::pin(async { Ok(!connection.is_in_transaction()) })
+            });
+        let writer = opened(writer, options.clone()).await;
+        let writer = writer.map_err(|error| describe(&error))?;
+        let reader = opened(pool(READERS, timeout), options).await;
+        let reader = reader.map_err(|error| describe(&error))?;
         // Only now: the last connection to close would merge the log and remove it.
         first.close().await;
         Ok(Self {
@@ -151,7 +154,13 @@ impl SqliteStore {
             return Ok(Schema::Missing);
         }
         let mut database = reading(path)?.connect().await?;
-        Ok(match layout(&mut database).await? {
+        let found = layout(&mut database).await?;
+        if found.is_none() {
+            let other = of_others(&mut database).await;
+            let shown = path.display();
+            other.map_err(|error| StoreError::Unavailable(format!("{shown}: {error}")))?;
+        }
+        Ok(match found {
             Some(layout) if layout.version > newest() => Schema::Newer(layout),
             Some(layout) if layout.version == newest() => Schema::Current,
             _ => Schema::Older,
@@ -259,14 +268,69 @@ fn reading(path: &Path) -> Result<SqliteConnectOptions, StoreError> {
     Ok(options.filename(format!("file:{encoded}?readonly_shm=1")))
 }
 
+/// A pool with an open connection. On a busy machine one may take longer to open than a visit may
+/// wait for one, which is no reason not to start.
+async fn opened(
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, String> {
+    let deadline = Instant::now() + OPEN_LIMIT;
+    let pool = pool.connect_lazy_with(options);
+    loop {
+        let error = match pool.acquire().await {
+            Ok(_) => return Ok(pool),
+            Err(error) => error,
+        };
+        let busy = match &error {
+            sqlx::Error::Database(error) => primary_code(error.as_ref()) == Some(BUSY),
+            error => matches!(error, sqlx::Error::PoolTimedOut),
+        };
+        if !busy {
+            return Err(error.to_string());
+        }
+        if Instant::now() >= deadline {
+            let limit = humantime::format_duration(OPEN_LIMIT);
+            return Err(format!(
+                "it could not be opened within {limit} ({error}); look who else has it open, and at the disk"
+            ));
+        }
+    }
+}
+
+/// Refuses a file that has tables and none of Footfall's: somebody else's.
+async fn of_others(database: &mut SqliteConnection) -> Result<(), String> {
+    let [first, later] = TABLES;
+    let table = sqlx::query_scalar(
+        "SELECT name FROM sqlite_master
+         WHERE type = 'table' AND name NOT IN ($1, $2) AND substr(name, 1, 7) <> 'sqlite_'",
+    );
+    let table: Result<Option<String>, _> =
+        table.bind(first).bind(later).fetch_optional(database).await;
+    match table.map_err(|error| error.to_string())? {
+        Some(table) => Err(format!(
+            "it is not Footfall's: it has a table {table} and no migrations; name another file in DATABASE_URL or FOOTFALL_DATA_DIR"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Runs the migrations that a file lacks. One that a newer version has brought further lacks none,
 /// and is used as it is if it can be.
 async fn bring_up_to_date(database: SqlitePool) -> Result<(), String> {
     let found = async {
         // The pool's only one: the migrations need it next.
-        layout(&mut *database.acquire().await?).await
+        let mut database = database
+            .acquire()
+            .await
+            .map_err(|error| error.to_string())?;
+        let found = layout(&mut database).await;
+        let found = found.map_err(|error| error.to_string())?;
+        if found.is_none() {
+            of_others(&mut database).await?;
+        }
+        Ok::<_, String>(found)
     };
-    match found.await.map_err(|error| error.to_string())? {
+    match found.await? {
         Some(layout) if layout.version > newest() => layout.admits(newest()),
         _ => {
             for steps in SQLITE.iter() {

@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use crate::support::{
     databases::{Opened, at},
     postgres::{Database, Postgres},
-    process::PATIENCE,
+    process::{PATIENCE, until},
+    slow_proxy::SlowProxy,
 };
 
 /// Runs a statement on PostgreSQL.
@@ -117,13 +118,58 @@ async fn what_hangs_is_given_up_and_its_connection_not_handed_out_again() {
     assert!(told, "{error:?}");
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     let health = opened.database.health().unwrap();
-    crate::support::process::until("it is known to be away", async || health.ready().err()).await;
+    until("it is known to be away", async || health.ready().err()).await;
     // Known to be away, it is not waited for.
     let error = run(&opened, "SELECT 1").await.unwrap_err();
     assert!(matches!(error, DatabaseError::Away(_)), "{error:?}");
     postgres.signal(Signal::CONT);
     let opened = opened.up().await;
     assert_ne!(backend(&opened).await.unwrap(), before);
+}
+
+/// Of a server that vanishes between the answer to COMMIT and whatever is asked next.
+#[tokio::test]
+async fn a_connection_that_is_given_back_to_nowhere_is_not_waited_for_without_end() {
+    let database = Database::migrated();
+    let proxy = SlowProxy::start(database.server().port).await;
+    let port = format!(":{}/", database.server().port);
+    let url = database.url().replace(&port, &format!(":{}/", proxy.port));
+    let settings = [
+        ("FOOTFALL_DATABASE_TIMEOUT", "1s"),
+        ("FOOTFALL_DATABASE_POOL", "1"),
+    ];
+    let opened = at(&url, &settings).await.up().await;
+    run(&opened, "SELECT 1").await.unwrap();
+    proxy.delay(Duration::from_hours(1));
+    run(&opened, "SELECT 1").await.unwrap_err();
+    // What comes next is led elsewhere.
+    proxy.delay(Duration::ZERO);
+    until("there is a connection again", async || {
+        run(&opened, "SELECT 1").await.ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transaction_in_which_a_statement_has_failed_is_not_taken_for_done() {
+    let database = Database::migrated();
+    let opened = at(&database.owner_url(), &[]).await.up().await;
+    let wrote = opened.database.write("test", |connection| {
+        Box::pin(async move {
+            on_either!(connection, |database| {
+                sqlx::query("CREATE TABLE notes (note TEXT)")
+                    .execute(&mut **database)
+                    .await?;
+                let failed = sqlx::query("SELECT 1 / 0").execute(&mut **database).await;
+                assert!(failed.is_err());
+            });
+            Ok(())
+        })
+    });
+    let error = wrote.await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Refused(_)), "{error:?}");
+    assert_eq!(database.sql("SELECT to_regclass('notes') IS NULL"), "t");
+    run(&opened, "SELECT 1").await.unwrap();
 }
 
 #[tokio::test]
