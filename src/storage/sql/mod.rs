@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod reasons;
 pub mod schema;
 pub mod sqlite;
+mod sqlite_error;
 mod turns;
 
 pub use self::{
