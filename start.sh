@@ -686,6 +686,17 @@ start_swarm() {
     echo "./start.sh stop removes the stack; volumes and secrets stay."
 }
 
+# Now and then the engine keeps the place of a container that is gone, if it ended just while it was started.
+# Its network cannot be removed until that place is given up.
+remove_network() { # NETWORK
+    ! docker network rm "$1" >/dev/null 2>&1 || return 0
+    local container
+    for container in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$1"); do
+        docker container inspect "$container" >/dev/null 2>&1 || docker network disconnect --force "$1" "$container"
+    done
+    docker network rm "$1" >/dev/null
+}
+
 stop() {
     require_engine
     local stopped=
@@ -699,7 +710,7 @@ stop() {
         done
         stopped=1
     fi
-    local compose_label="label=com.docker.compose.project=$project" service containers networks
+    local compose_label="label=com.docker.compose.project=$project" service containers networks network
     if [ -n "$(docker ps -aq --filter "$compose_label")" ]; then
         # nginx first, so that no client meets a replica that is gone, and Redis last.
         for service in nginx footfall '' ; do
@@ -710,7 +721,9 @@ stop() {
         stopped=1
     fi
     networks=$(docker network ls -q --filter "$compose_label")
-    [ -z "$networks" ] || xargs docker network rm <<<"$networks" >/dev/null
+    for network in $networks; do
+        remove_network "$network"
+    done
     if [ -n "$stopped" ]; then
         echo "Stopped. Counts are kept in the volume ${project}_redis."
     else
