@@ -101,7 +101,7 @@ fn the_image_has_no_shell_and_no_root() {
         env!("CARGO_PKG_VERSION")
     );
     let size = image["Size"].as_u64().unwrap();
-    // Of the profile `start`, as engines.sh builds it; that of a release is smaller.
+    // Of the profile `start`, as engines.sh builds it.
     assert!(size < 32_000_000, "{size} bytes");
 }
 
