@@ -17,6 +17,7 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod company;
 pub mod config;
 pub mod counting;
 pub mod edge;
