@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod accounts;
 pub mod app;
 pub mod auth;
 pub mod cli;
