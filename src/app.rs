@@ -16,7 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     auth::{
-        self, Login, metrics::AuthMetrics, password::Passwords, throttle::Throttle, token::Tokens,
+        self, Callers, Login, metrics::AuthMetrics, password::Passwords, throttle::Throttle,
+        token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -84,7 +85,7 @@ struct AppState(Arc<Parts>);
 
 struct Parts {
     counting: Arc<CountingState>,
-    tokens: Arc<Tokens>,
+    callers: Arc<Callers>,
     login: Arc<Login>,
     vitals: Vitals,
     document: Document,
@@ -101,7 +102,7 @@ macro_rules! parts {
     };
 }
 
-parts!(counting: Arc<CountingState>, tokens: Arc<Tokens>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -146,7 +147,7 @@ impl Application {
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            tokens,
+            callers: Arc::new(Callers::new(tokens)),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };

@@ -18,6 +18,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod cli;
+pub mod company;
 pub mod config;
 pub mod counting;
 pub mod edge;

@@ -12,8 +12,9 @@ use tokio_util::task::TaskTracker;
 use super::{
     metrics::{AuthMetrics, LoginOutcome},
     password::Passwords,
+    role::Role,
     throttle::{Charge, Throttle, Verdict},
-    token::{Role, Tokens},
+    token::Tokens,
 };
 use crate::supervision::{Panicked, Piece};
 
@@ -133,7 +134,7 @@ impl Login {
             return Err(LoginError::Credentials);
         }
         self.tokens
-            .issue(&username, Role::Admin)
+            .issue(&username, Role::Admin, None)
             .map_err(|error| LoginError::Signing(error.to_string()))
     }
 
