@@ -3,6 +3,7 @@
 pub mod ending;
 pub mod names;
 pub mod once;
+pub mod origin;
 pub mod user;
 
 use std::sync::Arc;
