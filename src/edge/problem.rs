@@ -90,6 +90,8 @@ codes! {
     UnsupportedContentEncoding = "unsupported_content_encoding", UNSUPPORTED_MEDIA_TYPE, "The body must be sent as it is, without a Content-Encoding such as gzip.";
     /// The body is JSON, but not the right one.
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The JSON does not have the fields, or the types, that GET /openapi.json describes.";
+    /// Too many requests of one kind.
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests of this kind from this address, or with this session or token; wait as long as Retry-After says.";
     /// Too many failed logins.
     TooManyLogins = "too_many_logins", TOO_MANY_REQUESTS, "Too many failed logins from this address or for this user; wait as long as Retry-After says.";
     /// The header fields are too large.
