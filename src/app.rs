@@ -10,13 +10,15 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
 
 use crate::{
     auth::{
-        self, Login, metrics::AuthMetrics, password::Passwords, throttle::Throttle, token::Tokens,
+        self, Login, keys::{Keys, Purpose}, metrics::AuthMetrics, password::Passwords, throttle::Throttle, token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -25,6 +27,7 @@ use crate::{
     },
     edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
     listen::Fitness,
+    mail::{Mailer, Page, Sender},
     ops::{self, OpsState},
     pages::{self, Document, openapi, swagger},
     storage::{Store, metrics::StoreMetrics, sql::Database},
@@ -70,6 +73,7 @@ pub struct Application {
     metrics: Arc<Metrics>,
     passwords: Passwords,
     vitals: Vitals,
+    mailer: Mailer,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -117,6 +121,7 @@ impl Application {
             settings,
             metrics,
             vitals,
+            mailer: Mailer::default(),
         }
     }
 
@@ -154,6 +159,23 @@ impl Application {
         self.edge(router, &self.routes, background)
     }
 
+    /// The one who sends the mails in this database.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already.
+    pub fn mail_sender(&self, database: &Database) -> prometheus::Result<Sender> {
+        let keys = Keys::new(&self.settings.auth);
+        let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
+        let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
+        Sender::new(settings, database.clone(), registry, tokens, None, &self.mailer)
+    }
+
+    /// How the sender of mails is told things.
+    pub fn mailer(&self) -> &Mailer {
+        &self.mailer
+    }
+
     /// What tells whether this replica is fit to be sent visits.
     pub fn fitness(&self, store: &Store) -> Fitness {
         Fitness {
@@ -184,6 +206,18 @@ impl Application {
             background,
         )
     }
+}
+
+/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
+fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
+    let purpose = match page {
+        Page::Confirm => Purpose::RegistrationLink,
+        Page::Invitation => Purpose::InvitationLink,
+        Page::Reset => Purpose::ResetLink,
+        Page::Email => Purpose::EmailLink,
+    };
+    let signature = keys.sign(purpose, id.as_bytes());
+    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
 }
 
 /// The public routes.

@@ -12,13 +12,16 @@ pub mod catalog;
 mod database;
 pub mod dotenv;
 mod log;
+mod mail;
 pub mod phc;
 pub mod postgres_url;
+mod public_url;
 mod reader;
 pub mod redis_url;
 mod sentry_dsn;
 mod server;
 mod settings_file;
+mod smtp_url;
 pub mod sources;
 mod store;
 pub mod values;
@@ -27,11 +30,14 @@ pub use self::{
     auth::{AdminCredential, AuthSettings},
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
+    mail::MailSettings,
     postgres_url::PostgresUrl,
+    public_url::PublicUrl,
     reader::Shown,
     redis_url::RedisUrl,
     sentry_dsn::SentryDsn,
     server::ServerSettings,
+    smtp_url::{SmtpTls, SmtpUrl},
     sources::Sources,
     store::{IDEMPOTENCY_WINDOW, StoreLocation, StoreSettings},
 };
@@ -50,6 +56,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Tokens and the account.
     pub auth: AuthSettings,
+    /// Mail.
+    pub mail: MailSettings,
     /// Logs.
     pub log: LogSettings,
     /// `FOOTFALL_SENTRY_DSN`: where errors are reported to, if anywhere.
@@ -75,15 +83,17 @@ impl Settings {
         let (database, file) = DatabaseSettings::read(&mut reader, server.as_ref(), has_redis);
         let store = StoreSettings::read(&mut reader, server.as_ref(), redis_url, file);
         let auth = AuthSettings::read(&mut reader, production);
+        let mail = MailSettings::read(&mut reader, production, server.as_ref(), store.as_ref());
         let log = LogSettings::read(&mut reader, sources);
         let sentry_dsn = SentryDsn::read(&mut reader);
-        match (environment, server, store, database, auth, log) {
+        match (environment, server, store, database, auth, mail, log) {
             (
                 Some(environment),
                 Some(server),
                 Some(store),
                 Some(database),
                 Some(auth),
+                Some(mail),
                 Some(log),
             ) if reader.is_sound() => Ok(Self {
                 environment,
@@ -91,6 +101,7 @@ impl Settings {
                 store,
                 database,
                 auth,
+                mail,
                 log,
                 sentry_dsn,
                 shown: reader.shown,
