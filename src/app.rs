@@ -17,8 +17,14 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
+    accounts::Accounts,
     auth::{
-        self, Login, keys::{Keys, Purpose}, metrics::AuthMetrics, password::Passwords, throttle::Throttle, token::Tokens,
+        self, Callers, Login,
+        keys::{Keys, Purpose},
+        metrics::AuthMetrics,
+        password::Passwords,
+        throttle::Throttle,
+        token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -72,6 +78,8 @@ pub struct Application {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     passwords: Passwords,
+    keys: Keys,
+    database: Option<Database>,
     vitals: Vitals,
     mailer: Mailer,
     document: Document,
@@ -88,7 +96,8 @@ struct AppState(Arc<Parts>);
 
 struct Parts {
     counting: Arc<CountingState>,
-    tokens: Arc<Tokens>,
+    accounts: Arc<Accounts>,
+    callers: Arc<Callers>,
     login: Arc<Login>,
     vitals: Vitals,
     document: Document,
@@ -105,15 +114,22 @@ macro_rules! parts {
     };
 }
 
-parts!(counting: Arc<CountingState>, tokens: Arc<Tokens>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, vitals: Vitals) -> Self {
+    pub fn new(
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        vitals: Vitals,
+        database: Option<Database>,
+    ) -> Self {
         let public = Public::new();
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
+            keys: Keys::new(&settings.auth),
+            database,
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
@@ -136,6 +152,7 @@ impl Application {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
+        let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let parts = Parts {
             counting: Arc::new(CountingState {
@@ -143,15 +160,23 @@ impl Application {
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
+            accounts: Arc::new(Accounts {
+                database: self.database.clone(),
+                keys: self.keys.clone(),
+                passwords: self.passwords.clone(),
+                throttle: throttle.clone(),
+                tokens: tokens.clone(),
+                registration: settings.accounts.registration,
+            }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
-                Throttle::new(store),
+                throttle,
                 tokens.clone(),
                 self.metrics.auth.clone(),
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            tokens,
+            callers: Arc::new(Callers::new(tokens)),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -159,21 +184,24 @@ impl Application {
         self.edge(router, &self.routes, background)
     }
 
-    /// The one who sends the mails in this database.
+    /// The one who sends mails, where there is a database with an outbox.
     ///
     /// # Errors
     ///
     /// If there is one already.
-    pub fn mail_sender(&self, database: &Database) -> prometheus::Result<Sender> {
-        let keys = Keys::new(&self.settings.auth);
+    pub fn mail_sender(&self) -> prometheus::Result<Option<Sender>> {
+        let Some(database) = self.database.clone() else {
+            return Ok(None);
+        };
+        let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        Sender::new(settings, database.clone(), registry, tokens, None, &self.mailer)
+        Sender::new(settings, database, registry, tokens, None, &self.mailer).map(Some)
     }
 
-    /// How the sender of mails is told things.
-    pub fn mailer(&self) -> &Mailer {
-        &self.mailer
+    /// How the sender of mails is told things, where there is one.
+    pub fn mailer(&self) -> Option<&Mailer> {
+        self.database.as_ref().map(|_| &self.mailer)
     }
 
     /// What tells whether this replica is fit to be sent visits.
@@ -185,12 +213,12 @@ impl Application {
     }
 
     /// The internal service: health, readiness, metrics, version.
-    pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
+    pub fn ops_edge(&self, store: &Store) -> Edge {
         let state = OpsState {
             registry: self.metrics.registry.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
-            database: database.cloned(),
+            database: self.database.clone(),
         };
         let router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);

@@ -5,11 +5,7 @@ use std::path::PathBuf;
 use lettre::message::Mailbox;
 use secrecy::ExposeSecret;
 
-use super::{
-    PublicUrl, ServerSettings, SmtpUrl, StoreSettings,
-    catalog::Setting,
-    reader::Reader,
-};
+use super::{PublicUrl, ServerSettings, SmtpUrl, StoreSettings, catalog::Setting, reader::Reader};
 
 /// How mail leaves, and what it says of itself.
 #[derive(Debug, Clone)]
@@ -36,7 +32,9 @@ impl MailSettings {
     ) -> Option<Self> {
         let smtp = reader.secret("smtp_url").and_then(|url| {
             let parsed = url.value.expose_secret().parse::<SmtpUrl>();
-            parsed.map_err(|error| reader.reject("smtp_url", error)).ok()
+            parsed
+                .map_err(|error| reader.reject("smtp_url", error))
+                .ok()
         });
         let from = read_from(reader, production && smtp.is_some());
         let public_url = read_public_url(reader, production, smtp.is_some(), server);
@@ -55,7 +53,8 @@ fn read_from(reader: &mut Reader, must_be_set: bool) -> Option<Mailbox> {
     let mailbox = match text.parse::<Mailbox>() {
         Ok(mailbox) => mailbox,
         Err(_) => {
-            let what = "expected an address, or a name and an address: Footfall <footfall@example.com>";
+            let what =
+                "expected an address, or a name and an address: Footfall <footfall@example.com>";
             reader.reject("mail_from", what);
             return None;
         }
@@ -64,7 +63,10 @@ fn read_from(reader: &mut Reader, must_be_set: bool) -> Option<Mailbox> {
     let name = mailbox.name.as_deref().unwrap_or_default();
     if !address.is_ascii() {
         // Few servers take others (SMTPUTF8, RFC 6531).
-        reader.reject("mail_from", "its address must be ASCII; write an international domain as xn--…");
+        reader.reject(
+            "mail_from",
+            "its address must be ASCII; write an international domain as xn--…",
+        );
         return None;
     }
     if name.contains(char::is_control) {

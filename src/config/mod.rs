@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+mod accounts;
 mod auth;
 pub mod catalog;
 mod database;
@@ -27,6 +28,7 @@ mod store;
 pub mod values;
 
 pub use self::{
+    accounts::{AccountsSettings, Registration},
     auth::{AdminCredential, AuthSettings},
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
@@ -58,6 +60,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Mail.
     pub mail: MailSettings,
+    /// Who may have an account.
+    pub accounts: AccountsSettings,
     /// Logs.
     pub log: LogSettings,
     /// `FOOTFALL_SENTRY_DSN`: where errors are reported to, if anywhere.
@@ -82,11 +86,25 @@ impl Settings {
         let has_redis = redis_url.is_some() || reader.is_broken("redis_url");
         let (database, file) = DatabaseSettings::read(&mut reader, server.as_ref(), has_redis);
         let store = StoreSettings::read(&mut reader, server.as_ref(), redis_url, file);
-        let auth = AuthSettings::read(&mut reader, production);
+        let has_database = database
+            .as_ref()
+            .is_none_or(|database| !matches!(database.location, DatabaseLocation::None));
+        let auth = AuthSettings::read(&mut reader, production, has_database);
         let mail = MailSettings::read(&mut reader, production, server.as_ref(), store.as_ref());
+        let sends_mail = mail.as_ref().is_none_or(|mail| mail.smtp.is_some());
+        let accounts = AccountsSettings::read(&mut reader, production, sends_mail);
         let log = LogSettings::read(&mut reader, sources);
         let sentry_dsn = SentryDsn::read(&mut reader);
-        match (environment, server, store, database, auth, mail, log) {
+        match (
+            environment,
+            server,
+            store,
+            database,
+            auth,
+            mail,
+            accounts,
+            log,
+        ) {
             (
                 Some(environment),
                 Some(server),
@@ -94,6 +112,7 @@ impl Settings {
                 Some(database),
                 Some(auth),
                 Some(mail),
+                Some(accounts),
                 Some(log),
             ) if reader.is_sound() => Ok(Self {
                 environment,
@@ -102,6 +121,7 @@ impl Settings {
                 database,
                 auth,
                 mail,
+                accounts,
                 log,
                 sentry_dsn,
                 shown: reader.shown,

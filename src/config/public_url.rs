@@ -105,17 +105,66 @@ mod tests {
     #[test]
     fn what_it_says() {
         for (text, shown, origin, https, loopback) in [
-            ("https://a.example", "https://a.example", "https://a.example", true, false),
-            ("https://a.example/", "https://a.example", "https://a.example", true, false),
-            ("HTTPS://A.example:443/x/", "https://a.example/x", "https://a.example", true, false),
-            ("http://127.0.0.1:8000", "http://127.0.0.1:8000", "http://127.0.0.1:8000", false, true),
-            ("http://[::1]:8000/a/b", "http://[::1]:8000/a/b", "http://[::1]:8000", false, true),
-            ("http://x.localhost", "http://x.localhost", "http://x.localhost", false, true),
-            ("https://bücher.example", "https://xn--bcher-kva.example", "https://xn--bcher-kva.example", true, false),
+            (
+                "https://a.example",
+                "https://a.example",
+                "https://a.example",
+                true,
+                false,
+            ),
+            (
+                "https://a.example/",
+                "https://a.example",
+                "https://a.example",
+                true,
+                false,
+            ),
+            (
+                "HTTPS://A.example:443/x/",
+                "https://a.example/x",
+                "https://a.example",
+                true,
+                false,
+            ),
+            (
+                "http://127.0.0.1:8000",
+                "http://127.0.0.1:8000",
+                "http://127.0.0.1:8000",
+                false,
+                true,
+            ),
+            (
+                "http://[::1]:8000/a/b",
+                "http://[::1]:8000/a/b",
+                "http://[::1]:8000",
+                false,
+                true,
+            ),
+            (
+                "http://x.localhost",
+                "http://x.localhost",
+                "http://x.localhost",
+                false,
+                true,
+            ),
+            (
+                "https://bücher.example",
+                "https://xn--bcher-kva.example",
+                "https://xn--bcher-kva.example",
+                true,
+                false,
+            ),
         ] {
             let url: PublicUrl = text.parse().unwrap();
-            assert_eq!((url.to_string().as_str(), url.origin().as_str()), (shown, origin));
-            assert_eq!((url.is_https(), url.is_loopback()), (https, loopback), "{text}");
+            assert_eq!(
+                (url.to_string().as_str(), url.origin().as_str()),
+                (shown, origin)
+            );
+            assert_eq!(
+                (url.is_https(), url.is_loopback()),
+                (https, loopback),
+                "{text}"
+            );
         }
     }
 
@@ -149,7 +198,10 @@ mod tests {
             (&["tcp:0.0.0.0:80"], "http://localhost"),
             (&["tcp:[::]:8080"], "http://localhost:8080"),
             (&["tcp:[::1]:8080"], "http://[::1]:8080"),
-            (&["unix:/run/a.sock", "tcp:localhost:1"], "http://localhost:1"),
+            (
+                &["unix:/run/a.sock", "tcp:localhost:1"],
+                "http://localhost:1",
+            ),
             (&["unix:/run/a.sock"], "http://localhost"),
             (&["tcp:127.0.0.1:0"], "http://localhost"),
             (&["tcp:[fe80::1%eth0]:80"], "http://localhost"),

@@ -59,7 +59,10 @@ fn parse(text: &str) -> Result<SmtpUrl, String> {
     // The parser of URLs drops or replaces what would be changed silently.
     let is_plain = |char: char| char.is_ascii_graphic() && char != '\\';
     if !text.chars().all(is_plain) {
-        return Err("it has a character that no URL has; in a user or password it is percent-encoded".into());
+        return Err(
+            "it has a character that no URL has; in a user or password it is percent-encoded"
+                .into(),
+        );
     }
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     let implicit = match url.scheme() {
@@ -69,7 +72,10 @@ fn parse(text: &str) -> Result<SmtpUrl, String> {
     };
     let (name, is_loopback) = host(&url).ok_or("no host")?;
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
-        return Err("it has a path or a fragment; in a password `/`, `?` and `#` are percent-encoded".into());
+        return Err(
+            "it has a path or a fragment; in a password `/`, `?` and `#` are percent-encoded"
+                .into(),
+        );
     }
     let credentials = credentials(&url)?;
     let tls = tls(&url, implicit)?;
@@ -111,7 +117,8 @@ fn host(url: &Url) -> Option<(String, bool)> {
 
 fn credentials(url: &Url) -> Result<Option<(String, SecretString)>, String> {
     let decoded = |text: &str| {
-        let bytes = urlencoding(text).ok_or("a `%` in its user or password is not followed by two hexadecimal digits")?;
+        let bytes = urlencoding(text)
+            .ok_or("a `%` in its user or password is not followed by two hexadecimal digits")?;
         let text = String::from_utf8(bytes).map_err(|_| "its user or password is not UTF-8")?;
         // SASL PLAIN separates by it (RFC 4616).
         match text.contains('\0') {
@@ -132,7 +139,9 @@ fn urlencoding(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {
-        let digits = part.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        let digits = part
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         bytes.extend_from_slice(&part.as_bytes()[2..]);
     }
@@ -151,10 +160,14 @@ fn tls(url: &Url, implicit: bool) -> Result<SmtpTls, String> {
         ("starttls", "opportunistic") => SmtpTls::Opportunistic,
         ("starttls", "off") => SmtpTls::Off,
         ("starttls", _) => return Err("starttls is required, opportunistic or off".into()),
-        _ => return Err("the only option is starttls; in a password `?` is percent-encoded".into()),
+        _ => {
+            return Err("the only option is starttls; in a password `?` is percent-encoded".into());
+        }
     };
     match implicit {
-        true => Err("smtps is encrypted from the first byte, so ?starttls does not go with it".into()),
+        true => {
+            Err("smtps is encrypted from the first byte, so ?starttls does not go with it".into())
+        }
         false => Ok(starttls),
     }
 }
@@ -168,25 +181,63 @@ mod tests {
     #[test]
     fn what_a_url_says() {
         for (text, server, tls, user) in [
-            ("smtp://mail.example", "mail.example:25", SmtpTls::Opportunistic, None),
-            ("smtp://mail.example?starttls", "mail.example:587", SmtpTls::Required, None),
-            ("smtp://mail.example/?starttls=required", "mail.example:587", SmtpTls::Required, None),
-            ("smtp://Mail.example:2525?starttls=opportunistic", "mail.example:2525", SmtpTls::Opportunistic, None),
+            (
+                "smtp://mail.example",
+                "mail.example:25",
+                SmtpTls::Opportunistic,
+                None,
+            ),
+            (
+                "smtp://mail.example?starttls",
+                "mail.example:587",
+                SmtpTls::Required,
+                None,
+            ),
+            (
+                "smtp://mail.example/?starttls=required",
+                "mail.example:587",
+                SmtpTls::Required,
+                None,
+            ),
+            (
+                "smtp://Mail.example:2525?starttls=opportunistic",
+                "mail.example:2525",
+                SmtpTls::Opportunistic,
+                None,
+            ),
             ("smtp://[::1]?starttls=off", "[::1]:25", SmtpTls::Off, None),
-            ("smtp://u:p@127.0.0.1?starttls=off", "127.0.0.1:587", SmtpTls::Off, Some(("u", "p"))),
-            ("smtps://mail.example", "mail.example:465", SmtpTls::Implicit, None),
+            (
+                "smtp://u:p@127.0.0.1?starttls=off",
+                "127.0.0.1:587",
+                SmtpTls::Off,
+                Some(("u", "p")),
+            ),
+            (
+                "smtps://mail.example",
+                "mail.example:465",
+                SmtpTls::Implicit,
+                None,
+            ),
             (
                 "SMTPS://me%40a.example:p%3A%2F%3f%25@mail.example:4650",
                 "mail.example:4650",
                 SmtpTls::Implicit,
                 Some(("me@a.example", "p:/?%")),
             ),
-            ("smtp://u:p%C3%A4@mail.example", "mail.example:587", SmtpTls::Opportunistic, Some(("u", "pä"))),
+            (
+                "smtp://u:p%C3%A4@mail.example",
+                "mail.example:587",
+                SmtpTls::Opportunistic,
+                Some(("u", "pä")),
+            ),
         ] {
-            let url: SmtpUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            let url: SmtpUrl = text
+                .parse()
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((url.to_string().as_str(), url.tls), (server, tls), "{text}");
             let credentials = url.credentials.as_ref();
-            let credentials = credentials.map(|(user, password)| (user.as_str(), password.expose_secret()));
+            let credentials =
+                credentials.map(|(user, password)| (user.as_str(), password.expose_secret()));
             assert_eq!(credentials, user, "{text}");
         }
     }
@@ -205,10 +256,22 @@ mod tests {
             ("smtp://u:hunter2@mail.example/path", "a path"),
             ("smtp://u:hunter2@mail.example#x", "a path or a fragment"),
             ("smtp://u:hunter2@mail.example?tls=on", "the only option"),
-            ("smtp://u:hunter2@mail.example?starttls=yes", "required, opportunistic or off"),
-            ("smtp://u:hunter2@mail.example?starttls&x", "the only option"),
-            ("smtps://u:hunter2@mail.example?starttls", "does not go with it"),
-            ("smtp://u:hunter2@mail.example?starttls=off", "readable on its way"),
+            (
+                "smtp://u:hunter2@mail.example?starttls=yes",
+                "required, opportunistic or off",
+            ),
+            (
+                "smtp://u:hunter2@mail.example?starttls&x",
+                "the only option",
+            ),
+            (
+                "smtps://u:hunter2@mail.example?starttls",
+                "does not go with it",
+            ),
+            (
+                "smtp://u:hunter2@mail.example?starttls=off",
+                "readable on its way",
+            ),
             ("smtp://u:hunter2@mail.example:0", "not a port"),
             ("smtp://u:hunter2@mail.example:99999", "port"),
             ("smtp://u:hunter2%zz@mail.example", "hexadecimal"),

@@ -95,7 +95,9 @@ impl StoreSettings {
         Some(Self {
             location: match redis {
                 Some(url) => StoreLocation::Redis(Box::new(url?)),
-                None => StoreLocation::Sqlite(file.unwrap_or(data_dir.as_ref()?.join("footfall.db"))),
+                None => {
+                    StoreLocation::Sqlite(file.unwrap_or(data_dir.as_ref()?.join("footfall.db")))
+                }
             },
             data_dir: data_dir?,
             timeout: timeout?.0,

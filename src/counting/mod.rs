@@ -13,9 +13,11 @@ pub mod metrics;
 pub mod routes;
 mod visit;
 
+pub use crate::company::Company;
+
 pub use self::{
     coalescer::Coalescer,
-    counter::{Company, CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
+    counter::{CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
     cursor::Cursor,
     identity::Identity,
     visit::{Batch, Counted, NotCounted, Outcome, Visit},

@@ -81,8 +81,13 @@ impl Composer {
     ///
     /// If the recipient's address is none; the error does not say it.
     pub fn compose(&self, id: Uuid, to: &str, template: &Template) -> Result<Composed, String> {
-        let to: EmailAddress = to.parse().map_err(|error| format!("the address cannot be written to: {error}"))?;
-        let to = to.as_str().parse().map_err(|_| "the address cannot be written to")?;
+        let to: EmailAddress = to
+            .parse()
+            .map_err(|error| format!("the address cannot be written to: {error}"))?;
+        let to = to
+            .as_str()
+            .parse()
+            .map_err(|_| "the address cannot be written to")?;
         let site = self.public_url.to_string();
         let words = template.words(&site);
         let link = template.link().map(|(page, id)| {
@@ -92,11 +97,18 @@ impl Composer {
         // Not 8bit, which a server need not take.
         let part = |kind: ContentType, text: String| {
             let part = SinglePart::builder().header(kind);
-            part.header(ContentTransferEncoding::QuotedPrintable).body(text)
+            part.header(ContentTransferEncoding::QuotedPrintable)
+                .body(text)
         };
         let parts = MultiPart::alternative()
-            .singlepart(part(ContentType::TEXT_PLAIN, as_text(&words, link.as_deref(), &site)))
-            .singlepart(part(ContentType::TEXT_HTML, as_html(&words, link.as_deref(), &site)));
+            .singlepart(part(
+                ContentType::TEXT_PLAIN,
+                as_text(&words, link.as_deref(), &site),
+            ))
+            .singlepart(part(
+                ContentType::TEXT_HTML,
+                as_html(&words, link.as_deref(), &site),
+            ));
         let message = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
@@ -136,8 +148,16 @@ mod tests {
         let (link, company) = (Uuid::from_u128(7), name.to_owned());
         let (username, by) = (company.clone(), company.clone());
         vec![
-            Template::Confirm { link, company: company.clone(), username },
-            Template::Invitation { link, company: company.clone(), by },
+            Template::Confirm {
+                link,
+                company: company.clone(),
+                username,
+            },
+            Template::Invitation {
+                link,
+                company: company.clone(),
+                by,
+            },
             Template::AlreadyRegistered,
             Template::Reset { link },
             Template::ConfirmEmail { link },
@@ -149,8 +169,13 @@ mod tests {
     }
 
     fn formatted(template: &Template) -> (String, Option<String>) {
-        let composed = composer().compose(Uuid::from_u128(9), "b@c.example", template).unwrap();
-        (String::from_utf8(composed.message.formatted()).unwrap(), composed.link)
+        let composed = composer()
+            .compose(Uuid::from_u128(9), "b@c.example", template)
+            .unwrap();
+        (
+            String::from_utf8(composed.message.formatted()).unwrap(),
+            composed.link,
+        )
     }
 
     fn header_names(message: &str) -> Vec<&str> {
@@ -182,7 +207,16 @@ mod tests {
         for template in all("Acme") {
             let (message, link) = formatted(&template);
             let names = header_names(&message);
-            let expected = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"];
+            let expected = [
+                "From",
+                "To",
+                "Subject",
+                "Date",
+                "Message-ID",
+                "Auto-Submitted",
+                "MIME-Version",
+                "Content-Type",
+            ];
             assert_eq!(names, expected, "{message}");
             for line in [
                 "From: Visits <visits@a.example>",
@@ -190,9 +224,15 @@ mod tests {
                 "Message-ID: <00000000-0000-0000-0000-000000000009@a.example>",
                 "Auto-Submitted: auto-generated",
             ] {
-                assert!(message.contains(&format!("{line}\r\n")), "{line}: {message}");
+                assert!(
+                    message.contains(&format!("{line}\r\n")),
+                    "{line}: {message}"
+                );
             }
-            assert!(message.is_ascii() && message.contains("multipart/alternative"), "{message}");
+            assert!(
+                message.is_ascii() && message.contains("multipart/alternative"),
+                "{message}"
+            );
             assert!(message.lines().all(|line| line.len() <= 998), "{message}");
             let text = decoded(&message);
             let links = text.matches("https://visits.example/x/console/").count();
@@ -200,7 +240,11 @@ mod tests {
                 // In the text once, in HTML as the target and to be read.
                 Some((page, _)) => {
                     let link = link.unwrap();
-                    assert!(link.ends_with(&format!("/console/{}?token=TOKEN-{0}-{}", page.name(), Uuid::from_u128(7))));
+                    assert!(link.ends_with(&format!(
+                        "/console/{}?token=TOKEN-{0}-{}",
+                        page.name(),
+                        Uuid::from_u128(7)
+                    )));
                     assert_eq!((links, text.matches(&link).count()), (3, 3), "{text}");
                 }
                 None => assert_eq!((links, link), (0, None), "{text}"),
@@ -214,15 +258,26 @@ mod tests {
         for template in all("Acme") {
             let kept = serde_json::to_value(&template).unwrap();
             assert_eq!(kept["name"], template.name());
-            assert_eq!(serde_json::from_value::<Template>(kept.clone()).unwrap(), template);
+            assert_eq!(
+                serde_json::from_value::<Template>(kept.clone()).unwrap(),
+                template
+            );
             assert!(!kept.to_string().contains("TOKEN"));
         }
     }
 
     #[test]
     fn a_recipient_that_is_none_is_refused_and_not_said() {
-        for to in ["", "nobody", "a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example"] {
-            let error = composer().compose(Uuid::nil(), to, &Template::EmailChanged).err().unwrap();
+        for to in [
+            "",
+            "nobody",
+            "a@b.example\r\nBcc: c@d.example",
+            "a@b.example, c@d.example",
+        ] {
+            let error = composer()
+                .compose(Uuid::nil(), to, &Template::EmailChanged)
+                .err()
+                .unwrap();
             assert!(to.is_empty() || !error.contains(to), "{error}");
         }
     }

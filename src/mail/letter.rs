@@ -16,16 +16,18 @@ pub fn as_text(words: &Words, link: Option<&str>, site: &str) -> String {
 
 /// The same without pictures, styles from elsewhere or anything that would be fetched.
 pub fn as_html(words: &Words, link: Option<&str>, site: &str) -> String {
-    let mut html = String::from(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>",
-    );
+    let mut html =
+        String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
     html.push_str(&escaped(words.subject));
     html.push_str("</title></head>\n<body style=\"font-family: sans-serif; line-height: 1.5; max-width: 40em\">\n");
     let paragraph = |text: &str| format!("<p>{}</p>\n", escaped(text));
     html.extend(words.opening.iter().map(|text| paragraph(text)));
     if let (Some(link), Some(action)) = (link, words.action) {
         let (link, action) = (escaped(link), escaped(action));
-        let _ = write!(html, "<p><a href=\"{link}\"><b>{action}</b></a></p>\n<p>{link}</p>\n");
+        let _ = write!(
+            html,
+            "<p><a href=\"{link}\"><b>{action}</b></a></p>\n<p>{link}</p>\n"
+        );
     }
     html.extend(words.closing.iter().map(|text| paragraph(text)));
     let _ = write!(html, "<p>Footfall, {}</p>\n</body></html>\n", escaped(site));

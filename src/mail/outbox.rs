@@ -73,11 +73,14 @@ pub struct Queue {
 pub async fn look(connection: &mut Connection<'_>) -> Result<Queue, DatabaseError> {
     connection.across_companies().await?;
     let now = schema::now(connection).await?;
-    let (waiting, oldest, due): (i64, Option<i64>, Option<i64>) = on_either!(connection, |database| {
-        sqlx::query_as("SELECT count(*), min(created_at), min(due_at) FROM mails WHERE state = 'waiting'")
+    let (waiting, oldest, due): (i64, Option<i64>, Option<i64>) =
+        on_either!(connection, |database| {
+            sqlx::query_as(
+                "SELECT count(*), min(created_at), min(due_at) FROM mails WHERE state = 'waiting'",
+            )
             .fetch_one(&mut **database)
             .await
-    })?;
+        })?;
     let age = oldest.map_or(0, |oldest| (now - oldest).max(0));
     Ok(Queue {
         waiting,
@@ -111,7 +114,10 @@ impl Claimed {
 }
 
 /// Takes the mail that has been due for longest, if any, for as long as `lease`.
-pub async fn claim(connection: &mut Connection<'_>, lease: Duration) -> Result<Option<Claimed>, DatabaseError> {
+pub async fn claim(
+    connection: &mut Connection<'_>,
+    lease: Duration,
+) -> Result<Option<Claimed>, DatabaseError> {
     type Row = (Uuid, Option<Uuid>, String, Json<Value>, i32);
     connection.across_companies().await?;
     let now = schema::now(connection).await?;
@@ -155,7 +161,11 @@ pub async fn sent(connection: &mut Connection<'_>, mail: &Claimed) -> Result<(),
 }
 
 /// Notes that a mail is never sent. `false` if it is no longer ours to say so.
-pub async fn failed(connection: &mut Connection<'_>, mail: &Claimed, reason: Reason) -> Result<bool, DatabaseError> {
+pub async fn failed(
+    connection: &mut Connection<'_>,
+    mail: &Claimed,
+    reason: Reason,
+) -> Result<bool, DatabaseError> {
     finish(connection, mail, "failed", Some(reason.value())).await
 }
 
@@ -187,7 +197,11 @@ async fn finish(
 
 /// Leaves a mail for another try after `pause`. `false` if it is no longer ours, or would then be
 /// older than a day, and so is to be given up.
-pub async fn later(connection: &mut Connection<'_>, mail: &Claimed, pause: Duration) -> Result<bool, DatabaseError> {
+pub async fn later(
+    connection: &mut Connection<'_>,
+    mail: &Claimed,
+    pause: Duration,
+) -> Result<bool, DatabaseError> {
     connection.across_companies().await?;
     let now = schema::now(connection).await?;
     let due = now + millis(pause);
@@ -208,7 +222,10 @@ pub async fn later(connection: &mut Connection<'_>, mail: &Claimed, pause: Durat
 }
 
 /// Gives a mail back as if it had not been taken.
-pub async fn give_back(connection: &mut Connection<'_>, mail: &Claimed) -> Result<(), DatabaseError> {
+pub async fn give_back(
+    connection: &mut Connection<'_>,
+    mail: &Claimed,
+) -> Result<(), DatabaseError> {
     connection.across_companies().await?;
     let now = schema::now(connection).await?;
     on_either!(connection, |database| {

@@ -55,7 +55,12 @@ fn unlinked(text: &str) -> String {
     while let Some(char) = characters.next() {
         broken.push(char);
         let goes_on = characters.peek().is_some_and(|next| !next.is_whitespace());
-        if goes_on && matches!(char, '.' | ':' | '/' | '@' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}') {
+        if goes_on
+            && matches!(
+                char,
+                '.' | ':' | '/' | '@' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}'
+            )
+        {
             broken.push(JOINER);
         }
     }
@@ -76,7 +81,10 @@ mod tests {
             ("  a \t\r\n b\u{2028}c\u{85}d ", "“a b c d”"),
             ("a\0b\u{1b}[31m", "“a b [31m”"),
             ("\u{202e}moc.live\u{200f}", "“moc.\u{2060}live”"),
-            ("see https://evil.example/a", "“see https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}example/\u{2060}a”"),
+            (
+                "see https://evil.example/a",
+                "“see https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}example/\u{2060}a”",
+            ),
             ("me@evil.example", "“me@\u{2060}evil.\u{2060}example”"),
             ("a” b", "“a' b”"),
             ("", "“”"),

@@ -149,7 +149,12 @@ impl Sender {
         while !*self.told.0.stop.borrow() {
             if cleaned.is_none_or(|at| at.elapsed() >= CLEANING) {
                 // Else the next one does it.
-                let _ = self.database.write("mail_clean_up", |connection| Box::pin(outbox::clean_up(connection))).await;
+                let _ = self
+                    .database
+                    .write("mail_clean_up", |connection| {
+                        Box::pin(outbox::clean_up(connection))
+                    })
+                    .await;
                 cleaned = Some(Instant::now());
             }
             // A panic costs this try: the mail is tried again when its lease ends.
@@ -173,12 +178,20 @@ impl Sender {
 
     /// Tries one mail, if one is due. `false` if none is.
     async fn turn(&self, delivers: &mut bool) -> Result<bool, DatabaseError> {
-        let queue = self.database.read("mail_look", |connection| Box::pin(outbox::look(connection))).await?;
+        let queue = self
+            .database
+            .read("mail_look", |connection| Box::pin(outbox::look(connection)))
+            .await?;
         self.note_queue(queue);
         if !queue.is_due {
             return Ok(false);
         }
-        let claimed = self.database.write("mail_claim", |connection| Box::pin(outbox::claim(connection, LEASE))).await?;
+        let claimed = self
+            .database
+            .write("mail_claim", |connection| {
+                Box::pin(outbox::claim(connection, LEASE))
+            })
+            .await?;
         let Some(mail) = claimed else {
             return Ok(false);
         };
@@ -213,7 +226,12 @@ impl Sender {
             Err(error) => return Outcome::Failed(Failure::for_good(Reason::Invalid, error)),
         };
         let end = begin + TRY;
-        let late = || Failure::later(Reason::Timeout, format!("it took longer than {} s", TRY.as_secs()));
+        let late = || {
+            Failure::later(
+                Reason::Timeout,
+                format!("it took longer than {} s", TRY.as_secs()),
+            )
+        };
         let opened = tokio::select! {
             biased;
             () = until(&self.told.0.stop) => return Outcome::GivenBack,
@@ -355,7 +373,10 @@ impl Sender {
 }
 
 fn is_of_one_mail(reason: Reason) -> bool {
-    matches!(reason, Reason::Deferred | Reason::Refused | Reason::Invalid | Reason::Expired)
+    matches!(
+        reason,
+        Reason::Deferred | Reason::Refused | Reason::Invalid | Reason::Expired
+    )
 }
 
 /// How long to wait after so many tries.
@@ -371,7 +392,10 @@ mod tests {
     #[test]
     fn pauses_double_up_to_an_hour() {
         let pauses: Vec<_> = (1..=12).map(|tries| pause_after(tries).as_secs()).collect();
-        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
+        assert_eq!(
+            pauses,
+            [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+        );
         for tries in [i32::MIN + 1, -1, 0] {
             assert_eq!(pause_after(tries), FIRST_PAUSE);
         }

@@ -152,15 +152,22 @@ impl Template {
         match self {
             Self::Reset { .. } => Words {
                 subject: "Reset your password",
-                opening: vec![format!("Somebody, you we hope, wants a new password for your account at {site}:")],
+                opening: vec![format!(
+                    "Somebody, you we hope, wants a new password for your account at {site}:"
+                )],
                 action: Some("Choose a new password"),
                 closing: vec!["The link works once, within 30 minutes.", IGNORE],
             },
             _ => Words {
                 subject: "Confirm your new e-mail address",
-                opening: vec![format!("You want to use this address for your account at {site}. To do so, confirm it:")],
+                opening: vec![format!(
+                    "You want to use this address for your account at {site}. To do so, confirm it:"
+                )],
                 action: Some("Confirm the address"),
-                closing: vec!["The link works once, within 24 hours. Until then your old address stays.", IGNORE],
+                closing: vec![
+                    "The link works once, within 24 hours. Until then your old address stays.",
+                    IGNORE,
+                ],
             },
         }
     }
@@ -169,22 +176,30 @@ impl Template {
         let (subject, opening, closing) = match self {
             Self::AlreadyRegistered => (
                 "You have an account already",
-                format!("Somebody, you perhaps, tried to register at {site} with this address. You have an account there already: log in with it. If you have forgotten its password, ask for a new one there."),
+                format!(
+                    "Somebody, you perhaps, tried to register at {site} with this address. You have an account there already: log in with it. If you have forgotten its password, ask for a new one there."
+                ),
                 IGNORE,
             ),
             Self::EmailChanged => (
                 "Your e-mail address was changed",
-                format!("Your account at {site} has another e-mail address now. This was the last mail to this one."),
+                format!(
+                    "Your account at {site} has another e-mail address now. This was the last mail to this one."
+                ),
                 "If this was not you, tell an administrator of your company at once.",
             ),
             Self::PasswordChanged => (
                 "Your password was changed",
-                format!("The password of your account at {site} was changed. All other sessions were ended."),
+                format!(
+                    "The password of your account at {site} was changed. All other sessions were ended."
+                ),
                 WAS_IT_YOU,
             ),
             _ => (
                 "One of your sessions was ended",
-                format!("A session of your account at {site} was ended: a refresh token of it was used that had been replaced long before, as happens when it was copied. Log in again."),
+                format!(
+                    "A session of your account at {site} was ended: a refresh token of it was used that had been replaced long before, as happens when it was copied. Log in again."
+                ),
                 WAS_IT_YOU,
             ),
         };

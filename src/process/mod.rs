@@ -107,13 +107,12 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         settings.clone(),
         metrics.clone(),
         vitals.clone(),
+        database.clone(),
     ));
 
-    let dependencies = (&store, database.as_ref());
-    let mut running = Running::start(&settings.server, &application, dependencies, &vitals)?;
+    let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
-    if let Some(database) = &database {
-        let sender = application.mail_sender(database)?;
+    if let Some(sender) = application.mail_sender()? {
         running.supervisor.spawn(Part::MailSender, sender.run());
     }
     if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
@@ -130,7 +129,7 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         metrics: &process_metrics,
         in_flight: &metrics.http.requests_in_flight,
         vitals: &vitals,
-        mailer: database.as_ref().map(|_| application.mailer()),
+        mailer: application.mailer(),
     };
     let ending = tokio::select! {
         ending = drain.run(signal, &mut running) => ending?,
@@ -173,7 +172,7 @@ impl Running {
     fn start(
         server: &ServerSettings,
         application: &Arc<Application>,
-        (store, database): (&Store, Option<&Database>),
+        store: &Store,
         vitals: &Vitals,
     ) -> Result<Self, ServeError> {
         let public = bind_tcp(&server.listen)?;
@@ -183,7 +182,7 @@ impl Running {
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
-            edge: application.ops_edge(store, database),
+            edge: application.ops_edge(store),
             settings: server.clone(),
             fitness: application.fitness(store),
         };

@@ -171,6 +171,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "expected https://HOST",
     ),
     (
+        "registration",
+        "closed",
+        "yes",
+        "expected open, invite or closed",
+    ),
+    (
         "log",
         "debug,hyper=warn",
         "footfall=loud",

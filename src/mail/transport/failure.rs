@@ -78,9 +78,10 @@ impl Failure {
                 Self::of_answer(stage, code, &enhanced(error))
             }
             None if is_of_tls(error) => Self::later(Reason::Tls, format!("TLS: {}", chain(error))),
-            None if stage == Stage::Auth && error.is_client() => {
-                Self::later(Reason::Credentials, "the server offers no way to log in that is known (PLAIN, LOGIN)")
-            }
+            None if stage == Stage::Auth && error.is_client() => Self::later(
+                Reason::Credentials,
+                "the server offers no way to log in that is known (PLAIN, LOGIN)",
+            ),
             None if stage == Stage::StartTls && error.is_client() => {
                 Self::later(Reason::Tls, "the server does not offer STARTTLS")
             }
@@ -108,7 +109,9 @@ impl Failure {
 fn enhanced(error: &SmtpError) -> String {
     let text = error.source().map(ToString::to_string).unwrap_or_default();
     let code = text.split_whitespace().next().unwrap_or_default();
-    let digits = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = |part: &str| {
+        (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
     match code.split('.').count() == 3 && code.split('.').all(digits) {
         true => format!(" {code}"),
         false => String::new(),
@@ -118,7 +121,9 @@ fn enhanced(error: &SmtpError) -> String {
 fn is_of_tls(error: &SmtpError) -> bool {
     let mut source = error.source();
     while let Some(error) = source {
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
         if error.is::<rustls::Error>() || wrapped.is_some_and(|error| error.is::<rustls::Error>()) {
             return true;
         }
@@ -163,8 +168,15 @@ mod tests {
             (Message, 554, Reason::Refused, true),
         ] {
             let failure = Failure::of_answer(stage, code, " 5.7.1");
-            assert_eq!((failure.reason, failure.is_final), (reason, is_final), "{stage:?} {code}");
-            assert!(failure.what.contains(&format!("{code} 5.7.1 to")), "{failure}");
+            assert_eq!(
+                (failure.reason, failure.is_final),
+                (reason, is_final),
+                "{stage:?} {code}"
+            );
+            assert!(
+                failure.what.contains(&format!("{code} 5.7.1 to")),
+                "{failure}"
+            );
         }
     }
 }

@@ -33,15 +33,22 @@ impl Folder {
         })?;
         let file = path.display();
         match link {
-            Some(link) => tracing::info!(%file, link, "a mail was written to a file, since FOOTFALL_SMTP_URL is not set"),
-            None => tracing::info!(%file, "a mail was written to a file, since FOOTFALL_SMTP_URL is not set"),
+            Some(link) => {
+                tracing::info!(%file, link, "a mail was written to a file, since FOOTFALL_SMTP_URL is not set")
+            }
+            None => {
+                tracing::info!(%file, "a mail was written to a file, since FOOTFALL_SMTP_URL is not set")
+            }
         }
         Ok(())
     }
 
     /// Whole, or not at all: who looks for mails sees none that is half written.
     fn write_file(&self, path: &Path, message: &[u8]) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)?;
         let unfinished = path.with_extension("new");
         let mut file = new_file(&unfinished)?;
         file.write_all(message)?;
@@ -55,5 +62,9 @@ fn new_file(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }

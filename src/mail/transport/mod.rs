@@ -52,7 +52,10 @@ impl Transport {
                 Ok(Opened::Smtp(Box::new(dialogue)))
             }
             Self::Folder(_) => Ok(Opened::Folder),
-            Self::Nowhere => Err(Failure::later(Reason::NoServer, "FOOTFALL_SMTP_URL is not set")),
+            Self::Nowhere => Err(Failure::later(
+                Reason::NoServer,
+                "FOOTFALL_SMTP_URL is not set",
+            )),
         }
     }
 
@@ -61,11 +64,18 @@ impl Transport {
     /// # Errors
     ///
     /// Why it was not taken.
-    pub async fn send(&self, opened: &mut Opened, id: Uuid, composed: &Composed) -> Result<(), Failure> {
+    pub async fn send(
+        &self,
+        opened: &mut Opened,
+        id: Uuid,
+        composed: &Composed,
+    ) -> Result<(), Failure> {
         let bytes = composed.message.formatted();
         match (self, opened) {
             (_, Opened::Smtp(dialogue)) => dialogue.send(&bytes).await,
-            (Self::Folder(folder), Opened::Folder) => folder.write(id, &bytes, composed.link.as_deref()),
+            (Self::Folder(folder), Opened::Folder) => {
+                folder.write(id, &bytes, composed.link.as_deref())
+            }
             _ => Ok(()),
         }
     }

@@ -1,10 +1,6 @@
 //! The dialogue with a mail server (RFC 5321), one connection for each mail: there are few.
 
-use std::{
-    net::IpAddr,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::OnceLock, time::Duration};
 
 use lettre::{
     address::Envelope,
@@ -62,7 +58,10 @@ impl Smtp {
         connection.command(mail).await.map_err(at(Stage::Sender))?;
         for to in envelope.to() {
             let recipient = Rcpt::new(to.clone(), Vec::new());
-            connection.command(recipient).await.map_err(at(Stage::Recipient))?;
+            connection
+                .command(recipient)
+                .await
+                .map_err(at(Stage::Recipient))?;
         }
         connection.command(Data).await.map_err(at(Stage::Message))?;
         Ok(Dialogue(connection))
@@ -75,7 +74,8 @@ impl Smtp {
         };
         let server = (self.url.host.as_str(), self.url.port);
         // Whoever asks has a limit for all of it.
-        let connection = AsyncSmtpConnection::connect_tokio1(server, None, &self.name, implicit, None).await;
+        let connection =
+            AsyncSmtpConnection::connect_tokio1(server, None, &self.name, implicit, None).await;
         let mut connection = connection.map_err(|error| Failure::at(Stage::Connecting, &error))?;
         let upgrade = match self.url.tls {
             SmtpTls::Required => true,
@@ -95,13 +95,15 @@ impl Smtp {
         };
         // Who listens on the way could take the offer of STARTTLS away, and would get the password.
         if !connection.is_encrypted() && !self.url.is_loopback {
-            let what = "the server does not offer STARTTLS, and without it the password is not sent";
+            let what =
+                "the server does not offer STARTTLS, and without it the password is not sent";
             return Err(Failure::later(Reason::Tls, what));
         }
         let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
         let done = connection.auth(&mechanisms, &credentials).await;
-        done.map(drop).map_err(|error| Failure::at(Stage::Auth, &error))
+        done.map(drop)
+            .map_err(|error| Failure::at(Stage::Auth, &error))
     }
 
     /// Trusts whom the system trusts, or `SSL_CERT_FILE`.
@@ -123,7 +125,9 @@ impl Dialogue {
     /// Why the server does not take it.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), Failure> {
         let answer = self.0.message(message).await;
-        answer.map(drop).map_err(|error| Failure::at(Stage::Message, &error))
+        answer
+            .map(drop)
+            .map_err(|error| Failure::at(Stage::Message, &error))
     }
 
     /// Says goodbye.

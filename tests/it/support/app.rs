@@ -52,8 +52,7 @@ impl Builder {
         let monitoring = monitor(counters);
         parts.supervisor.spawn(Part::Monitor, monitoring);
         let database = parts.database.as_ref();
-        if let Some(database) = database {
-            let sender = application.mail_sender(database).unwrap();
+        if let Some(sender) = application.mail_sender().unwrap() {
             parts.supervisor.spawn(Part::MailSender, sender.run());
         }
         if let Some(monitor) = database.and_then(Database::monitor) {
@@ -62,7 +61,7 @@ impl Builder {
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),
-            internal: application.ops_edge(store, database),
+            internal: application.ops_edge(store),
             proxies: Arc::from(parts.settings.server.trusted_proxies.as_slice()),
             ends: parts.ends,
             _own_directory: own_directory,
