@@ -24,8 +24,9 @@ mod transport;
 pub use self::{
     address::{EmailAddress, InvalidEmail},
     composer::{Page, Tokens},
-    metrics::MailMetrics,
+    metrics::{MailMetrics, Reason},
     outbox::{Mail, enqueue},
-    sender::{Mailer, OnFailure, Sender, Undelivered},
+    sender::{Mailer, OnFailure, Sender, TRY, Undelivered},
     template::Template,
+    transport::{Failure, Smtp},
 };
