@@ -23,10 +23,10 @@ mod transport;
 
 pub use self::{
     address::{EmailAddress, InvalidEmail},
-    composer::{Page, Tokens},
+    composer::Tokens,
     metrics::{MailMetrics, Reason},
     outbox::{Mail, enqueue},
     sender::{Mailer, OnFailure, Sender, TRY, Undelivered},
-    template::Template,
+    template::{Page, Template},
     transport::{Failure, Smtp},
 };
