@@ -27,6 +27,7 @@ mod connections;
 mod contract;
 mod counting;
 mod database;
+mod doctor;
 mod dotenv;
 mod drain;
 mod embedded;

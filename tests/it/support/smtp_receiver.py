@@ -103,7 +103,8 @@ class Server(SMTP):
 def authenticator(server, session, envelope, mechanism, data):
     wanted = tuple(text.encode() for text in options["user"])
     note("auth")
-    return AuthResult(success=(data.login, data.password) == wanted)
+    # Else it would be taken for answered already, and the client would wait.
+    return AuthResult(success=(data.login, data.password) == wanted, handled=False)
 
 
 def server():
