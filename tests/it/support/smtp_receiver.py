@@ -103,7 +103,7 @@ class Server(SMTP):
 def authenticator(server, session, envelope, mechanism, data):
     wanted = tuple(text.encode() for text in options["user"])
     note("auth")
-    # Else it would be taken for answered already, and the client would wait.
+    # Not handled: the answer is still to be given.
     return AuthResult(success=(data.login, data.password) == wanted, handled=False)
 
 
