@@ -16,7 +16,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     auth::{
-        self, Login, metrics::AuthMetrics, password::Passwords, throttle::Throttle, token::Tokens,
+        self, Login,
+        metrics::AuthMetrics,
+        password::Passwords,
+        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
+        throttle::Throttle,
+        token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -43,6 +48,8 @@ pub struct Metrics {
     pub counting: Arc<CountingMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
+    /// What was revoked.
+    pub revocation: Arc<RevocationMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
 }
@@ -58,6 +65,7 @@ impl Metrics {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
+            revocation: Arc::new(RevocationMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             registry,
         })
@@ -70,6 +78,8 @@ pub struct Application {
     metrics: Arc<Metrics>,
     passwords: Passwords,
     vitals: Vitals,
+    database: Option<Database>,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -105,7 +115,12 @@ parts!(counting: Arc<CountingState>, tokens: Arc<Tokens>, login: Arc<Login>, vit
 
 impl Application {
     /// Prepares what is made once per process.
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, vitals: Vitals) -> Self {
+    pub fn new(
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        vitals: Vitals,
+        database: Option<Database>,
+    ) -> Self {
         let public = Public::new();
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
@@ -114,6 +129,8 @@ impl Application {
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
+            knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
+            database,
             settings,
             metrics,
             vitals,
@@ -125,16 +142,28 @@ impl Application {
         &self.settings.server
     }
 
+    /// What was revoked, for the thread that has this store.
+    pub fn revocations(&self, store: Store) -> Revocations {
+        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
+        Revocations::new(knowledge, store, database, &self.settings)
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
+        let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let background = TaskTracker::new();
         let parts = Parts {
             counting: Arc::new(CountingState {
-                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
+                counting: Counting::start(
+                    counts,
+                    revocations,
+                    self.metrics.counting.clone(),
+                    supervisor,
+                ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),

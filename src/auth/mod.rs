@@ -5,6 +5,7 @@ mod hs256;
 mod login;
 pub mod metrics;
 pub mod password;
+pub mod revocation;
 pub mod routes;
 pub mod throttle;
 pub mod token;

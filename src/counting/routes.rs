@@ -340,6 +340,7 @@ impl From<CountError> for Problem {
                 Self::from(Code::IdentitiesFull).retry_after(room_in)
             }
             CountError::CountersFull => Code::CountersFull.into(),
+            CountError::Revoked => Code::InvalidToken.into(),
             CountError::Store(error) => error.into(),
         }
     }
@@ -371,7 +372,8 @@ impl VisitIdentity {
         let identity = self.0.as_ref();
         let identity =
             identity.map(|(kind, value)| Identity::new(*kind, subject, value.as_bytes()));
-        Visit { identity }
+        let pass = None;
+        Visit { identity, pass }
     }
 }
 
