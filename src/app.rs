@@ -15,8 +15,10 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    accounts::Accounts,
     auth::{
-        self, Login,
+        self, Callers, Login,
+        keys::Keys,
         metrics::AuthMetrics,
         password::Passwords,
         revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
@@ -77,8 +79,9 @@ pub struct Application {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     passwords: Passwords,
-    vitals: Vitals,
+    keys: Keys,
     database: Option<Database>,
+    vitals: Vitals,
     knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
@@ -94,7 +97,8 @@ struct AppState(Arc<Parts>);
 
 struct Parts {
     counting: Arc<CountingState>,
-    tokens: Arc<Tokens>,
+    accounts: Arc<Accounts>,
+    callers: Arc<Callers>,
     login: Arc<Login>,
     vitals: Vitals,
     document: Document,
@@ -111,7 +115,7 @@ macro_rules! parts {
     };
 }
 
-parts!(counting: Arc<CountingState>, tokens: Arc<Tokens>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -125,12 +129,13 @@ impl Application {
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
+            keys: Keys::new(&settings.auth),
+            database,
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
             knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
-            database,
             settings,
             metrics,
             vitals,
@@ -155,27 +160,37 @@ impl Application {
         let counts = CounterStore::new(store.clone(), &settings.store);
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
+        let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(
                     counts,
-                    revocations,
+                    revocations.clone(),
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
+            accounts: Arc::new(Accounts {
+                database: self.database.clone(),
+                keys: self.keys.clone(),
+                passwords: self.passwords.clone(),
+                throttle: throttle.clone(),
+                tokens: tokens.clone(),
+                revocations: revocations.clone(),
+                registration: settings.accounts.registration,
+            }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
-                Throttle::new(store),
+                throttle,
                 tokens.clone(),
                 self.metrics.auth.clone(),
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            tokens,
+            callers: Arc::new(Callers::new(tokens, revocations)),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -192,12 +207,12 @@ impl Application {
     }
 
     /// The internal service: health, readiness, metrics, version.
-    pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
+    pub fn ops_edge(&self, store: &Store) -> Edge {
         let state = OpsState {
             registry: self.metrics.registry.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
-            database: database.cloned(),
+            database: self.database.clone(),
         };
         let router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);

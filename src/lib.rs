@@ -14,9 +14,12 @@
     )
 )]
 
+pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
+pub mod company;
 pub mod config;
 pub mod counting;
 pub mod edge;

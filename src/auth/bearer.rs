@@ -1,40 +1,15 @@
-//! Authorization, visible in a handler's signature.
+//! The token in `Authorization` (RFC 6750), and what is wrong where there is none.
 
-use axum::{
-    extract::{FromRef, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
-};
-use std::sync::Arc;
+use axum::http::{HeaderMap, header};
 
-use super::token::{Claims, TokenError, Tokens};
 use crate::edge::{Code, Problem};
 
-/// The bearer of a valid token (RFC 6750). A handler that takes one is closed
-/// to everyone else.
-#[derive(Debug, Clone)]
-pub struct Bearer(pub Arc<Claims>);
-
-impl<S> FromRequestParts<S> for Bearer
-where
-    S: Sync,
-    Arc<Tokens>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let token = token(&parts.headers)?;
-        let claims = Arc::<Tokens>::from_ref(state)
-            .verify(token)
-            .map_err(|error| match error {
-                TokenError::Expired => Code::ExpiredToken.into(),
-                TokenError::Invalid => refusal(token),
-            })?;
-        Ok(Self(claims))
-    }
-}
-
 /// The token of the one `Authorization` header. Schemes are case-insensitive (RFC 9110, 11.1).
-fn token(headers: &HeaderMap) -> Result<&str, Problem> {
+///
+/// # Errors
+///
+/// What is there in its place.
+pub(super) fn token(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Code::MissingToken)?;
     if values.next().is_some() {
@@ -120,7 +95,7 @@ fn without_token(value: &str) -> Problem {
 
 /// Says what is wrong with a token that is not valid, as far as its looks tell. Nothing
 /// of it is repeated: it may be somebody's.
-fn refusal(token: &str) -> Problem {
+pub(super) fn refusal(token: &str) -> Problem {
     let problem = Problem::from(Code::InvalidToken);
     match looks(token) {
         Some(detail) => problem.with_detail(detail),

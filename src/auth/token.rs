@@ -4,6 +4,7 @@
 //! verifies, so a key can be replaced without logging anyone out.
 
 use std::{
+    borrow::Cow,
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -12,12 +13,17 @@ use std::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
 use lru::LruCache;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::hs256;
-use crate::config::AuthSettings;
+use super::{
+    caller::{Caller, SETTINGS_ACCOUNT},
+    hs256,
+    revocation::{Pass, SHORTEST_LIFETIME},
+    role::Role,
+};
+use crate::{company::Company, config::AuthSettings};
 
 /// The `iss` of every token.
 const ISSUER: &str = "footfall";
@@ -29,15 +35,7 @@ const FINGERPRINT_BYTES: usize = 8;
 /// second look at the same signature. At some 600 bytes each, 2.5 MB at the most.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
-/// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Everything.
-    Admin,
-}
-
-/// What a token says. All of it is required.
+/// What a token says. What is optional is there where the token was issued on a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Who issued it.
@@ -51,7 +49,52 @@ pub struct Claims {
     /// Its own id.
     pub jti: String,
     /// What the user may do.
+    #[serde(deserialize_with = "known_role")]
     pub role: Role,
+    /// The session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    /// The user's company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cid: Option<Uuid>,
+    /// The user's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Uuid>,
+    /// The user's generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ugn: Option<i64>,
+    /// The company's generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgn: Option<i64>,
+}
+
+impl From<Claims> for Caller {
+    fn from(claims: Claims) -> Self {
+        let user = claims.uid.unwrap_or(SETTINGS_ACCOUNT);
+        let company = claims.cid.map_or(Company::Default, Company::from);
+        let pass = claims.sid.map(|session| {
+            Arc::new(Pass {
+                session,
+                user,
+                user_generation: claims.ugn.unwrap_or_default(),
+                company: company.id(),
+                company_generation: claims.cgn.unwrap_or_default(),
+            })
+        });
+        Self {
+            subject: claims.sub,
+            user,
+            company,
+            // Its tokens say `admin`: replicas of older versions know no other role.
+            role: match user {
+                SETTINGS_ACCOUNT => Role::Operator,
+                _ => claims.role,
+            },
+            scopes: None,
+            pass,
+            expires_at: claims.exp,
+        }
+    }
 }
 
 /// Why a token was refused.
@@ -72,7 +115,7 @@ pub struct Tokens {
     verifying: Vec<(String, DecodingKey)>,
     validation: Validation,
     /// Only what was found valid is in here, and only until it expires.
-    verified: Mutex<LruCache<String, Arc<Claims>>>,
+    verified: Mutex<LruCache<String, Arc<Caller>>>,
     ttl: Duration,
 }
 
@@ -112,12 +155,17 @@ impl Tokens {
         self.ttl
     }
 
-    /// A new token for a user.
+    /// A new token for a user, on a session if there is one.
     ///
     /// # Errors
     ///
     /// If it cannot be signed.
-    pub fn issue(&self, subject: &str, role: Role) -> jsonwebtoken::errors::Result<String> {
+    pub fn issue(
+        &self,
+        subject: &str,
+        role: Role,
+        pass: Option<&Pass>,
+    ) -> jsonwebtoken::errors::Result<String> {
         let now = unix_seconds();
         let claims = Claims {
             iss: ISSUER.to_owned(),
@@ -126,38 +174,51 @@ impl Tokens {
             exp: now.saturating_add(self.ttl.as_secs()),
             jti: Uuid::now_v7().to_string(),
             role,
+            sid: pass.map(|pass| pass.session),
+            cid: pass.map(|pass| pass.company),
+            uid: pass.map(|pass| pass.user),
+            ugn: pass.map(|pass| pass.user_generation),
+            cgn: pass.map(|pass| pass.company_generation),
         };
         jsonwebtoken::encode(&self.header, &claims, &self.signing)
     }
 
-    /// What a token says, if it is valid now.
+    /// Whose token it is, if it is valid now.
     ///
     /// # Errors
     ///
     /// If it is not.
-    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Caller>, TokenError> {
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(claims) = verified.get(token) {
-            let claims = claims.clone();
-            return match self.has_expired(&claims) {
+        if let Some(caller) = verified.get(token) {
+            let caller = caller.clone();
+            return match self.has_expired(&caller) {
                 true => {
                     verified.pop(token);
                     Err(TokenError::Expired)
                 }
-                false => Ok(claims),
+                false => Ok(caller),
             };
         }
-        let claims = Arc::new(self.decode(token)?);
-        if self.has_expired(&claims) {
+        let claims = self.decode(token)?;
+        let issued_at = claims.iat;
+        let mut caller = Caller::from(claims);
+        if caller.pass.is_some() {
+            // For longer nobody remembers what was revoked.
+            let longest = self.ttl.max(SHORTEST_LIFETIME).as_secs();
+            caller.expires_at = caller.expires_at.min(issued_at.saturating_add(longest));
+        }
+        let caller = Arc::new(caller);
+        if self.has_expired(&caller) {
             return Err(TokenError::Expired);
         }
-        verified.put(token.to_owned(), claims.clone());
-        Ok(claims)
+        verified.put(token.to_owned(), caller.clone());
+        Ok(caller)
     }
 
     /// The crate lets a token live through its last second; RFC 7519 (4.1.4) does not.
-    fn has_expired(&self, claims: &Claims) -> bool {
-        unix_seconds() >= claims.exp.saturating_add(self.validation.leeway)
+    fn has_expired(&self, caller: &Caller) -> bool {
+        unix_seconds() >= caller.expires_at.saturating_add(self.validation.leeway)
     }
 
     fn decode(&self, token: &str) -> Result<Claims, TokenError> {
@@ -175,6 +236,13 @@ impl Tokens {
                 _ => TokenError::Invalid,
             })
     }
+}
+
+/// One that is not known here is taken for the weakest: roles can be added while replicas of two
+/// versions are at work.
+fn known_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
+    let role = Cow::<str>::deserialize(deserializer)?;
+    Ok(role.parse().unwrap_or(Role::Viewer))
 }
 
 fn fingerprint(key: &SecretString) -> String {

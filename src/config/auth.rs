@@ -1,6 +1,6 @@
 //! Signing keys, token lifetimes and the one account.
 
-use std::{cmp::Ordering, time::Duration};
+use std::{cmp::Ordering, str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,6 +18,12 @@ const MIN_SECRET_KEY_BYTES: usize = 32;
 /// Longest leeway: clocks that differ by more are broken.
 const MAX_LEEWAY: Duration = Duration::from_hours(1);
 
+/// Lifetime of a token that can be refreshed.
+const TTL: Duration = Duration::from_mins(15);
+
+/// Lifetime of a token that cannot be refreshed.
+const TTL_FOR_GOOD: Duration = Duration::from_hours(1);
+
 /// How the account's password is known.
 #[derive(Debug, Clone)]
 pub enum AdminCredential {
@@ -34,7 +40,7 @@ pub struct AuthSettings {
     pub secret_key: SecretString,
     /// `FOOTFALL_SECRET_KEY_PREVIOUS`: still verifies them.
     pub secret_key_previous: Option<SecretString>,
-    /// `FOOTFALL_TOKEN_TTL` (`1h`).
+    /// `FOOTFALL_TOKEN_TTL` (`15m`; without a database, and so without refresh tokens, `1h`).
     pub token_ttl: Duration,
     /// `FOOTFALL_TOKEN_LEEWAY` (`0s`).
     pub token_leeway: Duration,
@@ -45,10 +51,13 @@ pub struct AuthSettings {
 }
 
 impl AuthSettings {
-    pub(super) fn read(reader: &mut Reader, production: bool) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader, production: bool, has_database: bool) -> Option<Self> {
         let secret_key = reader.required_secret("secret_key");
         let previous = reader.secret("secret_key_previous");
-        let token_ttl = reader.parse::<HumanDuration>("token_ttl");
+        let token_ttl = reader.parse::<Ttl>("token_ttl").map(|ttl| {
+            let default = if has_database { TTL } else { TTL_FOR_GOOD };
+            HumanDuration(ttl.0.unwrap_or(default))
+        });
         let token_leeway = reader.parse::<HumanDuration>("token_leeway");
         let admin_username = reader.parse::<String>("admin_username");
         let password = reader.secret("admin_password");
@@ -87,6 +96,20 @@ impl AuthSettings {
             admin_username: admin_username?,
             admin_credential: credential?,
         })
+    }
+}
+
+/// Empty is unset.
+struct Ttl(Option<Duration>);
+
+impl FromStr for Ttl {
+    type Err = <HumanDuration as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "" => Ok(Self(None)),
+            text => Ok(Self(Some(text.parse::<HumanDuration>()?.0))),
+        }
     }
 }
 

@@ -84,18 +84,20 @@ pub const SETTINGS: &[Setting] = &[
     plain("wait_replicas", "0", "How many of Redis' replicas must have a visit before it is acknowledged"),
     bare_secret("secret_key", DEVELOPMENT_SECRET_KEY, "Key that signs tokens"),
     secret("secret_key_previous", "", "Key that still verifies tokens, during a rotation"),
-    plain("token_ttl", "1h", "Lifetime of a token"),
+    plain("token_ttl", "", "Lifetime of a token; when unset 15m, since it can be refreshed, or 1h without a database"),
     plain("token_leeway", "0s", "Clock difference forgiven when a token is checked"),
-    plain("admin_username", "admin", "Name of the one account"),
-    secret("admin_password", DEVELOPMENT_ADMIN_PASSWORD, "Password of the one account"),
+    plain("admin_username", "admin", "Name of the account that is always there"),
+    secret("admin_password", DEVELOPMENT_ADMIN_PASSWORD, "Its password"),
     secret("admin_password_hash", "", "Its Argon2id hash (PHC string) instead of the password"),
+    plain("registration", "open", "Who may found a company: open (anyone), invite (nobody; admins invite people to theirs) or closed (nobody; only `footfall admin`)"),
     plain("log", "info", "What is logged, in EnvFilter syntax"),
     plain("log_format", "pretty", "pretty or json"),
     secret("sentry_dsn", "", "Receiver of errors that speaks Sentry's protocol, https://KEY@HOST/PROJECT; none when unset"),
 ];
 
 /// Defaults that differ from the table above in production.
-pub const PRODUCTION_DEFAULTS: &[(&str, &str)] = &[("log_format", "json")];
+pub const PRODUCTION_DEFAULTS: &[(&str, &str)] =
+    &[("log_format", "json"), ("registration", "invite")];
 
 impl Setting {
     /// The setting with this TOML key.

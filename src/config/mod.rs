@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+mod accounts;
 mod auth;
 pub mod catalog;
 mod database;
@@ -24,6 +25,7 @@ mod store;
 pub mod values;
 
 pub use self::{
+    accounts::{AccountsSettings, Registration},
     auth::{AdminCredential, AuthSettings},
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
@@ -50,6 +52,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Tokens and the account.
     pub auth: AuthSettings,
+    /// Who may have an account.
+    pub accounts: AccountsSettings,
     /// Logs.
     pub log: LogSettings,
     /// `FOOTFALL_SENTRY_DSN`: where errors are reported to, if anywhere.
@@ -74,16 +78,21 @@ impl Settings {
         let has_redis = redis_url.is_some() || reader.is_broken("redis_url");
         let (database, file) = DatabaseSettings::read(&mut reader, server.as_ref(), has_redis);
         let store = StoreSettings::read(&mut reader, server.as_ref(), redis_url, file);
-        let auth = AuthSettings::read(&mut reader, production);
+        let has_database = database
+            .as_ref()
+            .is_none_or(|database| !matches!(database.location, DatabaseLocation::None));
+        let auth = AuthSettings::read(&mut reader, production, has_database);
+        let accounts = AccountsSettings::read(&mut reader);
         let log = LogSettings::read(&mut reader, sources);
         let sentry_dsn = SentryDsn::read(&mut reader);
-        match (environment, server, store, database, auth, log) {
+        match (environment, server, store, database, auth, accounts, log) {
             (
                 Some(environment),
                 Some(server),
                 Some(store),
                 Some(database),
                 Some(auth),
+                Some(accounts),
                 Some(log),
             ) if reader.is_sound() => Ok(Self {
                 environment,
@@ -91,6 +100,7 @@ impl Settings {
                 store,
                 database,
                 auth,
+                accounts,
                 log,
                 sentry_dsn,
                 shown: reader.shown,

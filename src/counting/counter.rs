@@ -5,30 +5,13 @@ use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::company::Company;
+
 /// Longest name of a counter.
 const MAX_NAME_BYTES: usize = 64;
 
 /// The counter behind `GET /api/count`.
 pub const DEFAULT_COUNTER: &str = "visits";
-
-/// A company, to which counters belong: another's are neither read nor counted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Company {
-    /// The company `default`, which was there before there were others: nothing that is stored
-    /// names it.
-    Default,
-    /// Any other, by its id.
-    Id(Uuid),
-}
-
-impl fmt::Display for Company {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::Id(id) => id.as_hyphenated().fmt(f),
-        }
-    }
-}
 
 /// The name of a counter: `[a-z0-9][a-z0-9._-]{0,63}`. Unique within a company.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -13,9 +13,11 @@ pub mod metrics;
 pub mod routes;
 mod visit;
 
+pub use crate::company::Company;
+
 pub use self::{
     coalescer::Coalescer,
-    counter::{Company, CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
+    counter::{CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
     cursor::Cursor,
     identity::Identity,
     visit::{Batch, Counted, NotCounted, Outcome, Visit},
@@ -107,8 +109,7 @@ impl Counting {
         metrics: Arc<CountingMetrics>,
         supervisor: &Supervisor,
     ) -> Self {
-        let coalescer =
-            Coalescer::start(counts.clone(), revocations, metrics.clone(), supervisor);
+        let coalescer = Coalescer::start(counts.clone(), revocations, metrics.clone(), supervisor);
         Self {
             coalescer,
             counts,

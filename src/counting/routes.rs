@@ -13,15 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Company, CountError, Counted, CounterId, CounterName, Counting, Cursor, Identity, InvalidName,
-    Visit,
+    CountError, Counted, CounterId, CounterName, Counting, Cursor, Identity, InvalidName, Visit,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    auth::{
-        Bearer,
-        token::{Claims, Tokens},
-    },
+    auth::{Caller, Callers, May, permission},
     edge::{Code, Problem, RequestContext},
     storage::StoreError,
 };
@@ -48,7 +44,7 @@ pub struct CountingState {
 pub fn router<S>() -> OpenApiRouter<S>
 where
     Arc<CountingState>: FromRef<S>,
-    Arc<Tokens>: FromRef<S>,
+    Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
     OpenApiRouter::new()
@@ -158,7 +154,7 @@ impl PageQuery {
 }
 
 crate::problem_responses!(CountProblems:
-    InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
+    InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed,
     Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull);
 
 /// Count a visit.
@@ -178,14 +174,14 @@ crate::problem_responses!(CountProblems:
 )]
 async fn get_count(
     State(state): State<Arc<CountingState>>,
-    Bearer(claims): Bearer,
+    caller: May<permission::Count>,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
     let counter = CounterId {
-        company: company(&claims),
+        company: caller.company,
         name: state.default_counter.clone(),
     };
-    let visit = identity.visit(&claims.sub);
+    let visit = identity.visit(&caller);
     let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
@@ -195,7 +191,7 @@ async fn get_count(
     ))
 }
 
-crate::problem_responses!(HeadProblems: MissingToken, InvalidToken, ExpiredToken);
+crate::problem_responses!(HeadProblems: MissingToken, InvalidToken, ExpiredToken, Forbidden);
 
 /// Check a token.
 ///
@@ -207,12 +203,12 @@ crate::problem_responses!(HeadProblems: MissingToken, InvalidToken, ExpiredToken
     security(("bearer" = [])),
     responses((status = 200, description = "The token is valid; nothing was counted"), HeadProblems)
 )]
-async fn head_count(_bearer: Bearer) -> impl IntoResponse {
+async fn head_count(_caller: May<permission::Count>) -> impl IntoResponse {
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")])
 }
 
 crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed, StoreUnavailable, Overloaded);
+    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, StoreUnavailable, Overloaded);
 
 /// List the counters.
 #[utoipa::path(
@@ -225,14 +221,14 @@ crate::problem_responses!(ListProblems:
 )]
 async fn get_counters(
     State(state): State<Arc<CountingState>>,
-    Bearer(claims): Bearer,
+    caller: May<permission::Read>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Counters>, Problem> {
     let Query(query) = query?;
     let (after, limit) = (query.after()?, query.limit()?);
     let page = state
         .counting
-        .list(company(&claims), after.as_ref(), limit)
+        .list(caller.company, after.as_ref(), limit)
         .await?;
     let counters = page
         .counters
@@ -249,7 +245,7 @@ async fn get_counters(
 }
 
 crate::problem_responses!(ReadProblems:
-    InvalidCounterName, MissingToken, InvalidToken, ExpiredToken, CounterNotFound, MethodNotAllowed,
+    InvalidCounterName, MissingToken, InvalidToken, ExpiredToken, Forbidden, CounterNotFound, MethodNotAllowed,
     StoreUnavailable, Overloaded);
 
 /// Read a counter.
@@ -265,11 +261,11 @@ crate::problem_responses!(ReadProblems:
 )]
 async fn get_counter(
     State(state): State<Arc<CountingState>>,
-    Bearer(claims): Bearer,
+    caller: May<permission::Read>,
     Path(path): Path<NameInPath>,
 ) -> Result<Json<Counter>, Problem> {
     let counter = CounterId {
-        company: company(&claims),
+        company: caller.company,
         name: path.name.parse()?,
     };
     let visits = state.counting.get(&counter).await?;
@@ -279,7 +275,7 @@ async fn get_counter(
 }
 
 crate::problem_responses!(VisitProblems:
-    InvalidCounterName, InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, MethodNotAllowed,
+    InvalidCounterName, InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed,
     Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull, CountersFull);
 
 /// Count a visit on a counter.
@@ -299,16 +295,16 @@ crate::problem_responses!(VisitProblems:
 )]
 async fn post_counter(
     State(state): State<Arc<CountingState>>,
-    Bearer(claims): Bearer,
+    caller: May<permission::Count>,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
 ) -> Result<impl IntoResponse, Problem> {
     let name: CounterName = path.name.parse()?;
     let counter = CounterId {
-        company: company(&claims),
+        company: caller.company,
         name: name.clone(),
     };
-    let visit = identity.visit(&claims.sub);
+    let visit = identity.visit(&caller);
     let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
@@ -317,11 +313,6 @@ async fn post_counter(
             visits: counted.number,
         }),
     ))
-}
-
-/// The company whose counters a caller counts on and reads: so far there is but one.
-fn company(_: &Claims) -> Company {
-    Company::Default
 }
 
 fn replayed(counted: Counted) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
@@ -368,11 +359,11 @@ impl From<InvalidName> for Problem {
 struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
 
 impl VisitIdentity {
-    fn visit(&self, subject: &str) -> Visit {
+    fn visit(&self, caller: &Caller) -> Visit {
         let identity = self.0.as_ref();
         let identity =
-            identity.map(|(kind, value)| Identity::new(*kind, subject, value.as_bytes()));
-        let pass = None;
+            identity.map(|(kind, value)| Identity::new(*kind, &caller.subject, value.as_bytes()));
+        let pass = caller.pass.clone();
         Visit { identity, pass }
     }
 }

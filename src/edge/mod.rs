@@ -1,6 +1,7 @@
 //! The edge: everything that is the same for all routes, done in one place.
 
 pub mod body;
+mod code;
 mod head;
 pub mod metrics;
 mod options;
@@ -13,9 +14,10 @@ pub mod service;
 
 pub use self::{
     body::JsonBody,
+    code::Code,
     peer::{ClientAddress, Peer},
     policy::Policy,
-    problem::{Code, Problem},
+    problem::Problem,
     routes::Routes,
     service::{Edge, RequestContext},
 };

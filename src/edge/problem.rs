@@ -22,99 +22,10 @@ use utoipa::{
     },
 };
 
+use super::Code;
+
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
-
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $status:ident, $detail:literal;)+) => {
-        /// What went wrong, as a stable code that programs may rely on.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
-
-        impl Code {
-            /// All codes, in the order of their statuses.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The code as it stands in the document.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
-            }
-
-            /// The status of the response.
-            pub fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)+ }
-            }
-
-            /// What it means, and what to do about it, where nothing more is known.
-            pub fn detail(self) -> &'static str {
-                match self { $(Self::$variant => $detail,)+ }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The body is not JSON.
-    InvalidJson = "invalid_json", BAD_REQUEST, "The body is not valid JSON.";
-    /// A parameter of the query is wrong.
-    InvalidQuery = "invalid_query", BAD_REQUEST, "A parameter of the query is wrong.";
-    /// No counter can have this name.
-    InvalidCounterName = "invalid_counter_name", BAD_REQUEST, "A counter's name is 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first of them a letter or digit.";
-    /// The `Idempotency-Key` is malformed.
-    InvalidIdempotencyKey = "invalid_idempotency_key", BAD_REQUEST, "Idempotency-Key must be sent once and be 1 to 255 visible ASCII characters.";
-    /// Any other malformed request.
-    BadRequest = "bad_request", BAD_REQUEST, "The request is malformed.";
-    /// No token was sent.
-    MissingToken = "missing_token", UNAUTHORIZED, "This needs a token: send `Authorization: Bearer <token>` with one from POST /auth/login.";
-    /// The token is not one of ours.
-    InvalidToken = "invalid_token", UNAUTHORIZED, "The token is not valid here; get a new one from POST /auth/login.";
-    /// The token has expired.
-    ExpiredToken = "expired_token", UNAUTHORIZED, "The token has expired; get a new one from POST /auth/login.";
-    /// Wrong name or password.
-    InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "The user name or the password is wrong.";
-    /// There is nothing at this path.
-    NotFound = "not_found", NOT_FOUND, "There is nothing at this path; the public listener's GET /openapi.json lists what there is.";
-    /// Nothing was ever counted under this name.
-    CounterNotFound = "counter_not_found", NOT_FOUND, "Nothing was ever counted under this name; POST counts the first visit.";
-    /// The path exists, the method does not.
-    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not know this method; the Allow header lists those it knows.";
-    /// The request did not arrive, or was not served, in time.
-    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive or to serve. If it was a visit, it may have been counted; to repeat it with the same Idempotency-Key is safe.";
-    /// The body is too large.
-    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB.";
-    /// The URI is too long.
-    UriTooLong = "uri_too_long", URI_TOO_LONG, "The request target is longer than 8 KiB.";
-    /// The body is not declared to be JSON.
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body must be sent as `Content-Type: application/json`.";
-    /// The body is compressed.
-    UnsupportedContentEncoding = "unsupported_content_encoding", UNSUPPORTED_MEDIA_TYPE, "The body must be sent as it is, without a Content-Encoding such as gzip.";
-    /// The body is JSON, but not the right one.
-    InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The JSON does not have the fields, or the types, that GET /openapi.json describes.";
-    /// Too many failed logins.
-    TooManyLogins = "too_many_logins", TOO_MANY_REQUESTS, "Too many failed logins from this address or for this user; wait as long as Retry-After says.";
-    /// The header fields are too large.
-    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are larger than 16 KiB together.";
-    /// A bug of ours.
-    Internal = "internal_error", INTERNAL_SERVER_ERROR, "Something went wrong inside; the log has the details under this request id.";
-    /// Too many requests are waiting for the store.
-    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many requests are waiting for the store. Nothing was counted; try again.";
-    /// Too many logins are waiting.
-    LoginBusy = "login_busy", SERVICE_UNAVAILABLE, "Too many logins are waiting; try again.";
-    /// The store is away, and the visit was not counted.
-    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be reached, or refuses. Nothing was counted; try again.";
-    /// The store did not answer, and the visit may have been counted.
-    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store did not answer in time, or failed. The visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
-    /// As many identities are remembered as may be.
-    IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "There is no room to remember another Idempotency-Key or request id. This visit was not counted; there is room again after the seconds that Retry-After says.";
-    /// The process has not taken its addresses yet.
-    Starting = "starting", SERVICE_UNAVAILABLE, "This replica is starting: its public addresses do not lead to it yet.";
-    /// The process is shutting down.
-    Draining = "draining", SERVICE_UNAVAILABLE, "This replica is shutting down.";
-    /// A thread of the process is stuck.
-    ReplicaStuck = "replica_stuck", SERVICE_UNAVAILABLE, "A thread of this replica has not moved for two seconds, so some of its answers may never come. Restart it.";
-    /// The counter is new, and there are as many as there may be.
-    CountersFull = "counters_full", INSUFFICIENT_STORAGE, "There is no counter of this name, and no room for another one. Nothing was counted, and trying again would not help; FOOTFALL_COUNTER_LIMIT bounds them.";
-}
 
 /// An error on its way to the client.
 #[derive(Debug, Clone)]
@@ -125,6 +36,8 @@ pub struct Problem {
     pub detail: Cow<'static, str>,
     /// For the log only.
     pub cause: Option<String>,
+    /// The field of the body that is wrong.
+    pub field: Option<&'static str>,
     retry_after: Option<u64>,
     /// What kind of mistake is in `Authorization`, beyond what the code says.
     authorization_is_malformed: bool,
@@ -137,6 +50,7 @@ impl From<Code> for Problem {
             code,
             detail: code.detail().into(),
             cause: None,
+            field: None,
             retry_after,
             authorization_is_malformed: false,
         }
@@ -158,6 +72,13 @@ impl Problem {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// Names the field of the body that is wrong.
+    #[must_use]
+    pub fn of_field(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
         self
     }
 
@@ -191,6 +112,7 @@ impl Problem {
             status: status.as_u16(),
             detail: &self.detail,
             code: self.code.as_str(),
+            field: self.field,
             request_id,
         };
         let mut response = (status, Json(document)).into_response();
@@ -272,6 +194,10 @@ pub struct ProblemDocument<'a> {
     /// A stable code for programs.
     #[schema(schema_with = any_code)]
     code: &'a str,
+    /// The field of the body that is wrong, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<&'a str>,
     /// The request's `X-Request-ID`, under which the log knows it.
     request_id: &'a str,
 }
@@ -364,6 +290,7 @@ fn example(code: Code) -> utoipa::openapi::example::Example {
         status: code.status().as_u16(),
         detail: code.detail(),
         code: code.as_str(),
+        field: None,
         request_id: super::request_id::EXAMPLE,
     };
     ExampleBuilder::new()

@@ -127,7 +127,9 @@ impl Knowledge {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
         let held = state.rules.len();
-        self.metrics.held.set(i64::try_from(held).unwrap_or(i64::MAX));
+        self.metrics
+            .held
+            .set(i64::try_from(held).unwrap_or(i64::MAX));
         self.held.store(held, Ordering::Release);
     }
 }

@@ -33,6 +33,6 @@ pub use self::{
     monitor::monitor,
     pass::Pass,
     redis::EPOCH as EPOCH_KEY,
-    shared::{Noted, Revocations},
+    shared::{Noted, Revocations, SHORTEST_LIFETIME},
     table::EPOCH as EPOCH_QUERY,
 };

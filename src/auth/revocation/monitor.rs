@@ -74,7 +74,10 @@ impl Revocations {
 
     /// Compares with a database that could not be asked when everything was read.
     async fn compare_late(&self, reach: &Reach) -> Result<(), StoreError> {
-        let is_up = reach.database.health().is_none_or(|health| health.ready().is_ok());
+        let is_up = reach
+            .database
+            .health()
+            .is_none_or(|health| health.ready().is_ok());
         let Backend::Redis(redis) = &reach.store.backend else {
             return Ok(());
         };
@@ -104,7 +107,10 @@ impl Revocations {
         // Several replicas find the same: only the first of them publishes it.
         let known = self.look().known().epoch.clone();
         if reach.publish(redis, &known, &entries).await? {
-            self.knowledge.metrics.published.inc_by(entries.len() as u64);
+            self.knowledge
+                .metrics
+                .published
+                .inc_by(entries.len() as u64);
             reach.mark(rows).await.map_err(unavailable)?;
         }
         Ok(())

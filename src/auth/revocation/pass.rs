@@ -1,19 +1,19 @@
-//! What a token was given out for.
+//! What a token was issued on, and what ends it.
 
 use uuid::Uuid;
 
-/// What makes a token good beside its signature and its time: a session of a user of a company, as
-/// they stood when it was issued. [`Revocation`](super::Revocation) says what ends it early.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a token was issued on: the session (or the API token), and the generations of its user and
+/// company at that moment. When one of these is revoked, the token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pass {
     /// The session, or the API token.
     pub session: Uuid,
     /// Whose it is.
     pub user: Uuid,
-    /// The user's generation at the time. It grows with each change that ends what was issued before.
+    /// Grows when the user's tokens must stop.
     pub user_generation: i64,
-    /// The company of the user.
+    /// The user's company.
     pub company: Uuid,
-    /// The company's generation at the time.
+    /// Grows when the tokens of all the company's people must stop.
     pub company_generation: i64,
 }

@@ -165,7 +165,7 @@ async fn wait_for_one(redis: &RedisStore, life: i64) {
     // Without any, waiting for one would take until the time is over.
     question.cmd("WAIT").arg(0).arg(1);
     let following: Result<(u32,), _> = redis.query(EPOCH, &question).await;
-    if !matches!(following, Ok((1.., ))) {
+    if !matches!(following, Ok((1..,))) {
         return;
     }
     let mut call = redis::pipe();

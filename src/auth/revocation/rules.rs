@@ -65,9 +65,11 @@ impl Rules {
                 }
                 held.is_none()
             }
-            Revocation::User { id, below: of, except } => {
-                add_below(self.users.entry(id).or_default(), below(of, except))
-            }
+            Revocation::User {
+                id,
+                below: of,
+                except,
+            } => add_below(self.users.entry(id).or_default(), below(of, except)),
             Revocation::Company { id, below: of } => {
                 add_below(self.companies.entry(id).or_default(), below(of, None))
             }

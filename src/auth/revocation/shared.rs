@@ -23,9 +23,10 @@ use crate::{
     },
 };
 
-/// A revocation is kept for at least as long as replicas that run beside this one, with another
-/// `FOOTFALL_TOKEN_TTL`, may have issued tokens for: its default was this before there were sessions.
-const SHORTEST_LIFETIME: Duration = Duration::from_hours(1);
+/// A revocation is kept for at least as long, and a token that was issued on a session is good for no
+/// longer than this or the `FOOTFALL_TOKEN_TTL` of the replica that looks at it: replicas with
+/// another setting may have issued or revoked it.
+pub const SHORTEST_LIFETIME: Duration = Duration::from_hours(1);
 
 /// By how much the clocks of replicas and of the database may differ.
 const CLOCKS: Duration = Duration::from_mins(5);
@@ -128,6 +129,9 @@ impl Revocations {
     /// If the store did not take it, or too few replicas have it. It is published later, by whoever
     /// finds it in the table; but nobody must be told before that it is done.
     pub async fn publish(&self, noted: Noted) -> Result<(), StoreError> {
+        if noted.entries.is_empty() {
+            return Ok(());
+        }
         let metrics = &self.knowledge.metrics;
         let count = noted.entries.len() as u64;
         metrics.noted.inc_by(count);
@@ -136,7 +140,7 @@ impl Revocations {
             return Ok(());
         };
         if let Backend::Redis(redis) = &reach.store.backend {
-            reach.publish(redis, ANY, &noted.entries).await?;
+            reach.publish_to_master(redis, &noted.entries).await?;
             // If this fails it is published once more, which changes nothing.
             let _ = reach.mark(noted.rows).await;
         }
@@ -197,7 +201,9 @@ impl Revocations {
             let begun = Instant::now();
             let all = redis::changes(redis, NONE).await?;
             let living = reach.living().await;
-            self.knowledge.owed.store(living.is_none(), Ordering::Relaxed);
+            self.knowledge
+                .owed
+                .store(living.is_none(), Ordering::Relaxed);
             let missing = self.missing(&all.entries, living.unwrap_or_default());
             if missing.is_empty() {
                 let read = Known {
@@ -212,7 +218,10 @@ impl Revocations {
             if redis::publish(redis, &all.epoch, &missing, reach.wait_replicas).await? {
                 let count = missing.len();
                 self.knowledge.metrics.published.inc_by(count as u64);
-                tracing::warn!(count, "the store had lost revocations; they are published again");
+                tracing::warn!(
+                    count,
+                    "the store had lost revocations; they are published again"
+                );
             }
         }
         let busy = "what was revoked changes faster than it can be read";
@@ -267,6 +276,27 @@ impl Reach {
     ) -> Result<bool, StoreError> {
         let publishing = redis::publish(redis, expected, entries, self.wait_replicas);
         self.store.run(Operation::Revoke, publishing).await
+    }
+
+    /// Publishes on the master, and once more on another that has taken its place meanwhile: the
+    /// old one still takes what it is told, until it learns of it.
+    async fn publish_to_master(
+        &self,
+        redis: &RedisStore,
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        for _ in 0..REPAIRS {
+            let before = redis.place(redis::EPOCH).await?.node;
+            self.publish(redis, ANY, entries).await?;
+            self.store
+                .run(Operation::Revoke, self.store.follow())
+                .await?;
+            if redis.is_cluster() || redis.place(redis::EPOCH).await?.node == before {
+                return Ok(());
+            }
+        }
+        let moving = "the sentinels name one master after the other";
+        Err(StoreError::Unavailable(moving.to_owned()))
     }
 
     pub async fn mark(&self, rows: Vec<i64>) -> Result<(), DatabaseError> {

@@ -1,8 +1,9 @@
 //! The table of revocations: what holds, whatever becomes of a Redis.
 
-use super::entry::{Columns, Entry, Revocation};
-use crate::storage::sql::{Connection, DatabaseError, on_either};
 use uuid::Uuid;
+
+use super::entry::{Columns, Entry, Revocation};
+use crate::storage::sql::{Connection, DatabaseError, on_either, schema};
 
 /// Rows that are read at once. More of them are read the next time.
 const PAGE: i64 = 1000;
@@ -18,7 +19,10 @@ pub async fn note(
     revocations: &[Revocation],
     lifetime: i64,
 ) -> Result<Vec<(i64, Entry)>, DatabaseError> {
-    let noted_at = crate::storage::sql::schema::now(connection).await?;
+    if revocations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let noted_at = schema::now(connection).await?;
     let until = noted_at.saturating_add(lifetime);
     // Where the table is beside the counters, it is what they compare with: committed is published.
     let published = matches!(connection, Connection::Sqlite(_));
@@ -114,7 +118,7 @@ pub async fn read(
     wanted: Wanted,
     after: i64,
 ) -> Result<Vec<(i64, Entry)>, DatabaseError> {
-    let now = crate::storage::sql::schema::now(connection).await?;
+    let now = schema::now(connection).await?;
     let (mut found, mut last) = (Vec::new(), after);
     loop {
         let rows = page(connection, wanted, now, last).await?;
@@ -168,7 +172,7 @@ pub async fn mark(connection: &mut Connection<'_>, rows: &[i64]) -> Result<(), D
 ///
 /// Those of the database.
 pub async fn trim(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
-    let now = crate::storage::sql::schema::now(connection).await?;
+    let now = schema::now(connection).await?;
     on_either!(connection, |database| {
         sqlx::query("DELETE FROM revocations WHERE until <= $1")
             .bind(now)

@@ -13,6 +13,7 @@ pub mod reasons;
 pub mod schema;
 pub mod sqlite;
 mod sqlite_error;
+mod tenant;
 mod turns;
 
 pub use self::{

@@ -334,7 +334,16 @@ async fn call_library(counting: &Counting, counter: &str, key: Option<Key>) -> O
         true => Identity::new(IdentityKind::Key, "admin", &[number]),
         false => Identity::new(IdentityKind::Request, "admin", &[number]),
     });
-    match counting.visit(counter, Visit { identity, pass: None }).await {
+    match counting
+        .visit(
+            counter,
+            Visit {
+                identity,
+                pass: None,
+            },
+        )
+        .await
+    {
         Ok(counted) => Outcome::Counted {
             number: counted.number,
             replayed: counted.replayed,
