@@ -57,6 +57,7 @@ mod proxy;
 mod readme;
 mod refusals;
 mod replication;
+mod revocation;
 mod roles;
 mod room;
 mod sentinel;
