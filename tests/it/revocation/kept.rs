@@ -3,7 +3,6 @@
 use footfall::storage::sql::on_either;
 
 use super::*;
-use crate::support::eventually;
 
 const HISTORY: &str = "ZRANGEBYLEX footfall:revocations - +";
 
@@ -30,10 +29,11 @@ async fn what_nobody_has_published_is_published_by_others() {
             .then_some(())
     })
     .await;
-    eventually("it is noted as published", || {
+    until("it is noted as published", async || {
         let left = database.sql("SELECT count(*) FROM revocations WHERE NOT published");
         (left == "0").then_some(())
-    });
+    })
+    .await;
 }
 
 /// What cannot be published is not acknowledged.
