@@ -85,6 +85,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("proxy_request_id", "on", "yes", "expected on or off"),
     (
+        "cors_origins",
+        "https://app.example, http://localhost:5173",
+        "https://app.example, https://app.example",
+        "https://app.example is listed twice",
+    ),
+    (
         "workers",
         "4",
         "0",
@@ -151,6 +157,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         PHC,
         "$2b$10$abc",
         "expected an Argon2id PHC string",
+    ),
+    (
+        "password_min_length",
+        "8",
+        "7",
+        "expected a whole number of characters from 8 to 128",
     ),
     (
         "log",
