@@ -159,6 +159,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "expected an Argon2id PHC string",
     ),
     (
+        "registration",
+        "closed",
+        "yes",
+        "expected open, invite or closed",
+    ),
+    (
         "password_min_length",
         "8",
         "7",
