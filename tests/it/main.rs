@@ -25,6 +25,7 @@ mod companies;
 mod conformance;
 mod connections;
 mod contract;
+mod cors;
 mod counting;
 mod database;
 mod dotenv;
