@@ -61,6 +61,8 @@ named! {
         DatabaseMonitor = "the monitor of the database",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
+        /// What sends mails.
+        MailSender = "the sender of mails",
     }
 }
 
@@ -86,6 +88,8 @@ named! {
         Operation = "an operation of the database",
         /// Looking up the name of the database's host: it is looked up again.
         Lookup = "looking up the database's host",
+        /// A try to send a mail: it is tried again when its lease ends.
+        Mail = "a try to send a mail",
         /// The wait for a turn at an embedded database: a visit goes on without.
         Turn = "the wait for a turn",
     }
