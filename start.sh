@@ -666,7 +666,7 @@ start_swarm() {
     }
     # Wrong values end here, and not as a secret that no replica starts with. They are in no
     # command line, which everyone on this machine may read.
-    SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
+    FOOTFALL_ENV=production SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
         FOOTFALL_ADMIN_USERNAME=${ADMIN_USERNAME:-admin} FOOTFALL_TRUSTED_PROXIES=${PROXY_SUBNET:-10.89.7.0/24} \
         FOOTFALL_SENTRY_DSN=${FOOTFALL_SENTRY_DSN-} FOOTFALL_STORE_TIMEOUT=${FOOTFALL_STORE_TIMEOUT:-700ms} \
         REDIS_URL=${REDIS_URL:-redis://redis:6379} DATABASE_URL=${DATABASE_URL:-postgres://footfall@postgres/footfall} \
@@ -674,7 +674,7 @@ start_swarm() {
         FOOTFALL_SMTP_URL=${FOOTFALL_SMTP_URL:-${SMTP_URL_NAME:+smtp://given.later.example}} FOOTFALL_REGISTRATION=${FOOTFALL_REGISTRATION:-invite} \
         FOOTFALL_PUBLIC_URL=${FOOTFALL_PUBLIC_URL-} FOOTFALL_MAIL_FROM=${FOOTFALL_MAIL_FROM:-Footfall <footfall@localhost>} \
         FOOTFALL_CORS_ORIGINS=${FOOTFALL_CORS_ORIGINS-} FOOTFALL_PASSWORD_MIN_LENGTH=${FOOTFALL_PASSWORD_MIN_LENGTH:-15} \
-        docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
+        docker run --rm --network none -e FOOTFALL_ENV -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
         -e FOOTFALL_SMTP_URL -e FOOTFALL_REGISTRATION -e FOOTFALL_PUBLIC_URL -e FOOTFALL_MAIL_FROM -e FOOTFALL_CORS_ORIGINS -e FOOTFALL_PASSWORD_MIN_LENGTH \
         -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null || {
         require_newer "$IMAGE"
