@@ -15,9 +15,10 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    accounts::Accounts,
     auth::{
-        self, Callers, Login, metrics::AuthMetrics, password::Passwords, throttle::Throttle,
-        token::Tokens,
+        self, Callers, Login, keys::Keys, metrics::AuthMetrics, password::Passwords,
+        throttle::Throttle, token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -70,6 +71,8 @@ pub struct Application {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     passwords: Passwords,
+    keys: Keys,
+    database: Option<Database>,
     vitals: Vitals,
     document: Document,
     routes: Arc<Routes>,
@@ -85,6 +88,7 @@ struct AppState(Arc<Parts>);
 
 struct Parts {
     counting: Arc<CountingState>,
+    accounts: Arc<Accounts>,
     callers: Arc<Callers>,
     login: Arc<Login>,
     vitals: Vitals,
@@ -102,15 +106,22 @@ macro_rules! parts {
     };
 }
 
-parts!(counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, vitals: Vitals) -> Self {
+    pub fn new(
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        vitals: Vitals,
+        database: Option<Database>,
+    ) -> Self {
         let public = Public::new();
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
+            keys: Keys::new(&settings.auth),
+            database,
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
@@ -132,6 +143,7 @@ impl Application {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
         let tokens = Arc::new(Tokens::new(&settings.auth));
+        let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let parts = Parts {
             counting: Arc::new(CountingState {
@@ -139,9 +151,17 @@ impl Application {
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
+            accounts: Arc::new(Accounts {
+                database: self.database.clone(),
+                keys: self.keys.clone(),
+                passwords: self.passwords.clone(),
+                throttle: throttle.clone(),
+                tokens: tokens.clone(),
+                registration: settings.accounts.registration,
+            }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
-                Throttle::new(store),
+                throttle,
                 tokens.clone(),
                 self.metrics.auth.clone(),
                 settings.server.request_timeout,
@@ -164,12 +184,12 @@ impl Application {
     }
 
     /// The internal service: health, readiness, metrics, version.
-    pub fn ops_edge(&self, store: &Store, database: Option<&Database>) -> Edge {
+    pub fn ops_edge(&self, store: &Store) -> Edge {
         let state = OpsState {
             registry: self.metrics.registry.clone(),
             vitals: self.vitals.clone(),
             store: store.clone(),
-            database: database.cloned(),
+            database: self.database.clone(),
         };
         let router = ops::routes::router().with_state(state);
         let router = router.fallback(async || Code::NotFound);

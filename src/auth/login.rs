@@ -11,9 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     metrics::{AuthMetrics, LoginOutcome},
-    password::Passwords,
+    password::{Passwords, Whose},
     role::Role,
-    throttle::{Charge, Throttle, Verdict},
+    throttle::{Charge, Guess, Throttle, Verdict},
     token::Tokens,
 };
 use crate::supervision::{Panicked, Piece};
@@ -125,7 +125,11 @@ impl Login {
         let place = self.passwords.queue().map_err(|_| LoginError::Busy)?;
         let charge = self.charge(client, &username).await?;
         // The store is asked before and after, never by one that keeps others from hashing.
-        let is_right = self.passwords.verify(place, username.clone(), password);
+        let whose = match username == self.passwords.settings_username() {
+            true => Whose::Settings,
+            false => Whose::Nobody,
+        };
+        let is_right = self.passwords.verify(place, whose, password);
         let is_right = is_right.await?;
         if let Some(charge) = charge {
             self.throttle.settle(charge, is_right).await;
@@ -146,8 +150,13 @@ impl Login {
         username: &str,
     ) -> Result<Option<Charge>, LoginError> {
         let deadline = Instant::now() + self.request_timeout;
+        let guess = Guess::Login {
+            client,
+            username,
+            device: None,
+        };
         loop {
-            match self.throttle.charge(client, username).await {
+            match self.throttle.charge(guess).await {
                 None => return Ok(None),
                 Some(Verdict::Go(charge)) => return Ok(Some(charge)),
                 Some(Verdict::Locked(wait)) => return Err(LoginError::Throttled(wait)),

@@ -1,4 +1,4 @@
-//! The account's password: Argon2id, off the async threads, a few at a time.
+//! Passwords: Argon2id, off the async threads, a few at a time.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -49,6 +49,17 @@ struct Account {
     memory: Mutex<Vec<Vec<Block>>>,
 }
 
+/// Whose password it would be.
+#[derive(Debug, Clone)]
+pub enum Whose {
+    /// The settings' account.
+    Settings,
+    /// A user with this hash.
+    User(SecretString),
+    /// Nobody is called so.
+    Nobody,
+}
+
 /// A place in the queue of those whose passwords will be checked.
 pub struct Place {
     _permit: OwnedSemaphorePermit,
@@ -87,9 +98,13 @@ impl Passwords {
         }
     }
 
-    /// Whether this is the account and its password, once it is this one's turn. A
-    /// wrong name costs the same work as a wrong password, so that nothing tells
-    /// them apart.
+    /// The name of the settings' account.
+    pub fn settings_username(&self) -> &str {
+        &self.account.username
+    }
+
+    /// Whether this is the password, once it is this one's turn. That of nobody costs the same
+    /// work as a wrong one, so that nothing tells them apart.
     ///
     /// # Errors
     ///
@@ -97,46 +112,65 @@ impl Passwords {
     pub async fn verify(
         &self,
         place: Place,
-        username: String,
+        whose: Whose,
         password: SecretString,
     ) -> Result<bool, Panicked> {
+        let account = self.account.clone();
+        let is_right = move || account.is_password(&whose, &password);
+        Ok(self.work(place, is_right).await?.unwrap_or(false))
+    }
+
+    /// The PHC string of a password, once it is this one's turn.
+    ///
+    /// # Errors
+    ///
+    /// If there is a bug, or the system has no randomness.
+    pub async fn hash(&self, place: Place, password: SecretString) -> Result<String, Panicked> {
+        let hashed = self.work(place, move || hash(password.expose_secret()).ok());
+        let hashed = hashed.await?.flatten();
+        hashed.ok_or(Panicked(Piece::PasswordHash))
+    }
+
+    /// Computes off the async threads, a few at a time; `None` while the process ends.
+    async fn work<T: Send + 'static>(
+        &self,
+        place: Place,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>, Panicked> {
         let Ok(turn) = self.running.clone().acquire_owned().await else {
-            return Ok(false);
+            return Ok(None);
         };
         drop(place);
-        let account = self.account.clone();
-        let check = move || {
+        let work = move || {
             // Held until the work is done, even if nobody waits for it.
             let _turn = turn;
-            account.matches(&username, &password)
+            work()
         };
-        let checked = Piece::PasswordHash.blocking(check).await;
-        checked.map_err(|_| Panicked(Piece::PasswordHash))
+        let done = Piece::PasswordHash.blocking(work).await;
+        done.map(Some).map_err(|_| Panicked(Piece::PasswordHash))
     }
 }
 
 impl Account {
-    fn matches(&self, username: &str, password: &SecretString) -> bool {
-        // Not `&&`, which would spare a wrong name the hash and so give it away.
-        (username == self.username) & self.is_password(password)
-    }
-
-    fn is_password(&self, password: &SecretString) -> bool {
-        let hash = match &self.credential {
-            AdminCredential::Hash(hash) => hash,
-            AdminCredential::Password(password) => self.hash.get_or_init(|| {
+    fn is_password(&self, whose: &Whose, password: &SecretString) -> bool {
+        let hash = match (whose, &self.credential) {
+            (Whose::User(hash), _) => hash,
+            (_, AdminCredential::Hash(hash)) => hash,
+            (_, AdminCredential::Password(password)) => self.hash.get_or_init(|| {
                 // Without randomness no hash matches, and nobody gets in.
                 SecretString::from(hash(password.expose_secret()).unwrap_or_default())
             }),
         };
-        Hash::parse(hash.expose_secret()).is_ok_and(|hash| {
+        let matches = Hash::parse(hash.expose_secret()).is_ok_and(|hash| {
             #[cfg(test)]
             tests::HASHED.with(|hashed| hashed.set(hashed.get() + 1));
             let mut memory = self.memory().pop().unwrap_or_default();
             let matches = hash.matches(password.expose_secret().as_bytes(), &mut memory);
             self.memory().push(memory);
             matches
-        })
+        });
+        // Not before the hash, which would spare nobody's password the work and so give it away.
+        matches & !matches!(whose, Whose::Nobody)
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
@@ -163,19 +197,22 @@ mod tests {
             hash: OnceLock::new(),
             memory: Mutex::default(),
         };
-        for (username, password, matches) in [
-            ("admin", "right", true),
-            ("admin", "wrong", false),
-            ("nobody", "right", false),
-            ("nobody", "wrong", false),
-            ("", "", false),
+        let user = || Whose::User(SecretString::from(hash("theirs").unwrap()));
+        for (whose, password, matches) in [
+            (Whose::Settings, "right", true),
+            (Whose::Settings, "wrong", false),
+            (user(), "theirs", true),
+            (user(), "right", false),
+            (Whose::Nobody, "right", false),
+            (Whose::Nobody, "wrong", false),
+            (Whose::Nobody, "", false),
         ] {
             HASHED.set(0);
             assert_eq!(
-                account.matches(username, &SecretString::from(password)),
+                account.is_password(&whose, &SecretString::from(password)),
                 matches
             );
-            assert_eq!(HASHED.get(), 1, "{username} {password}");
+            assert_eq!(HASHED.get(), 1, "{whose:?} {password}");
         }
     }
 }

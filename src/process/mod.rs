@@ -105,10 +105,10 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         settings.clone(),
         metrics.clone(),
         vitals.clone(),
+        database.clone(),
     ));
 
-    let dependencies = (&store, database.as_ref());
-    let mut running = Running::start(&settings.server, &application, dependencies, &vitals)?;
+    let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
     if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
         running
@@ -166,7 +166,7 @@ impl Running {
     fn start(
         server: &ServerSettings,
         application: &Arc<Application>,
-        (store, database): (&Store, Option<&Database>),
+        store: &Store,
         vitals: &Vitals,
     ) -> Result<Self, ServeError> {
         let public = bind_tcp(&server.listen)?;
@@ -176,7 +176,7 @@ impl Running {
 
         let (to_main, offers) = Acceptors::new(1);
         let service = Service {
-            edge: application.ops_edge(store, database),
+            edge: application.ops_edge(store),
             settings: server.clone(),
             fitness: application.fitness(store),
         };

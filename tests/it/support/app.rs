@@ -58,7 +58,7 @@ impl Builder {
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),
-            internal: application.ops_edge(store, database),
+            internal: application.ops_edge(store),
             proxies: Arc::from(parts.settings.server.trusted_proxies.as_slice()),
             ends: parts.ends,
             _own_directory: own_directory,

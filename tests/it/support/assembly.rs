@@ -41,15 +41,16 @@ impl Assembly {
         let store = Store::open(&settings.store, metrics.store.clone()).await;
         let store = store.expect("a store");
         let database = Database::open(&settings.database, &store, &metrics.registry);
+        let database = database.expect("each metric once");
         // Nothing has to be published first. There is no heartbeat: a test may hold its thread.
         let vitals = Vitals::default();
         vitals.have_started();
         let (supervisor, ends) = Supervisor::new();
         Self {
-            application: Application::new(settings.clone(), metrics, vitals),
+            application: Application::new(settings.clone(), metrics, vitals, database.clone()),
             settings,
             store,
-            database: database.expect("each metric once"),
+            database,
             supervisor,
             ends,
         }

@@ -1,0 +1,117 @@
+//! Safe to repeat: what was done under a proxy's request id is not done again.
+//!
+//! nginx repeats a `POST` whose first replica died or took too long. The repeat has the same
+//! `X-Request-ID`, and gets the outcome of the first.
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    edge::RequestContext,
+    storage::sql::{Connection, DatabaseError, on_either, schema},
+};
+
+/// How long what was done is remembered, in milliseconds: a proxy repeats within seconds.
+const REMEMBERED: i64 = 24 * 60 * 60 * 1000;
+
+/// An operation under a request id.
+#[derive(Debug, Clone)]
+pub struct Once([u8; 32]);
+
+/// Whether an operation is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// It is.
+    First,
+    /// It was done, with this outcome.
+    Repeated(Option<String>),
+}
+
+impl Once {
+    /// What `caller` (a user's id, or an address where nobody is known) asks for; `None` if no
+    /// proxy vouches for the id of the request.
+    pub fn new(context: &RequestContext, operation: &'static str, caller: &str) -> Option<Self> {
+        let id = Some(&context.id).filter(|id| id.is_the_proxys)?;
+        let mut hash = Sha256::new();
+        for part in [operation.as_bytes(), caller.as_bytes(), id.value.as_bytes()] {
+            // Its length first, or `ab`+`c` and `a`+`bc` would be one operation.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Some(Self(hash.finalize().into()))
+    }
+
+    /// Whether this is the first time. One that is under way elsewhere is waited for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn begin(
+        once: Option<&Self>,
+        connection: &mut Connection<'_>,
+    ) -> Result<Turn, DatabaseError> {
+        let Some(Self(key)) = once else {
+            return Ok(Turn::First);
+        };
+        let now = schema::now(connection).await?;
+        let inserted = on_either!(connection, |database| {
+            sqlx::query(
+                "INSERT INTO request_ids (key, created_at) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING",
+            )
+            .bind(&key[..])
+            .bind(now)
+            .execute(&mut **database)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        if inserted == 1 {
+            return Ok(Turn::First);
+        }
+        let outcome = on_either!(connection, |database| {
+            sqlx::query_scalar("SELECT outcome FROM request_ids WHERE key = $1")
+                .bind(&key[..])
+                .fetch_one(&mut **database)
+                .await
+        })?;
+        Ok(Turn::Repeated(outcome))
+    }
+
+    /// Remembers the outcome: never a secret.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn end(
+        once: Option<&Self>,
+        connection: &mut Connection<'_>,
+        outcome: &str,
+    ) -> Result<(), DatabaseError> {
+        if let Some(Self(key)) = once {
+            on_either!(connection, |database| {
+                sqlx::query("UPDATE request_ids SET outcome = $2 WHERE key = $1")
+                    .bind(&key[..])
+                    .bind(outcome)
+                    .execute(&mut **database)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what nobody repeats any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn forget(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
+        let before = schema::now(connection).await? - REMEMBERED;
+        on_either!(connection, |database| {
+            sqlx::query("DELETE FROM request_ids WHERE created_at < $1")
+                .bind(before)
+                .execute(&mut **database)
+                .await
+                .map(drop)
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! Users, as the database has them.
+
+use uuid::Uuid;
+
+use crate::{
+    auth::role::Role,
+    storage::sql::{Connection, DatabaseError, on_either},
+};
+
+/// What a user is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Invited, and has not come yet.
+    Invited,
+    /// May log in.
+    Active,
+    /// May not log in.
+    Disabled,
+    /// Was here once: what is left says nothing of who it was.
+    Deleted,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Invited, Self::Active, Self::Disabled, Self::Deleted];
+
+    /// Its name in the database and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// A user, and of the company what decides whether its people are let in.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Their id.
+    pub id: Uuid,
+    /// Their company's.
+    pub company: Uuid,
+    /// Their e-mail address as they wrote it; `None` of the settings' account and of who was deleted.
+    pub email: Option<String>,
+    /// Their name, unique in the company; `None` likewise.
+    pub username: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// What they are.
+    pub state: State,
+    /// An Argon2id PHC string.
+    pub password_hash: Option<String>,
+    /// Grows when the tokens that were issued before must stop.
+    pub generation: i64,
+    /// When they were invited or registered, in Unix milliseconds.
+    pub created_at: i64,
+    /// When they last logged in.
+    pub last_login_at: Option<i64>,
+    /// The company's name.
+    pub company_name: String,
+    /// Whether nobody of the company is let in.
+    pub company_suspended: bool,
+    /// Grows when the tokens of all its people must stop.
+    pub company_generation: i64,
+}
+
+/// How somebody who logs in says who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginName<'a> {
+    /// By e-mail address.
+    Email(&'a str),
+    /// `company/username`, or only the name in the company `default`.
+    Name {
+        /// The company's name.
+        company: &'a str,
+        /// The user's.
+        username: &'a str,
+    },
+}
+
+impl<'a> LoginName<'a> {
+    /// What a text is taken for: no name has an `@` or a `/`.
+    pub fn new(text: &'a str) -> Self {
+        if text.contains('@') {
+            return Self::Email(text);
+        }
+        let (company, username) = text.split_once('/').unwrap_or(("default", text));
+        Self::Name { company, username }
+    }
+}
+
+/// The columns of [`Row`].
+macro_rules! select {
+    ($where:literal) => {
+        concat!(
+            "SELECT u.id, u.company_id, u.email, u.username, u.role, u.state, u.password_hash, u.generation, \
+             u.created_at, u.last_login_at, c.name, c.state, c.generation \
+             FROM users u JOIN companies c ON c.id = u.company_id ",
+            $where
+        )
+    };
+}
+
+type Row = (
+    Uuid,
+    Uuid,
+    Option<String>,
+    Option<String>,
+    String,
+    String,
+    Option<String>,
+    i64,
+    i64,
+    Option<i64>,
+    String,
+    String,
+    i64,
+);
+
+impl User {
+    fn of(row: Row) -> Result<Self, DatabaseError> {
+        let (
+            id,
+            company,
+            email,
+            username,
+            role,
+            state,
+            password_hash,
+            generation,
+            created_at,
+            last_login_at,
+            company_name,
+            company_state,
+            company_generation,
+        ) = row;
+        let unreadable = |column| {
+            DatabaseError::Refused(format!("the {column} of user {id} is none that is known"))
+        };
+        let known = State::ALL.into_iter().find(|known| known.as_str() == state);
+        Ok(Self {
+            id,
+            company,
+            email,
+            username,
+            role: role.parse().map_err(|_| unreadable("role"))?,
+            state: known.ok_or_else(|| unreadable("state"))?,
+            password_hash,
+            generation,
+            created_at,
+            last_login_at,
+            company_name,
+            company_suspended: company_state != "active",
+            company_generation,
+        })
+    }
+
+    /// The user of a company with this id.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn find(
+        connection: &mut Connection<'_>,
+        company: Uuid,
+        id: Uuid,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let row: Option<Row> = on_either!(connection, |database| {
+            sqlx::query_as(select!("WHERE u.company_id = $1 AND u.id = $2"))
+                .bind(company)
+                .bind(id)
+                .fetch_optional(&mut **database)
+                .await
+        })?;
+        row.map(Self::of).transpose()
+    }
+
+    /// The user with this e-mail address, as addresses are compared.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn find_by_email(
+        connection: &mut Connection<'_>,
+        email_key: &str,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let row: Option<Row> = on_either!(connection, |database| {
+            sqlx::query_as(select!("WHERE u.email_key = $1"))
+                .bind(email_key)
+                .fetch_optional(&mut **database)
+                .await
+        })?;
+        row.map(Self::of).transpose()
+    }
+
+    /// The user with this name, as names are compared.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn find_by_name(
+        connection: &mut Connection<'_>,
+        company_key: &str,
+        username_key: &str,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let row: Option<Row> = on_either!(connection, |database| {
+            sqlx::query_as(select!("WHERE c.name_key = $1 AND u.username_key = $2"))
+                .bind(company_key)
+                .bind(username_key)
+                .fetch_optional(&mut **database)
+                .await
+        })?;
+        row.map(Self::of).transpose()
+    }
+
+    /// Whether they are let in.
+    pub fn may_log_in(&self) -> bool {
+        self.state == State::Active && !self.company_suspended
+    }
+}
