@@ -68,6 +68,24 @@ pub(super) async fn append(
     Ok(())
 }
 
+/// Which of these ids there are.
+pub(super) async fn are_there(
+    connection: &mut Connection<'_>,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>, DatabaseError> {
+    let mut there = Vec::new();
+    for id in ids {
+        let found: Option<Uuid> = on_either!(connection, |database| {
+            sqlx::query_scalar("SELECT id FROM audit_entries WHERE id = $1")
+                .bind(id)
+                .fetch_optional(&mut **database)
+                .await
+        })?;
+        there.extend(found);
+    }
+    Ok(there)
+}
+
 async fn append_to(
     company: Uuid,
     connection: &mut Connection<'_>,
