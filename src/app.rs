@@ -3,7 +3,7 @@
 //! Production and tests build it here, so that they cannot drift apart. It is
 //! the only place that knows all rooms.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Router,
@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::Accounts,
+    audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
         self, Callers, Login, keys::Keys, metrics::AuthMetrics, password::Passwords,
         throttle::Throttle, token::Tokens,
@@ -47,6 +48,8 @@ pub struct Metrics {
     pub auth: Arc<AuthMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
+    /// The audit trail.
+    pub audit: Arc<AuditMetrics>,
 }
 
 impl Metrics {
@@ -61,6 +64,7 @@ impl Metrics {
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
+            audit: Arc::new(AuditMetrics::register(&registry)?),
             registry,
         })
     }
@@ -73,6 +77,9 @@ pub struct Application {
     passwords: Passwords,
     keys: Keys,
     database: Option<Database>,
+    audit: Audit,
+    /// Until somebody runs it.
+    keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     document: Document,
     routes: Arc<Routes>,
@@ -89,6 +96,7 @@ struct AppState(Arc<Parts>);
 struct Parts {
     counting: Arc<CountingState>,
     accounts: Arc<Accounts>,
+    audit: AuditState,
     callers: Arc<Callers>,
     login: Arc<Login>,
     vitals: Vitals,
@@ -106,7 +114,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -117,11 +125,14 @@ impl Application {
         database: Option<Database>,
     ) -> Self {
         let public = Public::new();
+        let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
             keys: Keys::new(&settings.auth),
             database,
+            audit,
+            keeper: Mutex::new(keeper),
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
@@ -137,6 +148,17 @@ impl Application {
         &self.settings.server
     }
 
+    /// The audit trail.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What writes the audit trail, to be run once, on the thread that opened the database.
+    pub fn audit_keeper(&self) -> Option<Keeper> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.take()
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
@@ -145,6 +167,9 @@ impl Application {
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
+        let audit = self.audit.clone();
+        let callers = Callers::new(tokens.clone())
+            .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
@@ -162,12 +187,15 @@ impl Application {
             login: Arc::new(Login::new(
                 self.passwords.clone(),
                 throttle,
-                tokens.clone(),
+                tokens,
                 self.metrics.auth.clone(),
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            callers: Arc::new(Callers::new(tokens)),
+            audit: AuditState {
+                database: self.database.clone(),
+            },
+            callers: Arc::new(callers),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -227,6 +255,7 @@ impl Public {
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
         .documented(auth::routes::router(), Policy::default())
+        .documented(audit::routes::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())
     }

@@ -115,6 +115,9 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
             .supervisor
             .spawn(Part::DatabaseMonitor, monitor.run());
     }
+    if let Some(keeper) = application.audit_keeper() {
+        running.supervisor.spawn(Part::Audit, keeper.run());
+    }
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},
@@ -129,6 +132,11 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
+    if !matches!(ending, Ending::Forced(_)) && !application.audit().flush(CLOSE_LIMIT).await {
+        tracing::warn!(
+            "the last entries of the audit trail could not be written: failed logins and denied accesses of the last minute"
+        );
+    }
     if ending == Ending::Clean {
         close(&store, database.as_ref()).await;
     }

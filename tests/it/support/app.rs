@@ -55,6 +55,9 @@ impl Builder {
         if let Some(monitor) = database.and_then(Database::monitor) {
             parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
         }
+        if let Some(keeper) = application.audit_keeper() {
+            parts.supervisor.spawn(Part::Audit, keeper.run());
+        }
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),
