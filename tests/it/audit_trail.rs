@@ -10,7 +10,7 @@ use footfall::{
     company::DEFAULT_ID,
     storage::sql::{Database, DatabaseError, on_either},
 };
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use uuid::Uuid;
 
 use crate::support::{
@@ -99,33 +99,27 @@ impl Trail {
 
     /// Some SQL of one who may do everything, and has turned off what would refuse it.
     async fn tamper(&self, text: &str) {
-        match &self.postgres {
-            Some(postgres) => {
-                postgres.sql(&format!("SET session_replication_role = replica; {text}"));
-            }
-            None => {
-                let triggers = self.database().read("test", |connection| {
-                    Box::pin(async {
-                        let names: Vec<String> = on_either!(connection, |database| {
-                            sqlx::query_scalar(
-                                "SELECT name FROM sqlite_master
-                                 WHERE type = 'trigger' AND tbl_name LIKE 'audit%'",
-                            )
-                            .fetch_all(&mut **database)
-                            .await
-                        })?;
-                        Ok(names)
-                    })
-                });
-                for name in triggers.await.unwrap() {
-                    self.run(format!("DROP TRIGGER {name}")).await.unwrap();
-                }
-                let text = text.replace("'\\x", "x'").replace("::bytea", "");
-                self.run(format!("PRAGMA defer_foreign_keys = ON; {text}"))
-                    .await
-                    .unwrap();
-            }
+        if let Some(postgres) = &self.postgres {
+            postgres.sql(&format!("SET session_replication_role = replica; {text}"));
+            return;
         }
+        let file = self.opened.folder().join("footfall.db");
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .foreign_keys(false);
+        let mut file = SqliteConnection::connect_with(&options).await.unwrap();
+        let triggers =
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'";
+        let triggers: Vec<String> = sqlx::query_scalar(triggers)
+            .fetch_all(&mut file)
+            .await
+            .unwrap();
+        let drops = triggers.iter().map(|name| format!("DROP TRIGGER {name};"));
+        let text = text.replace("'\\x", "x'").replace("::bytea", "");
+        let all: String = drops.chain([text]).collect();
+        let tampered = sqlx::raw_sql(AssertSqlSafe(all)).execute(&mut file).await;
+        tampered.unwrap();
+        file.close().await.unwrap();
     }
 
     /// How a company's id stands in a statement.
@@ -176,6 +170,16 @@ impl Trail {
     async fn append_old(&self, company: Uuid, days: i64) {
         let chains = self.chains().await;
         let head = chains.into_iter().find(|chain| chain.company == company);
+        if head.is_none() {
+            let company = self.literal(company);
+            let begin = match self.postgres {
+                Some(_) => format!("SELECT footfall_audit_end({company})"),
+                None => format!(
+                    "INSERT INTO audit_chains VALUES ({company}, 1, zeroblob(32), 0, zeroblob(32))"
+                ),
+            };
+            self.run(begin).await.unwrap();
+        }
         let (seq, hash) = head.map_or((0, vec![0; 32]), |head| (head.last_seq, head.last_hash));
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
         let at = now - days * DAY;

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use footfall::audit::{Audit, Outcome, metrics::AuditMetrics};
 
-use sqlx::Connection as _;
-
 use super::*;
 use crate::support::{process::PATIENCE, until};
 
@@ -129,19 +127,23 @@ async fn the_database_may_be_away_for_a_while() {
 async fn what_may_have_been_written_is_not_written_twice() {
     let [_, trail] = both().await;
     let postgres = trail.postgres.as_ref().unwrap();
-    // Commits, and then lets nobody know.
+    // Takes longer to commit than anybody waits.
     postgres.sql(
-        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$
+        "CREATE FUNCTION patience() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             PERFORM set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true);
+             RETURN NEW;
+         END $$;
+         CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
              PERFORM pg_advisory_xact_lock_shared(77);
              RETURN NULL;
          END $$;
+         CREATE TRIGGER patience BEFORE INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION patience();
          CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON audit_entries
          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger();",
     );
-    let unbounded = "options=-c%20statement_timeout%3D0%20-c%20lock_timeout%3D0";
-    let url = format!("{}?{unbounded}", postgres.url());
-    let opened = databases::at(&url, &[("FOOTFALL_DATABASE_TIMEOUT", "1s")]);
+    let opened = databases::at(&postgres.url(), &[("FOOTFALL_DATABASE_TIMEOUT", "1s")]);
     let opened = opened.await.up().await;
     let notes = notes(&opened.database);
     let mut holder = sqlx::PgConnection::connect(&postgres.url()).await.unwrap();
