@@ -63,6 +63,8 @@ named! {
         Revocations = "the monitor of revocations",
         /// What sends mails.
         MailSender = "the sender of mails",
+        /// What writes and tidies the audit trail.
+        Audit = "the audit trail",
     }
 }
 
