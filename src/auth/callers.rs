@@ -4,13 +4,15 @@ use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::request::Parts,
+    http::{header, request::Parts},
 };
 
 use super::{
     bearer,
     caller::Caller,
-    permission::Permission,
+    cookies::Cookie,
+    csrf::{Binding, Csrf},
+    permission::{Permission, Rule},
     token::{TokenError, Tokens},
 };
 use crate::edge::{Code, Problem};
@@ -18,25 +20,48 @@ use crate::edge::{Code, Problem};
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
+    csrf: Arc<Csrf>,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>) -> Self {
-        Self { tokens }
+    pub fn new(tokens: Arc<Tokens>, csrf: Arc<Csrf>) -> Self {
+        Self { tokens, csrf }
     }
 
-    /// Who sent this request.
+    /// Who sent this request, which is about what `rule` is for. A token in `Authorization` wins
+    /// over a cookie.
     ///
     /// # Errors
     ///
     /// The problem to answer with.
-    pub async fn of(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
-        let token = bearer::token(&parts.headers)?;
+    pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
+        match bearer::token(&parts.headers) {
+            Ok(token) => self.verify(token),
+            Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
+            Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
+        }
+    }
+
+    fn verify(&self, token: &str) -> Result<Arc<Caller>, Problem> {
         self.tokens.verify(token).map_err(|error| match error {
             TokenError::Expired => Code::ExpiredToken.into(),
             TokenError::Invalid => bearer::refusal(token),
         })
+    }
+
+    /// `None` if there is no cookie of ours.
+    fn by_cookie(&self, parts: &Parts, rule: Rule) -> Option<Result<Arc<Caller>, Problem>> {
+        let token = self.csrf.cookies.find(&parts.headers, Cookie::Access)?;
+        let caller = match self.verify(token) {
+            Ok(caller) => caller,
+            Err(problem) => return Some(Err(problem)),
+        };
+        let is_ours = match rule.changes(&parts.method) {
+            true => self.csrf.check(&parts.headers, &Binding::of(&caller)),
+            false => Ok(()),
+        };
+        Some(is_ours.map(|()| caller))
     }
 }
 
@@ -64,7 +89,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Arc::<Callers>::from_ref(state).of(parts).await?;
+        let caller = Arc::<Callers>::from_ref(state).of(parts, P::RULE).await?;
         caller.may::<P>()?;
         Ok(Self {
             caller,

@@ -3,21 +3,21 @@
 mod bearer;
 mod caller;
 mod callers;
+pub mod cookies;
+pub mod csrf;
 mod hs256;
 pub mod keys;
-mod login;
 pub mod metrics;
 pub mod password;
 pub mod permission;
 mod problems;
+pub mod refresh;
 pub mod revocation;
 pub mod role;
-pub mod routes;
 pub mod throttle;
 pub mod token;
 
 pub use self::{
     caller::{Caller, SETTINGS_ACCOUNT},
     callers::{Callers, May},
-    login::{Login, LoginError},
 };
