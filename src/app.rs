@@ -10,15 +10,21 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
 
 use crate::{
     accounts::Accounts,
     auth::{
-        self, Callers, Login, keys::Keys, metrics::AuthMetrics, password::Passwords,
-        throttle::Throttle, token::Tokens,
+        self, Callers, Login,
+        keys::{Keys, Purpose},
+        metrics::AuthMetrics,
+        password::Passwords,
+        throttle::Throttle,
+        token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -27,6 +33,7 @@ use crate::{
     },
     edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
     listen::Fitness,
+    mail::{Mailer, Page, Sender},
     ops::{self, OpsState},
     pages::{self, Document, openapi, swagger},
     storage::{Store, metrics::StoreMetrics, sql::Database},
@@ -74,6 +81,7 @@ pub struct Application {
     keys: Keys,
     database: Option<Database>,
     vitals: Vitals,
+    mailer: Mailer,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -129,6 +137,7 @@ impl Application {
             settings,
             metrics,
             vitals,
+            mailer: Mailer::default(),
         }
     }
 
@@ -175,6 +184,26 @@ impl Application {
         self.edge(router, &self.routes, background)
     }
 
+    /// The one who sends mails, where there is a database with an outbox.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already.
+    pub fn mail_sender(&self) -> prometheus::Result<Option<Sender>> {
+        let Some(database) = self.database.clone() else {
+            return Ok(None);
+        };
+        let keys = self.keys.clone();
+        let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
+        let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
+        Sender::new(settings, database, registry, tokens, None, &self.mailer).map(Some)
+    }
+
+    /// How the sender of mails is told things, where there is one.
+    pub fn mailer(&self) -> Option<&Mailer> {
+        self.database.as_ref().map(|_| &self.mailer)
+    }
+
     /// What tells whether this replica is fit to be sent visits.
     pub fn fitness(&self, store: &Store) -> Fitness {
         Fitness {
@@ -205,6 +234,18 @@ impl Application {
             background,
         )
     }
+}
+
+/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
+fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
+    let purpose = match page {
+        Page::Confirm => Purpose::RegistrationLink,
+        Page::Invitation => Purpose::InvitationLink,
+        Page::Reset => Purpose::ResetLink,
+        Page::Email => Purpose::EmailLink,
+    };
+    let signature = keys.sign(purpose, id.as_bytes());
+    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
 }
 
 /// The public routes.

@@ -59,6 +59,8 @@ named! {
         Monitor = "the monitor of the store",
         /// What asks the database whether it can be used.
         DatabaseMonitor = "the monitor of the database",
+        /// What sends mails.
+        MailSender = "the sender of mails",
     }
 }
 
@@ -84,6 +86,8 @@ named! {
         Operation = "an operation of the database",
         /// Looking up the name of the database's host: it is looked up again.
         Lookup = "looking up the database's host",
+        /// A try to send a mail: it is tried again when its lease ends.
+        Mail = "a try to send a mail",
         /// The wait for a turn at an embedded database: a visit goes on without.
         Turn = "the wait for a turn",
     }
