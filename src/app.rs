@@ -17,16 +17,18 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{self, Accounts, sessions::Sessions},
     auth::{
-        self, Callers, Login,
+        Callers,
+        cookies::Cookies,
+        csrf::{Csrf, Origins},
         keys::{Keys, Purpose},
         metrics::AuthMetrics,
         password::Passwords,
         throttle::Throttle,
         token::Tokens,
     },
-    config::{ServerSettings, Settings},
+    config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
         self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
         routes::CountingState,
@@ -98,7 +100,7 @@ struct Parts {
     counting: Arc<CountingState>,
     accounts: Arc<Accounts>,
     callers: Arc<Callers>,
-    login: Arc<Login>,
+    sessions: Arc<Sessions>,
     vitals: Vitals,
     document: Document,
 }
@@ -114,7 +116,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -154,34 +156,53 @@ impl Application {
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
+        let csrf = Arc::new(self.csrf());
+        let callers = Arc::new(Callers::new(tokens.clone(), csrf.clone()));
+        let accounts = Arc::new(Accounts {
+            database: self.database.clone(),
+            keys: self.keys.clone(),
+            passwords: self.passwords.clone(),
+            throttle,
+            tokens,
+            registration: settings.accounts.registration,
+        });
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
-            accounts: Arc::new(Accounts {
-                database: self.database.clone(),
-                keys: self.keys.clone(),
-                passwords: self.passwords.clone(),
-                throttle: throttle.clone(),
-                tokens: tokens.clone(),
-                registration: settings.accounts.registration,
+            sessions: Arc::new(Sessions {
+                accounts: accounts.clone(),
+                callers: callers.clone(),
+                csrf,
+                metrics: self.metrics.auth.clone(),
+                mailer: self.mailer.clone(),
+                request_timeout: settings.server.request_timeout,
+                background: background.clone(),
             }),
-            login: Arc::new(Login::new(
-                self.passwords.clone(),
-                throttle,
-                tokens.clone(),
-                self.metrics.auth.clone(),
-                settings.server.request_timeout,
-                background.clone(),
-            )),
-            callers: Arc::new(Callers::new(tokens)),
+            accounts,
+            callers,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
         self.edge(router, &self.routes, background)
+    }
+
+    /// Cookies are for HTTPS, but in development, where there may be none.
+    fn csrf(&self) -> Csrf {
+        let production = self.settings.environment == Environment::Production;
+        let public_url = self.settings.mail.public_url.as_ref();
+        let is_https = public_url.is_some_and(PublicUrl::is_https);
+        Csrf {
+            keys: self.keys.clone(),
+            cookies: Cookies::new(production || is_https),
+            origins: Origins {
+                own: public_url.map(PublicUrl::origin).into_iter().collect(),
+                of_host: !production,
+            },
+        }
     }
 
     /// The one who sends mails, where there is a database with an outbox.
@@ -267,7 +288,7 @@ impl Public {
         }
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
-        .documented(auth::routes::router(), Policy::default())
+        .documented(accounts::sessions::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())
     }

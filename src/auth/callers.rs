@@ -4,7 +4,7 @@ use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 
 use super::{
@@ -41,6 +41,19 @@ impl Callers {
             Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
             Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
         }
+    }
+
+    /// Whose access token is in `Authorization`, also if it has been ended: to log out is not
+    /// refused to who has. `None` if there is no such field.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub fn shown(&self, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, Problem> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        self.verify(bearer::token(headers)?).map(Some)
     }
 
     fn verify(&self, token: &str) -> Result<Arc<Caller>, Problem> {

@@ -162,6 +162,16 @@ impl Csrf {
     }
 }
 
+/// The field `csrf_token` of a form, if it stands there once.
+pub fn field(form: &[u8]) -> Option<String> {
+    let fields = url::form_urlencoded::parse(form);
+    let mut values = fields.filter(|(name, _)| name == "csrf_token");
+    match (values.next(), values.next()) {
+        (Some((_, value)), None) => Some(value.into_owned()),
+        _ => None,
+    }
+}
+
 fn failed(detail: &'static str) -> Problem {
     Problem::from(Code::CsrfFailed).with_detail(detail)
 }

@@ -24,6 +24,7 @@ use self::{
     signals::{Signal, Signals},
 };
 use crate::{
+    accounts::cleanup,
     app::{Application, Metrics},
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
@@ -114,6 +115,11 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
     running.supervisor.spawn(Part::Monitor, monitor(counters));
     if let Some(sender) = application.mail_sender()? {
         running.supervisor.spawn(Part::MailSender, sender.run());
+    }
+    if let Some(database) = database.clone() {
+        running
+            .supervisor
+            .spawn(Part::Cleanup, cleanup::run(database));
     }
     if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
         running

@@ -61,6 +61,8 @@ named! {
         DatabaseMonitor = "the monitor of the database",
         /// What sends mails.
         MailSender = "the sender of mails",
+        /// What takes out of the database what nobody asks for any more.
+        Cleanup = "the cleanup of the database",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -25,6 +25,7 @@ use crate::{
     },
     company,
     edge::{Code, Problem},
+    mail::EmailAddress,
     storage::sql::{Connection, Database, DatabaseError, on_either, schema},
 };
 
@@ -273,7 +274,8 @@ async fn find_by(connection: &mut Connection<'_>, name: &str) -> Result<Found, D
     };
     let (user, email_key) = match LoginName::new(name) {
         LoginName::Email(email) => {
-            let key = names::email_key(email);
+            let address = email.parse::<EmailAddress>();
+            let key = address.map(|address| address.key()).unwrap_or_default();
             (User::find_by_email(connection, &key).await?, key)
         }
         LoginName::Name { company, username } => {

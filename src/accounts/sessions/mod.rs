@@ -8,6 +8,7 @@ mod answer;
 mod ending;
 mod list;
 mod login;
+mod refresh;
 mod routes;
 pub mod rotation;
 pub mod row;
@@ -19,16 +20,23 @@ use tokio_util::task::TaskTracker;
 
 pub use self::routes::router;
 use super::Accounts;
-use crate::auth::{csrf::Csrf, metrics::AuthMetrics};
+use crate::{
+    auth::{Callers, csrf::Csrf, metrics::AuthMetrics},
+    mail::Mailer,
+};
 
 /// What the routes of sessions work with, on one worker thread.
 pub struct Sessions {
     /// People.
     pub accounts: Arc<Accounts>,
+    /// Access tokens that are shown.
+    pub callers: Arc<Callers>,
     /// Cookies, and what is asked of requests with them.
     pub csrf: Arc<Csrf>,
     /// What is counted of logins and refreshes.
     pub metrics: Arc<AuthMetrics>,
+    /// Is told of mails.
+    pub mailer: Mailer,
     /// How long a client is served (`FOOTFALL_REQUEST_TIMEOUT`).
     pub request_timeout: Duration,
     /// What it tracks is driven to its end.
