@@ -25,6 +25,7 @@ use crate::{
         keys::{Keys, Purpose},
         metrics::AuthMetrics,
         password::Passwords,
+        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
         throttle::Throttle,
         token::Tokens,
     },
@@ -54,6 +55,8 @@ pub struct Metrics {
     pub counting: Arc<CountingMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
+    /// What was revoked.
+    pub revocation: Arc<RevocationMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
 }
@@ -69,6 +72,7 @@ impl Metrics {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
+            revocation: Arc::new(RevocationMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             registry,
         })
@@ -84,6 +88,7 @@ pub struct Application {
     database: Option<Database>,
     vitals: Vitals,
     mailer: Mailer,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -136,6 +141,7 @@ impl Application {
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
+            knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
             settings,
             metrics,
             vitals,
@@ -148,27 +154,44 @@ impl Application {
         &self.settings.server
     }
 
+    /// What was revoked, for the thread that has this store.
+    pub fn revocations(&self, store: Store) -> Revocations {
+        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
+        Revocations::new(knowledge, store, database, &self.settings)
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
+        let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let csrf = Arc::new(self.csrf());
-        let callers = Arc::new(Callers::new(tokens.clone(), csrf.clone()));
+        let callers = Arc::new(Callers::new(
+            tokens.clone(),
+            revocations.clone(),
+            csrf.clone(),
+        ));
         let accounts = Arc::new(Accounts {
             database: self.database.clone(),
             keys: self.keys.clone(),
             passwords: self.passwords.clone(),
             throttle,
             tokens,
+            revocations: revocations.clone(),
             registration: settings.accounts.registration,
         });
         let parts = Parts {
             counting: Arc::new(CountingState {
-                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
+                counting: Counting::start(
+                    counts,
+                    revocations,
+                    self.metrics.counting.clone(),
+                    supervisor,
+                ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),

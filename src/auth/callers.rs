@@ -13,6 +13,7 @@ use super::{
     cookies::Cookie,
     csrf::{Binding, Csrf},
     permission::{Permission, Rule},
+    revocation::Revocations,
     token::{TokenError, Tokens},
 };
 use crate::edge::{Code, Problem};
@@ -20,13 +21,18 @@ use crate::edge::{Code, Problem};
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
+    revocations: Revocations,
     csrf: Arc<Csrf>,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>, csrf: Arc<Csrf>) -> Self {
-        Self { tokens, csrf }
+    pub fn new(tokens: Arc<Tokens>, revocations: Revocations, csrf: Arc<Csrf>) -> Self {
+        Self {
+            tokens,
+            revocations,
+            csrf,
+        }
     }
 
     /// Who sent this request, which is about what `rule` is for. A token in `Authorization` wins
@@ -37,7 +43,7 @@ impl Callers {
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
         match bearer::token(&parts.headers) {
-            Ok(token) => self.verify(token),
+            Ok(token) => self.living(token),
             Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
             Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
         }
@@ -63,10 +69,19 @@ impl Callers {
         })
     }
 
+    /// Whose token it is, if it has not been revoked.
+    fn living(&self, token: &str) -> Result<Arc<Caller>, Problem> {
+        let caller = self.verify(token)?;
+        match caller.pass.as_deref() {
+            Some(pass) if self.revocations.is_revoked(pass) => Err(Code::InvalidToken.into()),
+            _ => Ok(caller),
+        }
+    }
+
     /// `None` if there is no cookie of ours.
     fn by_cookie(&self, parts: &Parts, rule: Rule) -> Option<Result<Arc<Caller>, Problem>> {
         let token = self.csrf.cookies.find(&parts.headers, Cookie::Access)?;
-        let caller = match self.verify(token) {
+        let caller = match self.living(token) {
             Ok(caller) => caller,
             Err(problem) => return Some(Err(problem)),
         };

@@ -63,6 +63,8 @@ named! {
         MailSender = "the sender of mails",
         /// What takes out of the database what nobody asks for any more.
         Cleanup = "the cleanup of the database",
+        /// What reads what was revoked, and publishes what nobody has.
+        Revocations = "the monitor of revocations",
     }
 }
 

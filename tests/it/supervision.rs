@@ -56,7 +56,8 @@ fn names(part: Part) -> Vec<String> {
         | Part::Queue
         | Part::Monitor
         | Part::MailSender
-        | Part::Cleanup => {
+        | Part::Cleanup
+        | Part::Revocations => {
             vec![part.name().to_owned()]
         }
         // Only where there is a PostgreSQL: `pieces::the_monitor_of_the_database`.
