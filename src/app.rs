@@ -183,6 +183,7 @@ impl Application {
             tokens,
             revocations: revocations.clone(),
             registration: settings.accounts.registration,
+            password_min_length: settings.accounts.password_min_length,
         });
         let parts = Parts {
             counting: Arc::new(CountingState {
@@ -210,7 +211,8 @@ impl Application {
             document: self.document.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
-        self.edge(router, &self.routes, background)
+        let edge = self.edge(router, &self.routes, background);
+        edge.with_cors(&settings.server.cors_origins)
     }
 
     /// Cookies are for HTTPS, but in development, where there may be none.
@@ -218,11 +220,13 @@ impl Application {
         let production = self.settings.environment == Environment::Production;
         let public_url = self.settings.mail.public_url.as_ref();
         let is_https = public_url.is_some_and(PublicUrl::is_https);
+        let cors = self.settings.server.cors_origins.iter();
+        let own = cors.map(ToString::to_string).chain(public_url.map(PublicUrl::origin));
         Csrf {
             keys: self.keys.clone(),
             cookies: Cookies::new(production || is_https),
             origins: Origins {
-                own: public_url.map(PublicUrl::origin).into_iter().collect(),
+                own: own.collect(),
                 of_host: !production,
             },
         }

@@ -5,6 +5,7 @@ mod caller;
 mod callers;
 pub mod cookies;
 pub mod csrf;
+pub mod device;
 mod hs256;
 pub mod keys;
 pub mod metrics;
@@ -14,6 +15,7 @@ mod problems;
 pub mod refresh;
 pub mod revocation;
 pub mod role;
+pub mod strength;
 pub mod throttle;
 pub mod token;
 

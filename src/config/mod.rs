@@ -14,6 +14,7 @@ mod database;
 pub mod dotenv;
 mod log;
 mod mail;
+mod origin;
 pub mod phc;
 pub mod postgres_url;
 mod public_url;
@@ -33,6 +34,7 @@ pub use self::{
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
     mail::MailSettings,
+    origin::Origin,
     postgres_url::PostgresUrl,
     public_url::PublicUrl,
     reader::Shown,
