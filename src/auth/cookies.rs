@@ -29,6 +29,11 @@ impl Cookies {
         Self { secure }
     }
 
+    /// Whether it is reached by HTTPS.
+    pub fn are_secure(self) -> bool {
+        self.secure
+    }
+
     /// The name of a cookie.
     pub fn name(self, cookie: Cookie) -> &'static str {
         match (self.secure, cookie) {

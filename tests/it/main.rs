@@ -45,6 +45,7 @@ mod identities;
 mod layouts;
 mod lingering;
 mod logins;
+mod mail;
 mod metrics;
 mod model;
 mod monitoring;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::{
     Sessions,
@@ -19,6 +20,7 @@ use crate::{
     audit::{Action, Actor, Details, Entry, Kind as Object},
     auth::{
         SETTINGS_ACCOUNT,
+        device::Device,
         metrics::LoginOutcome,
         password::Whose,
         throttle::{Charge, Guess, Verdict},
@@ -44,6 +46,8 @@ pub struct Credentials {
     pub password: SecretString,
     /// How they want their tokens.
     pub kind: Kind,
+    /// What they log in with.
+    pub device: Device,
 }
 
 /// Who is meant by a name.
@@ -70,6 +74,15 @@ impl Found {
             },
             Self::Registered(hash) => Whose::User(hash.clone()),
             Self::Nobody | Self::Unknown(_) => Whose::Nobody,
+        }
+    }
+
+    /// The id of whoever has an account.
+    fn user(&self) -> Option<Uuid> {
+        match self {
+            Self::Settings => Some(SETTINGS_ACCOUNT),
+            Self::User(user) => Some(user.id),
+            Self::Registered(_) | Self::Nobody | Self::Unknown(_) => None,
         }
     }
 
@@ -117,12 +130,12 @@ impl Sessions {
             username,
             password,
             kind,
+            device,
         } = credentials;
         let passwords = &self.accounts.passwords;
         let place = passwords.queue().map_err(|_| Code::LoginBusy)?;
-        let charge = self.charge(origin, &username).await?;
         // The stores are asked before and after, never by one that keeps others from hashing.
-        let found = self.find(&username).await;
+        let (charge, found) = self.find_and_charge(origin, &username, &device).await?;
         let is_right = passwords.verify(place, found.whose(), password.clone());
         let is_right = is_right.await.map_err(internal)?;
         let succeeded = is_right && found.counts();
@@ -147,14 +160,37 @@ impl Sessions {
         Err(Code::InvalidCredentials.into())
     }
 
+    /// Who is meant, and what is charged for it. Strangers are charged first, so that who tries too
+    /// often costs the database nothing; for a device that is known it must be known who is meant.
+    async fn find_and_charge(
+        &self,
+        origin: &Origin,
+        username: &str,
+        device: &Device,
+    ) -> Result<(Option<Charge>, Found), Problem> {
+        if !device.is_known() {
+            let charge = self.charge(origin, username, None).await?;
+            return Ok((charge, self.find(username).await));
+        }
+        let found = self.find(username).await;
+        let device = found.user().and_then(|user| device.known_to(user));
+        let charge = self.charge(origin, username, device).await?;
+        Ok((charge, found))
+    }
+
     /// Takes the attempt for a failure until it is known to be none. `None` if the
     /// store cannot say: then it goes on, and what may have been charged is given back.
-    async fn charge(&self, origin: &Origin, username: &str) -> Result<Option<Charge>, Problem> {
+    async fn charge(
+        &self,
+        origin: &Origin,
+        username: &str,
+        device: Option<Uuid>,
+    ) -> Result<Option<Charge>, Problem> {
         let deadline = Instant::now() + self.request_timeout;
         let guess = Guess::Login {
             client: origin.address,
             username,
-            device: None,
+            device,
         };
         loop {
             match self.accounts.throttle.charge(guess).await {
@@ -356,7 +392,7 @@ async fn begin_once(
     Ok(Some(granted))
 }
 
-fn login_entry(owner: Option<(uuid::Uuid, uuid::Uuid)>, origin: &Origin, kind: Kind) -> Entry {
+fn login_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin, kind: Kind) -> Entry {
     let (company, actor) = match owner {
         Some((company, SETTINGS_ACCOUNT)) => (company, Actor::Operator),
         Some((company, user)) => (company, Actor::User(user)),
@@ -370,7 +406,7 @@ fn login_entry(owner: Option<(uuid::Uuid, uuid::Uuid)>, origin: &Origin, kind: K
 }
 
 /// Nobody is known by a wrong password; whose account was tried is the object.
-fn failure_entry(owner: Option<(uuid::Uuid, uuid::Uuid)>, origin: &Origin) -> Entry {
+fn failure_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin) -> Entry {
     let company = owner.map_or(company::DEFAULT_ID, |(company, _)| company);
     let mut entry = Entry::new(company, Actor::Anonymous, Action::SessionLogin);
     if let Some((_, user)) = owner {

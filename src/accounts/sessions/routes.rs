@@ -1,6 +1,9 @@
 //! `/auth/login`, `/auth/refresh`, `/auth/logout` and `/auth/sessions`
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use axum::{
     Json,
@@ -22,11 +25,11 @@ use super::{
     ending::Sent,
     list::{self, OwnSessions, PageQuery},
     login,
-    row::{Kind, Owner},
+    row::{Granted, Kind, Owner},
 };
 use crate::{
     accounts::origin::Origin,
-    auth::{Callers, May, cookies::Cookie, csrf::Binding, permission, refresh::RefreshToken},
+    auth::{Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission, refresh::RefreshToken},
     edge::{Code, JsonBody, Problem},
     supervision::Piece,
 };
@@ -108,6 +111,7 @@ async fn post_login(
     if kind == Kind::Cookie {
         sessions.csrf.check_origin(request.headers())?;
     }
+    let device = Device::of(request.headers(), &sessions.accounts.keys, unix_seconds());
     // With the body: once it has arrived, there is no moment at which to hang up would help.
     let tracker = sessions.background.clone();
     let attempt = Piece::Login.track(&tracker, async move {
@@ -120,13 +124,20 @@ async fn post_login(
             username,
             password,
             kind,
+            device: device.clone(),
         };
         let granted = sessions.login(&origin, credentials).await?;
-        sessions.answer(&granted, kind)
+        let answer = sessions.answer(&granted, kind)?;
+        Ok(sessions.remember(device, &granted, answer))
     });
     attempt
         .await
         .unwrap_or_else(|error| Err(Problem::from(Code::Internal).with_cause(error)))
+}
+
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 /// A refresh token.
@@ -186,6 +197,18 @@ async fn post_refresh(
 }
 
 impl Sessions {
+    /// Has the device known as one that this user has logged in on. Without a database there is
+    /// only the one account, and the answer is as ever.
+    fn remember(&self, device: Device, granted: &Granted, mut answer: Response) -> Response {
+        let user = granted.user.as_ref();
+        if let Some(user) = user.map(|user| user.id) {
+            let (keys, secure) = (&self.accounts.keys, self.csrf.cookies.are_secure());
+            let cookie = device.logged_in(user, keys, unix_seconds(), secure);
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        answer
+    }
+
     fn read_genuine(&self, text: &str) -> Result<RefreshToken, Problem> {
         RefreshToken::read(text, &self.accounts.keys).ok_or_else(|| {
             use crate::auth::metrics::RefreshOutcome;
