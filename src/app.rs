@@ -17,10 +17,12 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{self, Accounts, cleanup, sessions::Sessions},
     audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
-        self, Callers, Login,
+        Callers,
+        cookies::Cookies,
+        csrf::{Csrf, Origins},
         keys::{Keys, Purpose},
         metrics::AuthMetrics,
         password::Passwords,
@@ -28,7 +30,7 @@ use crate::{
         throttle::Throttle,
         token::Tokens,
     },
-    config::{ServerSettings, Settings},
+    config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
         self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
         routes::CountingState,
@@ -92,8 +94,8 @@ pub struct Application {
     /// Until somebody runs it.
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
-    knowledge: Arc<Knowledge>,
     mailer: Mailer,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -111,7 +113,7 @@ struct Parts {
     accounts: Arc<Accounts>,
     audit: AuditState,
     callers: Arc<Callers>,
-    login: Arc<Login>,
+    sessions: Arc<Sessions>,
     vitals: Vitals,
     document: Document,
 }
@@ -127,7 +129,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -189,48 +191,71 @@ impl Application {
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
+        let csrf = Arc::new(self.csrf());
         let audit = self.audit.clone();
-        let callers = Callers::new(tokens.clone(), revocations.clone())
+        let callers = Callers::new(tokens.clone(), revocations.clone(), csrf.clone())
             .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        let callers = Arc::new(callers);
+        let accounts = Arc::new(Accounts {
+            database: self.database.clone(),
+            keys: self.keys.clone(),
+            passwords: self.passwords.clone(),
+            throttle,
+            tokens,
+            revocations: revocations.clone(),
+            registration: settings.accounts.registration,
+            password_min_length: settings.accounts.password_min_length,
+        });
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(
                     counts,
-                    revocations.clone(),
+                    revocations,
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
-            accounts: Arc::new(Accounts {
-                database: self.database.clone(),
-                keys: self.keys.clone(),
-                passwords: self.passwords.clone(),
-                throttle: throttle.clone(),
-                tokens: tokens.clone(),
-                revocations: revocations.clone(),
-                registration: settings.accounts.registration,
-                password_min_length: settings.accounts.password_min_length,
+            sessions: Arc::new(Sessions {
+                accounts: accounts.clone(),
+                callers: callers.clone(),
+                csrf,
+                metrics: self.metrics.auth.clone(),
+                mailer: self.mailer.clone(),
+                request_timeout: settings.server.request_timeout,
+                background: background.clone(),
             }),
-            login: Arc::new(Login::new(
-                self.passwords.clone(),
-                throttle,
-                tokens,
-                self.metrics.auth.clone(),
-                settings.server.request_timeout,
-                background.clone(),
-            )),
+            accounts,
             audit: AuditState {
                 database: self.database.clone(),
             },
-            callers: Arc::new(callers),
+            callers,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
         let edge = self.edge(router, &self.routes, background);
         edge.with_cors(&settings.server.cors_origins)
+    }
+
+    /// Cookies are for HTTPS, but in development, where there may be none.
+    fn csrf(&self) -> Csrf {
+        let production = self.settings.environment == Environment::Production;
+        let public_url = self.settings.mail.public_url.as_ref();
+        let is_https = public_url.is_some_and(PublicUrl::is_https);
+        let cors = self.settings.server.cors_origins.iter();
+        let own = cors
+            .map(ToString::to_string)
+            .chain(public_url.map(PublicUrl::origin));
+        Csrf {
+            keys: self.keys.clone(),
+            cookies: Cookies::new(production || is_https),
+            origins: Origins {
+                own: own.collect(),
+                of_host: !production,
+            },
+        }
     }
 
     /// Starts what works on the database in the background, once, on the thread that opened it.
@@ -251,6 +276,7 @@ impl Application {
         }
         let monitoring = revocation::monitor(self.revocations(store.clone()));
         supervisor.spawn(Part::Revocations, monitoring);
+        supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
         if let Some(keeper) = self.audit_keeper() {
             supervisor.spawn(Part::Audit, keeper.run());
         }
@@ -330,7 +356,7 @@ impl Public {
         }
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
-        .documented(auth::routes::router(), Policy::default())
+        .documented(accounts::sessions::router(), Policy::default())
         .documented(audit::routes::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())

@@ -1,9 +1,12 @@
 //! Who someone is: companies and their users, how they come and go, and what they show.
 
+pub mod cleanup;
 pub mod ending;
 pub mod names;
 pub mod once;
 pub mod origin;
+pub mod sessions;
+pub mod trail;
 pub mod user;
 
 use std::sync::Arc;

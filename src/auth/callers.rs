@@ -4,12 +4,14 @@ use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::request::Parts,
+    http::{HeaderMap, header, request::Parts},
 };
 
 use super::{
     bearer,
     caller::Caller,
+    cookies::Cookie,
+    csrf::{Binding, Csrf},
     permission::{Permission, Rule},
     revocation::Revocations,
     token::{TokenError, Tokens},
@@ -24,14 +26,16 @@ pub struct Callers {
     tokens: Arc<Tokens>,
     revocations: Revocations,
     denied: Option<Told>,
+    csrf: Arc<Csrf>,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>, revocations: Revocations) -> Self {
+    pub fn new(tokens: Arc<Tokens>, revocations: Revocations, csrf: Arc<Csrf>) -> Self {
         Self {
             tokens,
             revocations,
+            csrf,
             denied: None,
         }
     }
@@ -46,21 +50,61 @@ impl Callers {
         self
     }
 
-    /// Who sent this request.
+    /// Who sent this request, which is about what `rule` is for. A token in `Authorization` wins
+    /// over a cookie.
     ///
     /// # Errors
     ///
     /// The problem to answer with.
-    pub async fn of(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
-        let token = bearer::token(&parts.headers)?;
-        let caller = self.tokens.verify(token).map_err(|error| match error {
+    pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
+        match bearer::token(&parts.headers) {
+            Ok(token) => self.living(token),
+            Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
+            Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
+        }
+    }
+
+    /// Whose access token is in `Authorization`, also if it has been ended: to log out is not
+    /// refused to who has. `None` if there is no such field.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub fn shown(&self, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, Problem> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        self.verify(bearer::token(headers)?).map(Some)
+    }
+
+    fn verify(&self, token: &str) -> Result<Arc<Caller>, Problem> {
+        self.tokens.verify(token).map_err(|error| match error {
             TokenError::Expired => Code::ExpiredToken.into(),
             TokenError::Invalid => bearer::refusal(token),
-        })?;
+        })
+    }
+
+    /// Whose token it is, if it has not been revoked.
+    fn living(&self, token: &str) -> Result<Arc<Caller>, Problem> {
+        let caller = self.verify(token)?;
         match caller.pass.as_deref() {
             Some(pass) if self.revocations.is_revoked(pass) => Err(Code::InvalidToken.into()),
             _ => Ok(caller),
         }
+    }
+
+    /// `None` if there is no cookie of ours.
+    fn by_cookie(&self, parts: &Parts, rule: Rule) -> Option<Result<Arc<Caller>, Problem>> {
+        let token = self.csrf.cookies.find(&parts.headers, Cookie::Access)?;
+        let caller = match self.living(token) {
+            Ok(caller) => caller,
+            Err(problem) => return Some(Err(problem)),
+        };
+        let is_ours = match rule.changes(&parts.method) {
+            true => self.csrf.check(&parts.headers, &Binding::of(&caller)),
+            false => Ok(()),
+        };
+        Some(is_ours.map(|()| caller))
     }
 }
 
@@ -89,7 +133,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let callers = Arc::<Callers>::from_ref(state);
-        let caller = callers.of(parts).await?;
+        let caller = callers.of(parts, P::RULE).await?;
         caller.may::<P>().inspect_err(|_| {
             if let Some(denied) = &callers.denied {
                 denied(&caller, parts, P::RULE);

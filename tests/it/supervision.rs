@@ -57,6 +57,7 @@ fn names(part: Part) -> Vec<String> {
         | Part::Monitor
         | Part::Audit
         | Part::MailSender
+        | Part::Cleanup
         | Part::Revocations => {
             vec![part.name().to_owned()]
         }
