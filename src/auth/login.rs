@@ -13,7 +13,7 @@ use super::{
     metrics::{AuthMetrics, LoginOutcome},
     password::{Passwords, Whose},
     role::Role,
-    throttle::{Charge, Throttle, Verdict},
+    throttle::{Charge, Guess, Throttle, Verdict},
     token::Tokens,
 };
 use crate::supervision::{Panicked, Piece};
@@ -150,8 +150,13 @@ impl Login {
         username: &str,
     ) -> Result<Option<Charge>, LoginError> {
         let deadline = Instant::now() + self.request_timeout;
+        let guess = Guess::Login {
+            client,
+            username,
+            device: None,
+        };
         loop {
-            match self.throttle.charge(client, username).await {
+            match self.throttle.charge(guess).await {
                 None => return Ok(None),
                 Some(Verdict::Go(charge)) => return Ok(Some(charge)),
                 Some(Verdict::Locked(wait)) => return Err(LoginError::Throttled(wait)),

@@ -12,7 +12,10 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::login::{Login, LoginError};
+use super::{
+    login::{Login, LoginError},
+    throttle::Refusal,
+};
 use crate::edge::{ClientAddress, Code, JsonBody, Problem};
 
 /// The routes of this room.
@@ -96,6 +99,18 @@ impl From<LoginError> for Problem {
             LoginError::Busy => Code::LoginBusy.into(),
             LoginError::Panicked(cause) => Self::from(Code::Internal).with_cause(cause),
             LoginError::Signing(cause) => Self::from(Code::Internal).with_cause(cause),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// Not of [`Refusal::Quietly`], where the route can answer as if it were done.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooMany(wait) => Self::from(Code::TooManyRequests).retry_after(wait),
+            Refusal::Quietly => Code::TooManyRequests.into(),
+            Refusal::Unavailable => Self::from(Code::StoreUnavailable)
+                .with_detail("The store cannot be reached, and without it nobody knows how often this was done. Nothing was done; try again."),
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Purpose {
     Reading,
     /// Limiting failed logins.
     Logins,
+    /// Limiting what sends mails, and refreshes.
+    Limits,
     /// Finding out how full a server is, and when it gets room.
     LeavingRoom,
     /// Taking connections from a pool.
@@ -32,12 +34,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Counting,
         Self::NewCounters,
         Self::Companies,
         Self::Reading,
         Self::Logins,
+        Self::Limits,
         Self::LeavingRoom,
         Self::Connections,
     ];
@@ -52,6 +55,7 @@ impl Purpose {
                 "no counter can be read, and a replica that starts does not become ready"
             }
             Self::Logins => "failed logins are not limited",
+            Self::Limits => "nobody can register or have a password reset",
             Self::LeavingRoom => {
                 "how full it is, or when it gets room, cannot be known: FOOTFALL_DEDUP_LIMIT or a Retry-After of a day stand in for that"
             }
@@ -60,9 +64,9 @@ impl Purpose {
     }
 
     /// Whether all visits are counted as they should be without its commands: as is common with
-    /// managed services, or as long as there is no such company.
+    /// managed services, or as long as there is no such company, or there are no accounts.
     pub fn is_dispensable(self) -> bool {
-        matches!(self, Self::LeavingRoom | Self::Companies)
+        matches!(self, Self::LeavingRoom | Self::Companies | Self::Limits)
     }
 }
 
@@ -76,6 +80,7 @@ const COMPANY_INDEX: &str = "footfall:counters:00000000-0000-0000-0000-000000000
 const COMPANIES: &str = "footfall:companies";
 const LOGIN: &str = "footfall:login:.doctor";
 const ATTEMPTS: &str = "footfall:attempts:{footfall:login:.doctor}";
+const LIMIT: &str = "footfall:limit:.doctor";
 const SCHEMA: &str = "footfall:schema";
 const LAYOUT: &str = "footfall:layout";
 
@@ -123,6 +128,13 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
     (Purpose::Logins, &["ZCARD", ATTEMPTS]),
     (Purpose::Logins, &["ZADD", ATTEMPTS, "XX", "0", "a"]),
     (Purpose::Logins, &["ZREM", ATTEMPTS, "a"]),
+    (Purpose::Limits, &["EVAL", "return 0", "1", LIMIT]),
+    (Purpose::Limits, &["TIME"]),
+    (Purpose::Limits, &["ZREMRANGEBYSCORE", LIMIT, "(1", "1"]),
+    (Purpose::Limits, &["ZCARD", LIMIT]),
+    (Purpose::Limits, &["ZADD", LIMIT, "XX", "0", "a"]),
+    (Purpose::Limits, &["PEXPIRE", LIMIT, "1"]),
+    (Purpose::Limits, &["ZRANGE", LIMIT, "0", "0", "WITHSCORES"]),
     (Purpose::LeavingRoom, &["INFO", "memory"]),
     (Purpose::LeavingRoom, &["SCAN", "0"]),
     (Purpose::Connections, &["PING"]),

@@ -97,6 +97,8 @@ codes! {
     WeakPassword = "weak_password", UNPROCESSABLE_ENTITY, "The password is too easy to guess.";
     /// The text is no e-mail address.
     InvalidEmail = "invalid_email", UNPROCESSABLE_ENTITY, "This is no e-mail address that a mail can be sent to.";
+    /// Too many requests of one kind.
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests of this kind from this address, or with this session or token; wait as long as Retry-After says.";
     /// Too many failed logins.
     TooManyLogins = "too_many_logins", TOO_MANY_REQUESTS, "Too many failed logins from this address or for this user; wait as long as Retry-After says.";
     /// The header fields are too large.

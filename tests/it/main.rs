@@ -68,6 +68,7 @@ mod start;
 mod strangers;
 mod supervision;
 mod text;
+mod throttle;
 mod tls;
 mod tokens;
 mod turns;

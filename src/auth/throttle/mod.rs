@@ -1,42 +1,34 @@
-//! Failed logins are limited per client address and per user name, and all
-//! replicas share the count.
+//! What is limited, by whom and how often: [`limits`]. All replicas share the counts.
 //!
-//! An attempt is charged before its password is looked at, and a right password
-//! gives the charge back: who hangs up in between, or a replica that dies, saves
+//! **[Guesses](Guess)** at a secret. An attempt is charged before the secret is looked at, and a right
+//! one gives the charge back: who hangs up in between, or a replica that dies, saves
 //! nothing. So there are two numbers: failures that are known, and attempts that
 //! are under way. Both together never exceed the limit. Known failures alone lock;
 //! what is only under way makes others wait until it is decided, so that many
 //! people who log in from one address at one moment do not lock each other out.
+//! Failures count for one window from the first.
 //!
-//! Failures count for one window from the first. When the store is away logins go
-//! on unthrottled: the bounded number of password hashes at a time is then the limit.
+//! **[Actions](Action)** that count however they end. Each counts for one window from when it was
+//! done, so in no stretch of that length there are more than the limit. Who is refused is not counted.
+//!
+//! When the store is away, guesses and refreshes go on unthrottled: the bounded number of password
+//! hashes at a time is then the limit. What sends mails to strangers waits for the store.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+pub mod limits;
 mod redis;
 mod sqlite;
 
+pub use self::limits::{Action, Guess};
+use self::limits::{Bucket, LONGEST_WINDOW};
 use crate::{
     storage::{Backend, Operation, Store},
     supervision::Piece,
 };
-
-/// How long failures are remembered.
-pub const WINDOW: Duration = Duration::from_mins(5);
-
-/// Failures of one address within the window: a person who forgot, not a program that tries.
-pub const ADDRESS_LIMIT: u64 = 10;
-
-/// Failures of one user name within the window, from anywhere. Higher, because
-/// it locks out the rightful user too.
-pub const USER_LIMIT: u64 = 50;
 
 /// An attempt that has been under way for longer than this has failed: its replica has died.
 /// The queue for hashing is over within seconds even on a slow machine.
@@ -45,14 +37,7 @@ const UNDER_WAY: Duration = Duration::from_secs(30);
 /// Before a charge is tried to be given back again; each further time twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What failures are counted for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Subject {
-    name: String,
-    limit: u64,
-}
-
-/// Failures of a subject, as they stand.
+/// Failures of a bucket, as they stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Standing {
     failures: u64,
@@ -88,27 +73,59 @@ pub enum Verdict {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Charge {
     id: String,
-    subjects: Vec<Subject>,
+    buckets: Vec<Bucket>,
 }
 
-/// Limits failed logins.
+/// Why an action is not to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Whoever asks has done it too often; the time to wait.
+    #[error("too often from there")]
+    TooMany(Duration),
+    /// It was done too often for this e-mail, from wherever. To be answered as if it were
+    /// done, without a mail: whoever asks may be another one than those who did it so often,
+    /// and is not to be told of them.
+    #[error("too often for this e-mail")]
+    Quietly,
+    /// The store does not say, and it must not be done without.
+    #[error("the store does not say how often it was done")]
+    Unavailable,
+}
+
+/// Which bucket of actions is full, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Excess {
+    of_addressee: bool,
+    wait: Duration,
+}
+
+impl Excess {
+    fn of(bucket: &Bucket, wait: Duration) -> Self {
+        Self {
+            of_addressee: bucket.is_addressee,
+            wait,
+        }
+    }
+}
+
+/// Limits what people try, and do too often.
 #[derive(Clone)]
 pub struct Throttle {
     store: Store,
 }
 
 impl Throttle {
-    /// Counts failures in `store`.
+    /// Counts in `store`.
     pub fn new(store: Store) -> Self {
         Self { store }
     }
 
-    /// Asks whether this client may try this user name, and charges the attempt if
-    /// so. `None` if the store cannot say: login goes on when the store does not.
-    pub async fn charge(&self, client: Option<IpAddr>, username: &str) -> Option<Verdict> {
+    /// Asks whether this guess may be made, and charges the attempt if so. `None` if the store
+    /// cannot say: guesses go on when the store does not.
+    pub async fn charge(&self, guess: Guess<'_>) -> Option<Verdict> {
         let charge = Charge {
             id: Uuid::now_v7().to_string(),
-            subjects: subjects(client, username),
+            buckets: guess.buckets(),
         };
         if self.store.health.is_away() {
             return None;
@@ -123,9 +140,41 @@ impl Throttle {
             Ok(refusal) => Some(refusal.unwrap_or(Verdict::Go(charge))),
             Err(error) => {
                 tracing::warn!(%error, "a login was not throttled");
-                // All of its subjects may have been charged, or some.
+                // All of its buckets may have been charged, or some.
                 self.give_back_later(charge);
                 None
+            }
+        }
+    }
+
+    /// Counts an action, unless there were too many: one round trip for each bucket, whether or
+    /// not what it is about is known.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refusal`].
+    pub async fn allow(&self, action: Action<'_>) -> Result<(), Refusal> {
+        let without_store = match action.goes_on_without_store() {
+            true => Ok(()),
+            false => Err(Refusal::Unavailable),
+        };
+        if self.store.health.is_away() {
+            return without_store;
+        }
+        let (id, buckets) = (Uuid::now_v7().to_string(), action.buckets());
+        let asking = async {
+            match &self.store.backend {
+                Backend::Redis(redis) => redis::count(redis, &id, &buckets).await,
+                Backend::Sqlite(sqlite) => sqlite::count(sqlite, &id, &buckets).await,
+            }
+        };
+        match self.store.run(Operation::Throttle, asking).await {
+            Ok(None) => Ok(()),
+            Ok(Some(excess)) if excess.of_addressee => Err(Refusal::Quietly),
+            Ok(Some(excess)) => Err(Refusal::TooMany(excess.wait)),
+            Err(error) => {
+                tracing::warn!(%error, "whether something was done too often is unknown");
+                without_store
             }
         }
     }
@@ -159,7 +208,9 @@ impl Throttle {
         let throttle = self.clone();
         Piece::Refund.spawn(async move {
             let mut pause = FIRST_PAUSE;
-            while pause < WINDOW {
+            let windows = charge.buckets.iter().map(|bucket| bucket.window);
+            let remembered_for = windows.max().unwrap_or_default();
+            while pause < remembered_for {
                 sleep(pause).await;
                 if !throttle.store.health.is_away() && throttle.try_settle(&charge, true).await {
                     return;
@@ -167,33 +218,6 @@ impl Throttle {
                 pause *= 2;
             }
         });
-    }
-}
-
-fn subjects(client: Option<IpAddr>, username: &str) -> Vec<Subject> {
-    let address = client.map(|address| Subject {
-        name: format!("address:{}", network(address)),
-        limit: ADDRESS_LIMIT,
-    });
-    // Hashed: people type passwords into the wrong field, and names have any length.
-    let hash: String = Sha256::digest(username)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    address
-        .into_iter()
-        .chain([Subject {
-            name: format!("user:{hash}"),
-            limit: USER_LIMIT,
-        }])
-        .collect()
-}
-
-/// One IPv6 client commonly has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
-        v4 => v4,
     }
 }
 
@@ -229,8 +253,12 @@ mod tests {
             count.fetch_one(sqlite.reader()).await.unwrap()
         };
         store.health.mark_up();
-        let client = Some(IpAddr::from([192, 0, 2, 1]));
-        let charge = throttle.charge(client, "admin").await;
+        let guess = Guess::Login {
+            client: Some([192, 0, 2, 1].into()),
+            username: "admin",
+            device: None,
+        };
+        let charge = throttle.charge(guess).await;
         let Some(Verdict::Go(charge)) = charge else {
             panic!("{charge:?}")
         };

@@ -132,7 +132,7 @@ fn it_names_the_command_and_the_rule() {
 #[test]
 fn it_names_the_keys_of_companies() {
     let clerk = Clerk::new();
-    let index = "~footfall:counters ~footfall:login:* ~footfall:attempts:* ~footfall:layout ~footfall:schema";
+    let index = "~footfall:counters ~footfall:login:* ~footfall:attempts:* ~footfall:limit:* ~footfall:layout ~footfall:schema";
     let companies = "~footfall:counters:* ~footfall:companies";
     for (allowed, warned) in [
         (format!("~footfall:{{* {companies}"), false),
@@ -160,6 +160,21 @@ fn it_names_the_keys_of_companies() {
         let hint = said.lines().any(|line| line.trim().ends_with(rule));
         assert_eq!(hint, warned, "{allowed}: {said}");
     }
+}
+
+/// Old permissions go on being enough for all that there was then.
+#[test]
+fn what_only_accounts_need_is_a_warning() {
+    let clerk = Clerk::new();
+    clerk.may("-zrange");
+    let (good, said) = clerk.diagnosis();
+    assert!(good, "{said}");
+    assert!(said.contains("nobody can register"), "{said}");
+    let rule = "ACL SETUSER clerk +zrange";
+    assert!(
+        said.lines().any(|line| line.trim().ends_with(rule)),
+        "{said}"
+    );
 }
 
 #[test]
@@ -245,7 +260,7 @@ async fn the_documented_permissions() {
     assert!(good, "{said}");
     // With these it looks around, and without replicas nobody waits for them.
     let unneeded = ["+discard", "+config|get", "+wait"];
-    let dispensable = ["+info", "+scan"];
+    let dispensable = ["+info", "+scan", "+zrange"];
     for rule in line
         .split(' ')
         .filter(|rule| rule.starts_with('+') && !unneeded.contains(rule))
