@@ -25,7 +25,7 @@ async fn the_routes_answer_as_promised() {
     let login = client.login("admin", "password").await.json();
     assert_eq!(
         (&login["token_type"], &login["expires_in"]),
-        (&json!("Bearer"), &json!(3600))
+        (&json!("Bearer"), &json!(900))
     );
     let mut client = client.with_token(login["token"].as_str().unwrap());
     assert_eq!(

@@ -114,6 +114,7 @@ fn the_table_has_every_setting_and_its_default() {
         match (setting.key, setting.default) {
             ("workers", _) => assert_eq!(default, "the CPUs it may use"),
             ("secret_key", _) => assert_eq!(default, "a development key"),
+            ("token_ttl", _) => assert_eq!(default, "`15m`, without a database `1h`"),
             (_, "") => assert_eq!(default, "", "{name}"),
             (_, value) => assert!(
                 default.starts_with(&format!("`{value}`")),

@@ -153,6 +153,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "expected an Argon2id PHC string",
     ),
     (
+        "registration",
+        "closed",
+        "yes",
+        "expected open, invite or closed",
+    ),
+    (
         "log",
         "debug,hyper=warn",
         "footfall=loud",

@@ -161,11 +161,9 @@ async fn what_sends_mails_is_limited_by_address_and_by_email() {
                 }
             }
             // What was refused was not charged to the one it was about.
-            for turn in 0..3 {
-                let said = replicas
-                    .allow(1, action(address(CLIENTS[turn]), "F@x"))
-                    .await;
-                assert_eq!(said, [Ok(())], "{name} {turn}");
+            for client in &CLIENTS[..3] {
+                let said = replicas.allow(1, action(address(client), "F@x")).await;
+                assert_eq!(said, [Ok(())], "{name} {client}");
             }
             // Three to one e-mail, wherever it is asked from: then nobody is told.
             for client in CLIENTS {

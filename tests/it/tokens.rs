@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use hyper::Method;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
+use uuid::Uuid;
 
 use crate::support::{Client, TestApp, footfall::SECRET_KEY, process::PATIENCE};
 
@@ -63,6 +64,31 @@ async fn authorize(client: &mut Client, value: &str) -> crate::support::Reply {
     client
         .send(Method::GET, "/api/count", &[("authorization", value)], "")
         .await
+}
+
+/// Roles can be added while replicas of two versions are at work: one that is not known is the
+/// weakest, which reads and does not count.
+#[tokio::test]
+async fn a_role_that_is_not_known_is_the_weakest() {
+    let app = TestApp::start().await;
+    let mut client = app.client();
+    let kid = kid_of(&client.token().await);
+    let mut theirs = claims();
+    let ids = ["uid", "cid"].map(|name| (name.to_owned(), json!(Uuid::now_v7())));
+    let members = theirs.as_object_mut().unwrap();
+    members.extend(ids);
+    for (role, status) in [("member", 200), ("viewer", 403), ("auditor", 403)] {
+        theirs["role"] = json!(role);
+        let token = sign("HS256", Some(&kid), &theirs, SECRET_KEY);
+        let reply = authorize(&mut client, &format!("Bearer {token}")).await;
+        assert_eq!(reply.status.as_u16(), status, "{role}");
+        let mut client = app.client().with_token(&token);
+        assert_eq!(
+            client.get("/api/counters").await.status.as_u16(),
+            200,
+            "{role}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -154,7 +180,11 @@ async fn the_token_table() {
             "issuer in a list with others",
             hs256(&changed("iss", json!(["footfall", "someone"]))),
         ),
-        ("unknown role", hs256(&changed("role", json!("root")))),
+        ("a number as role", hs256(&changed("role", json!(1)))),
+        (
+            "a session that is no id",
+            hs256(&changed("sid", json!("1"))),
+        ),
         ("not valid yet", hs256(&changed("nbf", json!(now() + 60)))),
         ("expiry as text", hs256(&changed("exp", json!("tomorrow")))),
         ("negative expiry", hs256(&changed("exp", json!(-1)))),
