@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::role::Role,
-    storage::sql::{Connection, DatabaseError, on_either},
+    storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
 
 /// What a user is.
@@ -168,7 +168,7 @@ impl User {
         id: Uuid,
     ) -> Result<Option<Self>, DatabaseError> {
         let row: Option<Row> = on_either!(connection, |database| {
-            sqlx::query_as(select!("WHERE u.company_id = $1 AND u.id = $2"))
+            sqlx::query_as(of_company(select!("WHERE u.company_id = $1 AND u.id = $2")))
                 .bind(company)
                 .bind(id)
                 .fetch_optional(&mut **database)
