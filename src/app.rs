@@ -17,8 +17,13 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     accounts::Accounts,
     auth::{
-        self, Callers, Login, keys::Keys, metrics::AuthMetrics, password::Passwords,
-        throttle::Throttle, token::Tokens,
+        self, Callers, Login,
+        keys::Keys,
+        metrics::AuthMetrics,
+        password::Passwords,
+        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
+        throttle::Throttle,
+        token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -45,6 +50,8 @@ pub struct Metrics {
     pub counting: Arc<CountingMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
+    /// What was revoked.
+    pub revocation: Arc<RevocationMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
 }
@@ -60,6 +67,7 @@ impl Metrics {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
+            revocation: Arc::new(RevocationMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             registry,
         })
@@ -74,6 +82,7 @@ pub struct Application {
     keys: Keys,
     database: Option<Database>,
     vitals: Vitals,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -126,6 +135,7 @@ impl Application {
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
+            knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
             settings,
             metrics,
             vitals,
@@ -137,17 +147,29 @@ impl Application {
         &self.settings.server
     }
 
+    /// What was revoked, for the thread that has this store.
+    pub fn revocations(&self, store: Store) -> Revocations {
+        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
+        Revocations::new(knowledge, store, database, &self.settings)
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
+        let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let parts = Parts {
             counting: Arc::new(CountingState {
-                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
+                counting: Counting::start(
+                    counts,
+                    revocations.clone(),
+                    self.metrics.counting.clone(),
+                    supervisor,
+                ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
@@ -157,6 +179,7 @@ impl Application {
                 passwords: self.passwords.clone(),
                 throttle: throttle.clone(),
                 tokens: tokens.clone(),
+                revocations: revocations.clone(),
                 registration: settings.accounts.registration,
             }),
             login: Arc::new(Login::new(
@@ -167,7 +190,7 @@ impl Application {
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            callers: Arc::new(Callers::new(tokens)),
+            callers: Arc::new(Callers::new(tokens, revocations)),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
