@@ -10,15 +10,17 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
 
 use crate::{
     accounts::Accounts,
     auth::{
         self, Callers, Login,
-        keys::Keys,
+        keys::{Keys, Purpose},
         metrics::AuthMetrics,
         password::Passwords,
         revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
@@ -32,6 +34,7 @@ use crate::{
     },
     edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
     listen::Fitness,
+    mail::{Mailer, Page, Sender},
     ops::{self, OpsState},
     pages::{self, Document, openapi, swagger},
     storage::{Store, metrics::StoreMetrics, sql::Database},
@@ -83,6 +86,7 @@ pub struct Application {
     database: Option<Database>,
     vitals: Vitals,
     knowledge: Arc<Knowledge>,
+    mailer: Mailer,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -139,6 +143,7 @@ impl Application {
             settings,
             metrics,
             vitals,
+            mailer: Mailer::default(),
         }
     }
 
@@ -198,6 +203,26 @@ impl Application {
         self.edge(router, &self.routes, background)
     }
 
+    /// The one who sends mails, where there is a database with an outbox.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already.
+    pub fn mail_sender(&self) -> prometheus::Result<Option<Sender>> {
+        let Some(database) = self.database.clone() else {
+            return Ok(None);
+        };
+        let keys = self.keys.clone();
+        let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
+        let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
+        Sender::new(settings, database, registry, tokens, None, &self.mailer).map(Some)
+    }
+
+    /// How the sender of mails is told things, where there is one.
+    pub fn mailer(&self) -> Option<&Mailer> {
+        self.database.as_ref().map(|_| &self.mailer)
+    }
+
     /// What tells whether this replica is fit to be sent visits.
     pub fn fitness(&self, store: &Store) -> Fitness {
         Fitness {
@@ -228,6 +253,18 @@ impl Application {
             background,
         )
     }
+}
+
+/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
+fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
+    let purpose = match page {
+        Page::Confirm => Purpose::RegistrationLink,
+        Page::Invitation => Purpose::InvitationLink,
+        Page::Reset => Purpose::ResetLink,
+        Page::Email => Purpose::EmailLink,
+    };
+    let signature = keys.sign(purpose, id.as_bytes());
+    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
 }
 
 /// The public routes.

@@ -25,6 +25,7 @@ pub mod counting;
 pub mod edge;
 mod file_lock;
 pub mod listen;
+pub mod mail;
 pub mod ops;
 pub mod pages;
 pub mod process;

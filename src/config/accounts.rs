@@ -36,9 +36,13 @@ pub struct AccountsSettings {
 }
 
 impl AccountsSettings {
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        Some(Self {
-            registration: reader.parse("registration")?,
-        })
+    /// Reads the settings. `sends_mail` says whether there is a mail server.
+    pub(super) fn read(reader: &mut Reader, production: bool, sends_mail: bool) -> Option<Self> {
+        let registration = reader.parse("registration")?;
+        if production && registration == Registration::Open && !sends_mail {
+            let what = "who registers confirms their address by a mail, and FOOTFALL_SMTP_URL is not set; set it, or let admins invite (invite)";
+            reader.reject("registration", what);
+        }
+        Some(Self { registration })
     }
 }

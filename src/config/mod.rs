@@ -13,13 +13,16 @@ pub mod catalog;
 mod database;
 pub mod dotenv;
 mod log;
+mod mail;
 pub mod phc;
 pub mod postgres_url;
+mod public_url;
 mod reader;
 pub mod redis_url;
 mod sentry_dsn;
 mod server;
 mod settings_file;
+mod smtp_url;
 pub mod sources;
 mod store;
 pub mod values;
@@ -29,11 +32,14 @@ pub use self::{
     auth::{AdminCredential, AuthSettings},
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
+    mail::MailSettings,
     postgres_url::PostgresUrl,
+    public_url::PublicUrl,
     reader::Shown,
     redis_url::RedisUrl,
     sentry_dsn::SentryDsn,
     server::ServerSettings,
+    smtp_url::{SmtpTls, SmtpUrl},
     sources::Sources,
     store::{IDEMPOTENCY_WINDOW, StoreLocation, StoreSettings},
 };
@@ -52,6 +58,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Tokens and the account.
     pub auth: AuthSettings,
+    /// Mail.
+    pub mail: MailSettings,
     /// Who may have an account.
     pub accounts: AccountsSettings,
     /// Logs.
@@ -82,16 +90,28 @@ impl Settings {
             .as_ref()
             .is_none_or(|database| !matches!(database.location, DatabaseLocation::None));
         let auth = AuthSettings::read(&mut reader, production, has_database);
-        let accounts = AccountsSettings::read(&mut reader);
+        let mail = MailSettings::read(&mut reader, production, server.as_ref(), store.as_ref());
+        let sends_mail = mail.as_ref().is_none_or(|mail| mail.smtp.is_some());
+        let accounts = AccountsSettings::read(&mut reader, production, sends_mail);
         let log = LogSettings::read(&mut reader, sources);
         let sentry_dsn = SentryDsn::read(&mut reader);
-        match (environment, server, store, database, auth, accounts, log) {
+        match (
+            environment,
+            server,
+            store,
+            database,
+            auth,
+            mail,
+            accounts,
+            log,
+        ) {
             (
                 Some(environment),
                 Some(server),
                 Some(store),
                 Some(database),
                 Some(auth),
+                Some(mail),
                 Some(accounts),
                 Some(log),
             ) if reader.is_sound() => Ok(Self {
@@ -100,6 +120,7 @@ impl Settings {
                 store,
                 database,
                 auth,
+                mail,
                 accounts,
                 log,
                 sentry_dsn,

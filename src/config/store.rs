@@ -30,6 +30,8 @@ pub enum StoreLocation {
 pub struct StoreSettings {
     /// `REDIS_URL`, or `DATABASE_URL`, or `footfall.db` in `FOOTFALL_DATA_DIR`.
     pub location: StoreLocation,
+    /// `FOOTFALL_DATA_DIR` (`data`).
+    pub data_dir: PathBuf,
     /// `FOOTFALL_STORE_TIMEOUT` (`1s`): the longest a request waits for the store.
     pub timeout: Duration,
     /// `FOOTFALL_DEDUP_WINDOW` (`60s`): how long a proxy's request id is an identity.
@@ -93,8 +95,11 @@ impl StoreSettings {
         Some(Self {
             location: match redis {
                 Some(url) => StoreLocation::Redis(Box::new(url?)),
-                None => StoreLocation::Sqlite(file.unwrap_or(data_dir?.join("footfall.db"))),
+                None => {
+                    StoreLocation::Sqlite(file.unwrap_or(data_dir.as_ref()?.join("footfall.db")))
+                }
             },
+            data_dir: data_dir?,
             timeout: timeout?.0,
             dedup_window: dedup_window?.0,
             dedup_limit: dedup_limit?,

@@ -8,6 +8,7 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use futures_util::future;
 use prometheus::IntGauge;
 use tokio::{
     sync::oneshot,
@@ -35,6 +36,7 @@ use crate::{
         offer::{Acceptors, Listening},
         place::Place,
     },
+    mail::Mailer,
     storage::{Store, StoreError, sql::Database},
     supervision::{Ended, Ends, Part, Supervisor, Vitals, main_thread},
     telemetry::metrics::Registry,
@@ -111,6 +113,9 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
 
     let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
+    if let Some(sender) = application.mail_sender()? {
+        running.supervisor.spawn(Part::MailSender, sender.run());
+    }
     if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
         running
             .supervisor
@@ -130,6 +135,7 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         metrics: &process_metrics,
         in_flight: &metrics.http.requests_in_flight,
         vitals: &vitals,
+        mailer: application.mailer(),
     };
     let ending = tokio::select! {
         ending = drain.run(signal, &mut running) => ending?,
@@ -304,6 +310,8 @@ struct Drain<'a> {
     metrics: &'a ProcessMetrics,
     in_flight: &'a IntGauge,
     vitals: &'a Vitals,
+    /// Where there is a sender of mails.
+    mailer: Option<&'a Mailer>,
 }
 
 impl Drain<'_> {
@@ -320,7 +328,14 @@ impl Drain<'_> {
         running.keeper.withdraw_public().await;
         // The workers hold the last descriptors: the queue is theirs to empty.
         running.public.clear();
-        match timeout(server.shutdown_timeout, running.drained()).await {
+        let mail_is_sent = async {
+            if let Some(mailer) = self.mailer {
+                mailer.stop().await;
+            }
+            Ok(())
+        };
+        let all = future::try_join(running.drained(), mail_is_sent);
+        match timeout(server.shutdown_timeout, all).await {
             Ok(ended) => {
                 ended?;
                 tracing::info!("drained");

@@ -40,6 +40,7 @@ mod in_debug {
     /// Between two looks whether there is a file.
     const PAUSE: Duration = Duration::from_millis(10);
 
+    /// Whether there is a file that says so.
     pub fn is_broken(name: &str) -> bool {
         let folder = FOLDER.as_ref();
         folder.is_some_and(|folder| folder.join(format!("{name}.broken")).exists())

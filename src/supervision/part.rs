@@ -61,6 +61,8 @@ named! {
         DatabaseMonitor = "the monitor of the database",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
+        /// What sends mails.
+        MailSender = "the sender of mails",
     }
 }
 
@@ -88,6 +90,8 @@ named! {
         Lookup = "looking up the database's host",
         /// Noting that an API token was used: its next use is noted, a minute later.
         LastUse = "noting the last use of an API token",
+        /// A try to send a mail: it is tried again when its lease ends.
+        Mail = "a try to send a mail",
         /// The wait for a turn at an embedded database: a visit goes on without.
         Turn = "the wait for a turn",
     }

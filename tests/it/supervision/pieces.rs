@@ -25,6 +25,7 @@ fn none_is_forgotten() {
             Piece::Look => look,
             Piece::Report => report,
             Piece::Turn => turn,
+            Piece::Mail => crate::mail::a_panic_costs_one_try,
             Piece::Operation => operation,
             Piece::Lookup => lookup,
         };

@@ -53,6 +53,9 @@ impl Builder {
         let monitoring = monitor(counters);
         parts.supervisor.spawn(Part::Monitor, monitoring);
         let database = parts.database.as_ref();
+        if let Some(sender) = application.mail_sender().unwrap() {
+            parts.supervisor.spawn(Part::MailSender, sender.run());
+        }
         if let Some(monitor) = database.and_then(Database::monitor) {
             parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
         }
