@@ -17,9 +17,10 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{self, Accounts},
     auth::{
         self, Callers, Login,
+        api_token::ApiTokens,
         keys::{Keys, Purpose},
         metrics::AuthMetrics,
         password::Passwords,
@@ -86,6 +87,7 @@ pub struct Application {
     database: Option<Database>,
     vitals: Vitals,
     knowledge: Arc<Knowledge>,
+    api_tokens: Arc<ApiTokens>,
     mailer: Mailer,
     document: Document,
     routes: Arc<Routes>,
@@ -134,6 +136,7 @@ impl Application {
         Self {
             passwords: Passwords::new(&settings.auth),
             keys: Keys::new(&settings.auth),
+            api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
@@ -189,13 +192,18 @@ impl Application {
             }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
-                throttle,
+                throttle.clone(),
                 tokens.clone(),
                 self.metrics.auth.clone(),
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            callers: Arc::new(Callers::new(tokens, revocations)),
+            callers: Arc::new(Callers::new(
+                tokens,
+                revocations,
+                self.api_tokens.clone(),
+                throttle,
+            )),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -287,6 +295,9 @@ impl Public {
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
         .documented(auth::routes::router(), Policy::default())
+        .documented(accounts::api_tokens::routes::router(), Policy::default())
+        .documented(accounts::users::routes::router(), Policy::default())
+        .documented(accounts::companies::routes::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())
     }

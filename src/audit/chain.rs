@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    Entry,
-    address,
+    Entry, address,
     metrics::note_row,
     row::{COLUMNS, NOTHING, Row},
 };

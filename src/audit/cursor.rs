@@ -61,7 +61,11 @@ impl FromStr for Cursor {
             return Err(InvalidCursor);
         }
         let number = |from: usize| u64::from_str_radix(&digits[from..from + 16], 16);
-        let number = |from| number(from).map(u64::cast_signed).map_err(|_| InvalidCursor);
+        let number = |from| {
+            number(from)
+                .map(u64::cast_signed)
+                .map_err(|_| InvalidCursor)
+        };
         Ok(Self {
             recorded_at: number(0)?,
             company: digits[16..48].parse().map_err(|_| InvalidCursor)?,
@@ -76,7 +80,12 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_nothing_else_is_one() {
-        for (recorded_at, seq) in [(0, 1), (1_764_118_800_000, 77), (i64::MAX, i64::MIN), (-1, -1)] {
+        for (recorded_at, seq) in [
+            (0, 1),
+            (1_764_118_800_000, 77),
+            (i64::MAX, i64::MIN),
+            (-1, -1),
+        ] {
             let company = crate::company::DEFAULT_ID;
             let cursor = Cursor {
                 recorded_at,
@@ -95,7 +104,10 @@ mod tests {
                 text.replacen("1-", "1+", 1),
                 text.replacen("1-00", "1-+0", 1).replacen("1-ff", "1-FF", 1),
             ] {
-                assert!(bad == text || bad.parse::<Cursor>() == Err(InvalidCursor), "{bad}");
+                assert!(
+                    bad == text || bad.parse::<Cursor>() == Err(InvalidCursor),
+                    "{bad}"
+                );
             }
         }
         for bad in ["", "null", "1-", "1-ä"] {

@@ -162,11 +162,16 @@ mod tests {
         assert!(is_written(&folds.take(failure("192.0.2.1"), start)));
         for second in 1..=50 {
             // Another host of the network, under another request.
-            let entry = failure("192.0.2.77").from_request(second.to_string(), "192.0.2.9".parse().ok());
+            let entry =
+                failure("192.0.2.77").from_request(second.to_string(), "192.0.2.9".parse().ok());
             let taken = folds.take(entry, start + Duration::from_secs(second));
             assert!(matches!(taken, Taken::Folded));
         }
-        assert!(folds.over(start + WINDOW - Duration::from_millis(1)).is_empty());
+        assert!(
+            folds
+                .over(start + WINDOW - Duration::from_millis(1))
+                .is_empty()
+        );
         let rest = folds.over(start + WINDOW);
         let [rest] = rest.as_slice() else {
             panic!("{rest:?}")
@@ -176,7 +181,9 @@ mod tests {
         assert_eq!((rest.last - start).as_secs(), 50);
         assert_eq!(rest.entry.request_id.as_deref(), Some("1"));
         // The next minute begins anew.
-        assert!(is_written(&folds.take(failure("192.0.2.1"), start + WINDOW)));
+        assert!(is_written(
+            &folds.take(failure("192.0.2.1"), start + WINDOW)
+        ));
         assert!(folds.all().is_empty(), "one is told by its own row");
     }
 

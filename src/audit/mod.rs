@@ -14,7 +14,7 @@ mod notes;
 pub mod page;
 pub mod retention;
 mod row;
-mod time;
+pub mod time;
 pub mod verify;
 
 pub use self::{

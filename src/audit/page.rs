@@ -55,11 +55,19 @@ impl Selection {
     /// its parameter is named all the same, since both databases want to know each.
     fn conditions(&self, after: Option<Cursor>) -> String {
         let conditions = [
-            (self.company.is_some(), "audit_entries.company_id = $1", "$1"),
+            (
+                self.company.is_some(),
+                "audit_entries.company_id = $1",
+                "$1",
+            ),
             (self.actor_id.is_some(), "actor_id = $2", "$2"),
             (self.actor.is_some(), "actor = $3", "$3"),
             (self.action.is_some(), "action = $4", "$4"),
-            (self.group.is_some(), "substr(action, 1, length($5)) = $5", "$5"),
+            (
+                self.group.is_some(),
+                "substr(action, 1, length($5)) = $5",
+                "$5",
+            ),
             (self.outcome.is_some(), "outcome = $6", "$6"),
             (self.from.is_some(), "audit_entries.recorded_at >= $7", "$7"),
             (self.to.is_some(), "audit_entries.recorded_at < $8", "$8"),
@@ -109,7 +117,10 @@ async fn rows(
     most: i64,
 ) -> Result<Vec<Listed>, DatabaseError> {
     let conditions = selection.conditions(after);
-    let columns = format!("audit_entries.{}", COLUMNS.replace(", ", ", audit_entries."));
+    let columns = format!(
+        "audit_entries.{}",
+        COLUMNS.replace(", ", ", audit_entries.")
+    );
     let text = format!(
         "SELECT {columns}, audit_addresses.address FROM audit_entries
          LEFT JOIN audit_addresses ON audit_addresses.company_id = audit_entries.company_id

@@ -121,10 +121,7 @@ async fn cut(connection: &mut Connection<'_>) -> Result<u64, DatabaseError> {
     }
 }
 
-async fn drop_oldest(
-    connection: &mut Connection<'_>,
-    company: Uuid,
-) -> Result<u64, DatabaseError> {
+async fn drop_oldest(connection: &mut Connection<'_>, company: Uuid) -> Result<u64, DatabaseError> {
     let before = schema::now(connection).await? - KEPT;
     let database = match connection {
         Connection::Postgres(database) => {

@@ -196,7 +196,9 @@ mod tests {
         }
         with(&|row| row.request_id = None);
         with(&|row| row.request_id = Some(String::new()));
-        let moved = |from: &mut String, to: &mut String| to.insert_str(0, &from.pop().map_or(String::new(), String::from));
+        let moved = |from: &mut String, to: &mut String| {
+            to.insert_str(0, &from.pop().map_or(String::new(), String::from))
+        };
         with(&|row| moved(&mut row.actor, &mut row.action));
         with(&|row| moved(&mut row.action, &mut row.outcome));
         with(&|row| moved(&mut row.outcome, &mut row.details));
@@ -300,6 +302,9 @@ mod tests {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        assert_eq!(hash, "fe0a855bbfeff013c941a4d870f970d2697739a84d02a95a725eb2d219ce179e");
+        assert_eq!(
+            hash,
+            "fe0a855bbfeff013c941a4d870f970d2697739a84d02a95a725eb2d219ce179e"
+        );
     }
 }

@@ -24,7 +24,9 @@ pub fn parse(text: &str) -> Option<i64> {
     // humantime takes other things for times, too.
     let has_form = local.len() >= 19 && local.as_bytes()[10] == b'T';
     let time = humantime::parse_rfc3339(&format!("{local}Z")).ok();
-    let millis = time.filter(|_| has_form)?.duration_since(SystemTime::UNIX_EPOCH);
+    let millis = time
+        .filter(|_| has_form)?
+        .duration_since(SystemTime::UNIX_EPOCH);
     let millis = i64::try_from(millis.ok()?.as_millis()).ok()?;
     let utc = millis - offset * 60_000;
     (0..=LAST).contains(&utc).then_some(utc)

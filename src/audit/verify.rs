@@ -40,9 +40,7 @@ pub enum Break {
     #[error("{} missing", entries(*.0, *.1))]
     Missing(i64, i64),
     /// Its hash is not that of what is stored and of the entry before.
-    #[error(
-        "entry {0} does not fit its hash: it was changed or moved, or the entry before it was"
-    )]
+    #[error("entry {0} does not fit its hash: it was changed or moved, or the entry before it was")]
     Changed(i64),
     /// It has entries that it should not have any more, or not yet.
     #[error("entry {0} is outside of what the chain's head says, {1} to {2}")]
@@ -54,10 +52,14 @@ pub enum Break {
     #[error("the chain has entries and no head (no row in audit_chains)")]
     NoHead,
     /// What was noted elsewhere is not what is there.
-    #[error("entry {0} has not the hash of the anchor: the chain was written anew from there or before")]
+    #[error(
+        "entry {0} has not the hash of the anchor: the chain was written anew from there or before"
+    )]
     NotAnchored(i64),
     /// What was noted elsewhere is later than the chain's end.
-    #[error("entry {0} of the anchor is not there, and the chain ends with {1}: its tail was cut off")]
+    #[error(
+        "entry {0} of the anchor is not there, and the chain ends with {1}: its tail was cut off"
+    )]
     EndsBefore(i64, i64),
 }
 
@@ -139,13 +141,15 @@ pub async fn chains(
         .await
     })?
     .into_iter()
-    .map(|(company, first_seq, first_hash, last_seq, last_hash)| Chain {
-        company,
-        first_seq,
-        first_hash,
-        last_seq,
-        last_hash,
-    })
+    .map(
+        |(company, first_seq, first_hash, last_seq, last_hash)| Chain {
+            company,
+            first_seq,
+            first_hash,
+            last_seq,
+            last_hash,
+        },
+    )
     .collect())
 }
 

@@ -8,26 +8,37 @@ use axum::{
 };
 
 use super::{
+    api_token::{self, ApiTokens, Checks},
     bearer,
     caller::Caller,
     permission::Permission,
     revocation::Revocations,
+    throttle::Throttle,
     token::{TokenError, Tokens},
 };
-use crate::edge::{Code, Problem};
+use crate::edge::{Code, Problem, RequestContext};
 
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
     revocations: Revocations,
+    api_tokens: Arc<ApiTokens>,
+    throttle: Throttle,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>, revocations: Revocations) -> Self {
+    pub fn new(
+        tokens: Arc<Tokens>,
+        revocations: Revocations,
+        api_tokens: Arc<ApiTokens>,
+        throttle: Throttle,
+    ) -> Self {
         Self {
             tokens,
             revocations,
+            api_tokens,
+            throttle,
         }
     }
 
@@ -38,6 +49,13 @@ impl Callers {
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
         let token = bearer::token(&parts.headers)?;
+        if token.starts_with(api_token::PREFIX) {
+            return match self.api_tokens.remembered(token, &self.revocations)? {
+                Some(caller) => Ok(caller),
+                // Apart, so that no other request carries the room this takes.
+                None => Box::pin(self.look_up(token, parts)).await,
+            };
+        }
         let caller = self.tokens.verify(token).map_err(|error| match error {
             TokenError::Expired => Code::ExpiredToken.into(),
             TokenError::Invalid => bearer::refusal(token),
@@ -46,6 +64,16 @@ impl Callers {
             Some(pass) if self.revocations.is_revoked(pass) => Err(Code::InvalidToken.into()),
             _ => Ok(caller),
         }
+    }
+
+    async fn look_up(&self, token: &str, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+        let context = parts.extensions.get::<RequestContext>();
+        let client = context.and_then(|context| context.peer.client(&parts.headers));
+        let checks = Checks {
+            revocations: &self.revocations,
+            throttle: &self.throttle,
+        };
+        self.api_tokens.look_up(token, client, checks).await
     }
 }
 

@@ -40,7 +40,10 @@ impl Registry {
     }
 
     /// Adds a metric that was made elsewhere.
-    pub(crate) fn add<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
+    pub(crate) fn add<C: Collector + Clone + 'static>(
+        &self,
+        collector: C,
+    ) -> prometheus::Result<C> {
         self.0.register(Box::new(collector.clone()))?;
         Ok(collector)
     }

@@ -137,9 +137,19 @@ mod tests {
                 assert_eq!(is_well_formed(&bad), bad == good, "{bad}");
             }
             assert!(!is_well_formed(&good[..at]));
-            assert!(!is_well_formed(&format!("{}{}", &good[..at], &good[at + 1..])));
+            assert!(!is_well_formed(&format!(
+                "{}{}",
+                &good[..at],
+                &good[at + 1..]
+            )));
         }
-        for bad in ["", "ffk_", &good[4..], &format!("{good}0"), &good.to_uppercase()] {
+        for bad in [
+            "",
+            "ffk_",
+            &good[4..],
+            &format!("{good}0"),
+            &good.to_uppercase(),
+        ] {
             assert!(!is_well_formed(bad), "{bad}");
         }
     }

@@ -18,7 +18,7 @@ use crate::{
     auth::{
         SETTINGS_ACCOUNT,
         caller::Caller,
-        revocation::{Pass, Revocations},
+        revocation::{Pass, Revocations, SHORTEST_LIFETIME},
         throttle::{Charge, Guess, Throttle, Verdict},
         token::unix_seconds,
     },
@@ -82,7 +82,7 @@ impl ApiTokens {
         Self {
             database,
             settings_username: settings.admin_username.clone(),
-            revocations_last: settings.token_ttl + settings.token_leeway,
+            revocations_last: (settings.token_ttl + settings.token_leeway).max(SHORTEST_LIFETIME),
             known: Mutex::new(known),
         }
     }
@@ -144,7 +144,9 @@ impl ApiTokens {
         let found = database.read("api_token_find", move |connection| {
             Box::pin(table::find(connection, hash))
         });
-        let caller = found.await.map(|found| self.caller(found, checks.revocations));
+        let caller = found
+            .await
+            .map(|found| self.caller(found, checks.revocations));
         if let Some(charge) = charge {
             let is_right = matches!(caller, Ok(Ok(_)) | Err(_));
             checks.throttle.settle(charge, is_right).await;
@@ -201,7 +203,9 @@ impl ApiTokens {
             SETTINGS_ACCOUNT => self.settings_username.clone(),
             user => user.to_string(),
         };
-        let expires_at = found.expires_at.map_or(u64::MAX, |end| end.unsigned_abs() / 1000);
+        let expires_at = found
+            .expires_at
+            .map_or(u64::MAX, |end| end.unsigned_abs() / 1000);
         let pass = Pass {
             session: found.id,
             user: found.user,
@@ -261,7 +265,10 @@ impl Known {
         if age >= revocations_last {
             self.tokens.clear();
         }
-        let revoked = self.tokens.iter().filter(|(_, remembered)| is_revoked(&remembered.caller, revocations));
+        let revoked = self
+            .tokens
+            .iter()
+            .filter(|(_, remembered)| is_revoked(&remembered.caller, revocations));
         let revoked: Vec<_> = revoked.map(|(token, _)| token.clone()).collect();
         for token in revoked {
             self.tokens.pop(&token);
@@ -272,7 +279,8 @@ impl Known {
 
 impl Remembered {
     fn is_to_be_noted(&self, now: Instant) -> bool {
-        self.noted.is_none_or(|noted| now.duration_since(noted) >= BETWEEN_NOTES)
+        self.noted
+            .is_none_or(|noted| now.duration_since(noted) >= BETWEEN_NOTES)
     }
 }
 

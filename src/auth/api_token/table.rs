@@ -75,8 +75,18 @@ pub async fn find(
     })?;
     let Some(row) = row else { return Ok(None) };
     let now = schema::now(connection).await?;
-    let (id, company, user, scopes, expires_at, role, user_generation, company_generation, state, company_state) =
-        row;
+    let (
+        id,
+        company,
+        user,
+        scopes,
+        expires_at,
+        role,
+        user_generation,
+        company_generation,
+        state,
+        company_state,
+    ) = row;
     Ok(Some(Found {
         id,
         company,
