@@ -189,6 +189,7 @@ impl Application {
                 tokens: tokens.clone(),
                 revocations: revocations.clone(),
                 registration: settings.accounts.registration,
+                password_min_length: settings.accounts.password_min_length,
             }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
@@ -208,7 +209,8 @@ impl Application {
             document: self.document.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
-        self.edge(router, &self.routes, background)
+        let edge = self.edge(router, &self.routes, background);
+        edge.with_cors(&settings.server.cors_origins)
     }
 
     /// The one who sends mails, where there is a database with an outbox.

@@ -47,6 +47,8 @@ pub struct Accounts {
     pub revocations: Revocations,
     /// Who may found a company.
     pub registration: Registration,
+    /// Fewest characters of a password.
+    pub password_min_length: usize,
 }
 
 /// What a change gives back, and which tokens it ends.

@@ -4,6 +4,7 @@ pub mod api_token;
 mod bearer;
 mod caller;
 mod callers;
+pub mod device;
 mod hs256;
 pub mod keys;
 mod login;
@@ -14,6 +15,7 @@ mod problems;
 pub mod revocation;
 pub mod role;
 pub mod routes;
+pub mod strength;
 pub mod throttle;
 pub mod token;
 
