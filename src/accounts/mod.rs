@@ -163,8 +163,6 @@ impl Accounts {
                 Ok((change.value, noted))
             })
         });
-        // Apart: all that it goes through would be part of the type of every future above.
-        let change: BoxFuture<'_, _> = Box::pin(change);
         Ok(change.await)
     }
 

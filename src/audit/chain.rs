@@ -1,6 +1,5 @@
 //! Appending to a chain.
 
-use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
@@ -40,9 +39,7 @@ pub async fn record_all(
         first_ago: 0,
         last_ago: 0,
     });
-    // Whoever records has much on the way to it, and the types of all of that would go into one.
-    let appended: BoxFuture<'_, _> = Box::pin(append(connection, once.collect()));
-    appended.await
+    append(connection, once.collect()).await
 }
 
 /// What is to be appended.

@@ -205,7 +205,7 @@ mod tests {
         ];
         for change in [
             |entry: &mut Entry| entry.company = Uuid::nil(),
-            |entry| entry.actor = Actor::System,
+            |entry: &mut Entry| entry.actor = Actor::System,
             |entry| entry.actor = Actor::User(Uuid::nil()),
             |entry| entry.actor = Actor::ApiToken(Uuid::nil()),
             |entry| entry.action = Action::AccessDenied,

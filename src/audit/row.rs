@@ -189,7 +189,7 @@ mod tests {
         with(&|row| row.actor_id = None);
         with(&|row| std::mem::swap(&mut row.object, &mut row.object_id));
         with(&|row| std::mem::swap(&mut row.object_id, &mut row.request_id));
-        for text in [|row: &mut Row| &mut row.object, |row| &mut row.object_id] {
+        for text in [|row: &mut Row| &mut row.object, |row: &mut Row| &mut row.object_id] {
             with(&|row| *text(row) = None);
             with(&|row| *text(row) = Some(String::new()));
             with(&|row| text(row).get_or_insert_default().push('\0'));
