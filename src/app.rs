@@ -21,6 +21,7 @@ use crate::{
     audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
         Callers,
+        api_token::ApiTokens,
         cookies::Cookies,
         csrf::{Csrf, Origins},
         keys::{Keys, Purpose},
@@ -94,6 +95,7 @@ pub struct Application {
     /// Until somebody runs it.
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
+    api_tokens: Arc<ApiTokens>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     document: Document,
@@ -145,6 +147,7 @@ impl Application {
         Self {
             passwords: Passwords::new(&settings.auth),
             keys: Keys::new(&settings.auth),
+            api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -193,8 +196,14 @@ impl Application {
         let background = TaskTracker::new();
         let csrf = Arc::new(self.csrf());
         let audit = self.audit.clone();
-        let callers = Callers::new(tokens.clone(), revocations.clone(), csrf.clone())
-            .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        let callers = Callers::new(
+            tokens.clone(),
+            revocations.clone(),
+            self.api_tokens.clone(),
+            throttle.clone(),
+            csrf.clone(),
+        )
+        .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let callers = Arc::new(callers);
         let accounts = Arc::new(Accounts {
             database: self.database.clone(),
@@ -357,6 +366,9 @@ impl Public {
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
         .documented(accounts::sessions::router(), Policy::default())
+        .documented(accounts::api_tokens::routes::router(), Policy::default())
+        .documented(accounts::users::routes::router(), Policy::default())
+        .documented(accounts::companies::routes::router(), Policy::default())
         .documented(audit::routes::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())

@@ -8,15 +8,17 @@ use axum::{
 };
 
 use super::{
+    api_token::{self, ApiTokens, Checks},
     bearer,
     caller::Caller,
     cookies::Cookie,
     csrf::{Binding, Csrf},
     permission::{Permission, Rule},
     revocation::Revocations,
+    throttle::Throttle,
     token::{TokenError, Tokens},
 };
-use crate::edge::{Code, Problem};
+use crate::edge::{Code, Problem, RequestContext};
 
 /// Is told who may not do what they asked for.
 type Told = Box<dyn Fn(&Caller, &Parts, Rule) + Send + Sync>;
@@ -27,14 +29,24 @@ pub struct Callers {
     revocations: Revocations,
     denied: Option<Told>,
     csrf: Arc<Csrf>,
+    api_tokens: Arc<ApiTokens>,
+    throttle: Throttle,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>, revocations: Revocations, csrf: Arc<Csrf>) -> Self {
+    pub fn new(
+        tokens: Arc<Tokens>,
+        revocations: Revocations,
+        api_tokens: Arc<ApiTokens>,
+        throttle: Throttle,
+        csrf: Arc<Csrf>,
+    ) -> Self {
         Self {
             tokens,
             revocations,
+            api_tokens,
+            throttle,
             csrf,
             denied: None,
         }
@@ -58,6 +70,13 @@ impl Callers {
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
         match bearer::token(&parts.headers) {
+            Ok(token) if token.starts_with(api_token::PREFIX) => {
+                match self.api_tokens.remembered(token, &self.revocations)? {
+                    Some(caller) => Ok(caller),
+                    // Apart, so that no other request carries the room this takes.
+                    None => Box::pin(self.look_up(token, parts)).await,
+                }
+            }
             Ok(token) => self.living(token),
             Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
             Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
@@ -105,6 +124,16 @@ impl Callers {
             false => Ok(()),
         };
         Some(is_ours.map(|()| caller))
+    }
+
+    async fn look_up(&self, token: &str, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+        let context = parts.extensions.get::<RequestContext>();
+        let client = context.and_then(|context| context.peer.client(&parts.headers));
+        let checks = Checks {
+            revocations: &self.revocations,
+            throttle: &self.throttle,
+        };
+        self.api_tokens.look_up(token, client, checks).await
     }
 }
 
