@@ -8,8 +8,6 @@
 
 // The futures of what a route asks of the database are nested deeper than the default of 128.
 #![recursion_limit = "256"]
-
-
 #![cfg_attr(
     test,
     allow(

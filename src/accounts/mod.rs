@@ -2,6 +2,7 @@
 
 pub mod api_tokens;
 pub mod by;
+pub mod cleanup;
 pub mod companies;
 pub mod ending;
 pub mod fields;
@@ -11,6 +12,8 @@ pub mod once;
 pub mod origin;
 pub mod page;
 pub mod path;
+pub mod sessions;
+pub mod trail;
 pub mod user;
 pub mod users;
 

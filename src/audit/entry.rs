@@ -141,9 +141,15 @@ impl Actor {
         }
     }
 
-    /// The kinds that have no id.
-    pub const WITHOUT_ID: [Self; 4] =
-        [Self::Operator, Self::Command, Self::System, Self::Anonymous];
+    /// All kinds.
+    pub const KINDS: [&str; 6] = [
+        "user",
+        "api_token",
+        "operator",
+        "command",
+        "system",
+        "anonymous",
+    ];
 
     /// Its id, if its kind has any.
     pub fn id(self) -> Option<Uuid> {

@@ -206,9 +206,9 @@ mod tests {
         for change in [
             |entry: &mut Entry| entry.company = Uuid::nil(),
             |entry: &mut Entry| entry.actor = Actor::System,
-            |entry| entry.actor = Actor::User(Uuid::nil()),
-            |entry| entry.actor = Actor::ApiToken(Uuid::nil()),
-            |entry| entry.action = Action::AccessDenied,
+            |entry: &mut Entry| entry.actor = Actor::User(Uuid::nil()),
+            |entry: &mut Entry| entry.actor = Actor::ApiToken(Uuid::nil()),
+            |entry: &mut Entry| entry.action = Action::AccessDenied,
         ] {
             let mut other = base.clone();
             change(&mut other);

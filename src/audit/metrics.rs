@@ -42,7 +42,7 @@ crate::metrics! {
     /// What Prometheus learns of the audit trail.
     pub struct AuditMetrics {
         /// Rows that were written to the audit trail, by group of actions: what stands before the dot.
-        rows: Rows = "footfall_audit_rows_total" by ["group"],
+        pub rows: Rows = "footfall_audit_rows_total" by ["group"],
         /// Entries that are told by another row, since they are equal to it and came within a minute.
         pub folded: IntCounter = "footfall_audit_folded_total",
         /// Entries that are in no row: too many were waiting.

@@ -7,12 +7,15 @@
 mod address;
 mod chain;
 mod cursor;
+pub mod denied;
 mod entry;
 mod fold;
 pub mod metrics;
 mod notes;
 pub mod page;
+mod query;
 pub mod retention;
+pub mod routes;
 mod row;
 pub mod time;
 pub mod verify;
@@ -22,4 +25,5 @@ pub use self::{
     cursor::Cursor,
     entry::{Action, Actor, Details, Entry, Kind, Object, Outcome},
     notes::{Audit, Keeper},
+    row::{Hash, Row},
 };

@@ -40,6 +40,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// The time between two tries to write.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
+/// How often rows may turn out to be there already, before they are taken for ones that never can be
+/// written.
+const MOST_VIOLATIONS: u32 = 10;
+
 /// The time between two lines of the log about entries that were dropped.
 const SAID: Duration = Duration::from_mins(1);
 
@@ -133,6 +137,7 @@ impl Keeper {
             batch: BATCH,
             under_way: None,
             again: false,
+            violations: 0,
             not_before: Instant::now(),
             flushes: Vec::new(),
             said: None,
@@ -154,6 +159,8 @@ struct Writing {
     under_way: Option<BoxFuture<'static, Written>>,
     /// Whether the first of what is due may have been written.
     again: bool,
+    /// How often they were found to be there, one after the other.
+    violations: u32,
     not_before: Instant,
     flushes: Vec<oneshot::Sender<()>>,
     said: Option<Instant>,
@@ -233,11 +240,18 @@ impl Writing {
         match result {
             Ok(()) => {
                 self.due.drain(..number);
-                self.again = false;
+                (self.again, self.violations) = (false, 0);
                 if self.due.is_empty() {
                     self.batch = BATCH;
                 }
                 self.tell_flushed();
+            }
+            // Such a row was written meanwhile, by a transaction of which it was not known how it
+            // ends.
+            Err(DatabaseError::UniqueViolation) if self.violations < MOST_VIOLATIONS => {
+                self.violations += 1;
+                self.again = true;
+                self.not_before = Instant::now() + AFTER_A_FAILURE;
             }
             Err(error @ (DatabaseError::Refused(_) | DatabaseError::UniqueViolation)) => {
                 if number > 1 {

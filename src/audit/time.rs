@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Option<i64> {
         }
     };
     // humantime takes other things for times, too.
-    let has_form = local.len() >= 19 && local.as_bytes()[10] == b'T';
+    let has_form = local.len() >= 19 && local.as_bytes()[10] == b'T' && !local.ends_with('Z');
     let time = humantime::parse_rfc3339(&format!("{local}Z")).ok();
     let millis = time
         .filter(|_| has_form)?

@@ -4,17 +4,18 @@ pub mod api_token;
 mod bearer;
 mod caller;
 mod callers;
+pub mod cookies;
+pub mod csrf;
 pub mod device;
 mod hs256;
 pub mod keys;
-mod login;
 pub mod metrics;
 pub mod password;
 pub mod permission;
 mod problems;
+pub mod refresh;
 pub mod revocation;
 pub mod role;
-pub mod routes;
 pub mod strength;
 pub mod throttle;
 pub mod token;
@@ -22,5 +23,4 @@ pub mod token;
 pub use self::{
     caller::{Caller, SETTINGS_ACCOUNT},
     callers::{Callers, May},
-    login::{Login, LoginError},
 };

@@ -25,6 +25,7 @@ use crate::edge::problem::ProblemDocument;
         (name = "tokens", description = "API tokens for machines"),
         (name = "users", description = "The users of your company"),
         (name = "companies", description = "Your company, and for operators all of them"),
+        (name = "audit", description = "Who did what"),
         (name = "service", description = "The service itself")
     ),
     modifiers(&BearerScheme)

@@ -59,10 +59,14 @@ named! {
         Monitor = "the monitor of the store",
         /// What asks the database whether it can be used.
         DatabaseMonitor = "the monitor of the database",
-        /// What reads what was revoked, and publishes what nobody has.
-        Revocations = "the monitor of revocations",
         /// What sends mails.
         MailSender = "the sender of mails",
+        /// What writes and tidies the audit trail.
+        Audit = "the audit trail",
+        /// What takes out of the database what nobody asks for any more.
+        Cleanup = "the cleanup of the database",
+        /// What reads what was revoked, and publishes what nobody has.
+        Revocations = "the monitor of revocations",
     }
 }
 
