@@ -202,8 +202,9 @@ impl Application {
             self.api_tokens.clone(),
             throttle.clone(),
             csrf.clone(),
-        )
-        .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        );
+        let callers =
+            callers.telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let callers = Arc::new(callers);
         let accounts = Arc::new(Accounts {
             database: self.database.clone(),

@@ -27,10 +27,10 @@ type Told = Box<dyn Fn(&Caller, &Parts, Rule) + Send + Sync>;
 pub struct Callers {
     tokens: Arc<Tokens>,
     revocations: Revocations,
-    denied: Option<Told>,
-    csrf: Arc<Csrf>,
     api_tokens: Arc<ApiTokens>,
     throttle: Throttle,
+    denied: Option<Told>,
+    csrf: Arc<Csrf>,
 }
 
 impl Callers {
@@ -70,13 +70,7 @@ impl Callers {
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
         match bearer::token(&parts.headers) {
-            Ok(token) if token.starts_with(api_token::PREFIX) => {
-                match self.api_tokens.remembered(token, &self.revocations)? {
-                    Some(caller) => Ok(caller),
-                    // Apart, so that no other request carries the room this takes.
-                    None => Box::pin(self.look_up(token, parts)).await,
-                }
-            }
+            Ok(token) if token.starts_with(api_token::PREFIX) => self.machine(token, parts).await,
             Ok(token) => self.living(token),
             Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
             Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
@@ -112,6 +106,21 @@ impl Callers {
         }
     }
 
+    /// Whose API token it is.
+    async fn machine(&self, token: &str, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+        if let Some(caller) = self.api_tokens.remembered(token, &self.revocations)? {
+            return Ok(caller);
+        }
+        let context = parts.extensions.get::<RequestContext>();
+        let client = context.and_then(|context| context.peer.client(&parts.headers));
+        let checks = Checks {
+            revocations: &self.revocations,
+            throttle: &self.throttle,
+        };
+        // Apart, so that no other request carries the room this takes.
+        Box::pin(self.api_tokens.look_up(token, client, checks)).await
+    }
+
     /// `None` if there is no cookie of ours.
     fn by_cookie(&self, parts: &Parts, rule: Rule) -> Option<Result<Arc<Caller>, Problem>> {
         let token = self.csrf.cookies.find(&parts.headers, Cookie::Access)?;
@@ -124,16 +133,6 @@ impl Callers {
             false => Ok(()),
         };
         Some(is_ours.map(|()| caller))
-    }
-
-    async fn look_up(&self, token: &str, parts: &Parts) -> Result<Arc<Caller>, Problem> {
-        let context = parts.extensions.get::<RequestContext>();
-        let client = context.and_then(|context| context.peer.client(&parts.headers));
-        let checks = Checks {
-            revocations: &self.revocations,
-            throttle: &self.throttle,
-        };
-        self.api_tokens.look_up(token, client, checks).await
     }
 }
 
