@@ -24,7 +24,8 @@ use crate::edge::problem::ProblemDocument;
     components(schemas(ProblemDocument)),
     tags(
         (name = "counting", description = "Count visits and read counters"),
-        (name = "auth", description = "Register, log in and out, refresh, and what belongs to your own account: password, sessions, API tokens"),
+        (name = "auth", description = "Register, log in and out, refresh, and what belongs to your own account: password, sessions"),
+        (name = "tokens", description = "API tokens for programs"),
         (name = "users", description = "The people of your company: invite, change, delete"),
         (name = "companies", description = "Your company, and, for operators, all of them"),
         (name = "audit", description = "Who did what, when and from where"),
