@@ -1,21 +1,33 @@
 //! Who someone is: companies and their users, how they come and go, and what they show.
 
+mod confirmation;
 pub mod ending;
+pub mod fields;
+mod founding;
+pub mod leaving;
+pub mod links;
+pub mod metrics;
 pub mod names;
 pub mod once;
 pub mod origin;
+mod own;
+mod proof;
+mod recovery;
+mod registration;
 pub mod user;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use self::{metrics::AccountsMetrics, once::Once};
 use crate::{
     auth::{
         keys::Keys, password::Passwords, revocation::Revocation, throttle::Throttle, token::Tokens,
     },
     config::Registration,
     edge::{Code, Problem},
+    mail::Mailer,
     storage::sql::{Connection, Database, DatabaseError},
 };
 
@@ -33,6 +45,12 @@ pub struct Accounts {
     pub tokens: Arc<Tokens>,
     /// Who may found a company.
     pub registration: Registration,
+    /// Fewest characters of a password.
+    pub password_min_length: usize,
+    /// Has mails sent.
+    pub mailer: Mailer,
+    /// What is measured.
+    pub metrics: Arc<AccountsMetrics>,
 }
 
 /// What a change gives back, and which tokens it ends.
@@ -62,6 +80,26 @@ impl Accounts {
         self.database
             .as_ref()
             .ok_or_else(|| Code::NoDatabase.into())
+    }
+
+    /// Whether this was done before, under the same request id.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn was_done(&self, once: Option<&Once>) -> Result<bool, Problem> {
+        let Some(once) = once.cloned() else {
+            return Ok(false);
+        };
+        let look = move |connection: &mut Connection<'_>| {
+            Box::pin(async move { once.is_done(connection).await }) as _
+        };
+        self.read("was_done", look).await
+    }
+
+    /// Has mails sent that are committed.
+    pub fn wake_mailer(&self) {
+        self.mailer.wake();
     }
 
     /// Reads, all from one state of the database.
