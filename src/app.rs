@@ -10,19 +10,23 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{
+        self, Accounts,
+        links::{self, Purpose},
+        metrics::AccountsMetrics,
+    },
     auth::{
         self, Callers, Login,
-        keys::{Keys, Purpose},
+        keys::Keys,
         metrics::AuthMetrics,
         password::Passwords,
+        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
         throttle::Throttle,
         token::Tokens,
     },
@@ -52,6 +56,10 @@ pub struct Metrics {
     pub counting: Arc<CountingMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
+    /// What was revoked.
+    pub revocation: Arc<RevocationMetrics>,
+    /// Accounts.
+    pub accounts: Arc<AccountsMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
 }
@@ -67,6 +75,8 @@ impl Metrics {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
+            revocation: Arc::new(RevocationMetrics::register(&registry)?),
+            accounts: Arc::new(AccountsMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             registry,
         })
@@ -82,6 +92,7 @@ pub struct Application {
     database: Option<Database>,
     vitals: Vitals,
     mailer: Mailer,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -134,6 +145,7 @@ impl Application {
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
+            knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
             settings,
             metrics,
             vitals,
@@ -146,17 +158,29 @@ impl Application {
         &self.settings.server
     }
 
+    /// What was revoked, for the thread that has this store.
+    pub fn revocations(&self, store: Store) -> Revocations {
+        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
+        Revocations::new(knowledge, store, database, &self.settings)
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
+        let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let parts = Parts {
             counting: Arc::new(CountingState {
-                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
+                counting: Counting::start(
+                    counts,
+                    revocations.clone(),
+                    self.metrics.counting.clone(),
+                    supervisor,
+                ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
@@ -166,7 +190,11 @@ impl Application {
                 passwords: self.passwords.clone(),
                 throttle: throttle.clone(),
                 tokens: tokens.clone(),
+                revocations: revocations.clone(),
                 registration: settings.accounts.registration,
+                password_min_length: 15,
+                mailer: self.mailer.clone(),
+                metrics: self.metrics.accounts.clone(),
             }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
@@ -176,7 +204,7 @@ impl Application {
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            callers: Arc::new(Callers::new(tokens)),
+            callers: Arc::new(Callers::new(tokens, revocations)),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -236,16 +264,15 @@ impl Application {
     }
 }
 
-/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
+/// The token of the link that leads to a page.
 fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
     let purpose = match page {
-        Page::Confirm => Purpose::RegistrationLink,
-        Page::Invitation => Purpose::InvitationLink,
-        Page::Reset => Purpose::ResetLink,
-        Page::Email => Purpose::EmailLink,
+        Page::Confirm => Purpose::Registration,
+        Page::Invitation => Purpose::Invitation,
+        Page::Reset => Purpose::Reset,
+        Page::Email => Purpose::Email,
     };
-    let signature = keys.sign(purpose, id.as_bytes());
-    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
+    links::token(keys, purpose, id)
 }
 
 /// The public routes.
@@ -268,6 +295,13 @@ impl Public {
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
         .documented(auth::routes::router(), Policy::default())
+        .documented(accounts::registration_routes::router(), Policy::default())
+        .documented(accounts::own_routes::router(), Policy::default())
+        .with(
+            accounts::pages::router(),
+            accounts::pages::ROUTES,
+            accounts::pages::policy(),
+        )
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())
     }

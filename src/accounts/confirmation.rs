@@ -73,12 +73,14 @@ impl Accounts {
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
-        let find = move |connection: &mut Connection<'_>| Box::pin(find(connection, purpose, id)) as _;
-        let found = self.read("find_link", find).await?;
+        let done = self.read("find_link", move |connection| {
+            Box::pin(find(connection, purpose, id))
+        });
+        let found = done.await?;
         let found = found.ok_or(Code::LinkInvalid)?;
         let hash = self.hash_for(origin, id, &found, password).await?;
         let from = origin.clone();
-        let write = move |connection: &mut Connection<'_>| {
+        let done = self.database()?.write("confirm", move |connection| {
             Box::pin(async move {
                 connection.across_companies().await?;
                 if Once::begin(once.as_ref(), connection).await? != Turn::First {
@@ -89,15 +91,21 @@ impl Accounts {
                     Once::undo(once.as_ref(), connection).await?;
                 }
                 Ok(done)
-            }) as _
-        };
-        match self.database()?.write("confirm", write).await {
+            })
+        });
+        match done.await {
             Ok(Done::Confirmed { founded }) => {
-                self.metrics.registrations.of(Step::Done).inc_by(founded.into());
+                self.metrics
+                    .registrations
+                    .of(Step::Done)
+                    .inc_by(founded.into());
+                self.wake_mailer();
                 Ok(())
             }
             // Somebody else has the address by now.
-            Ok(Done::Invalid) | Err(DatabaseError::UniqueViolation) => Err(Code::LinkInvalid.into()),
+            Ok(Done::Invalid) | Err(DatabaseError::UniqueViolation) => {
+                Err(Code::LinkInvalid.into())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -124,7 +132,9 @@ impl Accounts {
             Found::Email(user, _) => (user.password_hash.as_ref(), Some(user)),
         };
         let hash = hash.ok_or(Code::LinkInvalid)?.clone();
-        let proved = self.prove(origin, &format!("link {link}"), hash, password).await;
+        let proved = self
+            .prove(origin, &format!("link {link}"), hash, password)
+            .await;
         if let Err(problem) = &proved
             && problem.code == Code::InvalidCredentials
         {
@@ -143,13 +153,13 @@ impl Accounts {
             reason: Some(Code::InvalidCredentials.as_str()),
             ..Details::default()
         });
-        let write = move |connection: &mut Connection<'_>| {
+        let done = self.database()?.write("audit_failure", move |connection| {
             Box::pin(async move {
                 connection.within(entry.company).await?;
                 audit::record(connection, &entry).await
-            }) as _
-        };
-        Ok(self.database()?.write("audit_failure", write).await?)
+            })
+        });
+        Ok(done.await?)
     }
 }
 
@@ -243,7 +253,8 @@ async fn register(
     })?;
     let actor = Actor::User(founded.user);
     for entry in [
-        Entry::new(founded.company, actor, Action::CompanyCreate).on(Kind::Company, founded.company),
+        Entry::new(founded.company, actor, Action::CompanyCreate)
+            .on(Kind::Company, founded.company),
         Entry::new(founded.company, actor, Action::AccountConfirm).on(Kind::User, founded.user),
     ] {
         audit::record(connection, &origin.of(entry)).await?;

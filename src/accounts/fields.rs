@@ -83,7 +83,9 @@ impl Text {
 pub fn email(text: &str, field: &'static str) -> Result<EmailAddress, Problem> {
     text.parse().map_err(|error| {
         Problem::from(Code::InvalidEmail)
-            .with_detail(format!("This is no e-mail address that a mail can be sent to: {error}."))
+            .with_detail(format!(
+                "This is no e-mail address that a mail can be sent to: {error}."
+            ))
             .of_field(field)
     })
 }
@@ -117,18 +119,30 @@ mod tests {
     #[test]
     fn a_field_that_is_no_text_is_named() {
         let read = |body: Value| serde_json::from_value::<Body>(body).unwrap().name;
-        for wrong in [json!(1), json!(true), json!(["a"]), json!({ "a": "b" }), json!(1.5)] {
+        for wrong in [
+            json!(1),
+            json!(true),
+            json!(["a"]),
+            json!({ "a": "b" }),
+            json!(1.5),
+        ] {
             for problem in [
                 read(json!({ "name": wrong })).required("name").unwrap_err(),
                 read(json!({ "name": wrong })).optional("name").unwrap_err(),
             ] {
-                assert_eq!((problem.code, problem.field), (Code::InvalidBody, Some("name")));
+                assert_eq!(
+                    (problem.code, problem.field),
+                    (Code::InvalidBody, Some("name"))
+                );
             }
         }
         for missing in [json!({}), json!({ "name": null }), json!({ "other": "a" })] {
             assert_eq!(read(missing.clone()).optional("name").unwrap(), None);
             let problem = read(missing).required("name").unwrap_err();
-            assert_eq!((problem.code, problem.field), (Code::InvalidBody, Some("name")));
+            assert_eq!(
+                (problem.code, problem.field),
+                (Code::InvalidBody, Some("name"))
+            );
         }
         assert_eq!(read(json!({ "name": "a" })).required("name").unwrap(), "a");
         assert_eq!(read(json!({ "name": "" })).required("name").unwrap(), "");

@@ -91,7 +91,9 @@ async fn insert_company(
             return Ok(name.as_str().to_owned());
         }
     }
-    Err(DatabaseError::Busy("no name for the company was free".into()))
+    Err(DatabaseError::Busy(
+        "no name for the company was free".into(),
+    ))
 }
 
 /// The name that is wanted, then with numbers.
@@ -124,13 +126,21 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_gets_a_number() {
         let names = |wanted: &str| -> Vec<_> {
-            candidates(wanted).map(|name| name.as_str().to_owned()).collect()
+            candidates(wanted)
+                .map(|name| name.as_str().to_owned())
+                .collect()
         };
         let acme = names("Acme");
         assert_eq!(acme[..3], ["Acme", "Acme 2", "Acme 3"]);
         assert_eq!(acme.len(), 1 + 8 + TRIES);
         let long = "a".repeat(MAX_CHARS - 3) + " bc";
-        for wanted in [&long, &"語".repeat(MAX_CHARS), "O'Neill & Sons, Ltd", "анна", "a"] {
+        for wanted in [
+            &long,
+            &"語".repeat(MAX_CHARS),
+            "O'Neill & Sons, Ltd",
+            "анна",
+            "a",
+        ] {
             let all = names(wanted);
             assert_eq!(all.len(), acme.len(), "each is a name: {all:?}");
             assert!(all.iter().all(|name| name.chars().count() <= MAX_CHARS));

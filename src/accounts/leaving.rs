@@ -58,7 +58,10 @@ pub async fn anonymise(
             "UPDATE api_tokens SET name = '', ended_at = coalesce(ended_at, $3)
              WHERE company_id = $1 AND user_id = $2",
         ] {
-            let change = sqlx::query(change).bind(user.company).bind(user.id).bind(now);
+            let change = sqlx::query(change)
+                .bind(user.company)
+                .bind(user.id)
+                .bind(now);
             change.execute(&mut **database).await?;
         }
         for change in [
@@ -72,7 +75,8 @@ pub async fn anonymise(
             let forget = sqlx::query("DELETE FROM registrations WHERE email_key = $1");
             let forget = forget.bind(email.to_ascii_lowercase());
             forget.execute(&mut **database).await?;
-            let forget = sqlx::query("DELETE FROM mails WHERE recipient = $1 AND state = 'waiting'");
+            let forget =
+                sqlx::query("DELETE FROM mails WHERE recipient = $1 AND state = 'waiting'");
             forget.bind(email).execute(&mut **database).await?;
         }
         Ok::<_, sqlx::Error>(())

@@ -36,7 +36,12 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Registration, Self::Invitation, Self::Reset, Self::Email];
+    pub const ALL: [Self; 4] = [
+        Self::Registration,
+        Self::Invitation,
+        Self::Reset,
+        Self::Email,
+    ];
 
     /// Its name in the database.
     pub fn as_str(self) -> &'static str {
@@ -237,7 +242,10 @@ pub async fn forget_expired(connection: &mut Connection<'_>) -> Result<(), Datab
             "DELETE FROM links WHERE expires_at < $1",
             "DELETE FROM registrations WHERE expires_at < $1",
         ] {
-            sqlx::query(forget).bind(now).execute(&mut **database).await?;
+            sqlx::query(forget)
+                .bind(now)
+                .execute(&mut **database)
+                .await?;
         }
         Ok::<_, sqlx::Error>(())
     })?;
@@ -266,7 +274,11 @@ mod tests {
             assert_eq!(token.len(), 64);
             for other in Purpose::ALL {
                 let expected = (other == purpose).then_some(id);
-                assert_eq!(verify(&ours, other, &token), expected, "{purpose:?} {other:?}");
+                assert_eq!(
+                    verify(&ours, other, &token),
+                    expected,
+                    "{purpose:?} {other:?}"
+                );
             }
             assert_eq!(verify(&others, purpose, &token), None);
         }
@@ -282,7 +294,11 @@ mod tests {
         for place in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
-            assert_eq!(verify(std::str::from_utf8(&bytes).unwrap()), None, "{place}");
+            assert_eq!(
+                verify(std::str::from_utf8(&bytes).unwrap()),
+                None,
+                "{place}"
+            );
         }
         for wrong in [
             "",

@@ -11,9 +11,12 @@ pub mod names;
 pub mod once;
 pub mod origin;
 mod own;
+pub mod own_routes;
+pub mod pages;
 mod proof;
 mod recovery;
 mod registration;
+pub mod registration_routes;
 pub mod user;
 
 use std::sync::Arc;
@@ -23,7 +26,11 @@ use futures_util::future::BoxFuture;
 use self::{metrics::AccountsMetrics, once::Once};
 use crate::{
     auth::{
-        keys::Keys, password::Passwords, revocation::Revocation, throttle::Throttle, token::Tokens,
+        keys::Keys,
+        password::Passwords,
+        revocation::{Revocation, Revocations},
+        throttle::Throttle,
+        token::Tokens,
     },
     config::Registration,
     edge::{Code, Problem},
@@ -43,6 +50,8 @@ pub struct Accounts {
     pub throttle: Throttle,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// Ends tokens.
+    pub revocations: Revocations,
     /// Who may found a company.
     pub registration: Registration,
     /// Fewest characters of a password.
@@ -91,10 +100,10 @@ impl Accounts {
         let Some(once) = once.cloned() else {
             return Ok(false);
         };
-        let look = move |connection: &mut Connection<'_>| {
-            Box::pin(async move { once.is_done(connection).await }) as _
-        };
-        self.read("was_done", look).await
+        let done = self.read("was_done", move |connection| {
+            Box::pin(async move { once.is_done(connection).await })
+        });
+        done.await
     }
 
     /// Has mails sent that are committed.
@@ -131,7 +140,16 @@ impl Accounts {
             + Send
             + 'static,
     {
-        let change = self.database()?.write(operation, work).await?;
-        Ok(change.value)
+        let revocations = self.revocations.clone();
+        let change = self.database()?.write(operation, move |connection| {
+            Box::pin(async move {
+                let change = work(connection).await?;
+                let noted = revocations.note(connection, &change.revoked).await?;
+                Ok((change.value, noted))
+            })
+        });
+        let (value, noted) = change.await?;
+        self.revocations.publish(noted).await?;
+        Ok(value)
     }
 }

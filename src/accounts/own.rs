@@ -54,13 +54,13 @@ impl Accounts {
     /// `invalid_token` if it is no more, and those of the database.
     pub async fn own(&self, caller: &Caller) -> Result<User, Problem> {
         let (company, id) = (caller.company.id(), caller.user);
-        let find = move |connection: &mut Connection<'_>| {
+        let done = self.read("own_account", move |connection| {
             Box::pin(async move {
                 connection.within(company).await?;
                 User::find(connection, company, id).await
-            }) as _
-        };
-        let user = self.read("own_account", find).await?;
+            })
+        });
+        let user = done.await?;
         let user = user.filter(User::may_log_in);
         user.ok_or_else(|| Code::InvalidToken.into())
     }
@@ -116,7 +116,9 @@ impl Accounts {
         if let Some(email) = &email {
             let password = update.password.ok_or_else(|| {
                 Problem::from(Code::InvalidBody)
-                    .with_detail("Another e-mail address needs the field `password`: your password.")
+                    .with_detail(
+                        "Another e-mail address needs the field `password`: your password.",
+                    )
                     .of_field("password")
             })?;
             let proof = (Action::AccountEmail, password);
@@ -139,22 +141,23 @@ impl Accounts {
             origin: origin.clone(),
             user,
         };
-        let write = move |connection: &mut Connection<'_>| {
+        let done = self.database()?.write("update_own", move |connection| {
             Box::pin(async move {
                 connection.across_companies().await?;
                 if Once::begin(once.as_ref(), connection).await? == Turn::First {
                     changes.write(connection).await?;
                 }
                 Ok(())
-            }) as _
-        };
-        match self.database()?.write("update_own", write).await {
+            })
+        });
+        match done.await {
             // Of the user's name: an address is only written when it is confirmed.
             Err(DatabaseError::UniqueViolation) => {
                 return Err(Problem::from(Code::UsernameTaken).of_field("username"));
             }
             written => written?,
         }
+        self.wake_mailer();
         self.own(caller).await
     }
 

@@ -101,39 +101,42 @@ fn timestamp(millis: i64) -> String {
 }
 
 /// What is to be different. What is left out stays.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 struct AccountUpdate {
     /// Another name.
     #[schema(value_type = String, required = false, nullable = true, min_length = 1, max_length = 64, example = "anna")]
+    #[serde(default)]
     username: Text,
     /// Another address. It is changed when the link is followed that is sent there.
     #[schema(value_type = String, required = false, nullable = true, max_length = 254, example = "anna@example.com")]
+    #[serde(default)]
     email: Text,
     /// The password, if the address is to change.
     #[schema(value_type = String, required = false, nullable = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
     password: Text,
 }
 
 /// The password of the account.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 struct OwnPassword {
     /// The password.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
     password: Text,
 }
 
 /// The password of the account, and another one.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 struct PasswordChange {
     /// The password that it has.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
     password: Text,
     /// The password that it is to have: at least 15 characters (`FOOTFALL_PASSWORD_MIN_LENGTH`), at most
     /// 128, and not easy to guess.
     #[schema(value_type = String, required = true, format = Password, max_length = 128, example = "seven quiet otters juggling")]
+    #[serde(default)]
     new_password: Text,
 }
 
@@ -241,8 +244,13 @@ async fn post_password(
     origin: Origin,
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
-    let (password, new) = (body.password.secret("password")?, body.new_password.secret("new_password")?);
-    accounts.change_password(&origin, &caller, password, new).await?;
+    let (password, new) = (
+        body.password.secret("password")?,
+        body.new_password.secret("new_password")?,
+    );
+    accounts
+        .change_password(&origin, &caller, password, new)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -92,7 +92,9 @@ impl Accounts {
     ) -> Result<(), Problem> {
         let context = context.iter().map(|word| (*word).to_owned()).collect();
         let (password, length) = (password.clone(), self.password_min_length);
-        let judged = self.passwords.judge(self.place()?, password, length, context);
+        let judged = self
+            .passwords
+            .judge(self.place()?, password, length, context);
         match judged.await {
             Ok(None) => Ok(()),
             Ok(Some(weakness)) => Err(weakness.in_field(field)),

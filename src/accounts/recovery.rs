@@ -72,26 +72,34 @@ impl Accounts {
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
-        let is_told = match self.throttle.allow(wanted.limit(origin.address, &key)).await {
+        let is_told = match self
+            .throttle
+            .allow(wanted.limit(origin.address, &key))
+            .await
+        {
             Err(Refusal::Quietly) => false,
             allowed => allowed.map(|()| true)?,
         };
         let from = origin.clone();
-        let write = move |connection: &mut Connection<'_>| {
-            Box::pin(async move {
-                connection.across_companies().await?;
-                if Once::begin(once.as_ref(), connection).await? != Turn::First {
-                    return Ok(false);
-                }
-                links::forget_expired(connection).await?;
-                let mail = prepare(connection, &from, wanted, &email).await?;
-                if is_told {
-                    mail::enqueue(connection, &mail).await?;
-                }
-                Ok(true)
-            }) as _
-        };
-        if self.database()?.write(wanted.operation(), write).await? && wanted == Wanted::Password {
+        let done = self
+            .database()?
+            .write(wanted.operation(), move |connection| {
+                Box::pin(async move {
+                    connection.across_companies().await?;
+                    if Once::begin(once.as_ref(), connection).await? != Turn::First {
+                        return Ok(false);
+                    }
+                    links::forget_expired(connection).await?;
+                    let mail = prepare(connection, &from, wanted, &email).await?;
+                    if is_told {
+                        mail::enqueue(connection, &mail).await?;
+                    }
+                    Ok(true)
+                })
+            });
+        let is_first = done.await?;
+        self.wake_mailer();
+        if is_first && wanted == Wanted::Password {
             self.metrics.password_resets.of(Step::Asked).inc();
         }
         Ok(())
@@ -119,8 +127,10 @@ impl Accounts {
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
-        let find = move |connection: &mut Connection<'_>| Box::pin(owner(connection, link)) as _;
-        let user = self.read("find_link", find).await?;
+        let done = self.read("find_link", move |connection| {
+            Box::pin(owner(connection, link))
+        });
+        let user = done.await?;
         let user = user.ok_or(Code::LinkInvalid)?;
         let context = [
             user.company_name.as_str(),
@@ -149,6 +159,7 @@ impl Accounts {
         match is_set.await? {
             true => {
                 self.metrics.password_resets.of(Step::Done).inc();
+                self.wake_mailer();
                 Ok(())
             }
             false => Err(Code::LinkInvalid.into()),
@@ -186,7 +197,11 @@ async fn prepare(
 type Linked = Box<dyn FnOnce(Uuid) -> Template + Send>;
 
 /// Which link is made, and what the mail says.
-fn plan(user: Option<User>, waiting: Option<Waiting>, wanted: Wanted) -> (Purpose, Subject, Linked) {
+fn plan(
+    user: Option<User>,
+    waiting: Option<Waiting>,
+    wanted: Wanted,
+) -> (Purpose, Subject, Linked) {
     let of = |user: &User| Subject::User {
         company: user.company,
         id: user.id,
@@ -198,10 +213,16 @@ fn plan(user: Option<User>, waiting: Option<Waiting>, wanted: Wanted) -> (Purpos
             let mail = move |link| Template::Invitation { link, company, by };
             (Purpose::Invitation, subject, Box::new(mail))
         }
-        (Some(user), _) if wanted == Wanted::Password => {
-            (Purpose::Reset, of(&user), Box::new(|link| Template::Reset { link }))
-        }
-        (Some(_), _) => (Purpose::Reset, Subject::Nobody, Box::new(|_| Template::AlreadyRegistered)),
+        (Some(user), _) if wanted == Wanted::Password => (
+            Purpose::Reset,
+            of(&user),
+            Box::new(|link| Template::Reset { link }),
+        ),
+        (Some(_), _) => (
+            Purpose::Reset,
+            Subject::Nobody,
+            Box::new(|_| Template::AlreadyRegistered),
+        ),
         (None, Some(waiting)) => {
             let subject = Subject::Registration(waiting.id);
             let (company, username) = (waiting.company, waiting.username);
@@ -212,7 +233,11 @@ fn plan(user: Option<User>, waiting: Option<Waiting>, wanted: Wanted) -> (Purpos
             };
             (Purpose::Registration, subject, Box::new(mail))
         }
-        (None, None) => (Purpose::Reset, Subject::Nobody, Box::new(|_| Template::NoAccount)),
+        (None, None) => (
+            Purpose::Reset,
+            Subject::Nobody,
+            Box::new(|_| Template::NoAccount),
+        ),
     }
 }
 

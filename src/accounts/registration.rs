@@ -98,8 +98,13 @@ impl Accounts {
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
-        let context = [new.company.as_str(), new.email.as_str(), new.username.as_str()];
-        self.check_strength(&new.password, "password", &context).await?;
+        let context = [
+            new.company.as_str(),
+            new.email.as_str(),
+            new.username.as_str(),
+        ];
+        self.check_strength(&new.password, "password", &context)
+            .await?;
         let limit = Limited::Register {
             client: origin.address,
             email: &email_key,
@@ -118,11 +123,12 @@ impl Accounts {
             password_hash: self.hashed(new.password).await?,
         };
         let from = origin.clone();
-        let write = move |connection: &mut Connection<'_>| {
-            Box::pin(async move { waiting.write(connection, once, &from, is_told).await }) as _
-        };
-        if self.database()?.write("register", write).await? {
+        let done = self.database()?.write("register", move |connection| {
+            Box::pin(async move { waiting.write(connection, once, &from, is_told).await })
+        });
+        if done.await? {
             self.metrics.registrations.of(Step::Asked).inc();
+            self.wake_mailer();
         }
         Ok(())
     }

@@ -36,42 +36,46 @@ where
 }
 
 /// Who wants to found a company.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = Registration)]
 struct RegistrationBody {
     /// The company's name, of any one script, up to 64 characters. If it is taken it gets a number.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Acme")]
+    #[serde(default)]
     company: Text,
     /// Where the link is sent to. It is also a name to log in by.
     #[schema(value_type = String, required = true, max_length = 254, example = "anna@example.com")]
+    #[serde(default)]
     email: Text,
     /// The name of the account, unique in its company, up to 64 characters.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "anna")]
+    #[serde(default)]
     username: Text,
     /// At least 15 characters (`FOOTFALL_PASSWORD_MIN_LENGTH`), at most 128, and not easy to guess.
     #[schema(value_type = String, required = true, format = Password, max_length = 128, example = "stapling nine damp envelopes")]
+    #[serde(default)]
     password: Text,
 }
 
 /// A link's token, and a password.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 struct LinkAndPassword {
     /// What stands after `token=` in the link.
     #[schema(value_type = String, required = true, example = "AZqlsn0eehGaVT8dCktsjpHk4kGkK3XfHn1Rk8mQwq2mUo3kVfTlfbVqk9yZxJ1c")]
+    #[serde(default)]
     token: Text,
     /// The password.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
     password: Text,
 }
 
 /// Where a mail is to go.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 struct Addressee {
     /// The address of the account.
     #[schema(value_type = String, required = true, max_length = 254, example = "anna@example.com")]
+    #[serde(default)]
     email: Text,
 }
 
@@ -127,8 +131,13 @@ async fn post_confirm(
     origin: Origin,
     JsonBody(body): JsonBody<LinkAndPassword>,
 ) -> Result<StatusCode, Problem> {
-    let (token, password) = (body.token.secret("token")?, body.password.secret("password")?);
-    accounts.confirm(&origin, token.expose_secret(), password).await?;
+    let (token, password) = (
+        body.token.secret("token")?,
+        body.password.secret("password")?,
+    );
+    accounts
+        .confirm(&origin, token.expose_secret(), password)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -205,7 +214,12 @@ async fn post_password_reset(
     origin: Origin,
     JsonBody(body): JsonBody<LinkAndPassword>,
 ) -> Result<StatusCode, Problem> {
-    let (token, password) = (body.token.secret("token")?, body.password.secret("password")?);
-    accounts.reset(&origin, token.expose_secret(), password).await?;
+    let (token, password) = (
+        body.token.secret("token")?,
+        body.password.secret("password")?,
+    );
+    accounts
+        .reset(&origin, token.expose_secret(), password)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -19,5 +19,5 @@ pub use self::{
     policy::Policy,
     problem::Problem,
     routes::Routes,
-    service::{Edge, RequestContext},
+    service::{Edge, Rendered, RequestContext},
 };

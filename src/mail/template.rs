@@ -119,9 +119,7 @@ impl Template {
             Self::Confirm { .. }
             | Self::Invitation { .. }
             | Self::InvitedElsewhere { .. }
-            | Self::Welcome { .. } => {
-                self.words_to_who_comes(site)
-            }
+            | Self::Welcome { .. } => self.words_to_who_comes(site),
             Self::Reset { .. } | Self::ConfirmEmail { .. } => self.words_to_who_changes(site),
             _ => self.words_of_what_happened(site),
         }

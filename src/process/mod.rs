@@ -25,6 +25,7 @@ use self::{
 };
 use crate::{
     app::{Application, Metrics},
+    auth::revocation,
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
     listen::{
@@ -119,6 +120,11 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         running
             .supervisor
             .spawn(Part::DatabaseMonitor, monitor.run());
+    }
+    if database.is_some() {
+        let revocations = application.revocations(store.clone());
+        let monitoring = revocation::monitor(revocations);
+        running.supervisor.spawn(Part::Revocations, monitoring);
     }
     let signal = tokio::select! {
         signal = signals.next() => signal,

@@ -61,6 +61,8 @@ named! {
         DatabaseMonitor = "the monitor of the database",
         /// What sends mails.
         MailSender = "the sender of mails",
+        /// What reads what was revoked, and publishes what nobody has.
+        Revocations = "the monitor of revocations",
     }
 }
 

@@ -55,7 +55,8 @@ fn names(part: Part) -> Vec<String> {
         | Part::InternalListener
         | Part::Queue
         | Part::Monitor
-        | Part::MailSender => {
+        | Part::MailSender
+        | Part::Revocations => {
             vec![part.name().to_owned()]
         }
         // Only where there is a PostgreSQL: `pieces::the_monitor_of_the_database`.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use footfall::{
+    auth::revocation,
     counting::counts::{CounterStore, monitor},
     edge::{Edge, Peer},
     storage::sql::Database,
@@ -57,6 +58,10 @@ impl Builder {
         }
         if let Some(monitor) = database.and_then(Database::monitor) {
             parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
+        }
+        if database.is_some() {
+            let monitoring = revocation::monitor(application.revocations(store.clone()));
+            parts.supervisor.spawn(Part::Revocations, monitoring);
         }
         let worker = store.for_another_thread();
         TestApp {
