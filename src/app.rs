@@ -91,8 +91,8 @@ pub struct Application {
     keys: Keys,
     database: Option<Database>,
     vitals: Vitals,
-    mailer: Mailer,
     knowledge: Arc<Knowledge>,
+    mailer: Mailer,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -192,7 +192,7 @@ impl Application {
                 tokens: tokens.clone(),
                 revocations: revocations.clone(),
                 registration: settings.accounts.registration,
-                password_min_length: 15,
+                password_min_length: settings.accounts.password_min_length,
                 mailer: self.mailer.clone(),
                 metrics: self.metrics.accounts.clone(),
             }),
@@ -209,7 +209,8 @@ impl Application {
             document: self.document.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
-        self.edge(router, &self.routes, background)
+        let edge = self.edge(router, &self.routes, background);
+        edge.with_cors(&settings.server.cors_origins)
     }
 
     /// The one who sends mails, where there is a database with an outbox.

@@ -14,6 +14,9 @@
     )
 )]
 
+// A handler is a future in a future for each call that it waits for, and so on down to the database.
+#![recursion_limit = "256"]
+
 pub mod accounts;
 pub mod app;
 pub mod audit;

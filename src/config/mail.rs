@@ -1,11 +1,11 @@
 //! Mail: the server it is handed to, who it comes from, where its links lead.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lettre::message::Mailbox;
 use secrecy::ExposeSecret;
 
-use super::{PublicUrl, ServerSettings, SmtpUrl, StoreSettings, catalog::Setting, reader::Reader};
+use super::{PublicUrl, ServerSettings, SmtpUrl, catalog::Setting, reader::Reader};
 
 /// How mail leaves, and what it says of itself.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl MailSettings {
         reader: &mut Reader,
         production: bool,
         server: Option<&ServerSettings>,
-        store: Option<&StoreSettings>,
+        data_dir: Option<&Path>,
     ) -> Option<Self> {
         let smtp = reader.secret("smtp_url").and_then(|url| {
             let parsed = url.value.expose_secret().parse::<SmtpUrl>();
@@ -38,12 +38,11 @@ impl MailSettings {
         });
         let from = read_from(reader, production && smtp.is_some());
         let public_url = read_public_url(reader, production, smtp.is_some(), server);
-        let data_dir = &store?.data_dir;
         Some(Self {
             smtp,
             from: from?,
             public_url: public_url?,
-            folder: (!production).then(|| data_dir.join("mail")),
+            folder: (!production).then_some(data_dir?.join("mail")),
         })
     }
 }

@@ -14,34 +14,9 @@ use uuid::Uuid;
 use super::{
     address::EmailAddress,
     letter::{as_html, as_text},
-    template::Template,
+    template::{Page, Template},
 };
 use crate::config::{MailSettings, PublicUrl};
-
-/// A page that a link leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
-    /// Confirms a registration.
-    Confirm,
-    /// Accepts an invitation.
-    Invitation,
-    /// Resets a password.
-    Reset,
-    /// Confirms a new address.
-    Email,
-}
-
-impl Page {
-    /// Its name below `/console/`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Confirm => "confirm",
-            Self::Invitation => "invitation",
-            Self::Reset => "reset",
-            Self::Email => "email",
-        }
-    }
-}
 
 /// Makes the token of a link, of its page and its id. It is never kept.
 pub type Tokens = Arc<dyn Fn(Page, Uuid) -> String + Send + Sync>;

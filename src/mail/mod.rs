@@ -23,9 +23,9 @@ mod transport;
 
 pub use self::{
     address::{EmailAddress, InvalidEmail},
-    composer::{Page, Tokens},
+    composer::Tokens,
     metrics::MailMetrics,
     outbox::{Mail, enqueue},
     sender::{Mailer, OnFailure, Sender, Undelivered},
-    template::Template,
+    template::{Page, Template},
 };

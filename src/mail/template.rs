@@ -3,7 +3,32 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{composer::Page, quote::quoted};
+use super::quote::quoted;
+
+/// A page that a link leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// Confirms a registration.
+    Confirm,
+    /// Accepts an invitation.
+    Invitation,
+    /// Resets a password.
+    Reset,
+    /// Confirms a new address.
+    Email,
+}
+
+impl Page {
+    /// Its name below `/console/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Invitation => "invitation",
+            Self::Reset => "reset",
+            Self::Email => "email",
+        }
+    }
+}
 
 /// A mail that is to be sent, with what it is about. Links are named by the id of their row: who
 /// reads the outbox can open none.

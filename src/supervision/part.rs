@@ -59,10 +59,10 @@ named! {
         Monitor = "the monitor of the store",
         /// What asks the database whether it can be used.
         DatabaseMonitor = "the monitor of the database",
-        /// What sends mails.
-        MailSender = "the sender of mails",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
+        /// What sends mails.
+        MailSender = "the sender of mails",
     }
 }
 
