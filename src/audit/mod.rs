@@ -4,12 +4,3 @@
 mod entry;
 
 pub use self::entry::{Action, Actor, Details, Entry, Kind, Object, Outcome};
-/// Stub.
-/// # Errors
-/// X
-pub async fn record(
-    _: &mut crate::storage::sql::Connection<'_>,
-    _: &Entry,
-) -> Result<(), crate::storage::sql::DatabaseError> {
-    Ok(())
-}
