@@ -18,8 +18,13 @@ use crate::{
     accounts::Accounts,
     audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
-        self, Callers, Login, keys::Keys, metrics::AuthMetrics, password::Passwords,
-        throttle::Throttle, token::Tokens,
+        self, Callers, Login,
+        keys::Keys,
+        metrics::AuthMetrics,
+        password::Passwords,
+        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
+        throttle::Throttle,
+        token::Tokens,
     },
     config::{ServerSettings, Settings},
     counting::{
@@ -46,6 +51,8 @@ pub struct Metrics {
     pub counting: Arc<CountingMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
+    /// What was revoked.
+    pub revocation: Arc<RevocationMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
     /// The audit trail.
@@ -63,6 +70,7 @@ impl Metrics {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
+            revocation: Arc::new(RevocationMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             audit: Arc::new(AuditMetrics::register(&registry)?),
             registry,
@@ -81,6 +89,7 @@ pub struct Application {
     /// Until somebody runs it.
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -137,6 +146,7 @@ impl Application {
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
+            knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
             settings,
             metrics,
             vitals,
@@ -159,20 +169,32 @@ impl Application {
         keeper.take()
     }
 
+    /// What was revoked, for the thread that has this store.
+    pub fn revocations(&self, store: Store) -> Revocations {
+        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
+        Revocations::new(knowledge, store, database, &self.settings)
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = CounterStore::new(store.clone(), &settings.store);
+        let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let audit = self.audit.clone();
-        let callers = Callers::new(tokens.clone())
+        let callers = Callers::new(tokens.clone(), revocations.clone())
             .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let parts = Parts {
             counting: Arc::new(CountingState {
-                counting: Counting::start(counts, self.metrics.counting.clone(), supervisor),
+                counting: Counting::start(
+                    counts,
+                    revocations.clone(),
+                    self.metrics.counting.clone(),
+                    supervisor,
+                ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
@@ -182,7 +204,9 @@ impl Application {
                 passwords: self.passwords.clone(),
                 throttle: throttle.clone(),
                 tokens: tokens.clone(),
+                revocations: revocations.clone(),
                 registration: settings.accounts.registration,
+                password_min_length: settings.accounts.password_min_length,
             }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
@@ -200,7 +224,8 @@ impl Application {
             document: self.document.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
-        self.edge(router, &self.routes, background)
+        let edge = self.edge(router, &self.routes, background);
+        edge.with_cors(&settings.server.cors_origins)
     }
 
     /// What tells whether this replica is fit to be sent visits.

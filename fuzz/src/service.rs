@@ -141,6 +141,7 @@ impl Service {
                     name: name.parse().expect("a name"),
                 },
                 visits: vec![Visit::default()],
+                known: None,
             });
             let counted = CounterStore::new(store.clone(), &parts.settings.store)
                 .count(&batches)

@@ -12,7 +12,11 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     auth::{
-        keys::Keys, password::Passwords, revocation::Revocation, throttle::Throttle, token::Tokens,
+        keys::Keys,
+        password::Passwords,
+        revocation::{Revocation, Revocations},
+        throttle::Throttle,
+        token::Tokens,
     },
     config::Registration,
     edge::{Code, Problem},
@@ -31,8 +35,12 @@ pub struct Accounts {
     pub throttle: Throttle,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// Ends tokens.
+    pub revocations: Revocations,
     /// Who may found a company.
     pub registration: Registration,
+    /// Fewest characters of a password.
+    pub password_min_length: usize,
 }
 
 /// What a change gives back, and which tokens it ends.
@@ -93,7 +101,16 @@ impl Accounts {
             + Send
             + 'static,
     {
-        let change = self.database()?.write(operation, work).await?;
-        Ok(change.value)
+        let revocations = self.revocations.clone();
+        let change = self.database()?.write(operation, move |connection| {
+            Box::pin(async move {
+                let change = work(connection).await?;
+                let noted = revocations.note(connection, &change.revoked).await?;
+                Ok((change.value, noted))
+            })
+        });
+        let (value, noted) = change.await?;
+        self.revocations.publish(noted).await?;
+        Ok(value)
     }
 }

@@ -11,6 +11,7 @@ use super::{
     bearer,
     caller::Caller,
     permission::{Permission, Rule},
+    revocation::Revocations,
     token::{TokenError, Tokens},
 };
 use crate::edge::{Code, Problem};
@@ -21,14 +22,18 @@ type Told = Box<dyn Fn(&Caller, &Parts, Rule) + Send + Sync>;
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
+    revocations: Revocations,
     denied: Option<Told>,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>) -> Self {
-        let denied = None;
-        Self { tokens, denied }
+    pub fn new(tokens: Arc<Tokens>, revocations: Revocations) -> Self {
+        Self {
+            tokens,
+            revocations,
+            denied: None,
+        }
     }
 
     /// Tells this of each caller who may not do what they asked for.
@@ -48,10 +53,14 @@ impl Callers {
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
         let token = bearer::token(&parts.headers)?;
-        self.tokens.verify(token).map_err(|error| match error {
+        let caller = self.tokens.verify(token).map_err(|error| match error {
             TokenError::Expired => Code::ExpiredToken.into(),
             TokenError::Invalid => bearer::refusal(token),
-        })
+        })?;
+        match caller.pass.as_deref() {
+            Some(pass) if self.revocations.is_revoked(pass) => Err(Code::InvalidToken.into()),
+            _ => Ok(caller),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod bearer;
 mod caller;
 mod callers;
+pub mod device;
 mod hs256;
 pub mod keys;
 mod login;
@@ -13,6 +14,7 @@ mod problems;
 pub mod revocation;
 pub mod role;
 pub mod routes;
+pub mod strength;
 pub mod throttle;
 pub mod token;
 

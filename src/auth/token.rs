@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{
     caller::{Caller, SETTINGS_ACCOUNT},
     hs256,
-    revocation::Pass,
+    revocation::{Pass, SHORTEST_LIFETIME},
     role::Role,
 };
 use crate::{company::Company, config::AuthSettings};
@@ -200,7 +200,15 @@ impl Tokens {
                 false => Ok(caller),
             };
         }
-        let caller = Arc::new(Caller::from(self.decode(token)?));
+        let claims = self.decode(token)?;
+        let issued_at = claims.iat;
+        let mut caller = Caller::from(claims);
+        if caller.pass.is_some() {
+            // For longer nobody remembers what was revoked.
+            let longest = self.ttl.max(SHORTEST_LIFETIME).as_secs();
+            caller.expires_at = caller.expires_at.min(issued_at.saturating_add(longest));
+        }
+        let caller = Arc::new(caller);
         if self.has_expired(&caller) {
             return Err(TokenError::Expired);
         }

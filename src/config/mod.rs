@@ -13,6 +13,7 @@ pub mod catalog;
 mod database;
 pub mod dotenv;
 mod log;
+mod origin;
 pub mod phc;
 pub mod postgres_url;
 mod reader;
@@ -29,6 +30,7 @@ pub use self::{
     auth::{AdminCredential, AuthSettings},
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
+    origin::Origin,
     postgres_url::PostgresUrl,
     reader::Shown,
     redis_url::RedisUrl,

@@ -3,19 +3,23 @@
 //! While one round trip is under way, arriving visits queue; when it ends, all
 //! that wait go with the next. So an idle service adds no delay, and a busy one
 //! makes few, large batches, without a timer.
+//!
+//! Requests of one identity are one visit, also where they show different tokens: each token is
+//! looked at by itself. One that has been revoked is answered so, and the others count.
 
-use std::{collections::HashMap, iter::once, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    Batch, CountError, Counted, CounterId, Identity, Outcome, Visit, counts::CounterStore,
-    ledger::Ledger, metrics::CountingMetrics,
+    Batch, CountError, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
+    counts::CounterStore, ledger::Ledger, metrics::CountingMetrics,
 };
 use crate::{
+    auth::revocation::{Known, Pass, Revocations},
     storage::StoreError,
     supervision::{Part, Piece, Supervisor},
 };
@@ -53,13 +57,20 @@ impl Coalescer {
     /// when the last handle is gone.
     pub fn start(
         counts: CounterStore,
+        revocations: Revocations,
         metrics: Arc<CountingMetrics>,
         supervisor: &Supervisor,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = counts.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
-        supervisor.spawn(Part::Queue, flush_forever(waiting, counts, metrics.clone()));
+        let worker = Worker {
+            ledger: Ledger::new(metrics.clone()),
+            metrics: metrics.clone(),
+            counts,
+            revocations,
+        };
+        supervisor.spawn(Part::Queue, worker.flush_forever(waiting));
         Self {
             queue,
             timeout,
@@ -94,67 +105,117 @@ impl Coalescer {
     }
 }
 
-async fn flush_forever(
-    mut queue: mpsc::Receiver<Waiting>,
-    mut counts: CounterStore,
+/// What one worker counts with.
+struct Worker {
+    counts: CounterStore,
+    revocations: Revocations,
+    ledger: Ledger,
     metrics: Arc<CountingMetrics>,
-) {
-    let mut waiting = Vec::with_capacity(BATCH_LIMIT);
-    let mut ledger = Ledger::new(metrics.clone());
-    // One timer for good: to set one for each round trip would cost each visit.
-    let mut period = interval(IDLE_CHECK);
-    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut idle = false;
-    loop {
-        tokio::select! {
-            biased;
-            visits = queue.recv_many(&mut waiting, BATCH_LIMIT) => {
-                if visits == 0 {
-                    return;
+}
+
+impl Worker {
+    async fn flush_forever(mut self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut waiting = Vec::with_capacity(BATCH_LIMIT);
+        // One timer for good: to set one for each round trip would cost each visit.
+        let mut period = interval(IDLE_CHECK);
+        period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut idle = false;
+        loop {
+            tokio::select! {
+                biased;
+                visits = queue.recv_many(&mut waiting, BATCH_LIMIT) => {
+                    if visits == 0 {
+                        return;
+                    }
+                    idle = false;
+                    self.metrics.queue_depth.sub(visits as i64);
+                    // A bug must cost one batch, not the worker. The panic hook has logged it.
+                    let _ = Piece::Batch.isolated(self.flush(&mut waiting)).await;
                 }
-                idle = false;
-                metrics.queue_depth.sub(visits as i64);
-                // A bug must cost one batch, not the worker. The panic hook has logged it.
-                let flushed = flush(&mut waiting, &mut counts, &mut ledger, &metrics);
-                let _ = Piece::Batch.isolated(flushed).await;
+                _ = period.tick() => {
+                    if idle {
+                        self.counts.check_connection().await;
+                    }
+                    idle = true;
+                }
             }
-            _ = period.tick() => {
-                if idle {
-                    counts.check_connection().await;
+        }
+    }
+
+    /// Counts everything that waits and answers everyone. What the store has not counted, since more
+    /// was revoked than was known here, goes to it again.
+    async fn flush(&mut self, waiting: &mut Vec<Waiting>) {
+        let begun = Instant::now();
+        loop {
+            // Whose reply is closed has gone, or has waited too long: nobody would see the number.
+            waiting.retain(|visit| !visit.reply.is_closed());
+            let known = self.refuse_revoked(waiting);
+            if waiting.is_empty() {
+                return;
+            }
+            if self.counts.health().is_away() {
+                // It went away while they were waiting: they are not sent after those that found out.
+                let away = StoreError::Unavailable("it was away a moment ago".to_owned());
+                return refuse_all(waiting, &away);
+            }
+            self.count(waiting, known.as_ref()).await;
+            let Some(outdated) = known.filter(|_| !waiting.is_empty()) else {
+                return;
+            };
+            let caught_up = self.revocations.catch_up(&outdated).await;
+            let busy = || {
+                let busy = "what was revoked changes faster than it can be read";
+                Err(StoreError::Unavailable(busy.to_owned()))
+            };
+            let in_time = begun.elapsed() < self.counts.timeout();
+            if let Err(error) = caught_up.and_then(|()| if in_time { Ok(()) } else { busy() }) {
+                return refuse_all(waiting, &error);
+            }
+        }
+    }
+
+    /// Answers those whose pass has been revoked, and says up to where that was known, if the store
+    /// is to compare it.
+    fn refuse_revoked(&self, waiting: &mut Vec<Waiting>) -> Option<Known> {
+        // Where nobody has a pass there is nothing to look at.
+        if waiting.iter().all(|waiting| waiting.visit.pass.is_none()) {
+            return None;
+        }
+        let look = self.revocations.look();
+        let revoked = |waiting: &mut Waiting| {
+            let pass = waiting.visit.pass.as_deref();
+            pass.is_some_and(|pass| look.revokes(pass))
+        };
+        for refused in waiting.extract_if(.., revoked) {
+            let _ = refused.reply.send(Err(CountError::Revoked));
+        }
+        let compared = self.revocations.are_compared();
+        compared.then(|| look.known().clone())
+    }
+
+    /// Sends all that waits to the store; what it leaves uncounted waits again.
+    async fn count(&mut self, waiting: &mut Vec<Waiting>, known: Option<&Known>) {
+        self.metrics.batch_size.observe(waiting.len() as f64);
+        let plan = Plan::new(waiting, known);
+        let mut sent = self.ledger.send(&plan.batches);
+        let results = self.counts.count(&plan.batches).await;
+        for ((batch, recipients), result) in
+            plan.batches.into_iter().zip(plan.recipients).zip(results)
+        {
+            self.ledger.answered(&mut sent, &batch, &result);
+            match result {
+                Ok(outcomes) if outcomes.first() == Some(&Err(NotCounted::Outdated)) => {
+                    wait_again(batch, recipients, waiting);
                 }
-                idle = true;
+                result => answer(recipients, result),
             }
         }
     }
 }
 
-/// Counts everything that waits and answers everyone.
-async fn flush(
-    waiting: &mut Vec<Waiting>,
-    counts: &mut CounterStore,
-    ledger: &mut Ledger,
-    metrics: &CountingMetrics,
-) {
-    // Whose reply is closed has gone, or has waited too long: nobody would see the number.
-    waiting.retain(|visit| !visit.reply.is_closed());
-    if waiting.is_empty() {
-        return;
-    }
-    if counts.health().is_away() {
-        // It went away while they were waiting: they are not sent after those that found out.
-        let away = StoreError::Unavailable("it was away a moment ago".to_owned());
-        for visit in waiting.drain(..) {
-            let _ = visit.reply.send(Err(away.clone().into()));
-        }
-        return;
-    }
-    metrics.batch_size.observe(waiting.len() as f64);
-    let plan = Plan::new(waiting);
-    let mut sent = ledger.send(&plan.batches);
-    let results = counts.count(&plan.batches).await;
-    for ((batch, recipients), result) in plan.batches.iter().zip(plan.recipients).zip(results) {
-        ledger.answered(&mut sent, batch, &result);
-        answer(recipients, result);
+fn refuse_all(waiting: &mut Vec<Waiting>, error: &StoreError) {
+    for visit in waiting.drain(..) {
+        let _ = visit.reply.send(Err(error.clone().into()));
     }
 }
 
@@ -166,14 +227,15 @@ struct Plan {
     recipients: Vec<Vec<Recipient>>,
 }
 
-/// Who waits for the number of a visit. Requests of one identity are one visit.
+/// Who waits for the number of a visit. Requests of one identity are one visit; the pass of the
+/// first is in its batch.
 struct Recipient {
     first: Reply,
-    repeats: Vec<Reply>,
+    repeats: Vec<(Option<Arc<Pass>>, Reply)>,
 }
 
 impl Plan {
-    fn new(waiting: &mut Vec<Waiting>) -> Self {
+    fn new(waiting: &mut Vec<Waiting>, known: Option<&Known>) -> Self {
         // Stable: visits of a counter stay in the order in which they came.
         waiting.sort_by(|one, other| one.counter.cmp(&other.counter));
         let mut plan = Self::default();
@@ -184,7 +246,7 @@ impl Plan {
             if plan.begin_batch(&visit.counter) {
                 positions.clear();
             }
-            plan.add(visit, repeats_possible.then_some(&mut positions));
+            plan.add(visit, repeats_possible.then_some(&mut positions), known);
         }
         plan
     }
@@ -203,15 +265,23 @@ impl Plan {
     }
 
     /// Adds a visit to the last batch, unless one of its identity is in it.
-    fn add(&mut self, waiting: Waiting, positions: Option<&mut HashMap<Identity, usize>>) {
+    fn add(
+        &mut self,
+        waiting: Waiting,
+        positions: Option<&mut HashMap<Identity, usize>>,
+        known: Option<&Known>,
+    ) {
         let (Some(batch), Some(recipients)) = (self.batches.last_mut(), self.recipients.last_mut())
         else {
             return;
         };
+        if waiting.visit.pass.is_some() && batch.known.is_none() {
+            batch.known = known.cloned();
+        }
         if let (Some(identity), Some(positions)) = (waiting.visit.identity, positions) {
             let position = *positions.entry(identity).or_insert(recipients.len());
             if let Some(recipient) = recipients.get_mut(position) {
-                recipient.repeats.push(waiting.reply);
+                recipient.repeats.push((waiting.visit.pass, waiting.reply));
                 return;
             }
         }
@@ -220,6 +290,19 @@ impl Plan {
             first: waiting.reply,
             repeats: Vec::new(),
         });
+    }
+}
+
+/// Has all requests of a batch wait once more, each with its own pass.
+fn wait_again(batch: Batch, recipients: Vec<Recipient>, waiting: &mut Vec<Waiting>) {
+    for (visit, recipient) in batch.visits.into_iter().zip(recipients) {
+        let identity = visit.identity;
+        let all = [(visit.pass, recipient.first)].into_iter();
+        waiting.extend(all.chain(recipient.repeats).map(|(pass, reply)| Waiting {
+            counter: batch.counter.clone(),
+            visit: Visit { identity, pass },
+            reply,
+        }));
     }
 }
 
@@ -241,7 +324,8 @@ fn answer(recipients: Vec<Recipient>, result: Result<Vec<Outcome>, StoreError>) 
 impl Recipient {
     /// The first of several equal requests was counted, the others are its replays.
     fn answer(self, mut result: Result<Counted, CountError>) {
-        for reply in once(self.first).chain(self.repeats) {
+        let repeats = self.repeats.into_iter().map(|(_, reply)| reply);
+        for reply in [self.first].into_iter().chain(repeats) {
             // A closed reply must not use up the one answer that says "counted".
             if reply.send(result.clone()).is_ok()
                 && let Ok(counted) = &mut result
@@ -265,7 +349,10 @@ mod tests {
         let identity = key.map(|key| Identity::new(IdentityKind::Key, "user", &[key]));
         let waiting = Waiting {
             counter: CounterId { company, name },
-            visit: Visit { identity },
+            visit: Visit {
+                identity,
+                pass: None,
+            },
             reply,
         };
         (waiting, number)
@@ -273,7 +360,7 @@ mod tests {
 
     /// Numbers each batch from 1 on, as a store would.
     fn answer_all(mut all: Vec<Waiting>) -> Vec<Batch> {
-        let plan = Plan::new(&mut all);
+        let plan = Plan::new(&mut all, None);
         assert!(all.is_empty());
         for (batch, recipients) in plan.batches.iter().zip(plan.recipients) {
             assert_eq!(batch.visits.len(), recipients.len());
@@ -348,7 +435,7 @@ mod tests {
     fn an_error_is_everyones() {
         let (first, one) = waiting(Company::Default, "a", Some(1));
         let (again, other) = waiting(Company::Default, "a", Some(1));
-        let plan = Plan::new(&mut vec![first, again]);
+        let plan = Plan::new(&mut vec![first, again], None);
         for recipients in plan.recipients {
             answer(recipients, Err(StoreError::Timeout));
         }

@@ -26,7 +26,7 @@ use self::{
     counts::CounterStore,
     metrics::{CountingMetrics, VisitFailure},
 };
-use crate::{storage::StoreError, supervision::Supervisor};
+use crate::{auth::revocation::Revocations, storage::StoreError, supervision::Supervisor};
 
 /// Why a visit got no number.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum CountError {
     /// The counter is new, and there are as many as there may be. It was not counted.
     #[error("there is no room for another counter")]
     CountersFull,
+    /// What it was made with has been revoked. It was not counted.
+    #[error("it was made with a token that has been revoked")]
+    Revoked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -51,6 +54,10 @@ impl From<NotCounted> for CountError {
         match reason {
             NotCounted::IdentitiesFull(room_in) => Self::IdentitiesFull(room_in),
             NotCounted::CountersFull => Self::CountersFull,
+            NotCounted::Outdated => {
+                let busy = "what was revoked changes faster than it can be read";
+                Self::Store(StoreError::Unavailable(busy.to_owned()))
+            }
         }
     }
 }
@@ -61,6 +68,7 @@ impl CountError {
             Self::Overloaded | Self::Store(StoreError::Busy) => VisitFailure::Overloaded,
             Self::IdentitiesFull(_) => VisitFailure::IdentitiesFull,
             Self::CountersFull => VisitFailure::CountersFull,
+            Self::Revoked => VisitFailure::InvalidToken,
             Self::Store(error) if error.outcome_is_unknown() => VisitFailure::OutcomeUnknown,
             Self::Store(_) => VisitFailure::StoreUnavailable,
         }
@@ -97,10 +105,11 @@ impl Counting {
     /// Starts counting on the current runtime.
     pub fn start(
         counts: CounterStore,
+        revocations: Revocations,
         metrics: Arc<CountingMetrics>,
         supervisor: &Supervisor,
     ) -> Self {
-        let coalescer = Coalescer::start(counts.clone(), metrics.clone(), supervisor);
+        let coalescer = Coalescer::start(counts.clone(), revocations, metrics.clone(), supervisor);
         Self {
             coalescer,
             counts,

@@ -17,7 +17,7 @@ use super::{
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    auth::{Callers, May, permission},
+    auth::{Caller, Callers, May, permission},
     edge::{Code, Problem, RequestContext},
     storage::StoreError,
 };
@@ -181,7 +181,7 @@ async fn get_count(
         company: caller.company,
         name: state.default_counter.clone(),
     };
-    let visit = identity.visit(&caller.subject);
+    let visit = identity.visit(&caller);
     let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
@@ -304,7 +304,7 @@ async fn post_counter(
         company: caller.company,
         name: name.clone(),
     };
-    let visit = identity.visit(&caller.subject);
+    let visit = identity.visit(&caller);
     let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
@@ -331,6 +331,7 @@ impl From<CountError> for Problem {
                 Self::from(Code::IdentitiesFull).retry_after(room_in)
             }
             CountError::CountersFull => Code::CountersFull.into(),
+            CountError::Revoked => Code::InvalidToken.into(),
             CountError::Store(error) => error.into(),
         }
     }
@@ -358,11 +359,12 @@ impl From<InvalidName> for Problem {
 struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
 
 impl VisitIdentity {
-    fn visit(&self, subject: &str) -> Visit {
+    fn visit(&self, caller: &Caller) -> Visit {
         let identity = self.0.as_ref();
         let identity =
-            identity.map(|(kind, value)| Identity::new(*kind, subject, value.as_bytes()));
-        Visit { identity }
+            identity.map(|(kind, value)| Identity::new(*kind, &caller.subject, value.as_bytes()));
+        let pass = caller.pass.clone();
+        Visit { identity, pass }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Visits on their way to the store, and how they end there.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{CounterId, Identity};
+use crate::auth::revocation::{Known, Pass};
 
 /// A visit that is to be counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Visit {
     /// What makes a repeated request the same visit, if anything does.
     pub identity: Option<Identity>,
+    /// What it must not be counted without, if it was made with something that can be revoked.
+    pub pass: Option<Arc<Pass>>,
 }
 
 /// Visits of one counter that go to the store together.
@@ -18,6 +21,9 @@ pub struct Batch {
     pub counter: CounterId,
     /// The visits, no two of them with the same identity: those would be one visit.
     pub visits: Vec<Visit>,
+    /// Up to where their passes were looked at, if any of them has one: the store counts nothing
+    /// of the batch if more was revoked since.
+    pub known: Option<Known>,
 }
 
 impl Batch {
@@ -26,6 +32,7 @@ impl Batch {
         Self {
             counter,
             visits: Vec::new(),
+            known: None,
         }
     }
 
@@ -53,6 +60,8 @@ pub enum NotCounted {
     IdentitiesFull(Duration),
     /// Its counter is new, and its company has as many as it may have.
     CountersFull,
+    /// More was revoked than [`Batch::known`] says: its pass has to be looked at again.
+    Outdated,
 }
 
 /// How one visit of a batch ended.

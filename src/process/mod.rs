@@ -24,6 +24,7 @@ use self::{
 };
 use crate::{
     app::{Application, Metrics},
+    auth::revocation,
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
     listen::{
@@ -117,6 +118,11 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
     }
     if let Some(keeper) = application.audit_keeper() {
         running.supervisor.spawn(Part::Audit, keeper.run());
+    }
+    if database.is_some() {
+        let revocations = application.revocations(store.clone());
+        let monitoring = revocation::monitor(revocations);
+        running.supervisor.spawn(Part::Revocations, monitoring);
     }
     let signal = tokio::select! {
         signal = signals.next() => signal,

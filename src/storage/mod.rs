@@ -109,6 +109,8 @@ pub enum Operation {
     List,
     /// Reading or recording failed logins.
     Throttle,
+    /// Publishing what was revoked, or reading it.
+    Revoke,
     /// Asking whether it is there.
     Ping,
 }
@@ -121,6 +123,7 @@ impl Operation {
             Self::Get => "get",
             Self::List => "list",
             Self::Throttle => "throttle",
+            Self::Revoke => "revoke",
             Self::Ping => "ping",
         }
     }

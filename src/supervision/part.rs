@@ -61,6 +61,8 @@ named! {
         DatabaseMonitor = "the monitor of the database",
         /// What writes and tidies the audit trail.
         Audit = "the audit trail",
+        /// What reads what was revoked, and publishes what nobody has.
+        Revocations = "the monitor of revocations",
     }
 }
 

@@ -71,7 +71,9 @@ impl Counts {
             },
             visits: vec![Visit {
                 identity: Some(identity),
+                pass: None,
             }],
+            known: None,
         });
         let batches: Vec<_> = batches.collect();
         let results = self.0.count(&batches).await.into_iter();

@@ -106,7 +106,10 @@ fn visit(key: &Option<Key>) -> Visit {
         };
         Identity::new(kind, "user", &[number])
     });
-    Visit { identity }
+    Visit {
+        identity,
+        pass: None,
+    }
 }
 
 /// What counting promises, in its simplest form.
@@ -233,6 +236,7 @@ async fn follow(steps: &[Step], location: &StoreLocation) {
                     .map(|visits| Batch {
                         counter: counter(visits.counter),
                         visits: visits.keys.iter().map(visit).collect(),
+                        known: None,
                     })
                     .collect();
                 let results = replicas[*replica].count(&batches).await;

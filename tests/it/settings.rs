@@ -85,6 +85,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("proxy_request_id", "on", "yes", "expected on or off"),
     (
+        "cors_origins",
+        "https://app.example, http://localhost:5173",
+        "https://app.example, https://app.example",
+        "https://app.example is listed twice",
+    ),
+    (
         "workers",
         "4",
         "0",
@@ -157,6 +163,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "closed",
         "yes",
         "expected open, invite or closed",
+    ),
+    (
+        "password_min_length",
+        "8",
+        "7",
+        "expected a whole number of characters from 8 to 128",
     ),
     (
         "log",

@@ -51,7 +51,12 @@ impl Faults {
 fn names(part: Part) -> Vec<String> {
     match part {
         Part::Thread | Part::Heartbeat => THREADS.map(|thread| part.of(thread)).into(),
-        Part::Accepting | Part::InternalListener | Part::Queue | Part::Monitor | Part::Audit => {
+        Part::Accepting
+        | Part::InternalListener
+        | Part::Queue
+        | Part::Monitor
+        | Part::Audit
+        | Part::Revocations => {
             vec![part.name().to_owned()]
         }
         // Only where there is a PostgreSQL: `pieces::the_monitor_of_the_database`.

@@ -94,6 +94,11 @@ impl RedisStore {
         }
     }
 
+    /// Whether keys are on many servers, so that no script can have any two of them.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.url.topology, Topology::Cluster)
+    }
+
     /// The longest an operation may take.
     pub fn timeout(&self) -> Duration {
         self.timeout
@@ -191,6 +196,19 @@ impl RedisStore {
         key: &str,
         command: &Pipeline,
     ) -> Result<T, StoreError> {
+        Ok(self.query_at(key, command).await?.1)
+    }
+
+    /// [`Self::query`], with the server that has answered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection and of Redis.
+    pub async fn query_at<T: FromRedisValue>(
+        &self,
+        key: &str,
+        command: &Pipeline,
+    ) -> Result<(Node, T), StoreError> {
         let mut place = self.place(key).await?;
         for attempt in 0..REDIRECTIONS {
             pause_before(attempt).await;
@@ -200,7 +218,7 @@ impl RedisStore {
                 asking.query_async::<()>(&mut connection).await?;
             }
             let error = match command.query_async(&mut connection).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => return Ok((place.node, value)),
                 Err(error) => error,
             };
             place = match self.redirection(key, &place, &error).await {

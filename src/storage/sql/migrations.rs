@@ -30,6 +30,7 @@ const FILES: &[Files] = files![
     2 "counter total" "0002_counter_total.sql",
     3 "company counters" "0003_company_counters.sql",
     4 "accounts" "0004_accounts.sql",
+    5 "revocations" "0005_revocations.sql",
     7 "audit" "0007_audit.sql",
 ];
 

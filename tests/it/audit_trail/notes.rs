@@ -143,7 +143,8 @@ async fn what_may_have_been_written_is_not_written_twice() {
          CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON audit_entries
          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger();",
     );
-    let opened = databases::at(&postgres.url(), &[("FOOTFALL_DATABASE_TIMEOUT", "1s")]);
+    let url = postgres.url();
+    let opened = databases::at(&url, &[("FOOTFALL_DATABASE_TIMEOUT", "1s")]);
     let opened = opened.await.up().await;
     let notes = notes(&opened.database);
     let mut holder = sqlx::PgConnection::connect(&postgres.url()).await.unwrap();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use footfall::{
+    auth::revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
     config::{StoreLocation, StoreSettings},
     counting::metrics::CountingMetrics,
     counting::{
@@ -174,7 +175,9 @@ impl World {
                 }
             };
             tokio::spawn(monitor(store.clone()));
-            Counting::start(store, counting, &Supervisor::new().0)
+            let revoked = Knowledge::new(Arc::new(RevocationMetrics::detached().unwrap()));
+            let revocations = Revocations::none(Arc::new(revoked));
+            Counting::start(store, revocations, counting, &Supervisor::new().0)
         });
         Replica::Library {
             counters: Box::new(timeout(PATIENCE, started).await.unwrap().unwrap()),
@@ -331,7 +334,16 @@ async fn call_library(counting: &Counting, counter: &str, key: Option<Key>) -> O
         true => Identity::new(IdentityKind::Key, "admin", &[number]),
         false => Identity::new(IdentityKind::Request, "admin", &[number]),
     });
-    match counting.visit(counter, Visit { identity }).await {
+    match counting
+        .visit(
+            counter,
+            Visit {
+                identity,
+                pass: None,
+            },
+        )
+        .await
+    {
         Ok(counted) => Outcome::Counted {
             number: counted.number,
             replayed: counted.replayed,

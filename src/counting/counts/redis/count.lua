@@ -1,10 +1,13 @@
 -- Counts a batch of visits of one counter and remembers their identities, atomically.
 --
--- KEYS: the count; then for each kind of identity the set in use and the one before it.
+-- KEYS: the count; then for each kind of identity the set in use and the one before it; where
+--       passes were looked at, the epoch of what was revoked.
 -- ARGV: visits without identity, whether the counter is listed and whether replicas are
 --       waited for (0 or 1); then for each kind its window in milliseconds, most identities
---       to remember and its identities, 16 bytes each, one after the other.
+--       to remember and its identities, 16 bytes each, one after the other; with an epoch,
+--       the one that is known.
 --
+-- Answers {-2} if more was revoked than is known, having done nothing.
 -- Answers {-1} if the counter is new and not listed yet, having done nothing. Else the
 -- number of the first visit without identity, then one number per identity: positive if it
 -- was counted now, negative if it had been counted before, 0 if there is no room for it. If
@@ -19,6 +22,10 @@ local KINDS = 2
 
 local count = KEYS[1]
 local anonymous = tonumber(ARGV[1])
+
+if KEYS[6] and (redis.call('GET', KEYS[6]) or '') ~= ARGV[10] then
+    return {-2}
+end
 
 if ARGV[2] == '0' and redis.call('EXISTS', count) == 0 then
     return {-1}

@@ -23,9 +23,10 @@ mod room;
 mod script;
 
 pub use self::script::SCRIPT;
-use self::script::{Call, UNLISTED, interpret};
+use self::script::{Call, OUTDATED, UNLISTED, interpret};
 use super::{BatchResult, Memory};
 use crate::{
+    auth::revocation::Known,
     counting::{Batch, Company, CounterId, NotCounted, Outcome},
     storage::{
         RedisStore, StoreError, StoreHealth,
@@ -53,11 +54,18 @@ pub(super) struct RedisCounts {
     memory: Memory,
     wait_replicas: u32,
     /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
-    held: Mutex<Vec<(Node, Arc<OnceCell<Connection>>)>>,
+    held: Mutex<Vec<(Node, Arc<OnceCell<Held>>)>>,
     /// [`StoreHealth::outages`](crate::storage::StoreHealth::outages) when they were opened.
     outages: u64,
     /// When it was last looked for when a full server gets room.
     looked: Option<std::time::Instant>,
+}
+
+/// A connection, and since when it leads to the server as it is: one that has restarted, or another
+/// that has taken its place, breaks it.
+struct Held {
+    connection: Connection,
+    since: Instant,
 }
 
 impl Clone for RedisCounts {
@@ -108,8 +116,8 @@ impl RedisCounts {
         let held = std::mem::take(self.held.get_mut().unwrap_or_else(PoisonError::into_inner));
         for (_, cell) in held {
             // Nobody else has it: what used it has ended.
-            let connection = Arc::into_inner(cell).and_then(OnceCell::into_inner);
-            connection.map(Connection::take);
+            let held = Arc::into_inner(cell).and_then(OnceCell::into_inner);
+            held.map(|held| Connection::take(held.connection));
         }
         self.redis.forget_hash_slots();
     }
@@ -119,7 +127,7 @@ impl RedisCounts {
         let ping = redis::cmd("PING");
         let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
         let replies = held.iter().filter_map(|(_, cell)| {
-            let mut connection = MultiplexedConnection::clone(cell.get()?);
+            let mut connection = MultiplexedConnection::clone(&cell.get()?.connection);
             let ping = &ping;
             Some(async move {
                 match ping.query_async::<()>(&mut connection).await {
@@ -151,6 +159,9 @@ impl RedisCounts {
             closed: self.closed(batch, &key).await,
         };
         let (mut node, mut numbers) = self.call(&key, &call, health).await?;
+        if numbers == [OUTDATED] {
+            return Ok((node, outdated(batch)));
+        }
         if numbers == [UNLISTED] {
             // As long as nothing is counted, nothing is unknown.
             let listed = self.list_counter(&batch.counter).await;
@@ -164,6 +175,9 @@ impl RedisCounts {
             }
             call.listed = true;
             (node, numbers) = self.call(&key, &call, health).await?;
+            if numbers == [OUTDATED] {
+                return Ok((node, outdated(batch)));
+            }
         }
         Ok((node, interpret(batch, &numbers, call.closed)?))
     }
@@ -205,27 +219,43 @@ impl RedisCounts {
         call: &Call<'_>,
         health: &StoreHealth,
     ) -> Result<(Node, Vec<i64>), StoreError> {
-        let result = self.send(key, &call.command()).await;
+        let known = call.batch.known.as_ref();
+        let result = self.send_if(key, &call.command(), known).await;
+        let result = result.map(|(node, numbers)| (node, numbers.unwrap_or(vec![OUTDATED])));
         let refusals = &health.refusals;
         refusals.note(|| call.batch.counter.to_string(), &result);
         result
     }
 
-    /// Sends a command to the master that has the key, and says which that
-    /// was. It is sent again only where Redis says that it executed nothing: the
-    /// script is not loaded, or the key is elsewhere.
+    /// Sends a command to the master that has the key, and says which that was.
     async fn send<T: FromRedisValue>(
         &self,
         key: &str,
         command: &Cmd,
     ) -> Result<(Node, T), StoreError> {
+        let (node, value) = self.send_if(key, command, None).await?;
+        Ok((node, value.ok_or_else(moving)?))
+    }
+
+    /// The same, where what is known of revocations holds for the connection; else nothing is sent.
+    /// It is sent again only where Redis says that it executed nothing: the script is not loaded, or
+    /// the key is elsewhere.
+    async fn send_if<T: FromRedisValue>(
+        &self,
+        key: &str,
+        command: &Cmd,
+        known: Option<&Known>,
+    ) -> Result<(Node, Option<T>), StoreError> {
         let mut place = self.redis.place(key).await?;
         let mut refused = moving();
         for attempt in 0..REDIRECTIONS {
             pause_before(attempt).await;
-            let mut connection = self.connection(&place.node).await?;
+            let (mut connection, since) = self.connection(&place.node).await?;
+            if known.is_some_and(|known| !known.holds_for(&place.node, since)) {
+                return Ok((place.node, None));
+            }
             let error = match send_to(&mut connection, &place, command).await {
-                Ok(value) => return Ok((place.node, value)),
+                Ok(value) => return Ok((place.node, Some(value))),
                 Err(error) => error,
             };
             if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
@@ -241,7 +271,10 @@ impl RedisCounts {
         Err(refused)
     }
 
-    async fn connection(&self, node: &Node) -> Result<MultiplexedConnection, StoreError> {
+    async fn connection(
+        &self,
+        node: &Node,
+    ) -> Result<(MultiplexedConnection, Instant), StoreError> {
         let cell = {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             match held.iter().find(|(of, _)| of == node) {
@@ -253,8 +286,13 @@ impl RedisCounts {
                 }
             }
         };
-        let open = || self.redis.counting_connection(node);
-        Ok((**cell.get_or_try_init(open).await?).clone())
+        let open = async || {
+            let connection = self.redis.counting_connection(node).await?;
+            let since = Instant::now();
+            Ok::<_, StoreError>(Held { connection, since })
+        };
+        let held = cell.get_or_try_init(open).await?;
+        Ok(((*held.connection).clone(), held.since))
     }
 
     /// Waits until enough replicas have what was counted, and what was counted
@@ -298,7 +336,7 @@ impl RedisCounts {
             .arg(self.wait_replicas)
             .arg(limit.as_millis() as u64)
             .take();
-        let mut connection = self.connection(node).await?;
+        let (mut connection, _) = self.connection(node).await?;
         let confirmed: u32 = wait.query_async(&mut connection).await?;
         if confirmed < self.wait_replicas {
             return Err(StoreError::Unconfirmed(format!(
@@ -308,6 +346,11 @@ impl RedisCounts {
         }
         Ok(())
     }
+}
+
+/// Nothing was done for any of them.
+fn outdated(batch: &Batch) -> Vec<Outcome> {
+    vec![Err(NotCounted::Outdated); batch.visits.len()]
 }
 
 async fn send_to<T: FromRedisValue>(

@@ -110,7 +110,12 @@ fn visits(counter: &CounterId, visit: u8) -> Batch {
     let identities = kinds.map(|kind| Some(Identity::new(kind, "", &[visit])));
     let all = [None].into_iter().chain(identities);
     Batch {
-        visits: all.map(|identity| Visit { identity }).collect(),
+        visits: all
+            .map(|identity| Visit {
+                identity,
+                pass: None,
+            })
+            .collect(),
         ..Batch::new(counter.clone())
     }
 }

@@ -9,6 +9,7 @@ use redis::{Cmd, Script};
 
 use super::{keys::Keys, room::Closed};
 use crate::{
+    auth::revocation::EPOCH_KEY,
     counting::{Batch, Counted, NotCounted, Outcome, counts::Memory, identity::IdentityKind},
     storage::StoreError,
 };
@@ -24,7 +25,10 @@ pub const UNLISTED: i64 = -1;
 /// In the order in which the script wants and gives them.
 const KINDS: [IdentityKind; 2] = [IdentityKind::Request, IdentityKind::Key];
 
-/// Arguments of a call.
+/// What the script answers where more was revoked than is known.
+pub const OUTDATED: i64 = -2;
+
+/// Arguments of a call, without the epoch of what was revoked.
 const ARGUMENTS: usize = 17;
 
 /// Bytes of a call beside keys and identities.
@@ -65,13 +69,18 @@ impl Call<'_> {
         let mut keys = Keys::of(&self.batch.counter);
         let bytes = packed.iter().map(Vec::len).sum::<usize>() + CALL_BYTES;
         let longest = keys.named(Keys::SETS[1]).len();
-        let mut call = Cmd::with_capacity(ARGUMENTS, bytes + (1 + Keys::SETS.len()) * longest);
+        let known = self.batch.known.as_ref();
+        let keys_sent = 1 + Keys::SETS.len() + usize::from(known.is_some());
+        let mut call = Cmd::with_capacity(ARGUMENTS + 2, bytes + keys_sent * longest);
         call.arg("EVALSHA")
             .arg(SCRIPT_SHA1.as_str())
-            .arg(1 + Keys::SETS.len())
+            .arg(keys_sent)
             .arg(keys.count());
         for set in Keys::SETS {
             call.arg(keys.named(set));
+        }
+        if known.is_some() {
+            call.arg(EPOCH_KEY);
         }
         call.arg(anonymous)
             .arg(u8::from(self.listed))
@@ -84,6 +93,9 @@ impl Call<'_> {
             call.arg(self.memory.window(kind).as_millis() as u64)
                 .arg(limit)
                 .arg(packed.as_slice());
+        }
+        if let Some(known) = known {
+            call.arg(&*known.epoch);
         }
         call
     }
@@ -146,7 +158,10 @@ pub fn interpret(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counting::{Company, CounterId, Identity, Visit};
+    use crate::{
+        auth::revocation::Known,
+        counting::{Company, CounterId, Identity, Visit},
+    };
 
     /// A visit without identity, or with one of a kind.
     fn batch(kinds: &[Option<IdentityKind>]) -> Batch {
@@ -154,6 +169,7 @@ mod tests {
         let company = Company::Default;
         let identity = |(number, kind): (usize, &Option<IdentityKind>)| Visit {
             identity: kind.map(|kind| Identity::new(kind, "", &[number as u8])),
+            pass: None,
         };
         Batch {
             visits: kinds.iter().enumerate().map(identity).collect(),
@@ -227,13 +243,7 @@ mod tests {
             closed: Closed::default(),
         };
         let command = call.command();
-        let arguments: Vec<_> = command
-            .args_iter()
-            .map(|argument| match argument {
-                redis::Arg::Simple(bytes) => bytes,
-                _ => panic!("there is no cursor"),
-            })
-            .collect();
+        let arguments = arguments(&command);
         assert_eq!(arguments.len(), ARGUMENTS);
         let text = |position: usize| std::str::from_utf8(arguments[position]).unwrap();
         assert_eq!(
@@ -253,5 +263,47 @@ mod tests {
         };
         assert_eq!(arguments[13], digests(IdentityKind::Request));
         assert_eq!(arguments[16], digests(IdentityKind::Key));
+    }
+
+    fn arguments(command: &Cmd) -> Vec<&[u8]> {
+        let arguments = command.args_iter().map(|argument| match argument {
+            redis::Arg::Simple(bytes) => bytes,
+            _ => panic!("there is no cursor"),
+        });
+        arguments.collect()
+    }
+
+    /// The script finds all else where it is without an epoch.
+    #[test]
+    fn an_epoch_is_the_last_key_and_the_last_argument() {
+        let mut batch = batch(&[KEY, NONE]);
+        let memory = Memory {
+            requests: Duration::from_secs(60),
+            keys: Duration::from_hours(24),
+            identities: 100,
+            counters: 1,
+        };
+        let command = |batch: &Batch| {
+            let call = Call {
+                batch,
+                listed: true,
+                waits: false,
+                memory: &memory,
+                closed: Closed::default(),
+            };
+            call.command()
+        };
+        let without = command(&batch);
+        batch.known = Some(Known {
+            epoch: "7".into(),
+            whole_at: None,
+            from: None,
+        });
+        let with = command(&batch);
+        let mut expected = arguments(&without);
+        expected[2] = b"6";
+        expected.insert(8, EPOCH_KEY.as_bytes());
+        expected.push(b"7");
+        assert_eq!(arguments(&with), expected);
     }
 }

@@ -16,12 +16,24 @@ mod identities;
 use self::identities::{Room, purge, remember, remembered};
 use super::{BatchResult, Memory};
 use crate::{
+    auth::revocation::EPOCH_QUERY,
     counting::{
         Batch, Company, Counted, CounterId, CounterName, Identity, NotCounted, Outcome,
         identity::IdentityKind,
     },
     storage::{SqliteStore, StoreError, StoreHealth, sql::sqlite::unix_millis},
 };
+
+/// Whether more was revoked than is known to any of the batches, all of which look at one moment.
+async fn is_outdated(db: &mut SqliteConnection, batches: &[Batch]) -> Result<bool, StoreError> {
+    let mut known = batches.iter().filter_map(|batch| batch.known.as_ref());
+    let Some(first) = known.next() else {
+        return Ok(false);
+    };
+    let epoch: i64 = sqlx::query_scalar(EPOCH_QUERY).fetch_one(db).await?;
+    let epoch = epoch.to_string();
+    Ok(*first.epoch != *epoch || known.any(|known| *known.epoch != *epoch))
+}
 
 /// Counts in an embedded database.
 #[derive(Clone)]
@@ -87,6 +99,11 @@ impl SqliteCounts {
     ) -> Result<Vec<BatchResult>, StoreError> {
         let mut writer = self.sqlite.writer().await?;
         let mut transaction = writer.begin().await?;
+        if is_outdated(&mut transaction, batches).await? {
+            let all = batches.iter();
+            let outdated = all.map(|batch| Ok(vec![Err(NotCounted::Outdated); batch.visits.len()]));
+            return Ok(outdated.collect());
+        }
         let now = unix_millis();
         // First, since what has expired must not take the room of new identities.
         if batches
