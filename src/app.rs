@@ -3,7 +3,7 @@
 //! Production and tests build it here, so that they cannot drift apart. It is
 //! the only place that knows all rooms.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Router,
@@ -21,6 +21,7 @@ use crate::{
         links::{self, Purpose},
         metrics::AccountsMetrics,
     },
+    audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
         self, Callers, Login,
         keys::Keys,
@@ -62,6 +63,8 @@ pub struct Metrics {
     pub accounts: Arc<AccountsMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
+    /// The audit trail.
+    pub audit: Arc<AuditMetrics>,
 }
 
 impl Metrics {
@@ -78,6 +81,7 @@ impl Metrics {
             revocation: Arc::new(RevocationMetrics::register(&registry)?),
             accounts: Arc::new(AccountsMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
+            audit: Arc::new(AuditMetrics::register(&registry)?),
             registry,
         })
     }
@@ -90,6 +94,9 @@ pub struct Application {
     passwords: Passwords,
     keys: Keys,
     database: Option<Database>,
+    audit: Audit,
+    /// Until somebody runs it.
+    keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     knowledge: Arc<Knowledge>,
     mailer: Mailer,
@@ -108,6 +115,7 @@ struct AppState(Arc<Parts>);
 struct Parts {
     counting: Arc<CountingState>,
     accounts: Arc<Accounts>,
+    audit: AuditState,
     callers: Arc<Callers>,
     login: Arc<Login>,
     vitals: Vitals,
@@ -125,7 +133,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -136,11 +144,14 @@ impl Application {
         database: Option<Database>,
     ) -> Self {
         let public = Public::new();
+        let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
             keys: Keys::new(&settings.auth),
             database,
+            audit,
+            keeper: Mutex::new(keeper),
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
@@ -158,6 +169,17 @@ impl Application {
         &self.settings.server
     }
 
+    /// The audit trail.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What writes the audit trail, to be run once, on the thread that opened the database.
+    pub fn audit_keeper(&self) -> Option<Keeper> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.take()
+    }
+
     /// What was revoked, for the thread that has this store.
     pub fn revocations(&self, store: Store) -> Revocations {
         let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
@@ -173,6 +195,9 @@ impl Application {
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
+        let audit = self.audit.clone();
+        let callers = Callers::new(tokens.clone(), revocations.clone())
+            .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(
@@ -194,17 +219,21 @@ impl Application {
                 registration: settings.accounts.registration,
                 password_min_length: settings.accounts.password_min_length,
                 mailer: self.mailer.clone(),
+                audit: self.audit.clone(),
                 metrics: self.metrics.accounts.clone(),
             }),
             login: Arc::new(Login::new(
                 self.passwords.clone(),
                 throttle,
-                tokens.clone(),
+                tokens,
                 self.metrics.auth.clone(),
                 settings.server.request_timeout,
                 background.clone(),
             )),
-            callers: Arc::new(Callers::new(tokens, revocations)),
+            audit: AuditState {
+                database: self.database.clone(),
+            },
+            callers: Arc::new(callers),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -296,6 +325,7 @@ impl Public {
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
         .documented(auth::routes::router(), Policy::default())
+        .documented(audit::routes::router(), Policy::default())
         .documented(accounts::registration_routes::router(), Policy::default())
         .documented(accounts::own_routes::router(), Policy::default())
         .with(

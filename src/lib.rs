@@ -13,7 +13,6 @@
         reason = "tests are not supervised: they wait for what they start"
     )
 )]
-
 // A handler is a future in a future for each call that it waits for, and so on down to the database.
 #![recursion_limit = "256"]
 

@@ -142,24 +142,18 @@ impl Accounts {
                 Some(user) => Entry::new(user.company, Actor::User(user.id), Action::AccountEmail),
                 None => Entry::new(DEFAULT_ID, Actor::Anonymous, Action::AccountConfirm),
             };
-            self.tell_of_failure(origin.of(entry)).await?;
+            self.tell_of_failure(origin.of(entry));
         }
         proved.map(|()| None)
     }
 
     /// Notes in the audit trail that a password was wrong.
-    pub(super) async fn tell_of_failure(&self, entry: Entry) -> Result<(), Problem> {
-        let entry = entry.ended(Outcome::Failure).because(Details {
-            reason: Some(Code::InvalidCredentials.as_str()),
-            ..Details::default()
-        });
-        let done = self.database()?.write("audit_failure", move |connection| {
-            Box::pin(async move {
-                connection.within(entry.company).await?;
-                audit::record(connection, &entry).await
-            })
-        });
-        Ok(done.await?)
+    pub(super) fn tell_of_failure(&self, entry: Entry) {
+        self.audit
+            .note(entry.ended(Outcome::Failure).because(Details {
+                reason: Some(Code::InvalidCredentials.as_str()),
+                ..Details::default()
+            }));
     }
 }
 
@@ -251,14 +245,6 @@ async fn register(
             .await
             .map(drop)
     })?;
-    let actor = Actor::User(founded.user);
-    for entry in [
-        Entry::new(founded.company, actor, Action::CompanyCreate)
-            .on(Kind::Company, founded.company),
-        Entry::new(founded.company, actor, Action::AccountConfirm).on(Kind::User, founded.user),
-    ] {
-        audit::record(connection, &origin.of(entry)).await?;
-    }
     let mail = Mail {
         to: waiting.email,
         company: Some(founded.company),
@@ -267,7 +253,15 @@ async fn register(
             username: waiting.username,
         },
     };
-    mail::enqueue(connection, &mail).await
+    mail::enqueue(connection, &mail).await?;
+    let actor = Actor::User(founded.user);
+    let founding = Entry::new(founded.company, actor, Action::CompanyCreate);
+    let confirming = Entry::new(founded.company, actor, Action::AccountConfirm);
+    let entries = [
+        origin.of(founding.on(Kind::Company, founded.company)),
+        origin.of(confirming.on(Kind::User, founded.user)),
+    ];
+    audit::record_all(connection, &entries).await
 }
 
 async fn accept(

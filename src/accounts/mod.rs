@@ -25,6 +25,7 @@ use futures_util::future::BoxFuture;
 
 use self::{metrics::AccountsMetrics, once::Once};
 use crate::{
+    audit::Audit,
     auth::{
         keys::Keys,
         password::Passwords,
@@ -58,6 +59,8 @@ pub struct Accounts {
     pub password_min_length: usize,
     /// Has mails sent.
     pub mailer: Mailer,
+    /// The audit trail, for what stands there by itself.
+    pub audit: Audit,
     /// What is measured.
     pub metrics: Arc<AccountsMetrics>,
 }

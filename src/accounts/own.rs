@@ -88,7 +88,7 @@ impl Accounts {
             && problem.code == Code::InvalidCredentials
         {
             let entry = Entry::new(user.company, actor(caller), action).on(Kind::User, user.id);
-            self.tell_of_failure(origin.of(entry)).await?;
+            self.tell_of_failure(origin.of(entry));
         }
         proved
     }
@@ -204,8 +204,8 @@ impl Accounts {
                 links::void(connection, id, Purpose::Reset).await?;
                 end_sessions(connection, company, id, session, "password_changed").await?;
                 let revoked = vec![renew_user(connection, company, id, session).await?];
-                audit::record(connection, &entry).await?;
                 tell_of_password(connection, &user).await?;
+                audit::record(connection, &entry).await?;
                 let value = Outcome::Done;
                 Ok(Change { value, revoked })
             })
@@ -274,19 +274,28 @@ struct Changes {
 impl Changes {
     async fn write(self, connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
         let (company, id) = (self.user.company, self.user.id);
+        let mut entries = Vec::new();
+        let entry = |action, details| {
+            let entry = Entry::new(company, self.actor, action).on(Kind::User, id);
+            self.origin.of(entry.because(details))
+        };
         if let Some(name) = &self.username {
             rename(connection, company, id, name).await?;
-            let entry = Entry::new(company, self.actor, Action::AccountUpdate);
-            let entry = entry.on(Kind::User, id).because(Details {
+            let details = Details {
                 fields: vec!["username"],
                 ..Details::default()
-            });
-            audit::record(connection, &self.origin.of(entry)).await?;
+            };
+            entries.push(entry(Action::AccountUpdate, details));
         }
-        match &self.email {
-            Some(email) => self.ask_to_confirm(connection, email).await,
-            None => Ok(()),
+        if let Some(email) = &self.email {
+            self.ask_to_confirm(connection, email).await?;
+            let details = Details {
+                to: Some("asked"),
+                ..Details::default()
+            };
+            entries.push(entry(Action::AccountEmail, details));
         }
+        audit::record_all(connection, &entries).await
     }
 
     /// The same is written whether or not somebody else has the address; only the mail is another one.
@@ -316,12 +325,7 @@ impl Changes {
         if let Some(before) = &self.user.email {
             mail::enqueue(connection, &mail(before, Template::EmailChanging)).await?;
         }
-        let entry = Entry::new(company, self.actor, Action::AccountEmail).on(Kind::User, id);
-        let entry = entry.because(Details {
-            to: Some("asked"),
-            ..Details::default()
-        });
-        audit::record(connection, &self.origin.of(entry)).await
+        Ok(())
     }
 }
 

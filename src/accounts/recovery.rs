@@ -90,10 +90,11 @@ impl Accounts {
                         return Ok(false);
                     }
                     links::forget_expired(connection).await?;
-                    let mail = prepare(connection, &from, wanted, &email).await?;
+                    let (mail, entry) = prepare(connection, wanted, &email).await?;
                     if is_told {
                         mail::enqueue(connection, &mail).await?;
                     }
+                    audit::record(connection, &from.of(entry)).await?;
                     Ok(true)
                 })
             });
@@ -167,13 +168,13 @@ impl Accounts {
     }
 }
 
-/// Writes the link and the note in the trail, and gives the mail. Who is disabled is nobody.
+/// Writes the link, and gives the mail and what there is to note in the trail. Who is disabled is
+/// nobody.
 async fn prepare(
     connection: &mut Connection<'_>,
-    origin: &Origin,
     wanted: Wanted,
     email: &EmailAddress,
-) -> Result<Mail, DatabaseError> {
+) -> Result<(Mail, Entry), DatabaseError> {
     let key = email.key();
     let user = User::find_by_email(connection, &key).await?;
     let waiting = Waiting::newest_of(connection, &key).await?;
@@ -184,13 +185,12 @@ async fn prepare(
     let company = user.as_ref().map(|user| user.company);
     let (purpose, subject, template) = plan(user, waiting, wanted);
     let link = links::create(connection, purpose, subject, None).await?;
-    audit::record(connection, &origin.of(entry)).await?;
-    let (to, template) = (email.as_str().to_owned(), template(link));
-    Ok(Mail {
-        to,
+    let mail = Mail {
+        to: email.as_str().to_owned(),
         company,
-        template,
-    })
+        template: template(link),
+    };
+    Ok((mail, entry))
 }
 
 /// A mail, when its link is known.
@@ -277,9 +277,9 @@ async fn set(
     links::void(connection, id, Purpose::Reset).await?;
     end_sessions(connection, company, id, None, "password_reset").await?;
     let revoked = vec![renew_user(connection, company, id, None).await?];
+    tell_of_password(connection, user).await?;
     let entry = Entry::new(company, Actor::User(id), Action::AccountReset).on(Kind::User, id);
     audit::record(connection, &origin.of(entry)).await?;
-    tell_of_password(connection, user).await?;
     Ok(Change {
         value: true,
         revoked,

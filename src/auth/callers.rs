@@ -10,16 +10,20 @@ use axum::{
 use super::{
     bearer,
     caller::Caller,
-    permission::Permission,
+    permission::{Permission, Rule},
     revocation::Revocations,
     token::{TokenError, Tokens},
 };
 use crate::edge::{Code, Problem};
 
+/// Is told who may not do what they asked for.
+type Told = Box<dyn Fn(&Caller, &Parts, Rule) + Send + Sync>;
+
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
     revocations: Revocations,
+    denied: Option<Told>,
 }
 
 impl Callers {
@@ -28,7 +32,18 @@ impl Callers {
         Self {
             tokens,
             revocations,
+            denied: None,
         }
+    }
+
+    /// Tells this of each caller who may not do what they asked for.
+    #[must_use]
+    pub fn telling(
+        mut self,
+        denied: impl Fn(&Caller, &Parts, Rule) + Send + Sync + 'static,
+    ) -> Self {
+        self.denied = Some(Box::new(denied));
+        self
     }
 
     /// Who sent this request.
@@ -73,8 +88,13 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Arc::<Callers>::from_ref(state).of(parts).await?;
-        caller.may::<P>()?;
+        let callers = Arc::<Callers>::from_ref(state);
+        let caller = callers.of(parts).await?;
+        caller.may::<P>().inspect_err(|_| {
+            if let Some(denied) = &callers.denied {
+                denied(&caller, parts, P::RULE);
+            }
+        })?;
         Ok(Self {
             caller,
             permission: PhantomData,

@@ -22,6 +22,7 @@ use crate::edge::problem::ProblemDocument;
     tags(
         (name = "counting", description = "Count visits and read counters"),
         (name = "auth", description = "Get a token"),
+        (name = "audit", description = "Who did what"),
         (name = "service", description = "The service itself")
     ),
     modifiers(&BearerScheme)

@@ -121,6 +121,9 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
             .supervisor
             .spawn(Part::DatabaseMonitor, monitor.run());
     }
+    if let Some(keeper) = application.audit_keeper() {
+        running.supervisor.spawn(Part::Audit, keeper.run());
+    }
     if database.is_some() {
         let revocations = application.revocations(store.clone());
         let monitoring = revocation::monitor(revocations);
@@ -141,6 +144,11 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
+    if !matches!(ending, Ending::Forced(_)) && !application.audit().flush(CLOSE_LIMIT).await {
+        tracing::warn!(
+            "the last entries of the audit trail could not be written: failed logins and denied accesses of the last minute"
+        );
+    }
     if ending == Ending::Clean {
         close(&store, database.as_ref()).await;
     }

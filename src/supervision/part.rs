@@ -59,6 +59,8 @@ named! {
         Monitor = "the monitor of the store",
         /// What asks the database whether it can be used.
         DatabaseMonitor = "the monitor of the database",
+        /// What writes and tidies the audit trail.
+        Audit = "the audit trail",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
         /// What sends mails.

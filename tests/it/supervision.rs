@@ -56,6 +56,7 @@ fn names(part: Part) -> Vec<String> {
         | Part::Queue
         | Part::Monitor
         | Part::MailSender
+        | Part::Audit
         | Part::Revocations => {
             vec![part.name().to_owned()]
         }

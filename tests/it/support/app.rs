@@ -63,6 +63,9 @@ impl Builder {
         if let Some(monitor) = database.and_then(Database::monitor) {
             parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
         }
+        if let Some(keeper) = application.audit_keeper() {
+            parts.supervisor.spawn(Part::Audit, keeper.run());
+        }
         if database.is_some() {
             let monitoring = revocation::monitor(application.revocations(store.clone()));
             parts.supervisor.spawn(Part::Revocations, monitoring);
