@@ -6,6 +6,7 @@ use argon2::{Argon2, Block, password_hash::PasswordHasher};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::strength::{self, Weakness};
 use crate::config::phc::{self, Hash};
 use crate::config::{AdminCredential, AuthSettings};
 use crate::supervision::{Panicked, Piece};
@@ -129,6 +130,23 @@ impl Passwords {
         let hashed = self.work(place, move || hash(password.expose_secret()).ok());
         let hashed = hashed.await?.flatten();
         hashed.ok_or(Panicked(Piece::PasswordHash))
+    }
+
+    /// Why this password is not good enough for a new one, if it is not, once it is this one's
+    /// turn. See [`strength`].
+    ///
+    /// # Errors
+    ///
+    /// If there is a bug.
+    pub async fn judge(
+        &self,
+        place: Place,
+        password: SecretString,
+        min_chars: usize,
+        context: Vec<String>,
+    ) -> Result<Option<Weakness>, Panicked> {
+        let judging = move || strength::weakness(&password, min_chars, &context);
+        Ok(self.work(place, judging).await?.flatten())
     }
 
     /// Computes off the async threads, a few at a time; `None` while the process ends.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::reader::Reader;
+use super::{reader::Reader, values::whole_number};
 
 /// Who may found a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +28,50 @@ impl FromStr for Registration {
     }
 }
 
+/// Shortest password that may be allowed (NIST SP 800-63B, 3.1.1.2).
+const SHORTEST_PASSWORD: usize = 8;
+
+/// The most that may be demanded: the longest password there can be.
+const LONGEST_PASSWORD: usize = 128;
+
+struct PasswordLength(usize);
+
+impl FromStr for PasswordLength {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match whole_number(text) {
+            Some(length) if (SHORTEST_PASSWORD..=LONGEST_PASSWORD).contains(&length) => {
+                Ok(Self(length))
+            }
+            _ => Err(format!(
+                "expected a whole number of characters from {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}"
+            )),
+        }
+    }
+}
+
 /// Accounts.
 #[derive(Debug, Clone)]
 pub struct AccountsSettings {
     /// `FOOTFALL_REGISTRATION` (`open`; in production `invite`).
     pub registration: Registration,
+    /// `FOOTFALL_PASSWORD_MIN_LENGTH` (`15`): characters of a password.
+    pub password_min_length: usize,
 }
 
 impl AccountsSettings {
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+    /// Reads the settings. `sends_mail` says whether there is a mail server.
+    pub(super) fn read(reader: &mut Reader, production: bool, sends_mail: bool) -> Option<Self> {
+        let registration = reader.parse("registration");
+        let password_min_length = reader.parse::<PasswordLength>("password_min_length");
+        if production && registration == Some(Registration::Open) && !sends_mail {
+            let what = "who registers confirms their address by a mail, and FOOTFALL_SMTP_URL is not set; set it, or let admins invite (invite)";
+            reader.reject("registration", what);
+        }
         Some(Self {
-            registration: reader.parse("registration")?,
+            registration: registration?,
+            password_min_length: password_min_length?.0,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
+    Origin,
     reader::Reader,
     values::{HumanDuration, List, ListenAddress, Network, SocketMode, Switch, Workers},
 };
@@ -26,6 +27,8 @@ pub struct ServerSettings {
     /// `FOOTFALL_PROXY_REQUEST_ID` (`off`): whether the trusted proxy makes `X-Request-ID` itself
     /// and passes no client's on.
     pub proxy_request_id: bool,
+    /// `FOOTFALL_CORS_ORIGINS`: whose pages, of other origins, are trusted like our own.
+    pub cors_origins: Vec<Origin>,
     /// `FOOTFALL_WORKERS` (the CPUs it may use): worker threads.
     pub workers: usize,
     /// `FOOTFALL_REQUEST_TIMEOUT` (`10s`): from the head of a request to its response.
@@ -45,6 +48,7 @@ impl ServerSettings {
         let socket_mode = reader.parse::<SocketMode>("socket_mode");
         let trusted_proxies = reader.parse::<List<Network>>("trusted_proxies");
         let proxy_request_id = reader.parse::<Switch>("proxy_request_id");
+        let cors_origins = reader.parse::<List<Origin>>("cors_origins");
         let workers = reader.parse::<Workers>("workers");
         let request_timeout = reader.parse::<HumanDuration>("request_timeout");
         let header_timeout = reader.parse::<HumanDuration>("header_timeout");
@@ -53,6 +57,14 @@ impl ServerSettings {
 
         if listen.as_ref().is_some_and(|list| list.0.is_empty()) {
             reader.reject("listen", "at least one address is needed");
+        }
+        let origins = cors_origins.iter().flat_map(|list| &list.0);
+        let repeated = origins.enumerate().find_map(|(index, origin)| {
+            let before = cors_origins.iter().flat_map(|list| &list.0).take(index);
+            before.into_iter().find(|other| *other == origin)
+        });
+        if let Some(origin) = repeated {
+            reader.reject("cors_origins", format!("{origin} is listed twice"));
         }
         for (key, value) in [
             ("request_timeout", request_timeout),
@@ -72,6 +84,7 @@ impl ServerSettings {
                 .map(|network| network.0)
                 .collect(),
             proxy_request_id: proxy_request_id?.0,
+            cors_origins: cors_origins?.0,
             workers: workers?.0,
             request_timeout: request_timeout?.0,
             header_timeout: header_timeout?.0,

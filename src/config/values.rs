@@ -111,7 +111,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Rust's own parser takes a sign, too.
-fn whole_number<T: FromStr>(text: &str) -> Option<T> {
+pub(super) fn whole_number<T: FromStr>(text: &str) -> Option<T> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }

@@ -2,6 +2,7 @@
 
 pub mod body;
 mod code;
+mod cors;
 mod head;
 pub mod metrics;
 mod options;

@@ -31,12 +31,16 @@ use tracing::Level;
 
 use super::{
     Code, Peer, Problem,
+    cors::Cors,
     head::Head,
     options,
     request_id::{self, RequestId},
     routes::{CLIENT_CLOSED_REQUEST, Route, Routes},
 };
-use crate::{config::ServerSettings, supervision::Vitals};
+use crate::{
+    config::{Origin, ServerSettings},
+    supervision::Vitals,
+};
 
 /// Pages that need more say so themselves.
 const CONTENT_SECURITY_POLICY: HeaderValue =
@@ -59,6 +63,7 @@ pub struct Edge {
     vitals: Vitals,
     timeout: Duration,
     proxy_makes_ids: bool,
+    cors: Option<Arc<Cors>>,
     background: TaskTracker,
 }
 
@@ -77,8 +82,16 @@ impl Edge {
             vitals,
             timeout: settings.request_timeout,
             proxy_makes_ids: settings.proxy_request_id,
+            cors: None,
             background,
         }
+    }
+
+    /// Answers pages of these origins, too.
+    #[must_use]
+    pub fn with_cors(mut self, origins: &[Origin]) -> Self {
+        self.cors = Cors::new(origins).map(Arc::new);
+        self
     }
 
     /// Returns when the work has ended that handlers go on with after their
@@ -104,6 +117,7 @@ impl Edge {
         let id = RequestId::new(head.request_id(), &peer, self.proxy_makes_ids);
         let route = self.routes.of(request.uri().path());
         let mut record = Record::start(route, &peer, &request, &id.value);
+        let asked = self.cors.as_ref().map(|cors| cors.of(&request));
         let mut response = match head.refusal(&request, &route.policy) {
             Some(problem) => problem.into_response(),
             None if options::is_about_all(&request) => options::of_all(),
@@ -117,12 +131,18 @@ impl Edge {
             }
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            response = options::answer(&record.method, response, self.vitals.is_draining());
+            // A browser that is told no would not send what is served to the end.
+            let is_preflight = asked.as_ref().is_some_and(|asked| asked.is_preflight);
+            let draining = self.vitals.is_draining() && !is_preflight;
+            response = options::answer(&record.method, response, draining);
         }
         if is_bare_error(&response) {
             response = record.document(response);
         }
         add_headers(response.headers_mut(), id.value);
+        if let Some(asked) = asked {
+            asked.answer(response.headers_mut());
+        }
         record.finish(response.status());
         response
     }
@@ -323,6 +343,7 @@ mod tests {
             vitals: Vitals::default(),
             timeout: Duration::from_millis(20),
             proxy_makes_ids: false,
+            cors: None,
             background: TaskTracker::new(),
         };
         Fixture { edge, metrics }

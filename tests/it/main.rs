@@ -16,6 +16,7 @@
 mod support;
 
 mod audit;
+mod audit_trail;
 mod backups;
 mod browser;
 mod cli;
@@ -25,6 +26,7 @@ mod companies;
 mod conformance;
 mod connections;
 mod contract;
+mod cors;
 mod counting;
 mod database;
 mod dotenv;
@@ -44,6 +46,7 @@ mod identities;
 mod layouts;
 mod lingering;
 mod logins;
+mod mail;
 mod metrics;
 mod model;
 mod monitoring;

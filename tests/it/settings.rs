@@ -85,6 +85,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("proxy_request_id", "on", "yes", "expected on or off"),
     (
+        "cors_origins",
+        "https://app.example, http://localhost:5173",
+        "https://app.example, https://app.example",
+        "https://app.example is listed twice",
+    ),
+    (
         "workers",
         "4",
         "0",
@@ -153,10 +159,34 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "expected an Argon2id PHC string",
     ),
     (
+        "smtp_url",
+        "smtps://user:secret@mail.example",
+        "http://mail.example",
+        "neither smtps nor smtp",
+    ),
+    (
+        "mail_from",
+        "Visits <visits@example.com>",
+        "nobody",
+        "expected an address, or a name and an address",
+    ),
+    (
+        "public_url",
+        "https://visits.example.com",
+        "visits.example.com",
+        "expected https://HOST",
+    ),
+    (
         "registration",
         "closed",
         "yes",
         "expected open, invite or closed",
+    ),
+    (
+        "password_min_length",
+        "8",
+        "7",
+        "expected a whole number of characters from 8 to 128",
     ),
     (
         "log",
