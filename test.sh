@@ -41,6 +41,8 @@ needed=(
     haproxy:haproxy caddy:caddy
     # The commands of its server are in no PATH.
     '/usr/lib/postgresql/1[4-7]/bin/initdb:postgresql' prometheus-postgres-exporter:prometheus-postgres-exporter
+    # A mail server; it has no command that Debian's python3 would not need as well.
+    /usr/lib/python3/dist-packages/aiosmtpd/smtp.py:python3-aiosmtpd
 )
 [ -n "$quick" ] || needed+=(
     chromium:chromium chromedriver:chromium-driver

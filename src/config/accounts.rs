@@ -61,9 +61,14 @@ pub struct AccountsSettings {
 }
 
 impl AccountsSettings {
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+    /// Reads the settings. `sends_mail` says whether there is a mail server.
+    pub(super) fn read(reader: &mut Reader, production: bool, sends_mail: bool) -> Option<Self> {
         let registration = reader.parse("registration");
         let password_min_length = reader.parse::<PasswordLength>("password_min_length");
+        if production && registration == Some(Registration::Open) && !sends_mail {
+            let what = "who registers confirms their address by a mail, and FOOTFALL_SMTP_URL is not set; set it, or let admins invite (invite)";
+            reader.reject("registration", what);
+        }
         Some(Self {
             registration: registration?,
             password_min_length: password_min_length?.0,

@@ -90,6 +90,9 @@ pub const SETTINGS: &[Setting] = &[
     plain("admin_username", "admin", "Name of the account that is always there"),
     secret("admin_password", DEVELOPMENT_ADMIN_PASSWORD, "Its password"),
     secret("admin_password_hash", "", "Its Argon2id hash (PHC string) instead of the password"),
+    secret("smtp_url", "", "Mail server, smtps://USER:PASSWORD@HOST or smtp://HOST?starttls; without one no mail is sent"),
+    plain("mail_from", "Footfall <footfall@localhost>", "Who mail comes from"),
+    plain("public_url", "", "Where people reach the service, https://HOST; links in mails begin with it"),
     plain("registration", "open", "Who may found a company: open (anyone), invite (nobody; admins invite people to theirs) or closed (nobody; only `footfall admin`)"),
     plain("password_min_length", "15", "Fewest characters of a password, from 8 to 128"),
     plain("log", "info", "What is logged, in EnvFilter syntax"),
@@ -134,10 +137,10 @@ impl Setting {
         names
     }
 
-    /// Whether nothing of its value is ever shown. Of a store's URL only the credentials are
-    /// hidden.
+    /// Whether nothing of its value is ever shown. Of the URL of a server only the credentials
+    /// are hidden.
     pub fn is_hidden(&self) -> bool {
-        self.secret && !matches!(self.key, "redis_url" | "database_url")
+        self.secret && !matches!(self.key, "redis_url" | "database_url" | "smtp_url")
     }
 
     /// The key under which the path of a secret's file travels.

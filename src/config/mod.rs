@@ -5,7 +5,7 @@
 //! are read once, at the top, and handed down in pieces; nothing below reads
 //! the environment. All errors are reported at once, each with its source.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 mod accounts;
 mod auth;
@@ -13,14 +13,17 @@ pub mod catalog;
 mod database;
 pub mod dotenv;
 mod log;
+mod mail;
 mod origin;
 pub mod phc;
 pub mod postgres_url;
+mod public_url;
 mod reader;
 pub mod redis_url;
 mod sentry_dsn;
 mod server;
 mod settings_file;
+mod smtp_url;
 pub mod sources;
 mod store;
 pub mod values;
@@ -30,12 +33,15 @@ pub use self::{
     auth::{AdminCredential, AuthSettings},
     database::{DatabaseLocation, DatabaseSettings},
     log::LogSettings,
+    mail::MailSettings,
     origin::Origin,
     postgres_url::PostgresUrl,
+    public_url::PublicUrl,
     reader::Shown,
     redis_url::RedisUrl,
     sentry_dsn::SentryDsn,
     server::ServerSettings,
+    smtp_url::{SmtpTls, SmtpUrl},
     sources::Sources,
     store::{IDEMPOTENCY_WINDOW, StoreLocation, StoreSettings},
 };
@@ -54,6 +60,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Tokens and the account.
     pub auth: AuthSettings,
+    /// Mail.
+    pub mail: MailSettings,
     /// Who may have an account.
     pub accounts: AccountsSettings,
     /// Logs.
@@ -79,21 +87,35 @@ impl Settings {
         let redis_url = reader.secret("redis_url");
         let has_redis = redis_url.is_some() || reader.is_broken("redis_url");
         let (database, file) = DatabaseSettings::read(&mut reader, server.as_ref(), has_redis);
-        let store = StoreSettings::read(&mut reader, server.as_ref(), redis_url, file);
+        let data_dir = read_data_dir(&mut reader);
+        let folder = data_dir.as_deref();
+        let store = StoreSettings::read(&mut reader, server.as_ref(), redis_url, folder, file);
         let has_database = database
             .as_ref()
             .is_none_or(|database| !matches!(database.location, DatabaseLocation::None));
         let auth = AuthSettings::read(&mut reader, production, has_database);
-        let accounts = AccountsSettings::read(&mut reader);
+        let mail = MailSettings::read(&mut reader, production, server.as_ref(), folder);
+        let sends_mail = mail.as_ref().is_none_or(|mail| mail.smtp.is_some());
+        let accounts = AccountsSettings::read(&mut reader, production, sends_mail);
         let log = LogSettings::read(&mut reader, sources);
         let sentry_dsn = SentryDsn::read(&mut reader);
-        match (environment, server, store, database, auth, accounts, log) {
+        match (
+            environment,
+            server,
+            store,
+            database,
+            auth,
+            mail,
+            accounts,
+            log,
+        ) {
             (
                 Some(environment),
                 Some(server),
                 Some(store),
                 Some(database),
                 Some(auth),
+                Some(mail),
                 Some(accounts),
                 Some(log),
             ) if reader.is_sound() => Ok(Self {
@@ -102,6 +124,7 @@ impl Settings {
                 store,
                 database,
                 auth,
+                mail,
                 accounts,
                 log,
                 sentry_dsn,
@@ -110,6 +133,15 @@ impl Settings {
             _ => Err(SettingsError(reader.into_errors())),
         }
     }
+}
+
+/// `FOOTFALL_DATA_DIR` (`data`).
+fn read_data_dir(reader: &mut Reader) -> Option<PathBuf> {
+    let data_dir = reader.parse::<PathBuf>("data_dir")?;
+    if data_dir.as_os_str().is_empty() {
+        reader.reject("data_dir", "the directory is missing");
+    }
+    Some(data_dir)
 }
 
 /// One thing that is wrong with the settings, and where.

@@ -282,7 +282,7 @@ fn text_of(key: &str, value: &Value) -> Option<String> {
         .or_else(truth)
 }
 
-/// Hides a secret; of a store's URL only the credentials, since the host is
+/// Hides a secret; of a server's URL only the credentials, since the host is
 /// what an operator wants to see.
 fn redact(setting: &Setting, secret: &str) -> String {
     const HIDDEN: &str = "[redacted]";

@@ -1,6 +1,9 @@
 //! Where counts are kept, and for how long identities are remembered.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use secrecy::ExposeSecret;
 
@@ -45,14 +48,15 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// Reads the settings. `file` is where `DATABASE_URL` has the embedded database.
+    /// Reads the settings. `file` is where `DATABASE_URL` has the embedded database, if not in
+    /// `data_dir`.
     pub(super) fn read(
         reader: &mut Reader,
         server: Option<&ServerSettings>,
         redis_url: Option<Secret>,
+        data_dir: Option<&Path>,
         file: Option<PathBuf>,
     ) -> Option<Self> {
-        let data_dir = reader.parse::<PathBuf>("data_dir");
         let timeout = reader.parse::<HumanDuration>("store_timeout");
         let dedup_window = reader.parse::<HumanDuration>("dedup_window");
         let dedup_limit = reader.parse::<u64>("dedup_limit");
@@ -60,12 +64,6 @@ impl StoreSettings {
         let wait_replicas = reader.parse::<Replicas>("wait_replicas");
 
         let redis = redis_url.map(|url| parse_redis_url(reader, &url));
-        if data_dir
-            .as_ref()
-            .is_some_and(|path| path.as_os_str().is_empty())
-        {
-            reader.reject("data_dir", "the directory is missing");
-        }
         if let (Some(timeout), Some(server)) = (timeout, server) {
             if timeout.0.is_zero() {
                 reader.reject("store_timeout", "must be longer than zero");

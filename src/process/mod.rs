@@ -8,6 +8,7 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use futures_util::future;
 use prometheus::IntGauge;
 use tokio::{
     sync::oneshot,
@@ -24,7 +25,6 @@ use self::{
 };
 use crate::{
     app::{Application, Metrics},
-    auth::revocation,
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
     listen::{
@@ -35,6 +35,7 @@ use crate::{
         offer::{Acceptors, Listening},
         place::Place,
     },
+    mail::Mailer,
     storage::{Store, StoreError, sql::Database},
     supervision::{Ended, Ends, Part, Supervisor, Vitals, main_thread},
     telemetry::metrics::Registry,
@@ -111,16 +112,7 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
 
     let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
-    if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
-        running
-            .supervisor
-            .spawn(Part::DatabaseMonitor, monitor.run());
-    }
-    if database.is_some() {
-        let revocations = application.revocations(store.clone());
-        let monitoring = revocation::monitor(revocations);
-        running.supervisor.spawn(Part::Revocations, monitoring);
-    }
+    application.start_background(&store, &running.supervisor)?;
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},
@@ -130,11 +122,17 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         metrics: &process_metrics,
         in_flight: &metrics.http.requests_in_flight,
         vitals: &vitals,
+        mailer: application.mailer(),
     };
     let ending = tokio::select! {
         ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
+    if !matches!(ending, Ending::Forced(_)) && !application.audit().flush(CLOSE_LIMIT).await {
+        tracing::warn!(
+            "the last entries of the audit trail could not be written: failed logins and denied accesses of the last minute"
+        );
+    }
     if ending == Ending::Clean {
         close(&store, database.as_ref()).await;
     }
@@ -304,6 +302,8 @@ struct Drain<'a> {
     metrics: &'a ProcessMetrics,
     in_flight: &'a IntGauge,
     vitals: &'a Vitals,
+    /// Where there is a sender of mails.
+    mailer: Option<&'a Mailer>,
 }
 
 impl Drain<'_> {
@@ -320,7 +320,14 @@ impl Drain<'_> {
         running.keeper.withdraw_public().await;
         // The workers hold the last descriptors: the queue is theirs to empty.
         running.public.clear();
-        match timeout(server.shutdown_timeout, running.drained()).await {
+        let mail_is_sent = async {
+            if let Some(mailer) = self.mailer {
+                mailer.stop().await;
+            }
+            Ok(())
+        };
+        let all = future::try_join(running.drained(), mail_is_sent);
+        match timeout(server.shutdown_timeout, all).await {
             Ok(ended) => {
                 ended?;
                 tracing::info!("drained");

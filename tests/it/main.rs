@@ -16,6 +16,7 @@
 mod support;
 
 mod audit;
+mod audit_trail;
 mod backups;
 mod browser;
 mod cli;
@@ -45,6 +46,7 @@ mod identities;
 mod layouts;
 mod lingering;
 mod logins;
+mod mail;
 mod metrics;
 mod model;
 mod monitoring;
@@ -58,6 +60,7 @@ mod proxy;
 mod readme;
 mod refusals;
 mod replication;
+mod revocation;
 mod roles;
 mod room;
 mod sentinel;

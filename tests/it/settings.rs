@@ -159,6 +159,24 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "expected an Argon2id PHC string",
     ),
     (
+        "smtp_url",
+        "smtps://user:secret@mail.example",
+        "http://mail.example",
+        "neither smtps nor smtp",
+    ),
+    (
+        "mail_from",
+        "Visits <visits@example.com>",
+        "nobody",
+        "expected an address, or a name and an address",
+    ),
+    (
+        "public_url",
+        "https://visits.example.com",
+        "visits.example.com",
+        "expected https://HOST",
+    ),
+    (
         "registration",
         "closed",
         "yes",

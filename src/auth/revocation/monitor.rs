@@ -10,17 +10,17 @@ use super::{
     shared::{Reach, Revocations, unavailable},
     table::{self, Wanted},
 };
-use crate::storage::{Backend, Operation, RedisStore, StoreError, sql::DatabaseError};
+use crate::storage::{Backend, Operation, StoreError};
 
 /// The time between two looks at the epoch: what does not count learns of a revocation within a
 /// second, also on a busy machine.
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// What was left unpublished is looked for at each so many of them.
-const UNPUBLISHED_EACH: u32 = 4;
+const SECOND: u32 = 4;
 
-/// What has ended is removed at each so many of them.
-const TRIM_EACH: u32 = 240;
+/// What has ended is removed after so many of these.
+const TRIM_EACH: u32 = 60;
 
 /// Looks again and again. What fails is tried again at the next time: who asks the store for
 /// anything else says that it is away.
@@ -30,20 +30,24 @@ pub async fn monitor(revocations: Revocations) {
     };
     let mut period = interval(PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for round in (0..UNPUBLISHED_EACH * TRIM_EACH).cycle() {
+    let mut until_trim = 0;
+    for round in (0..SECOND).cycle() {
         period.tick().await;
         if reach.store.health.is_away() {
             continue;
         }
         let mut done = revocations.look_for_news(&reach).await;
-        if let Backend::Redis(redis) = &reach.store.backend
-            && round % UNPUBLISHED_EACH == 0
-            && done.is_ok()
-        {
-            done = revocations.publish_left(&reach, redis).await;
+        if round == 0 {
+            revocations.knowledge.forget();
         }
-        if round % TRIM_EACH == 0 {
-            done = done.and(revocations.trim(&reach).await);
+        if round == 0 && done.is_ok() {
+            done = revocations.publish_left(&reach).await;
+            if until_trim > 0 {
+                until_trim -= 1;
+            } else if done.is_ok() {
+                done = revocations.trim(&reach).await;
+                until_trim = if done.is_ok() { TRIM_EACH } else { 0 };
+            }
         }
         if let Err(error) = done {
             tracing::debug!(%error, "what was revoked could not be looked after");
@@ -90,16 +94,14 @@ impl Revocations {
     }
 
     /// Publishes what was noted by a process that has died since, or could not reach the store.
-    async fn publish_left(&self, reach: &Reach, redis: &RedisStore) -> Result<(), StoreError> {
+    async fn publish_left(&self, reach: &Reach) -> Result<(), StoreError> {
+        let Backend::Redis(redis) = &reach.store.backend else {
+            return Ok(());
+        };
         let reading = reach.database.read("revocations", |connection| {
             Box::pin(async move { table::read(connection, Wanted::Unpublished, 0).await })
         });
-        let rows = match reading.await {
-            Ok(rows) => rows,
-            // Its own monitor says so.
-            Err(DatabaseError::Away(_)) => return Ok(()),
-            Err(error) => return Err(unavailable(error)),
-        };
+        let rows = reading.await.map_err(unavailable)?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -117,7 +119,6 @@ impl Revocations {
     }
 
     async fn trim(&self, reach: &Reach) -> Result<(), StoreError> {
-        self.knowledge.forget();
         if let Backend::Redis(redis) = &reach.store.backend {
             reach.publish(redis, redis::ANY, &[]).await?;
         }

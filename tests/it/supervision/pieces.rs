@@ -10,6 +10,7 @@ use crate::support::{
     Client, Redis, databases, postgres,
     receiver::{Receiver, TAKEN},
     slots::Slots,
+    smtp::Smtp,
 };
 
 /// Each of them has a test.
@@ -25,6 +26,7 @@ fn none_is_forgotten() {
             Piece::Look => look,
             Piece::Report => report,
             Piece::Turn => turn,
+            Piece::Mail => mail,
             Piece::Operation => operation,
             Piece::Lookup => lookup,
         };
@@ -264,6 +266,28 @@ async fn lookup() {
     faults.have_struck();
     footfall.metric_becomes("footfall_database_up", 1.0).await;
     goes_on(&footfall, &token).await;
+}
+
+/// The mail is sent by the next try, once.
+#[tokio::test]
+async fn mail() {
+    let (faults, smtp, folder) = (Faults::none(), Smtp::start(), tempfile::tempdir().unwrap());
+    let builder = faults.builder().directory(folder.path());
+    let footfall = builder.env("FOOTFALL_SMTP_URL", smtp.url()).start();
+    let token = footfall.token().await;
+    smtp.fault("rcpt", "hang");
+    let outbox = crate::mail::File::of(folder.path());
+    outbox.post("somebody@example.com", r#"{"name":"email_changed"}"#);
+    smtp.reaches("rcpt", 1).await;
+    faults.add(Piece::Mail.name(), "panic");
+    faults.have_struck();
+    smtp.heal("rcpt");
+    goes_on(&footfall, &token).await;
+    outbox.end_leases();
+    assert_eq!(smtp.has_taken(1).await.len(), 1);
+    footfall
+        .metric_becomes("footfall_mails_sent_total", 1.0)
+        .await;
 }
 
 #[tokio::test]

@@ -9,10 +9,14 @@ use std::{
 };
 
 use footfall::{
-    auth::revocation,
+    auth::{
+        revocation::{Pass, Revocation, Revocations},
+        role::Role,
+        token::Tokens,
+    },
     counting::counts::{CounterStore, monitor},
     edge::{Edge, Peer},
-    storage::sql::Database,
+    storage::{StoreError, sql::Database},
     supervision::{Ends, Part},
 };
 use ipnet::IpNet;
@@ -52,18 +56,15 @@ impl Builder {
         let counters = CounterStore::new(store.clone(), &parts.settings.store);
         let monitoring = monitor(counters);
         parts.supervisor.spawn(Part::Monitor, monitoring);
-        let database = parts.database.as_ref();
-        if let Some(monitor) = database.and_then(Database::monitor) {
-            parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
-        }
-        if database.is_some() {
-            let monitoring = revocation::monitor(application.revocations(store.clone()));
-            parts.supervisor.spawn(Part::Revocations, monitoring);
-        }
+        let started = application.start_background(store, &parts.supervisor);
+        started.expect("each metric once");
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),
             internal: application.ops_edge(store),
+            revocations: application.revocations(store.for_another_thread()),
+            database: parts.database.clone(),
+            tokens: Tokens::new(&parts.settings.auth),
             proxies: Arc::from(parts.settings.server.trusted_proxies.as_slice()),
             ends: parts.ends,
             _own_directory: own_directory,
@@ -75,6 +76,10 @@ impl Builder {
 pub struct TestApp {
     public: Edge,
     internal: Edge,
+    /// What was revoked, as its routes use it.
+    pub revocations: Revocations,
+    pub database: Option<Database>,
+    tokens: Tokens,
     proxies: Arc<[IpNet]>,
     ends: Ends,
     _own_directory: tempfile::TempDir,
@@ -124,6 +129,23 @@ impl TestApp {
     /// A token of the one account.
     pub async fn token(&self) -> String {
         self.client().token().await
+    }
+
+    /// A token of a member that was issued on this.
+    pub fn token_on(&self, pass: &Pass) -> String {
+        let subject = pass.user.to_string();
+        let token = self.tokens.issue(&subject, Role::Member, Some(pass));
+        token.unwrap()
+    }
+
+    /// Notes revocations in a transaction of their own, and publishes them.
+    pub async fn revoke(&self, all: &[Revocation]) -> Result<(), StoreError> {
+        let (revocations, all) = (self.revocations.clone(), all.to_vec());
+        let database = self.database.as_ref().expect("there is a database");
+        let noted = database.write("revoke", move |connection| {
+            Box::pin(async move { revocations.note(connection, &all).await })
+        });
+        self.revocations.publish(noted.await.unwrap()).await
     }
 
     /// Waits until the application is ready.

@@ -22,6 +22,7 @@ pub mod redis;
 pub mod sentinels;
 pub mod slots;
 pub mod slow_proxy;
+pub mod smtp;
 pub mod steady;
 
 pub use self::{

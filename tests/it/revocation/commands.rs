@@ -1,0 +1,79 @@
+//! What Redis is asked for a visit.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::*;
+
+/// How often each command was sent by clients, as Redis counts them; what scripts call is in it.
+fn calls(redis: &Redis) -> BTreeMap<String, u64> {
+    let statistics = redis.command("INFO commandstats");
+    let lines = statistics.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let (calls, _) = rest.split_once(',')?;
+        Some((name.to_owned(), calls.parse().unwrap()))
+    });
+    lines.collect()
+}
+
+/// How often a command was sent while something happened.
+struct Sent(BTreeMap<String, u64>, BTreeMap<String, u64>);
+
+impl Sent {
+    fn of(&self, command: &str) -> u64 {
+        let count = |calls: &BTreeMap<String, u64>| calls.get(command).copied().unwrap_or(0);
+        count(&self.1) - count(&self.0)
+    }
+}
+
+async fn while_counting(redis: &Redis, client: &mut Client, visits: u64) -> Sent {
+    let before = calls(redis);
+    for _ in 0..visits {
+        assert_eq!(client.get("/api/count").await.status, 200);
+    }
+    Sent(before, calls(redis))
+}
+
+#[tokio::test]
+async fn a_visit_is_one_round_trip_with_a_session_or_without() {
+    const VISITS: u64 = 50;
+    let (redis, database) = (Redis::start(), postgres::Database::migrated());
+    let apps = replicas(2, &redis.url(), &database).await;
+    let mut without = apps[0].client().logged_in().await;
+    let mut with = client(&apps[0], &pass());
+    for client in [&mut without, &mut with] {
+        // The script is loaded, the counter listed, what was revoked is read.
+        client.get("/api/count").await.visits();
+    }
+    // The monitors have read it as well, and have trimmed what there is.
+    until("nothing is left to do", async || {
+        let before = calls(&redis);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        (Sent(before, calls(&redis)).of("eval") == 0).then_some(())
+    })
+    .await;
+    let sent = while_counting(&redis, &mut without, VISITS).await;
+    assert_eq!((sent.of("evalsha"), sent.of("eval")), (VISITS, 0));
+    let sent = while_counting(&redis, &mut with, VISITS).await;
+    assert_eq!((sent.of("evalsha"), sent.of("eval")), (VISITS, 0));
+    // After a revocation one of them asks twice, and what is new is read once, by it or by one of
+    // the monitors.
+    apps[1].revoke(&session(&pass())).await.unwrap();
+    let sent = while_counting(&redis, &mut with, VISITS).await;
+    assert!((VISITS..=VISITS + 1).contains(&sent.of("evalsha")));
+    assert!((1..=3).contains(&sent.of("eval")), "{}", sent.of("eval"));
+}
+
+/// Replicas of the version before call their script with five keys, and go on.
+#[tokio::test]
+async fn without_a_database_nothing_is_compared() {
+    let redis = Redis::start();
+    let app = TestApp::builder().env("REDIS_URL", redis.url());
+    let app = app.start().await;
+    // A session that a replica with a database has begun.
+    let mut client = client(&app, &pass());
+    client.get("/api/count").await.visits();
+    let sent = while_counting(&redis, &mut client, 20).await;
+    assert_eq!((sent.of("evalsha"), sent.of("eval")), (20, 0));
+    let keys = redis.command("KEYS *revocations*");
+    assert!(keys.starts_with("*0"), "{keys}");
+}
