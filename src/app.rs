@@ -10,21 +10,25 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::{self, Accounts, cleanup, sessions::Sessions},
+    accounts::{
+        self, Accounts, cleanup,
+        links::{self, Purpose},
+        metrics::AccountsMetrics,
+        sessions::Sessions,
+    },
     audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
         Callers,
         api_token::ApiTokens,
         cookies::Cookies,
         csrf::{Csrf, Origins},
-        keys::{Keys, Purpose},
+        keys::Keys,
         metrics::AuthMetrics,
         password::Passwords,
         revocation::{self, Knowledge, Revocations, metrics::RevocationMetrics},
@@ -59,6 +63,8 @@ pub struct Metrics {
     pub auth: Arc<AuthMetrics>,
     /// What was revoked.
     pub revocation: Arc<RevocationMetrics>,
+    /// Accounts.
+    pub accounts: Arc<AccountsMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
     /// The audit trail.
@@ -77,6 +83,7 @@ impl Metrics {
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
             revocation: Arc::new(RevocationMetrics::register(&registry)?),
+            accounts: Arc::new(AccountsMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             audit: Arc::new(AuditMetrics::register(&registry)?),
             registry,
@@ -215,6 +222,9 @@ impl Application {
             revocations: revocations.clone(),
             registration: settings.accounts.registration,
             password_min_length: settings.accounts.password_min_length,
+            mailer: self.mailer.clone(),
+            audit: self.audit.clone(),
+            metrics: self.metrics.accounts.clone(),
         });
         let parts = Parts {
             counting: Arc::new(CountingState {
@@ -335,16 +345,15 @@ impl Application {
     }
 }
 
-/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
+/// The token of the link that leads to a page.
 fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
     let purpose = match page {
-        Page::Confirm => Purpose::RegistrationLink,
-        Page::Invitation => Purpose::InvitationLink,
-        Page::Reset => Purpose::ResetLink,
-        Page::Email => Purpose::EmailLink,
+        Page::Confirm => Purpose::Registration,
+        Page::Invitation => Purpose::Invitation,
+        Page::Reset => Purpose::Reset,
+        Page::Email => Purpose::Email,
     };
-    let signature = keys.sign(purpose, id.as_bytes());
-    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
+    links::token(keys, purpose, id)
 }
 
 /// The public routes.
@@ -371,6 +380,13 @@ impl Public {
         .documented(accounts::users::routes::router(), Policy::default())
         .documented(accounts::companies::routes::router(), Policy::default())
         .documented(audit::routes::router(), Policy::default())
+        .documented(accounts::registration_routes::router(), Policy::default())
+        .documented(accounts::own_routes::router(), Policy::default())
+        .with(
+            accounts::pages::router(),
+            accounts::pages::ROUTES,
+            accounts::pages::policy(),
+        )
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
