@@ -221,7 +221,9 @@ impl Application {
         let public_url = self.settings.mail.public_url.as_ref();
         let is_https = public_url.is_some_and(PublicUrl::is_https);
         let cors = self.settings.server.cors_origins.iter();
-        let own = cors.map(ToString::to_string).chain(public_url.map(PublicUrl::origin));
+        let own = cors
+            .map(ToString::to_string)
+            .chain(public_url.map(PublicUrl::origin));
         Csrf {
             keys: self.keys.clone(),
             cookies: Cookies::new(production || is_https),

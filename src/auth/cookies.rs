@@ -97,18 +97,45 @@ mod tests {
     fn attributes() {
         let age = Duration::from_secs(900);
         for (secure, cookie, text) in [
-            (true, Cookie::Access, "__Host-footfall-access=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly; Secure"),
-            (true, Cookie::Refresh, "__Host-footfall-refresh=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly; Secure"),
-            (true, Cookie::Csrf, "__Host-footfall-csrf=x; Path=/; Max-Age=900; SameSite=Strict; Secure"),
-            (false, Cookie::Access, "footfall-access=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly"),
-            (false, Cookie::Refresh, "footfall-refresh=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly"),
-            (false, Cookie::Csrf, "footfall-csrf=x; Path=/; Max-Age=900; SameSite=Strict"),
+            (
+                true,
+                Cookie::Access,
+                "__Host-footfall-access=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly; Secure",
+            ),
+            (
+                true,
+                Cookie::Refresh,
+                "__Host-footfall-refresh=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly; Secure",
+            ),
+            (
+                true,
+                Cookie::Csrf,
+                "__Host-footfall-csrf=x; Path=/; Max-Age=900; SameSite=Strict; Secure",
+            ),
+            (
+                false,
+                Cookie::Access,
+                "footfall-access=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly",
+            ),
+            (
+                false,
+                Cookie::Refresh,
+                "footfall-refresh=x; Path=/; Max-Age=900; SameSite=Strict; HttpOnly",
+            ),
+            (
+                false,
+                Cookie::Csrf,
+                "footfall-csrf=x; Path=/; Max-Age=900; SameSite=Strict",
+            ),
         ] {
             assert_eq!(Cookies::new(secure).set(cookie, "x", age), text);
         }
         let cleared = Cookies::new(true).clear(Cookie::Csrf);
         let cleared = cleared.to_str().unwrap();
-        assert!(cleared.starts_with("__Host-footfall-csrf=; Path=/; Max-Age=0;"), "{cleared}");
+        assert!(
+            cleared.starts_with("__Host-footfall-csrf=; Path=/; Max-Age=0;"),
+            "{cleared}"
+        );
     }
 
     #[test]
@@ -128,7 +155,11 @@ mod tests {
             (&["xfootfall-access=a"], None),
             (&[], None),
         ] {
-            assert_eq!(plain.find(&headers(lines), Cookie::Access), found, "{lines:?}");
+            assert_eq!(
+                plain.find(&headers(lines), Cookie::Access),
+                found,
+                "{lines:?}"
+            );
         }
         let both = headers(&["footfall-access=a; __Host-footfall-access=b"]);
         assert_eq!(Cookies::new(true).find(&both, Cookie::Access), Some("b"));

@@ -121,7 +121,9 @@ impl Csrf {
     pub fn check(&self, headers: &HeaderMap, binding: &Binding) -> Result<(), Problem> {
         match one(headers, &TOKEN) {
             One::Is(token) => self.check_token(headers, binding, token),
-            One::Absent => Err(failed("There is no X-CSRF-Token: send it with the value of the csrf cookie.")),
+            One::Absent => Err(failed(
+                "There is no X-CSRF-Token: send it with the value of the csrf cookie.",
+            )),
             One::Repeated => Err(failed("There is more than one X-CSRF-Token.")),
         }
     }
@@ -144,7 +146,9 @@ impl Csrf {
                 .is_ok_and(|token| self.keys.verify(Purpose::Csrf, &binding.0, &token));
         match is_genuine {
             true => Ok(()),
-            false => Err(failed("X-CSRF-Token is not the value of the csrf cookie of this session.")),
+            false => Err(failed(
+                "X-CSRF-Token is not the value of the csrf cookie of this session.",
+            )),
         }
     }
 
@@ -157,7 +161,9 @@ impl Csrf {
     pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match self.origins.admit(headers) {
             true => Ok(()),
-            false => Err(failed("No browser says that this request comes from a page of this service: Sec-Fetch-Site is not same-origin, and Origin is none of FOOTFALL_PUBLIC_URL and FOOTFALL_CORS_ORIGINS.")),
+            false => Err(failed(
+                "No browser says that this request comes from a page of this service: Sec-Fetch-Site is not same-origin, and Origin is none of FOOTFALL_PUBLIC_URL and FOOTFALL_CORS_ORIGINS.",
+            )),
         }
     }
 }
@@ -196,12 +202,18 @@ mod tests {
     fn whose_page_it_is() {
         const SITE: &str = "sec-fetch-site";
         let production = Origins {
-            own: vec!["https://a.example".to_owned(), "https://console.example:8443".to_owned()],
+            own: vec![
+                "https://a.example".to_owned(),
+                "https://console.example:8443".to_owned(),
+            ],
             of_host: false,
         };
         for (fields, expected) in [
             (&[(SITE, "same-origin")][..], true),
-            (&[(SITE, "same-origin"), ("origin", "https://evil.example")], true),
+            (
+                &[(SITE, "same-origin"), ("origin", "https://evil.example")],
+                true,
+            ),
             (&[(SITE, "none")], false),
             (&[(SITE, "cross-site")], false),
             (&[(SITE, "same-site")], false),
@@ -209,35 +221,89 @@ mod tests {
             (&[(SITE, "")], false),
             (&[(SITE, "same-origin"), (SITE, "cross-site")], false),
             (&[(SITE, "same-origin"), (SITE, "same-origin")], false),
-            (&[(SITE, "cross-site"), ("origin", "https://evil.example")], false),
-            (&[(SITE, "cross-site"), ("origin", "https://console.example:8443")], true),
-            (&[(SITE, "same-site"), ("origin", "https://console.example:8443")], true),
+            (
+                &[(SITE, "cross-site"), ("origin", "https://evil.example")],
+                false,
+            ),
+            (
+                &[
+                    (SITE, "cross-site"),
+                    ("origin", "https://console.example:8443"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    (SITE, "same-site"),
+                    ("origin", "https://console.example:8443"),
+                ],
+                true,
+            ),
             (&[("origin", "https://a.example")], true),
-            (&[("origin", "https://a.example"), ("origin", "https://a.example")], false),
-            (&[("origin", "https://a.example, https://evil.example")], false),
+            (
+                &[
+                    ("origin", "https://a.example"),
+                    ("origin", "https://a.example"),
+                ],
+                false,
+            ),
+            (
+                &[("origin", "https://a.example, https://evil.example")],
+                false,
+            ),
             (&[("origin", "http://a.example")], false),
             (&[("origin", "https://a.example:444")], false),
             (&[("origin", "https://a.example/")], false),
             (&[("origin", "https://A.example")], false),
             (&[("origin", "https://a.example.evil.example")], false),
-            (&[("origin", "https://evil.example?https://a.example")], false),
+            (
+                &[("origin", "https://evil.example?https://a.example")],
+                false,
+            ),
             (&[("origin", "null")], false),
             (&[("origin", "")], false),
-            (&[("origin", "https://b.example"), ("host", "b.example")], false),
+            (
+                &[("origin", "https://b.example"), ("host", "b.example")],
+                false,
+            ),
             (&[("referer", "https://a.example/")], false),
             (&[], false),
         ] {
             assert_eq!(admitted(&production, fields), expected, "{fields:?}");
         }
-        let development = Origins { own: Vec::new(), of_host: true };
+        let development = Origins {
+            own: Vec::new(),
+            of_host: true,
+        };
         for (fields, expected) in [
-            (&[("origin", "http://localhost:8000"), ("host", "localhost:8000")][..], true),
-            (&[("origin", "https://localhost"), ("host", "LOCALHOST")], true),
-            (&[("origin", "http://localhost:8000"), ("host", "localhost:9000")], false),
-            (&[("origin", "http://localhost"), ("host", "localhost:8000")], false),
+            (
+                &[
+                    ("origin", "http://localhost:8000"),
+                    ("host", "localhost:8000"),
+                ][..],
+                true,
+            ),
+            (
+                &[("origin", "https://localhost"), ("host", "LOCALHOST")],
+                true,
+            ),
+            (
+                &[
+                    ("origin", "http://localhost:8000"),
+                    ("host", "localhost:9000"),
+                ],
+                false,
+            ),
+            (
+                &[("origin", "http://localhost"), ("host", "localhost:8000")],
+                false,
+            ),
             (&[("origin", "null"), ("host", "null")], false),
             (&[("origin", "http://"), ("host", "")], false),
-            (&[("origin", "file://localhost"), ("host", "localhost")], false),
+            (
+                &[("origin", "file://localhost"), ("host", "localhost")],
+                false,
+            ),
             (&[("origin", "http://localhost")], false),
         ] {
             assert_eq!(admitted(&development, fields), expected, "{fields:?}");

@@ -62,7 +62,10 @@ mod tests {
     use crate::config::{Settings, Sources};
 
     fn keys(key: &str, previous: &str) -> Keys {
-        let variables = [("SECRET_KEY", key), ("FOOTFALL_SECRET_KEY_PREVIOUS", previous)];
+        let variables = [
+            ("SECRET_KEY", key),
+            ("FOOTFALL_SECRET_KEY_PREVIOUS", previous),
+        ];
         let variables = variables.iter();
         let variables = variables.map(|(name, value)| ((*name).into(), (*value).into()));
         let sources = Sources {

@@ -195,7 +195,15 @@ mod tests {
         let text = cursor.to_string();
         assert_eq!(text.parse(), Ok(cursor));
         let hyphened = format!("1-{}", cursor.0);
-        for bad in ["", "1-", "null", &text[2..], &text.to_uppercase(), &hyphened, &format!("{text}0")] {
+        for bad in [
+            "",
+            "1-",
+            "null",
+            &text[2..],
+            &text.to_uppercase(),
+            &hyphened,
+            &format!("{text}0"),
+        ] {
             assert_eq!(bad.parse::<Cursor>(), Err(()), "{bad}");
         }
     }

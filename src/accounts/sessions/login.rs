@@ -121,11 +121,7 @@ impl Sessions {
         result
     }
 
-    async fn attempt(
-        &self,
-        origin: &Origin,
-        credentials: Credentials,
-    ) -> Result<Granted, Problem> {
+    async fn attempt(&self, origin: &Origin, credentials: Credentials) -> Result<Granted, Problem> {
         let Credentials {
             username,
             password,
@@ -229,7 +225,10 @@ impl Sessions {
         match opened {
             Ok(granted) => Ok(granted),
             Err(problem) if problem.code == Code::DatabaseUnavailable => {
-                tracing::warn!(cause = problem.cause, "the account of the settings logs in without a session");
+                tracing::warn!(
+                    cause = problem.cause,
+                    "the account of the settings logs in without a session"
+                );
                 Ok(Granted::without_session())
             }
             Err(problem) => Err(problem),
@@ -255,7 +254,9 @@ impl Sessions {
         let opened = self.accounts.change("login", move |connection| {
             Box::pin(async move {
                 connection.within(opening.company).await?;
-                begin_once(connection, once, opening, entry).await.map(Change::of)
+                begin_once(connection, once, opening, entry)
+                    .await
+                    .map(Change::of)
             })
         });
         opened.await
@@ -412,10 +413,12 @@ fn failure_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin) -> Entry {
     if let Some((_, user)) = owner {
         entry = entry.on(Object::User, user);
     }
-    let entry = entry.ended(crate::audit::Outcome::Failure).because(Details {
-        reason: Some(Code::InvalidCredentials.as_str()),
-        ..Details::default()
-    });
+    let entry = entry
+        .ended(crate::audit::Outcome::Failure)
+        .because(Details {
+            reason: Some(Code::InvalidCredentials.as_str()),
+            ..Details::default()
+        });
     origin.of(entry)
 }
 

@@ -9,8 +9,8 @@ mod ending;
 mod list;
 mod login;
 mod refresh;
-mod routes;
 pub mod rotation;
+mod routes;
 pub mod row;
 mod shown;
 

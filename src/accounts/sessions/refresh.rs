@@ -58,7 +58,11 @@ impl Sessions {
         };
         let ended = Err(Code::SessionEnded.into());
         match rotated {
-            Rotated::Granted { granted, again: true, .. } => (RefreshOutcome::Repeated, Ok(granted)),
+            Rotated::Granted {
+                granted,
+                again: true,
+                ..
+            } => (RefreshOutcome::Repeated, Ok(granted)),
             Rotated::Granted { granted, .. } => (RefreshOutcome::Success, Ok(granted)),
             Rotated::Ended => (RefreshOutcome::Ended, ended),
             Rotated::Reused(_) => {
@@ -111,6 +115,8 @@ async fn tell(
         mail::enqueue(connection, &mail).await?;
     }
     let entry = Entry::new(owner.company, actor(owner), Action::SessionRefreshReused);
-    let entry = entry.on(Object::Session, token.session).ended(Outcome::Denied);
+    let entry = entry
+        .on(Object::Session, token.session)
+        .ended(Outcome::Denied);
     trail::record(connection, &origin.of(entry)).await
 }

@@ -29,7 +29,10 @@ use super::{
 };
 use crate::{
     accounts::origin::Origin,
-    auth::{Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission, refresh::RefreshToken},
+    auth::{
+        Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission,
+        refresh::RefreshToken,
+    },
     edge::{Code, JsonBody, Problem},
     supervision::Piece,
 };
@@ -274,9 +277,11 @@ async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
     let Some(media_type) = headers.get(header::CONTENT_TYPE) else {
         return Ok((headers, Sent::default()));
     };
-    let is_form = media_type
-        .to_str()
-        .is_ok_and(|kind| kind.trim().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+    let is_form = media_type.to_str().is_ok_and(|kind| {
+        kind.trim()
+            .to_ascii_lowercase()
+            .starts_with("application/x-www-form-urlencoded")
+    });
     let sent = match is_form {
         true => {
             let body = Bytes::from_request(request, &()).await;

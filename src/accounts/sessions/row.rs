@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     accounts::user::User,
-    auth::{SETTINGS_ACCOUNT, metrics::EndReason, refresh::RefreshToken, revocation::Pass, role::Role},
+    auth::{
+        SETTINGS_ACCOUNT, metrics::EndReason, refresh::RefreshToken, revocation::Pass, role::Role,
+    },
     storage::sql::{Connection, DatabaseError, on_either, schema},
     telemetry::metrics::Label,
 };
