@@ -50,7 +50,10 @@ fetch(path, { method, headers, body }).then(async answer => done([answer.status,
 async fn ours(browser: &Browser, method: &str, path: &str, body: Value) -> (u64, String) {
     let arguments = vec![json!(path), json!(method), body];
     let answer = browser.page.execute_async(OURS, arguments).await.unwrap();
-    (answer[0].as_u64().unwrap(), answer[1].as_str().unwrap().to_owned())
+    (
+        answer[0].as_u64().unwrap(),
+        answer[1].as_str().unwrap().to_owned(),
+    )
 }
 
 /// A page of nobody's, on a port of its own.
@@ -83,11 +86,23 @@ async fn no_page_of_another_origin_uses_a_session() {
     let evil = evil_port().await;
     // On the same host a browser sends the cookies along; from another one it does not.
     for (host, status, reads_cookies) in [("localhost", 403, true), ("127.0.0.1", 401, false)] {
-        browser.page.goto(&format!("http://{host}:{evil}/")).await.unwrap();
-        let tried = browser.page.execute_async(ATTEMPTS, vec![json!(home)]).await.unwrap();
+        browser
+            .page
+            .goto(&format!("http://{host}:{evil}/"))
+            .await
+            .unwrap();
+        let tried = browser
+            .page
+            .execute_async(ATTEMPTS, vec![json!(home)])
+            .await
+            .unwrap();
         assert_eq!(tried[0] != "", reads_cookies, "{tried}");
         let results: Vec<_> = tried[1].as_array().unwrap().iter().collect();
-        assert_eq!(results[2..4], ["rejected", "rejected"], "nothing is read: {tried}");
+        assert_eq!(
+            results[2..4],
+            ["rejected", "rejected"],
+            "nothing is read: {tried}"
+        );
         for (method, route, number) in [
             ("GET", "/api/count", 4.0),
             ("POST", "/api/counters/{name}", 2.0),
@@ -102,11 +117,21 @@ async fn no_page_of_another_origin_uses_a_session() {
     }
     let login = r#"http_requests_total{method="POST",route="/auth/login",status="403"}"#;
     footfall.metric_becomes(login, 2.0).await;
-    assert_eq!(count().await, (200, r#"{"visits":2}"#.to_owned()), "nothing else was counted");
+    assert_eq!(
+        count().await,
+        (200, r#"{"visits":2}"#.to_owned()),
+        "nothing else was counted"
+    );
     let (_, counters) = ours(&browser, "GET", "/api/counters", Value::Null).await;
     assert!(!counters.contains("evil"), "{counters}");
-    assert_eq!(ours(&browser, "POST", "/auth/refresh", Value::Null).await.0, 200);
-    assert_eq!(ours(&browser, "POST", "/auth/logout", Value::Null).await.0, 204);
+    assert_eq!(
+        ours(&browser, "POST", "/auth/refresh", Value::Null).await.0,
+        200
+    );
+    assert_eq!(
+        ours(&browser, "POST", "/auth/logout", Value::Null).await.0,
+        204
+    );
     assert_eq!(count().await.0, 401);
     browser.close().await;
 }
