@@ -574,8 +574,15 @@ keep_what_is_deployed() {
     : "${REDIS_EXPORTER_ADDR:=$(variable REDIS_EXPORTER_ADDR "${project}_redis-exporter")}"
     : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
     : "${FOOTFALL_SENTRY_DSN=$(variable FOOTFALL_SENTRY_DSN)}"
+    : "${FOOTFALL_SMTP_URL=$(variable FOOTFALL_SMTP_URL)}"
+    : "${FOOTFALL_MAIL_FROM:=$(variable FOOTFALL_MAIL_FROM)}"
+    : "${FOOTFALL_PUBLIC_URL=$(variable FOOTFALL_PUBLIC_URL)}"
     : "${FOOTFALL_STORE_TIMEOUT:=$(variable FOOTFALL_STORE_TIMEOUT)}"
     : "${PROXY_SUBNET:=$(variable FOOTFALL_TRUSTED_PROXIES)}"
+    : "${NGINX_CALLER_RATE:=$(variable NGINX_CALLER_RATE "${project}_nginx")}"
+    : "${NGINX_CALLER_BURST:=$(variable NGINX_CALLER_BURST "${project}_nginx")}"
+    : "${NGINX_ADDRESS_RATE:=$(variable NGINX_ADDRESS_RATE "${project}_nginx")}"
+    : "${NGINX_ADDRESS_BURST:=$(variable NGINX_ADDRESS_BURST "${project}_nginx")}"
     while read -r name target; do
         case "$target" in
             secret_key) : "${SECRET_KEY_NAME:=$name}" ;;
@@ -636,11 +643,14 @@ start_swarm() {
     # command line, which everyone on this machine may read.
     SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
         FOOTFALL_ADMIN_USERNAME=${ADMIN_USERNAME:-admin} FOOTFALL_TRUSTED_PROXIES=${PROXY_SUBNET:-10.89.7.0/24} \
+        FOOTFALL_SMTP_URL=${FOOTFALL_SMTP_URL-} FOOTFALL_PUBLIC_URL=${FOOTFALL_PUBLIC_URL-} \
+        FOOTFALL_MAIL_FROM=${FOOTFALL_MAIL_FROM:-Footfall <footfall@localhost>} \
         FOOTFALL_SENTRY_DSN=${FOOTFALL_SENTRY_DSN-} FOOTFALL_STORE_TIMEOUT=${FOOTFALL_STORE_TIMEOUT:-700ms} \
         REDIS_URL=${REDIS_URL:-redis://redis:6379} DATABASE_URL=${DATABASE_URL:-postgres://footfall@postgres/footfall} \
         FOOTFALL_DATABASE_PASSWORD=${FOOTFALL_DATABASE_PASSWORD:-given later} \
         docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
-        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null || {
+        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT \
+        -e FOOTFALL_SMTP_URL -e FOOTFALL_MAIL_FROM -e FOOTFALL_PUBLIC_URL "$IMAGE" config >/dev/null || {
         require_newer "$IMAGE"
         fail "nothing was deployed; the reason is above"
     }
@@ -658,7 +668,9 @@ start_swarm() {
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
     export REPLICAS REDIS_REPLICAS REDIS_EXPORTER_ADDR ADMIN_USERNAME FOOTFALL_SENTRY_DSN \
+        FOOTFALL_SMTP_URL FOOTFALL_MAIL_FROM FOOTFALL_PUBLIC_URL \
         FOOTFALL_STORE_TIMEOUT PROXY_SUBNET SECRET_KEY_NAME \
+        NGINX_CALLER_RATE NGINX_CALLER_BURST NGINX_ADDRESS_RATE NGINX_ADDRESS_BURST \
         SECRET_KEY_PREVIOUS_NAME ADMIN_PASSWORD_NAME GRAFANA_PASSWORD_NAME \
         POSTGRES_REPLICAS POSTGRES_EXPORTER_URI DATABASE_PASSWORD_NAME DATABASE_OWNER_PASSWORD_NAME DATABASE_MONITOR_PASSWORD_NAME \
         REDIS_CONFIG POSTGRES_CONFIG NGINX_CONFIG PROMETHEUS_CONFIG GRAFANA_CONFIG

@@ -3,7 +3,7 @@
 //! Production and tests build it here, so that they cannot drift apart. It is
 //! the only place that knows all rooms.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Router,
@@ -17,15 +17,17 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::{self, Accounts, sessions::Sessions},
+    accounts::{self, Accounts, cleanup, sessions::Sessions},
+    audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
         Callers,
+        api_token::ApiTokens,
         cookies::Cookies,
         csrf::{Csrf, Origins},
         keys::{Keys, Purpose},
         metrics::AuthMetrics,
         password::Passwords,
-        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
+        revocation::{self, Knowledge, Revocations, metrics::RevocationMetrics},
         throttle::Throttle,
         token::Tokens,
     },
@@ -40,7 +42,7 @@ use crate::{
     ops::{self, OpsState},
     pages::{self, Document, openapi, swagger},
     storage::{Store, metrics::StoreMetrics, sql::Database},
-    supervision::{Supervisor, Vitals},
+    supervision::{Part, Supervisor, Vitals},
     telemetry::metrics::Registry,
 };
 
@@ -59,6 +61,8 @@ pub struct Metrics {
     pub revocation: Arc<RevocationMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
+    /// The audit trail.
+    pub audit: Arc<AuditMetrics>,
 }
 
 impl Metrics {
@@ -74,6 +78,7 @@ impl Metrics {
             auth: Arc::new(AuthMetrics::register(&registry)?),
             revocation: Arc::new(RevocationMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
+            audit: Arc::new(AuditMetrics::register(&registry)?),
             registry,
         })
     }
@@ -86,7 +91,11 @@ pub struct Application {
     passwords: Passwords,
     keys: Keys,
     database: Option<Database>,
+    audit: Audit,
+    /// Until somebody runs it.
+    keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
+    api_tokens: Arc<ApiTokens>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     document: Document,
@@ -104,6 +113,7 @@ struct AppState(Arc<Parts>);
 struct Parts {
     counting: Arc<CountingState>,
     accounts: Arc<Accounts>,
+    audit: AuditState,
     callers: Arc<Callers>,
     sessions: Arc<Sessions>,
     vitals: Vitals,
@@ -121,7 +131,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -132,11 +142,15 @@ impl Application {
         database: Option<Database>,
     ) -> Self {
         let public = Public::new();
+        let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
             keys: Keys::new(&settings.auth),
+            api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,
+            audit,
+            keeper: Mutex::new(keeper),
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
@@ -160,6 +174,17 @@ impl Application {
         Revocations::new(knowledge, store, database, &self.settings)
     }
 
+    /// The audit trail.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What writes the audit trail, to be run once, on the thread that opened the database.
+    fn audit_keeper(&self) -> Option<Keeper> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.take()
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
@@ -170,11 +195,17 @@ impl Application {
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
         let csrf = Arc::new(self.csrf());
-        let callers = Arc::new(Callers::new(
+        let audit = self.audit.clone();
+        let callers = Callers::new(
             tokens.clone(),
             revocations.clone(),
+            self.api_tokens.clone(),
+            throttle.clone(),
             csrf.clone(),
-        ));
+        );
+        let callers =
+            callers.telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        let callers = Arc::new(callers);
         let accounts = Arc::new(Accounts {
             database: self.database.clone(),
             keys: self.keys.clone(),
@@ -206,6 +237,9 @@ impl Application {
                 background: background.clone(),
             }),
             accounts,
+            audit: AuditState {
+                database: self.database.clone(),
+            },
             callers,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
@@ -234,19 +268,34 @@ impl Application {
         }
     }
 
-    /// The one who sends mails, where there is a database with an outbox.
+    /// Starts what works on the database in the background, once, on the thread that opened it.
     ///
     /// # Errors
     ///
-    /// If there is one already.
-    pub fn mail_sender(&self) -> prometheus::Result<Option<Sender>> {
+    /// If it was started already.
+    pub fn start_background(
+        &self,
+        store: &Store,
+        supervisor: &Supervisor,
+    ) -> prometheus::Result<()> {
         let Some(database) = self.database.clone() else {
-            return Ok(None);
+            return Ok(());
         };
+        if let Some(monitor) = database.monitor() {
+            supervisor.spawn(Part::DatabaseMonitor, monitor.run());
+        }
+        let monitoring = revocation::monitor(self.revocations(store.clone()));
+        supervisor.spawn(Part::Revocations, monitoring);
+        supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        if let Some(keeper) = self.audit_keeper() {
+            supervisor.spawn(Part::Audit, keeper.run());
+        }
         let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        Sender::new(settings, database, registry, tokens, None, &self.mailer).map(Some)
+        let sender = Sender::new(settings, database, registry, tokens, None, &self.mailer)?;
+        supervisor.spawn(Part::MailSender, sender.run());
+        Ok(())
     }
 
     /// How the sender of mails is told things, where there is one.
@@ -318,6 +367,10 @@ impl Public {
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
         .documented(accounts::sessions::router(), Policy::default())
+        .documented(accounts::api_tokens::routes::router(), Policy::default())
+        .documented(accounts::users::routes::router(), Policy::default())
+        .documented(accounts::companies::routes::router(), Policy::default())
+        .documented(audit::routes::router(), Policy::default())
         .documented(counting::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default())
     }

@@ -8,31 +8,58 @@ use axum::{
 };
 
 use super::{
+    api_token::{self, ApiTokens, Checks},
     bearer,
     caller::Caller,
     cookies::Cookie,
     csrf::{Binding, Csrf},
     permission::{Permission, Rule},
     revocation::Revocations,
+    throttle::Throttle,
     token::{TokenError, Tokens},
 };
-use crate::edge::{Code, Problem};
+use crate::edge::{Code, Problem, RequestContext};
+
+/// Is told who may not do what they asked for.
+type Told = Box<dyn Fn(&Caller, &Parts, Rule) + Send + Sync>;
 
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
     revocations: Revocations,
+    api_tokens: Arc<ApiTokens>,
+    throttle: Throttle,
+    denied: Option<Told>,
     csrf: Arc<Csrf>,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>, revocations: Revocations, csrf: Arc<Csrf>) -> Self {
+    pub fn new(
+        tokens: Arc<Tokens>,
+        revocations: Revocations,
+        api_tokens: Arc<ApiTokens>,
+        throttle: Throttle,
+        csrf: Arc<Csrf>,
+    ) -> Self {
         Self {
             tokens,
             revocations,
+            api_tokens,
+            throttle,
             csrf,
+            denied: None,
         }
+    }
+
+    /// Tells this of each caller who may not do what they asked for.
+    #[must_use]
+    pub fn telling(
+        mut self,
+        denied: impl Fn(&Caller, &Parts, Rule) + Send + Sync + 'static,
+    ) -> Self {
+        self.denied = Some(Box::new(denied));
+        self
     }
 
     /// Who sent this request, which is about what `rule` is for. A token in `Authorization` wins
@@ -43,6 +70,7 @@ impl Callers {
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
         match bearer::token(&parts.headers) {
+            Ok(token) if token.starts_with(api_token::PREFIX) => self.machine(token, parts).await,
             Ok(token) => self.living(token),
             Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
             Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
@@ -76,6 +104,21 @@ impl Callers {
             Some(pass) if self.revocations.is_revoked(pass) => Err(Code::InvalidToken.into()),
             _ => Ok(caller),
         }
+    }
+
+    /// Whose API token it is.
+    async fn machine(&self, token: &str, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+        if let Some(caller) = self.api_tokens.remembered(token, &self.revocations)? {
+            return Ok(caller);
+        }
+        let context = parts.extensions.get::<RequestContext>();
+        let client = context.and_then(|context| context.peer.client(&parts.headers));
+        let checks = Checks {
+            revocations: &self.revocations,
+            throttle: &self.throttle,
+        };
+        // Apart, so that no other request carries the room this takes.
+        Box::pin(self.api_tokens.look_up(token, client, checks)).await
     }
 
     /// `None` if there is no cookie of ours.
@@ -117,8 +160,13 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Arc::<Callers>::from_ref(state).of(parts, P::RULE).await?;
-        caller.may::<P>()?;
+        let callers = Arc::<Callers>::from_ref(state);
+        let caller = callers.of(parts, P::RULE).await?;
+        caller.may::<P>().inspect_err(|_| {
+            if let Some(denied) = &callers.denied {
+                denied(&caller, parts, P::RULE);
+            }
+        })?;
         Ok(Self {
             caller,
             permission: PhantomData,

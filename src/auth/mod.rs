@@ -1,5 +1,6 @@
 //! How somebody shows who they are, and what they may: passwords, tokens, roles, permissions.
 
+pub mod api_token;
 mod bearer;
 mod caller;
 mod callers;

@@ -261,7 +261,8 @@ fn fingerprint(key: &SecretString) -> String {
         .collect()
 }
 
-fn unix_seconds() -> u64 {
+/// The clock by which tokens expire.
+pub(super) fn unix_seconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

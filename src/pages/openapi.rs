@@ -22,6 +22,10 @@ use crate::edge::problem::ProblemDocument;
     tags(
         (name = "counting", description = "Count visits and read counters"),
         (name = "auth", description = "Get a token"),
+        (name = "tokens", description = "API tokens for machines"),
+        (name = "users", description = "The users of your company"),
+        (name = "companies", description = "Your company, and for operators all of them"),
+        (name = "audit", description = "Who did what"),
         (name = "service", description = "The service itself")
     ),
     modifiers(&BearerScheme)

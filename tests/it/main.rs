@@ -16,6 +16,7 @@
 mod support;
 
 mod audit;
+mod audit_trail;
 mod backups;
 mod browser;
 mod cli;

@@ -55,6 +55,7 @@ fn names(part: Part) -> Vec<String> {
         | Part::InternalListener
         | Part::Queue
         | Part::Monitor
+        | Part::Audit
         | Part::MailSender
         | Part::Cleanup
         | Part::Revocations => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Findings;
 use crate::{
     cli::{Failure, permissions},
-    config::{RedisUrl, Settings},
+    config::{DatabaseLocation, RedisUrl, Settings},
     counting::counts::CounterStore,
     storage::{
         RedisStore, Store, StoreError,
@@ -77,7 +77,9 @@ async fn check_permissions(
 ) {
     let server = url.server("", 0);
     let user = server.redis_settings().username().unwrap_or("default");
-    match permissions::missing(redis, node, settings.store.wait_replicas > 0).await {
+    let waits = settings.store.wait_replicas > 0;
+    let has_database = !matches!(settings.database.location, DatabaseLocation::None);
+    match permissions::missing(redis, node, waits, has_database).await {
         Ok(missing) if missing.is_empty() => findings.good(format_args!(
             "{node}: its user {user} may do all that is needed"
         )),

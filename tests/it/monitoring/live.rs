@@ -88,6 +88,14 @@ fn outage(stack: &Stack) {
     }
 }
 
+/// Has the replicas send mails, one ten times a second, for longer than anybody looks.
+fn mails(stack: &Stack) {
+    let mails = "INSERT INTO mails (id, recipient, template, state, tries, created_at, due_at)
+        SELECT gen_random_uuid(), 'somebody@example.com', '{\"name\":\"email_changed\"}', 'waiting', 0, now, now + number * 100
+        FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint) AS clock (now), generate_series(1, 600) AS number";
+    stack.postgres.sql("migrated", mails);
+}
+
 /// Loses visits that were acknowledged.
 fn loss(stack: &Stack) {
     stack.redis.command("DEL footfall:{visits}:count");
@@ -188,6 +196,7 @@ async fn what_rules_dashboards_and_runbook_ask_for_is_there() {
     let token = stack.replicas[0].token().await;
     let load = Load::start(&stack.targets(), &token);
     outage(&stack);
+    mails(&stack);
     let queries = queries();
     assert!(queries.len() > 100, "only {}", queries.len());
     all_answer(&stack, to_be_answered(&queries, &stack.replicas[0].ops())).await;
