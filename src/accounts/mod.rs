@@ -13,7 +13,6 @@ pub mod origin;
 pub mod page;
 pub mod path;
 pub mod sessions;
-pub mod trail;
 pub mod user;
 pub mod users;
 
