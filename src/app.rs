@@ -242,6 +242,7 @@ impl Application {
                 callers: callers.clone(),
                 csrf,
                 metrics: self.metrics.auth.clone(),
+                audit: self.audit.clone(),
                 mailer: self.mailer.clone(),
                 request_timeout: settings.server.request_timeout,
                 background: background.clone(),

@@ -64,6 +64,7 @@ mod revocation;
 mod roles;
 mod room;
 mod sentinel;
+mod sessions;
 mod settings;
 mod slots;
 mod soak;
