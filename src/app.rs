@@ -369,7 +369,7 @@ impl Public {
     /// other way in.
     fn new() -> Self {
         let swagger = swagger::router().with_state(());
-        Self {
+        let mut public = Self {
             router: Router::new().fallback(async || Code::NotFound),
             document: openapi::Frame::openapi(),
             patterns: Vec::new(),
@@ -389,7 +389,9 @@ impl Public {
             accounts::pages::policy(),
         )
         .documented(counting::routes::router(), Policy::default())
-        .with(swagger, swagger::ROUTES, Policy::default())
+        .with(swagger, swagger::ROUTES, Policy::default());
+        pages::admit_cookies(&mut public.document);
+        public
     }
 
     fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {

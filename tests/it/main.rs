@@ -29,6 +29,7 @@ mod contract;
 mod cors;
 mod counting;
 mod database;
+mod doctor;
 mod dotenv;
 mod drain;
 mod embedded;
