@@ -1,5 +1,7 @@
 //! What is measured of logging in.
 
+use prometheus::IntCounter;
+
 use crate::telemetry::metrics::CountersBy;
 
 crate::label! {
@@ -21,5 +23,7 @@ crate::metrics! {
     pub struct AuthMetrics {
         /// Attempts to log in, by outcome: success, failure, throttled or shed.
         pub logins: CountersBy<LoginOutcome> = "footfall_logins_total",
+        /// Password hashes computed: of logins, and of whoever registers or changes a password.
+        pub password_hashes: IntCounter = "footfall_password_hashes_total",
     }
 }
