@@ -152,7 +152,7 @@ impl Application {
         let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
-            passwords: Passwords::new(&settings.auth),
+            passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,

@@ -60,6 +60,7 @@ mod proxies;
 mod proxy;
 mod readme;
 mod refusals;
+mod registration;
 mod replication;
 mod revocation;
 mod roles;
