@@ -246,6 +246,10 @@ mod tests {
         }
     }
 
+    fn counter() -> IntCounter {
+        IntCounter::new("hashes", "hashes").unwrap()
+    }
+
     #[tokio::test]
     async fn what_is_typed_the_same_is_the_same_password_of_a_user() {
         let (composed, decomposed) = (
@@ -257,7 +261,7 @@ mod tests {
             admin_credential: AdminCredential::Password(SecretString::from(decomposed)),
             ..settings
         };
-        let passwords = Passwords::new(&settings);
+        let passwords = Passwords::new(&settings, counter());
         let place = || passwords.queue().unwrap();
         let hash = passwords
             .hash(place(), SecretString::from(decomposed))
@@ -278,7 +282,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_password_is_judged() {
-        let passwords = Passwords::new(&Settings::load(&Sources::default()).unwrap().auth);
+        let passwords = Passwords::new(
+            &Settings::load(&Sources::default()).unwrap().auth,
+            counter(),
+        );
         let judged = async |password: &str| {
             let context = vec!["ada@example.org".to_owned()];
             let place = passwords.queue().unwrap();
