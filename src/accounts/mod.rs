@@ -24,7 +24,6 @@ mod recovery;
 mod registration;
 pub mod registration_routes;
 pub mod sessions;
-pub mod trail;
 pub mod user;
 pub mod users;
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use argon2::{Argon2, Block, password_hash::PasswordHasher};
+use prometheus::IntCounter;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
@@ -38,6 +39,7 @@ pub struct Passwords {
     /// Hashing takes a core and, commonly, 19 MiB ([`phc::at_once`]).
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    hashed: IntCounter,
 }
 
 struct Account {
@@ -67,8 +69,8 @@ pub struct Place {
 }
 
 impl Passwords {
-    /// Knows the account of the settings.
-    pub fn new(settings: &AuthSettings) -> Self {
+    /// Knows the account of the settings, and counts the hashes that it computes.
+    pub fn new(settings: &AuthSettings, hashed: IntCounter) -> Self {
         let blocks = match &settings.admin_credential {
             AdminCredential::Hash(hash) => Hash::parse(hash.expose_secret()).ok(),
             AdminCredential::Password(_) => None,
@@ -84,6 +86,7 @@ impl Passwords {
             account: Arc::new(account),
             running: Arc::new(Semaphore::new(phc::at_once(blocks).max(1))),
             waiting: Arc::new(Semaphore::new(WAITING_LIMIT)),
+            hashed,
         }
     }
 
@@ -117,6 +120,7 @@ impl Passwords {
         password: SecretString,
     ) -> Result<bool, Panicked> {
         let account = self.account.clone();
+        self.hashed.inc();
         let is_right = move || account.is_password(&whose, &password);
         Ok(self.work(place, is_right).await?.unwrap_or(false))
     }
@@ -128,6 +132,7 @@ impl Passwords {
     /// If there is a bug, or the system has no randomness.
     pub async fn hash(&self, place: Place, password: SecretString) -> Result<String, Panicked> {
         let password = strength::normalized(&password);
+        self.hashed.inc();
         let hashed = self.work(place, move || hash(password.expose_secret()).ok());
         let hashed = hashed.await?.flatten();
         hashed.ok_or(Panicked(Piece::PasswordHash))
@@ -241,6 +246,10 @@ mod tests {
         }
     }
 
+    fn counter() -> IntCounter {
+        IntCounter::new("hashes", "hashes").unwrap()
+    }
+
     #[tokio::test]
     async fn what_is_typed_the_same_is_the_same_password_of_a_user() {
         let (composed, decomposed) = (
@@ -252,7 +261,7 @@ mod tests {
             admin_credential: AdminCredential::Password(SecretString::from(decomposed)),
             ..settings
         };
-        let passwords = Passwords::new(&settings);
+        let passwords = Passwords::new(&settings, counter());
         let place = || passwords.queue().unwrap();
         let hash = passwords
             .hash(place(), SecretString::from(decomposed))
@@ -273,7 +282,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_password_is_judged() {
-        let passwords = Passwords::new(&Settings::load(&Sources::default()).unwrap().auth);
+        let passwords = Passwords::new(
+            &Settings::load(&Sources::default()).unwrap().auth,
+            counter(),
+        );
         let judged = async |password: &str| {
             let context = vec!["ada@example.org".to_owned()];
             let place = passwords.queue().unwrap();
