@@ -5,87 +5,42 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, FromRef},
-};
+use axum::Router;
 use tokio_util::task::TaskTracker;
-use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use uuid::Uuid;
 
+mod mail;
+mod metrics;
+mod public;
+
+pub use self::metrics::Metrics;
+use self::{
+    mail::{FailedMails, link_token},
+    public::{AppState, Parts, Public},
+};
 use crate::{
-    accounts::{
-        self, Accounts,
-        links::{self, Purpose},
-        metrics::AccountsMetrics,
-    },
-    audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
+    accounts::{Accounts, cleanup, sessions::Sessions},
+    audit::{Audit, Keeper, denied::denied, routes::AuditState},
     auth::{
-        self, Callers, Login,
+        Callers,
+        api_token::ApiTokens,
+        cookies::Cookies,
+        csrf::{Csrf, Origins},
         keys::Keys,
-        metrics::AuthMetrics,
         password::Passwords,
-        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
+        revocation::{self, Knowledge, Revocations},
         throttle::Throttle,
         token::Tokens,
     },
-    config::{ServerSettings, Settings},
-    counting::{
-        self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
-        routes::CountingState,
-    },
-    edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
+    config::{PublicUrl, ServerSettings, Settings, values::Environment},
+    counting::{CounterName, Counting, counts::CounterStore, routes::CountingState},
+    edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
-    mail::{Mailer, Page, Sender},
+    mail::{Mailer, Sender},
     ops::{self, OpsState},
-    pages::{self, Document, openapi, swagger},
-    storage::{Store, metrics::StoreMetrics, sql::Database},
-    supervision::{Supervisor, Vitals},
-    telemetry::metrics::Registry,
+    pages::Document,
+    storage::{Store, sql::Database},
+    supervision::{Part, Supervisor, Vitals},
 };
-
-/// The metrics of every room.
-#[derive(Debug)]
-pub struct Metrics {
-    /// Where they are registered.
-    pub registry: Arc<Registry>,
-    /// Requests.
-    pub http: Arc<HttpMetrics>,
-    /// Visits.
-    pub counting: Arc<CountingMetrics>,
-    /// Logins.
-    pub auth: Arc<AuthMetrics>,
-    /// What was revoked.
-    pub revocation: Arc<RevocationMetrics>,
-    /// Accounts.
-    pub accounts: Arc<AccountsMetrics>,
-    /// The store.
-    pub store: Arc<StoreMetrics>,
-    /// The audit trail.
-    pub audit: Arc<AuditMetrics>,
-}
-
-impl Metrics {
-    /// Adds them to the registry.
-    ///
-    /// # Errors
-    ///
-    /// If two metrics have the same name.
-    pub fn register(registry: Arc<Registry>) -> prometheus::Result<Self> {
-        Ok(Self {
-            http: Arc::new(HttpMetrics::register(&registry)?),
-            counting: Arc::new(CountingMetrics::register(&registry)?),
-            auth: Arc::new(AuthMetrics::register(&registry)?),
-            revocation: Arc::new(RevocationMetrics::register(&registry)?),
-            accounts: Arc::new(AccountsMetrics::register(&registry)?),
-            store: Arc::new(StoreMetrics::register(&registry)?),
-            audit: Arc::new(AuditMetrics::register(&registry)?),
-            registry,
-        })
-    }
-}
 
 /// The application as all worker threads share it.
 pub struct Application {
@@ -98,8 +53,9 @@ pub struct Application {
     /// Until somebody runs it.
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
-    knowledge: Arc<Knowledge>,
+    api_tokens: Arc<ApiTokens>,
     mailer: Mailer,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -107,33 +63,6 @@ pub struct Application {
     /// thread's arena keeps the two megabytes that takes.
     router: Router<AppState>,
 }
-
-/// The state of the public router, on one worker thread.
-#[derive(Clone)]
-struct AppState(Arc<Parts>);
-
-struct Parts {
-    counting: Arc<CountingState>,
-    accounts: Arc<Accounts>,
-    audit: AuditState,
-    callers: Arc<Callers>,
-    login: Arc<Login>,
-    vitals: Vitals,
-    document: Document,
-}
-
-/// Each room takes the parts it needs by their types.
-macro_rules! parts {
-    ($($part:ident: $kind:ty),+) => {
-        $(impl FromRef<AppState> for $kind {
-            fn from_ref(state: &AppState) -> Self {
-                state.0.$part.clone()
-            }
-        })+
-    };
-}
-
-parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -149,6 +78,7 @@ impl Application {
         Self {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
+            api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -169,21 +99,21 @@ impl Application {
         &self.settings.server
     }
 
+    /// What was revoked, for the thread that has this store.
+    pub fn revocations(&self, store: Store) -> Revocations {
+        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
+        Revocations::new(knowledge, store, database, &self.settings)
+    }
+
     /// The audit trail.
     pub fn audit(&self) -> &Audit {
         &self.audit
     }
 
     /// What writes the audit trail, to be run once, on the thread that opened the database.
-    pub fn audit_keeper(&self) -> Option<Keeper> {
+    fn audit_keeper(&self) -> Option<Keeper> {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         keeper.take()
-    }
-
-    /// What was revoked, for the thread that has this store.
-    pub fn revocations(&self, store: Store) -> Revocations {
-        let (knowledge, database) = (self.knowledge.clone(), self.database.clone());
-        Revocations::new(knowledge, store, database, &self.settings)
     }
 
     /// The public service of one worker thread, on that thread's runtime and
@@ -195,45 +125,57 @@ impl Application {
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
+        let csrf = Arc::new(self.csrf());
         let audit = self.audit.clone();
-        let callers = Callers::new(tokens.clone(), revocations.clone())
-            .telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        let callers = Callers::new(
+            tokens.clone(),
+            revocations.clone(),
+            self.api_tokens.clone(),
+            throttle.clone(),
+            csrf.clone(),
+        );
+        let callers =
+            callers.telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        let callers = Arc::new(callers);
+        let accounts = Arc::new(Accounts {
+            database: self.database.clone(),
+            keys: self.keys.clone(),
+            passwords: self.passwords.clone(),
+            throttle,
+            tokens,
+            revocations: revocations.clone(),
+            registration: settings.accounts.registration,
+            password_min_length: settings.accounts.password_min_length,
+            mailer: self.mailer.clone(),
+            audit: self.audit.clone(),
+            metrics: self.metrics.accounts.clone(),
+        });
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(
                     counts,
-                    revocations.clone(),
+                    revocations,
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
-            accounts: Arc::new(Accounts {
-                database: self.database.clone(),
-                keys: self.keys.clone(),
-                passwords: self.passwords.clone(),
-                throttle: throttle.clone(),
-                tokens: tokens.clone(),
-                revocations: revocations.clone(),
-                registration: settings.accounts.registration,
-                password_min_length: settings.accounts.password_min_length,
-                mailer: self.mailer.clone(),
+            sessions: Arc::new(Sessions {
+                accounts: accounts.clone(),
+                callers: callers.clone(),
+                csrf,
+                metrics: self.metrics.auth.clone(),
                 audit: self.audit.clone(),
-                metrics: self.metrics.accounts.clone(),
+                mailer: self.mailer.clone(),
+                request_timeout: settings.server.request_timeout,
+                background: background.clone(),
             }),
-            login: Arc::new(Login::new(
-                self.passwords.clone(),
-                throttle,
-                tokens,
-                self.metrics.auth.clone(),
-                settings.server.request_timeout,
-                background.clone(),
-            )),
+            accounts,
             audit: AuditState {
                 database: self.database.clone(),
             },
-            callers: Arc::new(callers),
+            callers,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -242,19 +184,54 @@ impl Application {
         edge.with_cors(&settings.server.cors_origins)
     }
 
-    /// The one who sends mails, where there is a database with an outbox.
+    /// Cookies are for HTTPS, but in development, where there may be none.
+    fn csrf(&self) -> Csrf {
+        let production = self.settings.environment == Environment::Production;
+        let public_url = self.settings.mail.public_url.as_ref();
+        let is_https = public_url.is_some_and(PublicUrl::is_https);
+        let cors = self.settings.server.cors_origins.iter();
+        let own = cors
+            .map(ToString::to_string)
+            .chain(public_url.map(PublicUrl::origin));
+        Csrf {
+            keys: self.keys.clone(),
+            cookies: Cookies::new(production || is_https),
+            origins: Origins {
+                own: own.collect(),
+                of_host: !production,
+            },
+        }
+    }
+
+    /// Starts what works on the database in the background, once, on the thread that opened it.
     ///
     /// # Errors
     ///
-    /// If there is one already.
-    pub fn mail_sender(&self) -> prometheus::Result<Option<Sender>> {
+    /// If it was started already.
+    pub fn start_background(
+        &self,
+        store: &Store,
+        supervisor: &Supervisor,
+    ) -> prometheus::Result<()> {
         let Some(database) = self.database.clone() else {
-            return Ok(None);
+            return Ok(());
         };
+        if let Some(monitor) = database.monitor() {
+            supervisor.spawn(Part::DatabaseMonitor, monitor.run());
+        }
+        let monitoring = revocation::monitor(self.revocations(store.clone()));
+        supervisor.spawn(Part::Revocations, monitoring);
+        supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        if let Some(keeper) = self.audit_keeper() {
+            supervisor.spawn(Part::Audit, keeper.run());
+        }
         let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        Sender::new(settings, database, registry, tokens, None, &self.mailer).map(Some)
+        let failed = Some(Arc::new(FailedMails) as _);
+        let sender = Sender::new(settings, database, registry, tokens, failed, &self.mailer)?;
+        supervisor.spawn(Part::MailSender, sender.run());
+        Ok(())
     }
 
     /// How the sender of mails is told things, where there is one.
@@ -291,77 +268,6 @@ impl Application {
             &self.settings.server,
             background,
         )
-    }
-}
-
-/// The token of the link that leads to a page.
-fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
-    let purpose = match page {
-        Page::Confirm => Purpose::Registration,
-        Page::Invitation => Purpose::Invitation,
-        Page::Reset => Purpose::Reset,
-        Page::Email => Purpose::Email,
-    };
-    links::token(keys, purpose, id)
-}
-
-/// The public routes.
-struct Public {
-    router: Router<AppState>,
-    document: utoipa::openapi::OpenApi,
-    patterns: Vec<(String, Policy)>,
-}
-
-impl Public {
-    /// Every public route. One that is for programs has its entry in the document: there is no
-    /// other way in.
-    fn new() -> Self {
-        let swagger = swagger::router().with_state(());
-        Self {
-            router: Router::new().fallback(async || Code::NotFound),
-            document: openapi::Frame::openapi(),
-            patterns: Vec::new(),
-        }
-        .documented(pages::router(), Policy::default())
-        .documented(ops::liveness::router(), Policy::default())
-        .documented(auth::routes::router(), Policy::default())
-        .documented(audit::routes::router(), Policy::default())
-        .documented(accounts::registration_routes::router(), Policy::default())
-        .documented(accounts::own_routes::router(), Policy::default())
-        .with(
-            accounts::pages::router(),
-            accounts::pages::ROUTES,
-            accounts::pages::policy(),
-        )
-        .documented(counting::routes::router(), Policy::default())
-        .with(swagger, swagger::ROUTES, Policy::default())
-    }
-
-    fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {
-        let (router, document) = room.split_for_parts();
-        let patterns: Vec<_> = document.paths.paths.keys().cloned().collect();
-        self.document.merge(document);
-        self.with(router, &patterns, policy)
-    }
-
-    fn with(
-        mut self,
-        router: Router<AppState>,
-        patterns: &[impl AsRef<str>],
-        policy: Policy,
-    ) -> Self {
-        let limit = DefaultBodyLimit::max(policy.max_body);
-        self.router = self.router.merge(router.layer(limit));
-        let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
-        self.patterns
-            .extend(patterns.map(|pattern| (pattern, policy)));
-        self
-    }
-
-    fn document_as_json(&self) -> Bytes {
-        let json = self.document.to_json();
-        json.expect("the document is made of text and numbers")
-            .into()
     }
 }
 

@@ -6,6 +6,8 @@
 //! it with all others that wait to the [`storage`]. Nothing below knows
 //! anything above it. `docs/architecture.md` has the drawing.
 
+// The futures of what a route asks of the database are nested deeper than the default of 128.
+#![recursion_limit = "256"]
 #![cfg_attr(
     test,
     allow(
@@ -13,8 +15,6 @@
         reason = "tests are not supervised: they wait for what they start"
     )
 )]
-// A handler is a future in a future for each call that it waits for, and so on down to the database.
-#![recursion_limit = "256"]
 
 pub mod accounts;
 pub mod app;

@@ -1,5 +1,9 @@
 //! Who someone is: companies and their users, how they come and go, and what they show.
 
+pub mod api_tokens;
+pub mod by;
+pub mod cleanup;
+pub mod companies;
 mod confirmation;
 pub mod ending;
 pub mod fields;
@@ -12,12 +16,16 @@ pub mod once;
 pub mod origin;
 mod own;
 pub mod own_routes;
+pub mod page;
 pub mod pages;
+pub mod path;
 mod proof;
 mod recovery;
 mod registration;
 pub mod registration_routes;
+pub mod sessions;
 pub mod user;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -29,7 +37,7 @@ use crate::{
     auth::{
         keys::Keys,
         password::Passwords,
-        revocation::{Revocation, Revocations},
+        revocation::{Noted, Revocation, Revocations},
         throttle::Throttle,
         token::Tokens,
     },
@@ -83,6 +91,11 @@ impl<T> Change<T> {
 }
 
 impl Accounts {
+    /// What the settings' account is called.
+    pub fn settings_username(&self) -> &str {
+        self.passwords.settings_username()
+    }
+
     /// The database.
     ///
     /// # Errors
@@ -143,6 +156,47 @@ impl Accounts {
             + Send
             + 'static,
     {
+        self.end_what(self.written(operation, work).await??).await
+    }
+
+    /// As [`change`](Self::change), where something may be taken already: that is the problem then.
+    ///
+    /// # Errors
+    ///
+    /// What the database or the work says.
+    pub async fn change_unless_taken<T, W>(
+        &self,
+        operation: &'static str,
+        taken: Code,
+        work: W,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(
+                &'c mut Connection<'_>,
+            ) -> BoxFuture<'c, Result<Change<T>, DatabaseError>>
+            + Send
+            + 'static,
+    {
+        match self.written(operation, work).await? {
+            Err(DatabaseError::UniqueViolation) => Err(taken.into()),
+            written => self.end_what(written?).await,
+        }
+    }
+
+    async fn written<T, W>(
+        &self,
+        operation: &'static str,
+        work: W,
+    ) -> Result<Result<(T, Noted), DatabaseError>, Problem>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(
+                &'c mut Connection<'_>,
+            ) -> BoxFuture<'c, Result<Change<T>, DatabaseError>>
+            + Send
+            + 'static,
+    {
         let revocations = self.revocations.clone();
         let change = self.database()?.write(operation, move |connection| {
             Box::pin(async move {
@@ -151,7 +205,10 @@ impl Accounts {
                 Ok((change.value, noted))
             })
         });
-        let (value, noted) = change.await?;
+        Ok(change.await)
+    }
+
+    async fn end_what<T>(&self, (value, noted): (T, Noted)) -> Result<T, Problem> {
         self.revocations.publish(noted).await?;
         Ok(value)
     }

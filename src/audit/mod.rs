@@ -17,7 +17,7 @@ mod query;
 pub mod retention;
 pub mod routes;
 mod row;
-mod time;
+pub mod time;
 pub mod verify;
 
 pub use self::{

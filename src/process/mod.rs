@@ -25,7 +25,6 @@ use self::{
 };
 use crate::{
     app::{Application, Metrics},
-    auth::revocation,
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
     listen::{
@@ -113,22 +112,7 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
 
     let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
-    if let Some(sender) = application.mail_sender()? {
-        running.supervisor.spawn(Part::MailSender, sender.run());
-    }
-    if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
-        running
-            .supervisor
-            .spawn(Part::DatabaseMonitor, monitor.run());
-    }
-    if let Some(keeper) = application.audit_keeper() {
-        running.supervisor.spawn(Part::Audit, keeper.run());
-    }
-    if database.is_some() {
-        let revocations = application.revocations(store.clone());
-        let monitoring = revocation::monitor(revocations);
-        running.supervisor.spawn(Part::Revocations, monitoring);
-    }
+    application.start_background(&store, &running.supervisor)?;
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},

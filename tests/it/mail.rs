@@ -17,6 +17,7 @@ mod failures;
 mod folder;
 mod kills;
 mod sending;
+mod settings;
 mod tls;
 
 /// Where mails come from and links lead in these tests.

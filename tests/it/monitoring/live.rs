@@ -88,9 +88,26 @@ fn outage(stack: &Stack) {
     }
 }
 
+/// Has the replicas send mails, one ten times a second, for longer than anybody looks.
+fn mails(stack: &Stack) {
+    let mails = "INSERT INTO mails (id, recipient, template, state, tries, created_at, due_at)
+        SELECT gen_random_uuid(), 'somebody@example.com', '{\"name\":\"email_changed\"}', 'waiting', 0, now, now + number * 100
+        FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint) AS clock (now), generate_series(1, 600) AS number";
+    stack.postgres.sql("migrated", mails);
+}
+
 /// Loses visits that were acknowledged.
 fn loss(stack: &Stack) {
     stack.redis.command("DEL footfall:{visits}:count");
+}
+
+/// Ends a session, as another replica would: how long it takes to be known has a value only where
+/// there was one of late.
+fn revocation(stack: &Stack) {
+    let noted = "INSERT INTO revocations (kind, subject, noted_at, until, published)
+        SELECT 'session', gen_random_uuid(), now, now + 3600000, FALSE
+        FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS clock";
+    stack.postgres.sql("migrated", noted);
 }
 
 /// Waits until this alert fires. Those of this Prometheus do not wait.
@@ -150,6 +167,7 @@ fn to_be_answered(queries: &[Query], replica: &str) -> Vec<(String, String)> {
 async fn all_answer(stack: &Stack, mut waiting: Vec<(String, String)>) {
     let deadline = Instant::now() + PATIENCE;
     loop {
+        revocation(stack);
         let mut silent = Vec::new();
         for (origin, expression) in waiting {
             let answer = stack.prometheus.ask(&expression).await;
@@ -188,6 +206,7 @@ async fn what_rules_dashboards_and_runbook_ask_for_is_there() {
     let token = stack.replicas[0].token().await;
     let load = Load::start(&stack.targets(), &token);
     outage(&stack);
+    mails(&stack);
     let queries = queries();
     assert!(queries.len() > 100, "only {}", queries.len());
     all_answer(&stack, to_be_answered(&queries, &stack.replicas[0].ops())).await;

@@ -112,6 +112,9 @@ fn wrong_values_are_refused_before_anything_is_deployed() {
     let tree = Tree::with_swarm();
     for (name, shown) in [
         ("FOOTFALL_SENTRY_DSN", "FOOTFALL_SENTRY_DSN"),
+        ("FOOTFALL_SMTP_URL", "FOOTFALL_SMTP_URL"),
+        ("FOOTFALL_MAIL_FROM", "FOOTFALL_MAIL_FROM"),
+        ("FOOTFALL_PUBLIC_URL", "FOOTFALL_PUBLIC_URL"),
         ("PROXY_SUBNET", "FOOTFALL_TRUSTED_PROXIES"),
         ("FOOTFALL_STORE_TIMEOUT", "FOOTFALL_STORE_TIMEOUT"),
     ] {
