@@ -83,6 +83,15 @@ async fn visits_go_on_exactly_and_accounts_are_back_within_three_seconds() {
         .collect();
     let making = tokio::spawn(make(target(1), token.clone(), stop.clone()));
     let mut client = replicas[0].client().with_token(&token);
+    until("somebody counts", async || {
+        let reply = replicas[0]
+            .client()
+            .with_token(&token)
+            .get("/api/counters/visits")
+            .await;
+        (reply.status == 200).then_some(())
+    })
+    .await;
     let goes_on = async |client: &mut Client| {
         let now = client.get("/api/counters/visits").await.visits();
         until("counting goes on", async || {

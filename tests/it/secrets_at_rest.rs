@@ -32,7 +32,8 @@ impl Secrets {
 
     /// A token that ends with a MAC of 32 bytes: what stands before is an id, and no secret.
     fn keep_mac(&mut self, what: &'static str, token: &str) {
-        let token = token.rsplit(['_', '.']).next().unwrap();
+        let token = token.strip_prefix("ffr_").unwrap_or(token);
+        let token = token.rsplit('.').next().unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(token);
         let bytes = bytes.unwrap_or_else(|error| panic!("{what}: {error}: {token}"));
         let mac = &bytes[bytes.len() - 32..];
