@@ -72,7 +72,7 @@ async fn a_body_that_is_no_object_is_refused() {
             ("[]", 422),
             ("\"a\"", 422),
             ("1", 422),
-            ("{\"email\":\"\\ud800\"}", 400),
+            ("{\"email\":\"\\ud800\",\"token\":\"\\ud800\"}", 400),
             ("{\"email\":\"a@a.example\",\"email\":\"b@a.example\"}", 422),
             ("{}{}", 400),
         ] {

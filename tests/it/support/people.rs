@@ -133,7 +133,11 @@ impl Place {
 
     /// The company and the user that come of a registration.
     pub async fn founder(&self, email: &str) -> Pass {
+        // Not the mail of an account that was deleted.
+        let before = self.letters_sent(email).await;
         assert_eq!(self.register(email).await.status, 202);
+        let one_more = async || (self.letters(email).len() > before).then_some(());
+        until("there is one mail more", one_more).await;
         let letter = self.letter(email, "Confirm your e-mail address").await;
         let body = json!({ "token": letter.token(), "password": PASSWORD });
         let reply = post(&mut self.client(), "/auth/confirm", &body).await;
