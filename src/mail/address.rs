@@ -135,7 +135,11 @@ mod tests {
     /// A domain of this many bytes.
     fn domain(length: usize) -> String {
         let mut domain = "a.".repeat(length / 2 - 1);
-        domain.push_str(if length % 2 == 0 { "aa" } else { "aaa" });
+        domain.push_str(if length.is_multiple_of(2) {
+            "aa"
+        } else {
+            "aaa"
+        });
         domain
     }
 
