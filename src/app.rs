@@ -3,31 +3,39 @@
 //! Production and tests build it here, so that they cannot drift apart. It is
 //! the only place that knows all rooms.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{
+        self, Accounts, cleanup,
+        links::{self, Purpose},
+        metrics::AccountsMetrics,
+        sessions::Sessions,
+    },
+    audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
-        self, Callers, Login,
-        keys::{Keys, Purpose},
+        Callers,
+        api_token::ApiTokens,
+        cookies::Cookies,
+        csrf::{Csrf, Origins},
+        keys::Keys,
         metrics::AuthMetrics,
         password::Passwords,
-        revocation::{Knowledge, Revocations, metrics::RevocationMetrics},
+        revocation::{self, Knowledge, Revocations, metrics::RevocationMetrics},
         throttle::Throttle,
         token::Tokens,
     },
-    config::{ServerSettings, Settings},
+    config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
         self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
         routes::CountingState,
@@ -38,7 +46,7 @@ use crate::{
     ops::{self, OpsState},
     pages::{self, Document, openapi, swagger},
     storage::{Store, metrics::StoreMetrics, sql::Database},
-    supervision::{Supervisor, Vitals},
+    supervision::{Part, Supervisor, Vitals},
     telemetry::metrics::Registry,
 };
 
@@ -55,8 +63,12 @@ pub struct Metrics {
     pub auth: Arc<AuthMetrics>,
     /// What was revoked.
     pub revocation: Arc<RevocationMetrics>,
+    /// Accounts.
+    pub accounts: Arc<AccountsMetrics>,
     /// The store.
     pub store: Arc<StoreMetrics>,
+    /// The audit trail.
+    pub audit: Arc<AuditMetrics>,
 }
 
 impl Metrics {
@@ -71,7 +83,9 @@ impl Metrics {
             counting: Arc::new(CountingMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
             revocation: Arc::new(RevocationMetrics::register(&registry)?),
+            accounts: Arc::new(AccountsMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
+            audit: Arc::new(AuditMetrics::register(&registry)?),
             registry,
         })
     }
@@ -84,9 +98,13 @@ pub struct Application {
     passwords: Passwords,
     keys: Keys,
     database: Option<Database>,
+    audit: Audit,
+    /// Until somebody runs it.
+    keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
-    knowledge: Arc<Knowledge>,
+    api_tokens: Arc<ApiTokens>,
     mailer: Mailer,
+    knowledge: Arc<Knowledge>,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -102,8 +120,9 @@ struct AppState(Arc<Parts>);
 struct Parts {
     counting: Arc<CountingState>,
     accounts: Arc<Accounts>,
+    audit: AuditState,
     callers: Arc<Callers>,
-    login: Arc<Login>,
+    sessions: Arc<Sessions>,
     vitals: Vitals,
     document: Document,
 }
@@ -119,7 +138,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, counting: Arc<CountingState>, callers: Arc<Callers>, login: Arc<Login>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 impl Application {
     /// Prepares what is made once per process.
@@ -130,11 +149,15 @@ impl Application {
         database: Option<Database>,
     ) -> Self {
         let public = Public::new();
+        let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
             passwords: Passwords::new(&settings.auth),
             keys: Keys::new(&settings.auth),
+            api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,
+            audit,
+            keeper: Mutex::new(keeper),
             document: Document(public.document_as_json()),
             routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
             ops_routes: Arc::new(Routes::new(ops, None)),
@@ -158,6 +181,17 @@ impl Application {
         Revocations::new(knowledge, store, database, &self.settings)
     }
 
+    /// The audit trail.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What writes the audit trail, to be run once, on the thread that opened the database.
+    fn audit_keeper(&self) -> Option<Keeper> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.take()
+    }
+
     /// The public service of one worker thread, on that thread's runtime and
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
@@ -167,36 +201,57 @@ impl Application {
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
         let background = TaskTracker::new();
+        let csrf = Arc::new(self.csrf());
+        let audit = self.audit.clone();
+        let callers = Callers::new(
+            tokens.clone(),
+            revocations.clone(),
+            self.api_tokens.clone(),
+            throttle.clone(),
+            csrf.clone(),
+        );
+        let callers =
+            callers.telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
+        let callers = Arc::new(callers);
+        let accounts = Arc::new(Accounts {
+            database: self.database.clone(),
+            keys: self.keys.clone(),
+            passwords: self.passwords.clone(),
+            throttle,
+            tokens,
+            revocations: revocations.clone(),
+            registration: settings.accounts.registration,
+            password_min_length: settings.accounts.password_min_length,
+            mailer: self.mailer.clone(),
+            audit: self.audit.clone(),
+            metrics: self.metrics.accounts.clone(),
+        });
         let parts = Parts {
             counting: Arc::new(CountingState {
                 counting: Counting::start(
                     counts,
-                    revocations.clone(),
+                    revocations,
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
                 default_counter: CounterName::default_counter(),
                 request_ids_identify: !settings.store.dedup_window.is_zero(),
             }),
-            accounts: Arc::new(Accounts {
-                database: self.database.clone(),
-                keys: self.keys.clone(),
-                passwords: self.passwords.clone(),
-                throttle: throttle.clone(),
-                tokens: tokens.clone(),
-                revocations: revocations.clone(),
-                registration: settings.accounts.registration,
-                password_min_length: settings.accounts.password_min_length,
+            sessions: Arc::new(Sessions {
+                accounts: accounts.clone(),
+                callers: callers.clone(),
+                csrf,
+                metrics: self.metrics.auth.clone(),
+                audit: self.audit.clone(),
+                mailer: self.mailer.clone(),
+                request_timeout: settings.server.request_timeout,
+                background: background.clone(),
             }),
-            login: Arc::new(Login::new(
-                self.passwords.clone(),
-                throttle,
-                tokens.clone(),
-                self.metrics.auth.clone(),
-                settings.server.request_timeout,
-                background.clone(),
-            )),
-            callers: Arc::new(Callers::new(tokens, revocations)),
+            accounts,
+            audit: AuditState {
+                database: self.database.clone(),
+            },
+            callers,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -205,19 +260,53 @@ impl Application {
         edge.with_cors(&settings.server.cors_origins)
     }
 
-    /// The one who sends mails, where there is a database with an outbox.
+    /// Cookies are for HTTPS, but in development, where there may be none.
+    fn csrf(&self) -> Csrf {
+        let production = self.settings.environment == Environment::Production;
+        let public_url = self.settings.mail.public_url.as_ref();
+        let is_https = public_url.is_some_and(PublicUrl::is_https);
+        let cors = self.settings.server.cors_origins.iter();
+        let own = cors
+            .map(ToString::to_string)
+            .chain(public_url.map(PublicUrl::origin));
+        Csrf {
+            keys: self.keys.clone(),
+            cookies: Cookies::new(production || is_https),
+            origins: Origins {
+                own: own.collect(),
+                of_host: !production,
+            },
+        }
+    }
+
+    /// Starts what works on the database in the background, once, on the thread that opened it.
     ///
     /// # Errors
     ///
-    /// If there is one already.
-    pub fn mail_sender(&self) -> prometheus::Result<Option<Sender>> {
+    /// If it was started already.
+    pub fn start_background(
+        &self,
+        store: &Store,
+        supervisor: &Supervisor,
+    ) -> prometheus::Result<()> {
         let Some(database) = self.database.clone() else {
-            return Ok(None);
+            return Ok(());
         };
+        if let Some(monitor) = database.monitor() {
+            supervisor.spawn(Part::DatabaseMonitor, monitor.run());
+        }
+        let monitoring = revocation::monitor(self.revocations(store.clone()));
+        supervisor.spawn(Part::Revocations, monitoring);
+        supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        if let Some(keeper) = self.audit_keeper() {
+            supervisor.spawn(Part::Audit, keeper.run());
+        }
         let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        Sender::new(settings, database, registry, tokens, None, &self.mailer).map(Some)
+        let sender = Sender::new(settings, database, registry, tokens, None, &self.mailer)?;
+        supervisor.spawn(Part::MailSender, sender.run());
+        Ok(())
     }
 
     /// How the sender of mails is told things, where there is one.
@@ -257,16 +346,15 @@ impl Application {
     }
 }
 
-/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
+/// The token of the link that leads to a page.
 fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
     let purpose = match page {
-        Page::Confirm => Purpose::RegistrationLink,
-        Page::Invitation => Purpose::InvitationLink,
-        Page::Reset => Purpose::ResetLink,
-        Page::Email => Purpose::EmailLink,
+        Page::Confirm => Purpose::Registration,
+        Page::Invitation => Purpose::Invitation,
+        Page::Reset => Purpose::Reset,
+        Page::Email => Purpose::Email,
     };
-    let signature = keys.sign(purpose, id.as_bytes());
-    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
+    links::token(keys, purpose, id)
 }
 
 /// The public routes.
@@ -281,16 +369,29 @@ impl Public {
     /// other way in.
     fn new() -> Self {
         let swagger = swagger::router().with_state(());
-        Self {
+        let mut public = Self {
             router: Router::new().fallback(async || Code::NotFound),
             document: openapi::Frame::openapi(),
             patterns: Vec::new(),
         }
         .documented(pages::router(), Policy::default())
         .documented(ops::liveness::router(), Policy::default())
-        .documented(auth::routes::router(), Policy::default())
+        .documented(accounts::sessions::router(), Policy::default())
+        .documented(accounts::api_tokens::routes::router(), Policy::default())
+        .documented(accounts::users::routes::router(), Policy::default())
+        .documented(accounts::companies::routes::router(), Policy::default())
+        .documented(audit::routes::router(), Policy::default())
+        .documented(accounts::registration_routes::router(), Policy::default())
+        .documented(accounts::own_routes::router(), Policy::default())
+        .with(
+            accounts::pages::router(),
+            accounts::pages::ROUTES,
+            accounts::pages::policy(),
+        )
         .documented(counting::routes::router(), Policy::default())
-        .with(swagger, swagger::ROUTES, Policy::default())
+        .with(swagger, swagger::ROUTES, Policy::default());
+        pages::admit_cookies(&mut public.document);
+        public
     }
 
     fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {

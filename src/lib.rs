@@ -6,6 +6,8 @@
 //! it with all others that wait to the [`storage`]. Nothing below knows
 //! anything above it. `docs/architecture.md` has the drawing.
 
+// The futures of what a route asks of the database are nested deeper than the default of 128.
+#![recursion_limit = "256"]
 #![cfg_attr(
     test,
     allow(

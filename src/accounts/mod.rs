@@ -1,25 +1,49 @@
 //! Who someone is: companies and their users, how they come and go, and what they show.
 
+pub mod api_tokens;
+pub mod by;
+pub mod cleanup;
+pub mod companies;
+mod confirmation;
 pub mod ending;
+pub mod fields;
+mod founding;
+pub mod leaving;
+pub mod links;
+pub mod metrics;
 pub mod names;
 pub mod once;
 pub mod origin;
+mod own;
+pub mod own_routes;
+pub mod page;
+pub mod pages;
+pub mod path;
+mod proof;
+mod recovery;
+mod registration;
+pub mod registration_routes;
+pub mod sessions;
 pub mod user;
+pub mod users;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use self::{metrics::AccountsMetrics, once::Once};
 use crate::{
+    audit::Audit,
     auth::{
         keys::Keys,
         password::Passwords,
-        revocation::{Revocation, Revocations},
+        revocation::{Noted, Revocation, Revocations},
         throttle::Throttle,
         token::Tokens,
     },
     config::Registration,
     edge::{Code, Problem},
+    mail::Mailer,
     storage::sql::{Connection, Database, DatabaseError},
 };
 
@@ -41,6 +65,12 @@ pub struct Accounts {
     pub registration: Registration,
     /// Fewest characters of a password.
     pub password_min_length: usize,
+    /// Has mails sent.
+    pub mailer: Mailer,
+    /// The audit trail, for what stands there by itself.
+    pub audit: Audit,
+    /// What is measured.
+    pub metrics: Arc<AccountsMetrics>,
 }
 
 /// What a change gives back, and which tokens it ends.
@@ -61,6 +91,11 @@ impl<T> Change<T> {
 }
 
 impl Accounts {
+    /// What the settings' account is called.
+    pub fn settings_username(&self) -> &str {
+        self.passwords.settings_username()
+    }
+
     /// The database.
     ///
     /// # Errors
@@ -70,6 +105,26 @@ impl Accounts {
         self.database
             .as_ref()
             .ok_or_else(|| Code::NoDatabase.into())
+    }
+
+    /// Whether this was done before, under the same request id.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn was_done(&self, once: Option<&Once>) -> Result<bool, Problem> {
+        let Some(once) = once.cloned() else {
+            return Ok(false);
+        };
+        let done = self.read("was_done", move |connection| {
+            Box::pin(async move { once.is_done(connection).await })
+        });
+        done.await
+    }
+
+    /// Has mails sent that are committed.
+    pub fn wake_mailer(&self) {
+        self.mailer.wake();
     }
 
     /// Reads, all from one state of the database.
@@ -101,6 +156,47 @@ impl Accounts {
             + Send
             + 'static,
     {
+        self.end_what(self.written(operation, work).await??).await
+    }
+
+    /// As [`change`](Self::change), where something may be taken already: that is the problem then.
+    ///
+    /// # Errors
+    ///
+    /// What the database or the work says.
+    pub async fn change_unless_taken<T, W>(
+        &self,
+        operation: &'static str,
+        taken: Code,
+        work: W,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(
+                &'c mut Connection<'_>,
+            ) -> BoxFuture<'c, Result<Change<T>, DatabaseError>>
+            + Send
+            + 'static,
+    {
+        match self.written(operation, work).await? {
+            Err(DatabaseError::UniqueViolation) => Err(taken.into()),
+            written => self.end_what(written?).await,
+        }
+    }
+
+    async fn written<T, W>(
+        &self,
+        operation: &'static str,
+        work: W,
+    ) -> Result<Result<(T, Noted), DatabaseError>, Problem>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(
+                &'c mut Connection<'_>,
+            ) -> BoxFuture<'c, Result<Change<T>, DatabaseError>>
+            + Send
+            + 'static,
+    {
         let revocations = self.revocations.clone();
         let change = self.database()?.write(operation, move |connection| {
             Box::pin(async move {
@@ -109,7 +205,10 @@ impl Accounts {
                 Ok((change.value, noted))
             })
         });
-        let (value, noted) = change.await?;
+        Ok(change.await)
+    }
+
+    async fn end_what<T>(&self, (value, noted): (T, Noted)) -> Result<T, Problem> {
         self.revocations.publish(noted).await?;
         Ok(value)
     }

@@ -1,14 +1,17 @@
 //! Users, as the database has them.
 
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     auth::role::Role,
-    storage::sql::{Connection, DatabaseError, on_either},
+    storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
 
 /// What a user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// Invited, and has not come yet.
     Invited,
@@ -168,13 +171,42 @@ impl User {
         id: Uuid,
     ) -> Result<Option<Self>, DatabaseError> {
         let row: Option<Row> = on_either!(connection, |database| {
-            sqlx::query_as(select!("WHERE u.company_id = $1 AND u.id = $2"))
+            sqlx::query_as(of_company(select!("WHERE u.company_id = $1 AND u.id = $2")))
                 .bind(company)
                 .bind(id)
                 .fetch_optional(&mut **database)
                 .await
         })?;
         row.map(Self::of).transpose()
+    }
+
+    /// Those of a company whose ids come after this one, in the order of their ids: who came first is
+    /// first. Nobody who was deleted is among them; a state and a role may be asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn page(
+        connection: &mut Connection<'_>,
+        company: Uuid,
+        after: Uuid,
+        (state, role): (Option<State>, Option<Role>),
+        limit: i64,
+    ) -> Result<Vec<Self>, DatabaseError> {
+        let rows: Vec<Row> = on_either!(connection, |database| {
+            sqlx::query_as(of_company(select!(
+                "WHERE u.company_id = $1 AND u.id > $2 AND u.state <> 'deleted'
+                 AND ($3 = '' OR u.state = $3) AND ($4 = '' OR u.role = $4) ORDER BY u.id LIMIT $5"
+            )))
+            .bind(company)
+            .bind(after)
+            .bind(state.map_or("", State::as_str))
+            .bind(role.map_or("", Role::as_str))
+            .bind(limit)
+            .fetch_all(&mut **database)
+            .await
+        })?;
+        rows.into_iter().map(Self::of).collect()
     }
 
     /// The user with this e-mail address, as addresses are compared.
@@ -213,6 +245,16 @@ impl User {
                 .await
         })?;
         row.map(Self::of).transpose()
+    }
+
+    /// Whether they administer their company now.
+    pub fn is_active_admin(&self) -> bool {
+        self.state == State::Active && self.role >= Role::Admin
+    }
+
+    /// Whether they administer their company.
+    pub fn is_admin(&self) -> bool {
+        self.role >= Role::Admin
     }
 
     /// Whether they are let in.

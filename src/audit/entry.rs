@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::auth::Caller;
+
 /// Longest id of an object and of a request, in bytes. What is longer is cut: none of ours is.
 const MAX_ID_BYTES: usize = 200;
 
@@ -115,6 +117,17 @@ pub enum Actor {
     Anonymous,
 }
 
+impl From<&Caller> for Actor {
+    fn from(caller: &Caller) -> Self {
+        match (&caller.scopes, &caller.pass) {
+            _ if caller.is_of_settings() && caller.scopes.is_none() => Self::Operator,
+            // The pass of an API token is its own.
+            (Some(_), Some(token)) => Self::ApiToken(token.session),
+            _ => Self::User(caller.user),
+        }
+    }
+}
+
 impl Actor {
     /// Its kind, as it is stored and shown.
     pub fn kind(self) -> &'static str {
@@ -128,9 +141,15 @@ impl Actor {
         }
     }
 
-    /// The kinds that have no id.
-    pub const WITHOUT_ID: [Self; 4] =
-        [Self::Operator, Self::Command, Self::System, Self::Anonymous];
+    /// All kinds.
+    pub const KINDS: [&str; 6] = [
+        "user",
+        "api_token",
+        "operator",
+        "command",
+        "system",
+        "anonymous",
+    ];
 
     /// Its id, if its kind has any.
     pub fn id(self) -> Option<Uuid> {
@@ -205,6 +224,8 @@ texts! {
         AccountPassword = "account.password",
         /// A link to set a new password was asked for.
         AccountForgot = "account.forgot",
+        /// The mail that confirms an address was asked for again.
+        AccountResend = "account.resend",
         /// A new password was set with such a link, or by a command.
         AccountReset = "account.reset",
         /// A role was changed.
@@ -293,26 +314,29 @@ texts! {
 
 /// What else is to be known. Every text is one of the program itself: nothing that came from
 /// outside, a secret or an e-mail say, can get in.
+///
+/// The fields are in the order of their names, which is how JSON programs write them again: so what
+/// is exported is byte for byte what was hashed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Details {
-    /// Why it failed or was denied: the code of the problem, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
-    /// How: `bearer`, `cookie`, `api_token`, `link`, `command`, …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<&'static str>,
-    /// What it was before: a role, a state.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<&'static str>,
-    /// What it is now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<&'static str>,
     /// The names of the fields that were changed, of the scopes that were given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<&'static str>,
+    /// What it was before: a role, a state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<&'static str>,
+    /// How: `bearer`, `cookie`, `api_token`, `link`, `command`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<&'static str>,
     /// How many: sessions that ended, say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// Why it failed or was denied: the code of the problem, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// What it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<&'static str>,
 }
 
 #[cfg(test)]
@@ -345,14 +369,20 @@ mod tests {
     }
 
     #[test]
-    fn details_are_what_is_known_only() {
+    fn details_are_what_is_known_only_and_written_again_as_they_were() {
         let json = |details: &Details| serde_json::to_string(details).unwrap();
         assert_eq!(json(&Details::default()), "{}");
         let details = Details {
+            fields: vec!["username", "email"],
             from: Some("member"),
+            method: Some("link"),
+            number: Some(3),
+            reason: Some("last_admin"),
             to: Some("admin"),
-            ..Details::default()
         };
-        assert_eq!(json(&details), r#"{"from":"member","to":"admin"}"#);
+        let text = json(&details);
+        let again: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.to_string(), text);
+        assert_eq!(again.as_object().unwrap().len(), 6);
     }
 }

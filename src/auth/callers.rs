@@ -4,48 +4,142 @@ use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::request::Parts,
+    http::{HeaderMap, header, request::Parts},
 };
 
 use super::{
+    api_token::{self, ApiTokens, Checks},
     bearer,
     caller::Caller,
-    permission::Permission,
+    cookies::Cookie,
+    csrf::{Binding, Csrf},
+    permission::{Permission, Rule},
     revocation::Revocations,
+    throttle::Throttle,
     token::{TokenError, Tokens},
 };
-use crate::edge::{Code, Problem};
+use crate::edge::{Code, Problem, RequestContext};
+
+/// Is told who may not do what they asked for.
+type Told = Box<dyn Fn(&Caller, &Parts, Rule) + Send + Sync>;
 
 /// Finds out who calls, on one worker thread.
 pub struct Callers {
     tokens: Arc<Tokens>,
     revocations: Revocations,
+    api_tokens: Arc<ApiTokens>,
+    throttle: Throttle,
+    denied: Option<Told>,
+    csrf: Arc<Csrf>,
 }
 
 impl Callers {
     /// Puts the parts together.
-    pub fn new(tokens: Arc<Tokens>, revocations: Revocations) -> Self {
+    pub fn new(
+        tokens: Arc<Tokens>,
+        revocations: Revocations,
+        api_tokens: Arc<ApiTokens>,
+        throttle: Throttle,
+        csrf: Arc<Csrf>,
+    ) -> Self {
         Self {
             tokens,
             revocations,
+            api_tokens,
+            throttle,
+            csrf,
+            denied: None,
         }
     }
 
-    /// Who sent this request.
+    /// Tells this of each caller who may not do what they asked for.
+    #[must_use]
+    pub fn telling(
+        mut self,
+        denied: impl Fn(&Caller, &Parts, Rule) + Send + Sync + 'static,
+    ) -> Self {
+        self.denied = Some(Box::new(denied));
+        self
+    }
+
+    /// Who sent this request, which is about what `rule` is for. A token in `Authorization` wins
+    /// over a cookie.
     ///
     /// # Errors
     ///
     /// The problem to answer with.
-    pub async fn of(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
-        let token = bearer::token(&parts.headers)?;
-        let caller = self.tokens.verify(token).map_err(|error| match error {
+    pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
+        match bearer::token(&parts.headers) {
+            Ok(token) if token.starts_with(api_token::PREFIX) => self.machine(token, parts).await,
+            Ok(token) => self.living(token),
+            Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
+            Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
+        }
+    }
+
+    /// Whose access token is in `Authorization`, also if it has been ended: to log out is not
+    /// refused to who has. `None` if there is no such field.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub fn shown(&self, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, Problem> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        self.verify(bearer::token(headers)?).map(Some)
+    }
+
+    fn verify(&self, token: &str) -> Result<Arc<Caller>, Problem> {
+        self.tokens.verify(token).map_err(|error| match error {
             TokenError::Expired => Code::ExpiredToken.into(),
             TokenError::Invalid => bearer::refusal(token),
-        })?;
+        })
+    }
+
+    /// Whose token it is, if it has not been revoked.
+    fn living(&self, token: &str) -> Result<Arc<Caller>, Problem> {
+        let caller = self.verify(token)?;
         match caller.pass.as_deref() {
             Some(pass) if self.revocations.is_revoked(pass) => Err(Code::InvalidToken.into()),
             _ => Ok(caller),
         }
+    }
+
+    /// Whose API token it is.
+    async fn machine(&self, token: &str, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+        if let Some(caller) = self.api_tokens.remembered(token, &self.revocations)? {
+            return Ok(caller);
+        }
+        let context = parts.extensions.get::<RequestContext>();
+        let client = context.and_then(|context| context.peer.client(&parts.headers));
+        let checks = Checks {
+            revocations: &self.revocations,
+            throttle: &self.throttle,
+        };
+        // Apart, so that no other request carries the room this takes.
+        Box::pin(self.api_tokens.look_up(token, client, checks)).await
+    }
+
+    /// `None` if there is no cookie of ours.
+    fn by_cookie(&self, parts: &Parts, rule: Rule) -> Option<Result<Arc<Caller>, Problem>> {
+        let token = self.csrf.cookies.find(&parts.headers, Cookie::Access)?;
+        let caller = match self.living(token) {
+            Ok(caller) => caller,
+            Err(problem) => return Some(Err(problem)),
+        };
+        let is_ours = match rule.changes(&parts.method) {
+            true => self.csrf.check(&parts.headers, &Binding::of(&caller)),
+            false => Ok(()),
+        };
+        if is_ours.is_err()
+            && let Some(denied) = &self.denied
+        {
+            // It is not the permission that they lack.
+            let name = Code::CsrfFailed.as_str();
+            denied(&caller, parts, Rule { name, ..rule });
+        }
+        Some(is_ours.map(|()| caller))
     }
 }
 
@@ -73,8 +167,13 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Arc::<Callers>::from_ref(state).of(parts).await?;
-        caller.may::<P>()?;
+        let callers = Arc::<Callers>::from_ref(state);
+        let caller = callers.of(parts, P::RULE).await?;
+        caller.may::<P>().inspect_err(|_| {
+            if let Some(denied) = &callers.denied {
+                denied(&caller, parts, P::RULE);
+            }
+        })?;
         Ok(Self {
             caller,
             permission: PhantomData,

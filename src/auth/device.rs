@@ -49,6 +49,11 @@ impl Device {
         })
     }
 
+    /// Whether anybody has logged in there before.
+    pub fn is_known(&self) -> bool {
+        !self.users.is_empty()
+    }
+
     /// Its id, if it has logged in this user before.
     pub fn known_to(&self, user: Uuid) -> Option<Uuid> {
         self.users.contains(&user).then_some(self.id)

@@ -121,12 +121,13 @@ impl Passwords {
         Ok(self.work(place, is_right).await?.unwrap_or(false))
     }
 
-    /// The PHC string of a password, once it is this one's turn.
+    /// The PHC string of a user's password, once it is this one's turn.
     ///
     /// # Errors
     ///
     /// If there is a bug, or the system has no randomness.
     pub async fn hash(&self, place: Place, password: SecretString) -> Result<String, Panicked> {
+        let password = strength::normalized(&password);
         let hashed = self.work(place, move || hash(password.expose_secret()).ok());
         let hashed = hashed.await?.flatten();
         hashed.ok_or(Panicked(Piece::PasswordHash))
@@ -179,6 +180,11 @@ impl Account {
                 SecretString::from(hash(password.expose_secret()).unwrap_or_default())
             }),
         };
+        let normalized = match whose {
+            Whose::Settings => None,
+            _ => Some(strength::normalized(password)),
+        };
+        let password = normalized.as_ref().unwrap_or(password);
         let matches = Hash::parse(hash.expose_secret()).is_ok_and(|hash| {
             #[cfg(test)]
             tests::HASHED.with(|hashed| hashed.set(hashed.get() + 1));
@@ -201,6 +207,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::config::{Settings, Sources};
 
     thread_local! {
         /// Password hashes computed on this thread.
@@ -232,5 +239,48 @@ mod tests {
             );
             assert_eq!(HASHED.get(), 1, "{whose:?} {password}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_typed_the_same_is_the_same_password_of_a_user() {
+        let (composed, decomposed) = (
+            "caf\u{e9} caf\u{e9} caf\u{e9}",
+            "cafe\u{301} cafe\u{301} cafe\u{301}",
+        );
+        let settings = Settings::load(&Sources::default()).unwrap().auth;
+        let settings = AuthSettings {
+            admin_credential: AdminCredential::Password(SecretString::from(decomposed)),
+            ..settings
+        };
+        let passwords = Passwords::new(&settings);
+        let place = || passwords.queue().unwrap();
+        let hash = passwords
+            .hash(place(), SecretString::from(decomposed))
+            .await;
+        let user = Whose::User(SecretString::from(hash.unwrap()));
+        for (whose, password, expected) in [
+            (&user, composed, true),
+            (&user, decomposed, true),
+            (&user, "cafe cafe cafe", false),
+            // As it stands in the settings.
+            (&Whose::Settings, decomposed, true),
+            (&Whose::Settings, composed, false),
+        ] {
+            let verified = passwords.verify(place(), whose.clone(), SecretString::from(password));
+            assert_eq!(verified.await, Ok(expected), "{whose:?} {password}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_password_is_judged() {
+        let passwords = Passwords::new(&Settings::load(&Sources::default()).unwrap().auth);
+        let judged = async |password: &str| {
+            let context = vec!["ada@example.org".to_owned()];
+            let place = passwords.queue().unwrap();
+            let judged = passwords.judge(place, SecretString::from(password), 15, context);
+            judged.await.unwrap()
+        };
+        assert_eq!(judged("short").await, Some(Weakness::TooShort(15)));
+        assert_eq!(judged("correct horse battery staple").await, None);
     }
 }

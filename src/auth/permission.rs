@@ -2,6 +2,8 @@
 //!
 //! A handler says in its signature what it takes: `caller: May<permission::Count>`.
 
+use axum::http::Method;
+
 use super::role::{Role, Scope};
 
 /// What is asked of a caller.
@@ -13,6 +15,18 @@ pub struct Rule {
     pub role: Role,
     /// The scope an API token needs beside its owner's role; without one, no API token may.
     pub scope: Option<Scope>,
+}
+
+impl Rule {
+    /// Whether a request of this method changes something. Those that are safe (RFC 9110, 9.2.1)
+    /// do not, but for `GET /api/count`, which counts.
+    pub fn changes(self, method: &Method) -> bool {
+        match *method {
+            Method::GET => self == Count::RULE,
+            Method::HEAD | Method::OPTIONS | Method::TRACE => false,
+            _ => true,
+        }
+    }
 }
 
 /// One line of the table.

@@ -1,5 +1,6 @@
-//! What a client sees when the database fails.
+//! What a client sees when the database fails, or something was done too often.
 
+use super::throttle::Refusal;
 use crate::{
     edge::{Code, Problem},
     storage::sql::DatabaseError,
@@ -14,5 +15,17 @@ impl From<DatabaseError> for Problem {
             _ => Code::DatabaseUnavailable,
         };
         Self::from(code).with_cause(error)
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// Not of [`Refusal::Quietly`], where the route can answer as if it were done.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooMany(wait) => Self::from(Code::TooManyRequests).retry_after(wait),
+            Refusal::Quietly => Code::TooManyRequests.into(),
+            Refusal::Unavailable => Self::from(Code::StoreUnavailable)
+                .with_detail("The store cannot be reached, and without it nobody knows how often this was done. Nothing was done; try again."),
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command};
 
 mod audit;
+mod audit_trail;
 mod config;
 mod doctor;
 mod hash_password;
@@ -50,6 +51,9 @@ pub fn run() -> ExitCode {
         "audit" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| audit::run(arguments, &settings)),
+        "audit-trail" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| audit_trail::run(arguments, &settings)),
         "migrate" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| migrate::run(arguments, &settings)),
@@ -79,6 +83,7 @@ fn command() -> Command {
         .subcommand(config::command())
         .subcommand(Command::new("doctor").about("Check settings, sockets, the store and the database, with a hint for each finding"))
         .subcommand(audit::command())
+        .subcommand(audit_trail::command())
         .subcommand(migrate::command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(Command::new("hash-password").about("Read a password and print its Argon2id hash"))

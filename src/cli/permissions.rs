@@ -7,6 +7,7 @@
 use redis::Cmd;
 
 use crate::{
+    auth::revocation::EPOCH_KEY,
     counting::counts::SCRIPT,
     storage::{RedisStore, StoreError, redis::Node},
 };
@@ -24,6 +25,8 @@ pub enum Purpose {
     Reading,
     /// Limiting failed logins.
     Logins,
+    /// Ending sessions and tokens, where there is a database that has them.
+    Revocations,
     /// Limiting what sends mails, and refreshes.
     Limits,
     /// Finding out how full a server is, and when it gets room.
@@ -34,12 +37,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Counting,
         Self::NewCounters,
         Self::Companies,
         Self::Reading,
         Self::Logins,
+        Self::Revocations,
         Self::Limits,
         Self::LeavingRoom,
         Self::Connections,
@@ -55,6 +59,9 @@ impl Purpose {
                 "no counter can be read, and a replica that starts does not become ready"
             }
             Self::Logins => "failed logins are not limited",
+            Self::Revocations => {
+                "nobody who has a session can count, and no session or token can be ended"
+            }
             Self::Limits => "nobody can register or have a password reset",
             Self::LeavingRoom => {
                 "how full it is, or when it gets room, cannot be known: FOOTFALL_DEDUP_LIMIT or a Retry-After of a day stand in for that"
@@ -81,6 +88,7 @@ const COMPANIES: &str = "footfall:companies";
 const LOGIN: &str = "footfall:login:.doctor";
 const ATTEMPTS: &str = "footfall:attempts:{footfall:login:.doctor}";
 const LIMIT: &str = "footfall:limit:.doctor";
+const HISTORY: &str = "footfall:revocations";
 const SCHEMA: &str = "footfall:schema";
 const LAYOUT: &str = "footfall:layout";
 
@@ -141,6 +149,28 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
     (Purpose::Connections, &["UNWATCH"]),
 ];
 
+/// Where there is a database. What has ended is in two keys, one of which is compared at each visit.
+const OF_DATABASE: &[(Purpose, &[&str])] = &[
+    (
+        Purpose::Revocations,
+        &["EVAL", "return 0", "2", HISTORY, EPOCH_KEY],
+    ),
+    (
+        Purpose::Revocations,
+        &["EVALSHA", "0", "2", COUNT, EPOCH_KEY],
+    ),
+    (Purpose::Revocations, &["GET", EPOCH_KEY]),
+    (Purpose::Revocations, &["SET", EPOCH_KEY, "", "PX", "1"]),
+    (Purpose::Revocations, &["PEXPIRE", HISTORY, "1"]),
+    (Purpose::Revocations, &["PTTL", HISTORY]),
+    (
+        Purpose::Revocations,
+        &["ZRANGEBYLEX", HISTORY, "-", "+", "LIMIT", "0", "1"],
+    ),
+    (Purpose::Revocations, &["ZADD", HISTORY, "XX", "0", "a"]),
+    (Purpose::Revocations, &["ZREM", HISTORY, "a"]),
+];
+
 /// Acknowledging only what replicas have.
 const WAIT: (Purpose, &[&str]) = (Purpose::Counting, &["WAIT", "0", "1"]);
 
@@ -164,9 +194,12 @@ pub async fn missing(
     redis: &RedisStore,
     node: &Node,
     wait_replicas: bool,
+    has_database: bool,
 ) -> Result<Vec<Denied>, StoreError> {
     let wait = wait_replicas.then_some(WAIT);
-    let tried: Vec<_> = COMMANDS.iter().copied().chain(wait).collect();
+    let of_database = has_database.then_some(OF_DATABASE).into_iter().flatten();
+    let tried = COMMANDS.iter().chain(of_database).copied().chain(wait);
+    let tried: Vec<_> = tried.collect();
     let commands: Vec<Cmd> = tried.iter().map(|(_, words)| command(words)).collect();
     let answers = redis.denied(node, &commands).await?;
     let by_purpose = Purpose::ALL.into_iter().map(|purpose| {

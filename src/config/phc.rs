@@ -150,6 +150,15 @@ impl Hash {
         })
     }
 
+    /// Whether it is as `hash-password` makes them today.
+    pub fn is_of_today(&self) -> bool {
+        let today = Params::DEFAULT;
+        let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        self.version == Version::default()
+            && costs(&self.params) == costs(&today)
+            && self.output.len() == Params::DEFAULT_OUTPUT_LEN
+    }
+
     /// Blocks of memory that one comparison fills.
     pub fn blocks(&self) -> usize {
         self.params.block_count()

@@ -81,6 +81,8 @@ codes! {
     LastAdmin = "last_admin", CONFLICT, "This is the company's last active admin: make somebody else one first.";
     /// The account is that of the settings.
     ManagedBySettings = "managed_by_settings", CONFLICT, "This account is set by FOOTFALL_ADMIN_USERNAME and FOOTFALL_ADMIN_PASSWORD: change it there.";
+    /// The user has as many API tokens as one may have.
+    TokensFull = "tokens_full", CONFLICT, "You have 50 API tokens, and nobody may have more: end one that is not used any more.";
     /// The link was used, has expired, or never was one.
     LinkInvalid = "link_invalid", GONE, "The link is not valid: it was used already, or has expired, or was not copied whole. Have another sent.";
     /// The body is too large.

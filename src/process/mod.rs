@@ -25,7 +25,6 @@ use self::{
 };
 use crate::{
     app::{Application, Metrics},
-    auth::revocation,
     config::{ServerSettings, Settings, values::ListenAddress},
     counting::counts::{CounterStore, monitor},
     listen::{
@@ -113,19 +112,7 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
 
     let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
     running.supervisor.spawn(Part::Monitor, monitor(counters));
-    if let Some(sender) = application.mail_sender()? {
-        running.supervisor.spawn(Part::MailSender, sender.run());
-    }
-    if let Some(monitor) = database.as_ref().and_then(Database::monitor) {
-        running
-            .supervisor
-            .spawn(Part::DatabaseMonitor, monitor.run());
-    }
-    if database.is_some() {
-        let revocations = application.revocations(store.clone());
-        let monitoring = revocation::monitor(revocations);
-        running.supervisor.spawn(Part::Revocations, monitoring);
-    }
+    application.start_background(&store, &running.supervisor)?;
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = running.serve(&settings, &store) => match never? {},
@@ -141,6 +128,11 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
         ending = drain.run(signal, &mut running) => ending?,
         signal = signals.another() => Ending::Forced(signal.number()),
     };
+    if !matches!(ending, Ending::Forced(_)) && !application.audit().flush(CLOSE_LIMIT).await {
+        tracing::warn!(
+            "the last entries of the audit trail could not be written: failed logins and denied accesses of the last minute"
+        );
+    }
     if ending == Ending::Clean {
         close(&store, database.as_ref()).await;
     }

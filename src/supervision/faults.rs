@@ -2,7 +2,8 @@
 //! releases are, have none of this.
 //!
 //! The variable `TEST_FAULTS` names a folder. When a file `NAME.panic` appears in it, the part of
-//! this name panics; while there is a file `NAME.hang`, its thread hangs. Points of failure that
+//! this name panics; while there is a file `NAME.hang`, its thread hangs, and while there is a file
+//! `NAME.broken`, what [`is_broken`] is asked about does not do its work. Points of failure that
 //! are set inside of the process, as the crate `fail` has them, could not be set from a test that
 //! runs the real binary, nor in a part that waits.
 
@@ -18,8 +19,14 @@ pub fn with<F: Future>(_: impl Into<Cow<'static, str>>, work: F) -> F {
     work
 }
 
+/// Whether this is broken for as long as there is a file `NAME.broken`.
+#[cfg(not(debug_assertions))]
+pub fn is_broken(_: &str) -> bool {
+    false
+}
+
 #[cfg(debug_assertions)]
-pub use self::in_debug::{strike, with};
+pub use self::in_debug::{is_broken, strike, with};
 
 #[cfg(debug_assertions)]
 mod in_debug {
@@ -32,6 +39,12 @@ mod in_debug {
 
     /// Between two looks whether there is a file.
     const PAUSE: Duration = Duration::from_millis(10);
+
+    /// Whether there is a file that says so.
+    pub fn is_broken(name: &str) -> bool {
+        let folder = FOLDER.as_ref();
+        folder.is_some_and(|folder| folder.join(format!("{name}.broken")).exists())
+    }
 
     pub fn strike(name: &str) {
         let Some(folder) = &*FOLDER else { return };

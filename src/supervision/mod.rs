@@ -7,6 +7,7 @@ mod supervisor;
 mod vitals;
 
 pub use self::{
+    faults::is_broken,
     part::{Panicked, Part, Piece},
     supervisor::{Ended, Ends, Supervisor, main_thread},
     vitals::{STUCK, Unwell, Vitals},

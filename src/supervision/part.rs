@@ -59,10 +59,14 @@ named! {
         Monitor = "the monitor of the store",
         /// What asks the database whether it can be used.
         DatabaseMonitor = "the monitor of the database",
-        /// What reads what was revoked, and publishes what nobody has.
-        Revocations = "the monitor of revocations",
         /// What sends mails.
         MailSender = "the sender of mails",
+        /// What writes and tidies the audit trail.
+        Audit = "the audit trail",
+        /// What takes out of the database what nobody asks for any more.
+        Cleanup = "the cleanup of the database",
+        /// What reads what was revoked, and publishes what nobody has.
+        Revocations = "the monitor of revocations",
     }
 }
 
@@ -88,6 +92,8 @@ named! {
         Operation = "an operation of the database",
         /// Looking up the name of the database's host: it is looked up again.
         Lookup = "looking up the database's host",
+        /// Noting that an API token was used: its next use is noted, a minute later.
+        LastUse = "noting the last use of an API token",
         /// A try to send a mail: it is tried again when its lease ends.
         Mail = "a try to send a mail",
         /// The wait for a turn at an embedded database: a visit goes on without.

@@ -39,7 +39,11 @@ impl Registry {
         Ok(registry)
     }
 
-    fn add<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
+    /// Adds a metric that was made elsewhere.
+    pub(crate) fn add<C: Collector + Clone + 'static>(
+        &self,
+        collector: C,
+    ) -> prometheus::Result<C> {
         self.0.register(Box::new(collector.clone()))?;
         Ok(collector)
     }
@@ -93,6 +97,11 @@ impl Description {
         Opts::new(self.name, lines.join(" "))
     }
 
+    /// A counter for each set of labels, which is not registered yet.
+    pub(crate) fn counters(&self) -> prometheus::Result<IntCounterVec> {
+        IntCounterVec::new(self.opts(), self.labels)
+    }
+
     fn histogram(&self) -> HistogramOpts {
         HistogramOpts::from(self.opts()).buckets(self.buckets.to_vec())
     }
@@ -128,7 +137,7 @@ impl Metric for Histogram {
 
 impl Metric for IntCounterVec {
     fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
-        registry.add(Self::new(description.opts(), description.labels)?)
+        registry.add(description.counters()?)
     }
 }
 

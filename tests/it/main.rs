@@ -16,6 +16,7 @@
 mod support;
 
 mod audit;
+mod audit_trail;
 mod backups;
 mod browser;
 mod cli;
@@ -28,6 +29,7 @@ mod contract;
 mod cors;
 mod counting;
 mod database;
+mod doctor;
 mod dotenv;
 mod drain;
 mod embedded;
@@ -63,6 +65,7 @@ mod revocation;
 mod roles;
 mod room;
 mod sentinel;
+mod sessions;
 mod settings;
 mod slots;
 mod soak;

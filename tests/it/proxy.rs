@@ -2,6 +2,7 @@
 
 mod clients;
 mod deaths;
+mod limits;
 mod pages;
 mod prefix;
 mod problems;

@@ -55,7 +55,9 @@ fn names(part: Part) -> Vec<String> {
         | Part::InternalListener
         | Part::Queue
         | Part::Monitor
+        | Part::Audit
         | Part::MailSender
+        | Part::Cleanup
         | Part::Revocations => {
             vec![part.name().to_owned()]
         }

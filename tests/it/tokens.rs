@@ -1,5 +1,7 @@
 //! Tokens and the keys that sign them.
 
+mod jws;
+
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -36,7 +38,7 @@ fn without(name: &str) -> Value {
 
 /// A token as anyone may make one: by hand, and with the HMAC of what its header says, or with
 /// that of HS256 under any other name.
-fn sign(algorithm: &str, kid: Option<&str>, claims: &Value, key: &str) -> String {
+pub fn sign(algorithm: &str, kid: Option<&str>, claims: &Value, key: &str) -> String {
     let mut header = json!({ "typ": "JWT", "alg": algorithm });
     if let Some(kid) = kid {
         header["kid"] = json!(kid);
@@ -56,7 +58,7 @@ fn mac<M: Mac + KeyInit>(key: &str, message: &str) -> Vec<u8> {
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }
 
-fn kid_of(token: &str) -> String {
+pub fn kid_of(token: &str) -> String {
     jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
 }
 

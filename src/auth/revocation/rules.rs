@@ -203,7 +203,7 @@ mod tests {
         let one = pass();
         let other = Pass {
             session: Uuid::now_v7(),
-            ..one.clone()
+            ..one
         };
         let excepts = [None, Some(one.session), Some(other.session)];
         let mut all = Vec::new();

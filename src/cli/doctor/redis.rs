@@ -1,11 +1,11 @@
 //! Redis: whether visits can be counted in it, and whether they last.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use super::Findings;
+use super::{Findings, clock};
 use crate::{
     cli::{Failure, permissions},
-    config::{RedisUrl, Settings},
+    config::{DatabaseLocation, RedisUrl, Settings},
     counting::counts::CounterStore,
     storage::{
         RedisStore, Store, StoreError,
@@ -32,6 +32,7 @@ pub async fn check(
             Ok(report) => {
                 check_report(&report, settings.store.wait_replicas, findings);
                 check_permissions(url, settings, &redis, master, findings).await;
+                check_clock(&redis, master, findings).await;
             }
             Err(error) => findings.bad(
                 format_args!("{master}: {error}"),
@@ -77,7 +78,9 @@ async fn check_permissions(
 ) {
     let server = url.server("", 0);
     let user = server.redis_settings().username().unwrap_or("default");
-    match permissions::missing(redis, node, settings.store.wait_replicas > 0).await {
+    let waits = settings.store.wait_replicas > 0;
+    let has_database = !matches!(settings.database.location, DatabaseLocation::None);
+    match permissions::missing(redis, node, waits, has_database).await {
         Ok(missing) if missing.is_empty() => findings.good(format_args!(
             "{node}: its user {user} may do all that is needed"
         )),
@@ -96,6 +99,14 @@ async fn check_permissions(
             format_args!("{node}: failed logins are not limited: {error}"),
             format_args!("ACL SETUSER {user} +multi +exec; what else its user may not do cannot be tried before"),
         ),
+    }
+}
+
+/// Identities and limits live by its clock. Who may not ask it has been told so before.
+async fn check_clock(redis: &RedisStore, node: &Node, findings: &mut Findings) {
+    let asked = Instant::now();
+    if let Ok(now) = redis.clock(node).await {
+        clock::judge(format_args!("{node}: its"), now, asked, findings);
     }
 }
 

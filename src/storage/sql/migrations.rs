@@ -32,6 +32,7 @@ const FILES: &[Files] = files![
     4 "accounts" "0004_accounts.sql",
     5 "revocations" "0005_revocations.sql",
     6 "mail" "0006_mail.sql",
+    7 "audit" "0007_audit.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

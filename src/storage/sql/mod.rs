@@ -24,4 +24,5 @@ pub use self::{
     metrics::DatabaseMetrics,
     monitor::Monitor,
     sqlite::SqliteStore,
+    tenant::of_company,
 };

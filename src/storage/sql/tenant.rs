@@ -4,9 +4,36 @@
 //! transaction the rows of the company that it names here, and to one that names none, nothing.
 //! SQLite has no such thing.
 
+use std::borrow::Cow;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use uuid::Uuid;
 
 use super::{Connection, DatabaseError};
+use crate::supervision::is_broken;
+
+/// What each statement about the rows of one company says.
+const CONDITION: &str = "company_id = $1";
+
+/// True of every row.
+const NO_CONDITION: &str = "company_id = $1 IS NOT NULL";
+
+/// A statement about the rows of one company, which is its first parameter. In a build for tests it can
+/// lose its condition, so that they see that PostgreSQL refuses all the same.
+pub fn of_company(statement: &'static str) -> SqlStr {
+    debug_assert!(statement.contains(CONDITION), "{statement}");
+    match without_condition(statement) {
+        Cow::Borrowed(statement) => statement.into_sql_str(),
+        Cow::Owned(statement) => AssertSqlSafe(statement).into_sql_str(),
+    }
+}
+
+fn without_condition(statement: &'static str) -> Cow<'static, str> {
+    match is_broken("the condition of the company") {
+        true => statement.replace(CONDITION, NO_CONDITION).into(),
+        false => statement.into(),
+    }
+}
 
 /// `SET LOCAL` takes no parameters; `true` ends it with the transaction.
 const NAME: &str = "SELECT set_config('footfall.company_id', $1, true)";

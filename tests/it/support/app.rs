@@ -10,7 +10,7 @@ use std::{
 
 use footfall::{
     auth::{
-        revocation::{self, Pass, Revocation, Revocations},
+        revocation::{Pass, Revocation, Revocations},
         role::Role,
         token::Tokens,
     },
@@ -56,17 +56,8 @@ impl Builder {
         let counters = CounterStore::new(store.clone(), &parts.settings.store);
         let monitoring = monitor(counters);
         parts.supervisor.spawn(Part::Monitor, monitoring);
-        let database = parts.database.as_ref();
-        if let Some(sender) = application.mail_sender().unwrap() {
-            parts.supervisor.spawn(Part::MailSender, sender.run());
-        }
-        if let Some(monitor) = database.and_then(Database::monitor) {
-            parts.supervisor.spawn(Part::DatabaseMonitor, monitor.run());
-        }
-        if database.is_some() {
-            let monitoring = revocation::monitor(application.revocations(store.clone()));
-            parts.supervisor.spawn(Part::Revocations, monitoring);
-        }
+        let started = application.start_background(store, &parts.supervisor);
+        started.expect("each metric once");
         let worker = store.for_another_thread();
         TestApp {
             public: application.public_edge(worker, &parts.supervisor),

@@ -1,6 +1,6 @@
 //! Both databases, opened as a process opens its own: every test of a repository runs on both.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use footfall::{
     config::{Settings, Sources},
@@ -19,7 +19,7 @@ pub struct Opened {
     pub database: Database,
     pub registry: Arc<Registry>,
     monitor: Option<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Drop for Opened {
@@ -49,7 +49,15 @@ pub async fn at(url: &str, settings: &[(&str, &str)]) -> Opened {
 }
 
 async fn open(kind: &'static str, environment: &[(&str, &str)]) -> Opened {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    open_in(folder, kind, environment).await
+}
+
+async fn open_in(
+    folder: Arc<tempfile::TempDir>,
+    kind: &'static str,
+    environment: &[(&str, &str)],
+) -> Opened {
     let data = folder.path().display().to_string();
     let environment = [environment, &[("FOOTFALL_DATA_DIR", data.as_str())]].concat();
     let settings = Settings::load(&Sources {
@@ -73,11 +81,22 @@ async fn open(kind: &'static str, environment: &[(&str, &str)]) -> Opened {
             .map(|monitor| tokio::spawn(monitor.run())),
         database,
         registry,
-        _folder: folder,
+        folder,
     }
 }
 
 impl Opened {
+    /// Where a SQLite file is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The same SQLite file once more, as another process has it.
+    pub async fn again(&self) -> Self {
+        assert_eq!(self.kind, "sqlite");
+        open_in(self.folder.clone(), self.kind, &[]).await
+    }
+
     /// Waits until it can be used.
     pub async fn up(self) -> Self {
         if let Some(health) = self.database.health() {

@@ -213,6 +213,11 @@ impl Database {
     pub fn sql(&self, text: &str) -> String {
         SHARED.sql(&self.name, text)
     }
+
+    /// The same, or why it was refused.
+    pub fn try_sql(&self, text: &str) -> Result<String, String> {
+        SHARED.try_sql(&self.name, text)
+    }
 }
 
 impl Postgres {

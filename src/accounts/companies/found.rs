@@ -1,0 +1,66 @@
+//! Founding a company for others.
+
+use uuid::Uuid;
+
+use super::{find, insert};
+use crate::{
+    accounts::{
+        Change,
+        by::By,
+        names::Name,
+        once::{Once, Turn},
+        users::{Invitation, invite},
+    },
+    audit::{Action, Kind, record},
+    edge::{Code, Problem},
+    storage::sql::{Connection, DatabaseError},
+};
+
+/// A company, and who is to be its first admin.
+#[derive(Debug, Clone)]
+pub struct Founding {
+    /// What it is to be called.
+    pub name: Name,
+    /// Its first admin.
+    pub admin: Invitation,
+}
+
+/// Founds a company and invites its first admin.
+///
+/// # Errors
+///
+/// Those of the database; within, the problem if it cannot be.
+pub async fn found(
+    connection: &mut Connection<'_>,
+    founding: Founding,
+    by: &By,
+    once: Option<&Once>,
+) -> Result<Change<Result<super::Row, Problem>>, DatabaseError> {
+    connection.across_companies().await?;
+    if let Turn::Repeated(Some(id)) = Once::begin(once, connection).await? {
+        let id = id.parse().unwrap_or(Uuid::nil());
+        let found = find(connection, id).await?;
+        return Ok(Change::of(found.ok_or(Code::NotFound.into())));
+    }
+    let Some(id) = insert(connection, &founding.name).await? else {
+        return Ok(Change::of(Err(taken())));
+    };
+    let entry = by.entry(id, Action::CompanyCreate).on(Kind::Company, id);
+    // Before the invitation, whose entry is the last thing of the transaction.
+    record(connection, &entry).await?;
+    let invited = invite(connection, id, founding.admin, by, None)
+        .await?
+        .value;
+    if let Err(problem) = invited {
+        // Nothing of it is to be done: a company without an admin is of no use.
+        return Err(DatabaseError::Refused(problem.detail.into_owned()));
+    }
+    Once::end(once, connection, &id.to_string()).await?;
+    let found = find(connection, id).await?;
+    Ok(Change::of(found.ok_or(Code::Internal.into())))
+}
+
+/// Another has the name.
+pub(super) fn taken() -> Problem {
+    Problem::from(Code::CompanyTaken).of_field("name")
+}

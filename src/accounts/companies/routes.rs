@@ -1,0 +1,327 @@
+//! `/api/company` and `/api/companies`
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{FromRef, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::{Changes, CompanyState, Founding, Row, find, found, page, update};
+use crate::{
+    accounts::{
+        Accounts,
+        by::By,
+        fields::{self, Text},
+        names::Name,
+        origin::Origin,
+        page::{Cursor, Page},
+        path::Id,
+        users::{
+            Invitation,
+            inviting::{checked_email, mailed},
+        },
+    },
+    audit::time,
+    auth::{Callers, May, permission, role::Role},
+    edge::{Code, JsonBody, Problem},
+};
+
+/// The routes of this room.
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<Accounts>: FromRef<S>,
+    Arc<Callers>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    OpenApiRouter::new()
+        .routes(routes!(get_company, put_company))
+        .routes(routes!(get_companies, post_company))
+        .routes(routes!(put_company_of_id))
+}
+
+/// A company.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Company)]
+struct CompanyView {
+    /// Its id.
+    id: Uuid,
+    /// Its name.
+    #[schema(example = "Example Ltd")]
+    name: String,
+    /// What it is.
+    state: CompanyState,
+    /// When it was founded.
+    #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
+    created_at: String,
+}
+
+impl From<Row> for CompanyView {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            state: row.state,
+            created_at: time::format(row.created_at),
+        }
+    }
+}
+
+fn company_name(name: &str) -> Result<Name, Problem> {
+    fields::name(Name::of_company(name), "name")
+}
+
+crate::problem_responses!(ReadProblems:
+    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase, DatabaseUnavailable);
+
+/// Read your company.
+#[utoipa::path(
+    get,
+    path = "/api/company",
+    tag = "companies",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The company of the caller", body = CompanyView), ReadProblems)
+)]
+async fn get_company(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<permission::OwnAccount>,
+) -> Result<Json<CompanyView>, Problem> {
+    let company = caller.company.id();
+    let row = accounts.read("company", move |connection| {
+        Box::pin(async move {
+            connection.within(company).await?;
+            find(connection, company).await
+        })
+    });
+    let row = row.await?.ok_or(Code::NotFound)?;
+    Ok(Json(row.into()))
+}
+
+/// What your company is to be called.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CompanyName)]
+struct NameBody {
+    /// Its name: no other company has one that looks like it.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Example Ltd")]
+    name: Text,
+}
+
+crate::problem_responses!(NameProblems:
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, CompanyTaken, ManagedBySettings,
+    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable,
+    NoDatabase, DatabaseUnavailable);
+
+/// Rename your company.
+#[utoipa::path(
+    put,
+    path = "/api/company",
+    tag = "companies",
+    security(("bearer" = [])),
+    request_body = NameBody,
+    responses((status = 200, description = "The company as it is now", body = CompanyView), NameProblems)
+)]
+async fn put_company(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<permission::ManageCompany>,
+    origin: Origin,
+    JsonBody(body): JsonBody<NameBody>,
+) -> Result<Json<CompanyView>, Problem> {
+    let name = Some(company_name(&body.name.required("name")?)?);
+    let (by, company) = (By::caller(&caller, origin), caller.company.id());
+    let changes = Changes { name, state: None };
+    let row =
+        accounts.change_unless_taken("company_update", Code::CompanyTaken, move |connection| {
+            Box::pin(async move {
+                connection.within(company).await?;
+                update(connection, company, changes, &by).await
+            })
+        });
+    Ok(Json(row.await??.into()))
+}
+
+/// A page of companies.
+#[derive(Serialize, ToSchema)]
+struct Companies {
+    /// Which was founded first is first.
+    companies: Vec<CompanyView>,
+    /// The `cursor` of the next page, to be sent back as it is; null on the last.
+    #[schema(value_type = Option<String>, required = true, example = json!(null))]
+    next: Option<Cursor>,
+}
+
+/// Which page. Forms send what was left empty, so empty is absent.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct PageQuery {
+    /// `next` of the page before, as it is; empty for the first page.
+    #[param(pattern = "^(1-[0-9a-f]{32})?$")]
+    cursor: Option<String>,
+    /// Companies on the page; empty for the default.
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<String>,
+}
+
+crate::problem_responses!(ListProblems:
+    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase,
+    DatabaseUnavailable);
+
+/// List all companies.
+///
+/// For operators; to all others there is nothing at this path.
+#[utoipa::path(
+    get,
+    path = "/api/companies",
+    tag = "companies",
+    security(("bearer" = [])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of companies: which was founded first is first", body = Companies), ListProblems)
+)]
+async fn get_companies(
+    State(accounts): State<Arc<Accounts>>,
+    _caller: May<permission::ManageCompanies>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Companies>, Problem> {
+    let Query(query) = query?;
+    let asked = Page::new(query.cursor.as_deref(), query.limit.as_deref())?;
+    let rows = accounts.read("companies", move |connection| {
+        Box::pin(async move {
+            connection.across_companies().await?;
+            page(connection, asked.after, asked.rows()).await
+        })
+    });
+    let mut rows = rows.await?;
+    let next = asked.cut(&mut rows, |row| row.id);
+    let companies = rows.into_iter().map(CompanyView::from).collect();
+    Ok(Json(Companies { companies, next }))
+}
+
+/// A company, and its first admin.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewCompany)]
+struct FoundingBody {
+    /// What it is to be called.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Example Ltd")]
+    name: Text,
+    /// The e-mail address of its first admin, who is invited.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, format = Email, max_length = 254, example = "anna@example.com")]
+    email: Text,
+    /// What they are to be called; if left out, what stands before the `@`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "anna")]
+    username: Text,
+}
+
+crate::problem_responses!(FoundProblems:
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
+    UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable, NoDatabase, DatabaseUnavailable);
+
+/// Found a company.
+///
+/// Its first admin is invited. For operators; to all others there is nothing at this path.
+#[utoipa::path(
+    post,
+    path = "/api/companies",
+    tag = "companies",
+    security(("bearer" = [])),
+    request_body = FoundingBody,
+    responses((status = 201, description = "The company", body = CompanyView), FoundProblems)
+)]
+async fn post_company(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<permission::ManageCompanies>,
+    origin: Origin,
+    JsonBody(body): JsonBody<FoundingBody>,
+) -> Result<(StatusCode, Json<CompanyView>), Problem> {
+    accounts.database()?;
+    let by = By::caller(&caller, origin.clone());
+    let name = company_name(&body.name.required("name")?)?;
+    let (email, username) = checked_email(body.email, body.username)?;
+    let admin = Invitation {
+        email,
+        role: Role::Admin,
+        username,
+        settings_username: accounts.settings_username().to_owned(),
+        is_mailed: true,
+    };
+    let admin = mailed(&accounts, admin).await?;
+    let once = origin.once("POST /api/companies", &caller.user.to_string());
+    let founding = Founding { name, admin };
+    let row = accounts.change("company_found", move |connection| {
+        Box::pin(async move { found(connection, founding, &by, once.as_ref()).await })
+    });
+    Ok((StatusCode::CREATED, Json(row.await??.into())))
+}
+
+/// What is to change: what is left out or null stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CompanyChanges)]
+struct ChangesBody {
+    /// What it is to be called.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Example Ltd")]
+    name: Text,
+    /// `suspended`: nobody of it is let in, and nothing of it is counted.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(active|suspended)$", example = "active")]
+    state: Text,
+}
+
+impl ChangesBody {
+    fn checked(self) -> Result<Changes, Problem> {
+        let name = self.name.optional("name")?.map(|name| company_name(&name));
+        let state = self
+            .state
+            .optional("state")?
+            .map(|name| match name.as_str() {
+                "active" => Ok(CompanyState::Active),
+                "suspended" => Ok(CompanyState::Suspended),
+                _ => Err(Problem::from(Code::InvalidBody)
+                    .with_detail("The field `state` must be active or suspended.")
+                    .of_field("state")),
+            });
+        Ok(Changes {
+            name: name.transpose()?,
+            state: state.transpose()?,
+        })
+    }
+}
+
+/// Rename, suspend or resume a company.
+///
+/// For operators; to all others there is nothing at this path.
+#[utoipa::path(
+    put,
+    path = "/api/companies/{id}",
+    tag = "companies",
+    security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "Id of the company")),
+    request_body = ChangesBody,
+    responses((status = 200, description = "The company as it is now", body = CompanyView), NameProblems)
+)]
+async fn put_company_of_id(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<permission::ManageCompanies>,
+    origin: Origin,
+    Id(id): Id,
+    JsonBody(body): JsonBody<ChangesBody>,
+) -> Result<Json<CompanyView>, Problem> {
+    let changes = body.checked()?;
+    let by = By::caller(&caller, origin);
+    let row =
+        accounts.change_unless_taken("company_update", Code::CompanyTaken, move |connection| {
+            Box::pin(async move {
+                connection.within(id).await?;
+                update(connection, id, changes, &by).await
+            })
+        });
+    Ok(Json(row.await??.into()))
+}

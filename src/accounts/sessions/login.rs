@@ -1,0 +1,421 @@
+//! Logging in: throttle, password, session.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{
+    Sessions,
+    row::{Granted, Kind, Opening, Owner, owner},
+};
+use crate::{
+    accounts::{
+        Change, names,
+        once::{Once, Turn},
+        origin::Origin,
+        user::{LoginName, User},
+    },
+    audit::{self, Action, Actor, Details, Entry, Kind as Object},
+    auth::{
+        SETTINGS_ACCOUNT,
+        device::Device,
+        metrics::LoginOutcome,
+        password::Whose,
+        throttle::{Charge, Guess, Verdict},
+    },
+    company,
+    edge::{Code, Problem},
+    mail::EmailAddress,
+    storage::sql::{Connection, Database, DatabaseError, on_either, schema},
+};
+
+/// How often a login that waits for others of its address or user asks again. They are
+/// through within some 20 ms each, perhaps on another replica, of which nothing is heard.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Longest name anybody can have, in bytes: `company/username`, of 64 characters each.
+const MAX_NAME: usize = 64 * 4 * 2 + 1;
+
+/// Who wants to log in.
+pub struct Credentials {
+    /// What they call themselves.
+    pub username: String,
+    /// Their password.
+    pub password: SecretString,
+    /// How they want their tokens.
+    pub kind: Kind,
+    /// What they log in with.
+    pub device: Device,
+}
+
+/// Who is meant by a name.
+enum Found {
+    /// The settings' account.
+    Settings,
+    /// Somebody who may log in, or may not.
+    User(Box<User>),
+    /// Somebody who has registered and not confirmed, with the hash of the password they gave.
+    Registered(SecretString),
+    /// Nobody.
+    Nobody,
+    /// The database could not say.
+    Unknown(DatabaseError),
+}
+
+impl Found {
+    fn whose(&self) -> Whose {
+        match self {
+            Self::Settings => Whose::Settings,
+            Self::User(user) => match &user.password_hash {
+                Some(hash) => Whose::User(hash.clone().into()),
+                None => Whose::Nobody,
+            },
+            Self::Registered(hash) => Whose::User(hash.clone()),
+            Self::Nobody | Self::Unknown(_) => Whose::Nobody,
+        }
+    }
+
+    /// The id of whoever has an account.
+    fn user(&self) -> Option<Uuid> {
+        match self {
+            Self::Settings => Some(SETTINGS_ACCOUNT),
+            Self::User(user) => Some(user.id),
+            Self::Registered(_) | Self::Nobody | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Whether a right password is one that they may log in with, now or once they have confirmed.
+    fn counts(&self) -> bool {
+        match self {
+            Self::User(user) => user.may_log_in(),
+            _ => true,
+        }
+    }
+}
+
+impl Sessions {
+    /// A session, or for the settings' account without a database a token, if the password is right.
+    ///
+    /// To be driven to its end even if the client has gone: else who hangs up
+    /// would try passwords at no charge.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub(super) async fn login(
+        &self,
+        origin: &Origin,
+        credentials: Credentials,
+    ) -> Result<Granted, Problem> {
+        let result = self.attempt(origin, credentials).await;
+        let outcome = match result.as_ref().map_err(|problem| problem.code) {
+            Ok(_) => LoginOutcome::Success,
+            Err(Code::EmailUnconfirmed) => LoginOutcome::Unconfirmed,
+            Err(Code::TooManyLogins) => LoginOutcome::Throttled,
+            Err(Code::LoginBusy) => LoginOutcome::Shed,
+            Err(_) => LoginOutcome::Failure,
+        };
+        self.metrics.logins.of(outcome).inc();
+        result
+    }
+
+    async fn attempt(&self, origin: &Origin, credentials: Credentials) -> Result<Granted, Problem> {
+        let Credentials {
+            username,
+            password,
+            kind,
+            device,
+        } = credentials;
+        let passwords = &self.accounts.passwords;
+        let place = passwords.queue().map_err(|_| Code::LoginBusy)?;
+        // The stores are asked before and after, never by one that keeps others from hashing.
+        let (charge, found) = self.find_and_charge(origin, &username, &device).await?;
+        let is_right = passwords.verify(place, found.whose(), password.clone());
+        let is_right = is_right.await.map_err(internal)?;
+        let succeeded = is_right && found.counts();
+        if let Some(charge) = charge {
+            // Who could not be looked up has tried nothing.
+            let gives_back = succeeded || matches!(found, Found::Unknown(_));
+            self.accounts.throttle.settle(charge, gives_back).await;
+        }
+        match found {
+            Found::Unknown(error) => return Err(error.into()),
+            Found::Settings if succeeded => return self.of_settings(origin, kind).await,
+            Found::User(user) if succeeded => {
+                let new_hash = self.renewed_hash(&user, password).await;
+                let opening = opening(&user, new_hash, kind, origin);
+                if let Some(granted) = self.open(origin, opening).await? {
+                    return Ok(granted);
+                }
+            }
+            Found::Registered(_) if succeeded => return Err(Code::EmailUnconfirmed.into()),
+            found => self.note_failure(origin, &found),
+        }
+        Err(Code::InvalidCredentials.into())
+    }
+
+    /// Who is meant, and what is charged for it. Strangers are charged first, so that who tries too
+    /// often costs the database nothing; for a device that is known it must be known who is meant.
+    async fn find_and_charge(
+        &self,
+        origin: &Origin,
+        username: &str,
+        device: &Device,
+    ) -> Result<(Option<Charge>, Found), Problem> {
+        if !device.is_known() {
+            let charge = self.charge(origin, username, None).await?;
+            return Ok((charge, self.find(username).await));
+        }
+        let found = self.find(username).await;
+        let device = found.user().and_then(|user| device.known_to(user));
+        let charge = self.charge(origin, username, device).await?;
+        Ok((charge, found))
+    }
+
+    /// Takes the attempt for a failure until it is known to be none. `None` if the
+    /// store cannot say: then it goes on, and what may have been charged is given back.
+    async fn charge(
+        &self,
+        origin: &Origin,
+        username: &str,
+        device: Option<Uuid>,
+    ) -> Result<Option<Charge>, Problem> {
+        let deadline = Instant::now() + self.request_timeout;
+        let guess = Guess::Login {
+            client: origin.address,
+            username,
+            device,
+        };
+        loop {
+            match self.accounts.throttle.charge(guess).await {
+                None => return Ok(None),
+                Some(Verdict::Go(charge)) => return Ok(Some(charge)),
+                Some(Verdict::Locked(wait)) => {
+                    return Err(Problem::from(Code::TooManyLogins).retry_after(wait));
+                }
+                Some(Verdict::Crowded) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
+                Some(Verdict::Crowded) => return Err(Code::LoginBusy.into()),
+            }
+        }
+    }
+
+    /// Who is meant. The database is asked the same for every name, that of the settings' account
+    /// included, so that no time tells which there are.
+    async fn find(&self, username: &str) -> Found {
+        let of_settings = username == self.accounts.passwords.settings_username();
+        let found = match &self.accounts.database {
+            Some(database) => look_up(database, username.to_owned()).await,
+            None => Ok(Found::Nobody),
+        };
+        match (of_settings, found) {
+            (true, _) => Found::Settings,
+            (false, Ok(found)) => found,
+            (false, Err(error)) => Found::Unknown(error),
+        }
+    }
+
+    /// The settings' account gets in also while the database is away.
+    async fn of_settings(&self, origin: &Origin, kind: Kind) -> Result<Granted, Problem> {
+        if self.accounts.database.is_none() {
+            return Ok(Granted::without_session());
+        }
+        let opened = self.open_of_settings(origin, kind).await;
+        match opened {
+            Ok(granted) => Ok(granted),
+            Err(problem) if problem.code == Code::DatabaseUnavailable => {
+                tracing::warn!(
+                    cause = problem.cause,
+                    "the account of the settings logs in without a session"
+                );
+                Ok(Granted::without_session())
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn open_of_settings(&self, origin: &Origin, kind: Kind) -> Result<Granted, Problem> {
+        let user = self.accounts.read("find_settings_account", |connection| {
+            Box::pin(async move {
+                connection.within(company::DEFAULT_ID).await?;
+                User::find(connection, company::DEFAULT_ID, SETTINGS_ACCOUNT).await
+            })
+        });
+        let user = user.await?.ok_or_else(missing)?;
+        let opened = self.open(origin, opening(&user, None, kind, origin));
+        opened.await?.ok_or_else(missing)
+    }
+
+    /// Begins a session: once for each request, however often a proxy sends it.
+    async fn open(&self, origin: &Origin, opening: Opening) -> Result<Option<Granted>, Problem> {
+        let once = origin.once("POST /auth/login", &opening.user.to_string());
+        let entry = login_entry(Some((opening.company, opening.user)), origin, opening.kind);
+        let opened = self.accounts.change("login", move |connection| {
+            Box::pin(async move {
+                connection.within(opening.company).await?;
+                begin_once(connection, once, opening, entry)
+                    .await
+                    .map(Change::of)
+            })
+        });
+        opened.await
+    }
+
+    /// A hash with today's parameters, if the one that is kept has others.
+    async fn renewed_hash(&self, user: &User, password: SecretString) -> Option<String> {
+        let kept = user.password_hash.as_deref()?;
+        if crate::config::phc::Hash::parse(kept).is_ok_and(|hash| hash.is_of_today()) {
+            return None;
+        }
+        // It can be done the next time as well.
+        let place = self.accounts.passwords.queue().ok()?;
+        self.accounts.passwords.hash(place, password).await.ok()
+    }
+
+    /// Tells of a failure, soon: nobody waits for it, whether the account is known or not.
+    fn note_failure(&self, origin: &Origin, found: &Found) {
+        let owner = match found {
+            Found::User(user) => Some((user.company, user.id)),
+            Found::Settings => Some((company::DEFAULT_ID, SETTINGS_ACCOUNT)),
+            _ => None,
+        };
+        self.audit.note(failure_entry(owner, origin));
+    }
+}
+
+async fn look_up(database: &Database, username: String) -> Result<Found, DatabaseError> {
+    let found = database.read("find_login", move |connection| {
+        Box::pin(async move {
+            connection.across_companies().await?;
+            find_by(connection, &username).await
+        })
+    });
+    found.await
+}
+
+/// Two statements for every name.
+async fn find_by(connection: &mut Connection<'_>, name: &str) -> Result<Found, DatabaseError> {
+    // PostgreSQL has no NUL in any text; and nobody is called so.
+    let name = match name.len() <= MAX_NAME && !name.contains('\0') {
+        true => name,
+        false => "",
+    };
+    let (user, email_key) = match LoginName::new(name) {
+        LoginName::Email(email) => {
+            let address = email.parse::<EmailAddress>();
+            let key = address.map(|address| address.key()).unwrap_or_default();
+            (User::find_by_email(connection, &key).await?, key)
+        }
+        LoginName::Name { company, username } => {
+            let (company, username) = (names::key(company), names::key(username));
+            let user = User::find_by_name(connection, &company, &username).await?;
+            (user, String::new())
+        }
+    };
+    let registered = registered(connection, &email_key).await?;
+    Ok(match (user, registered) {
+        (Some(user), _) => Found::User(Box::new(user)),
+        (None, Some(hash)) => Found::Registered(hash.into()),
+        (None, None) => Found::Nobody,
+    })
+}
+
+/// The hash of the password of the newest registration of an address.
+async fn registered(
+    connection: &mut Connection<'_>,
+    email_key: &str,
+) -> Result<Option<String>, DatabaseError> {
+    let now = schema::now(connection).await?;
+    let hash = on_either!(connection, |database| {
+        sqlx::query_scalar(
+            "SELECT password_hash FROM registrations WHERE email_key = $1 AND expires_at > $2
+             ORDER BY id DESC LIMIT 1",
+        )
+        .bind(email_key)
+        .bind(now)
+        .fetch_optional(&mut **database)
+        .await
+    })?;
+    Ok(hash)
+}
+
+fn opening(user: &User, new_hash: Option<String>, kind: Kind, origin: &Origin) -> Opening {
+    Opening {
+        company: user.company,
+        user: user.id,
+        generation: user.generation,
+        new_hash,
+        kind,
+        user_agent: origin.user_agent.clone(),
+        address: origin.address,
+    }
+}
+
+async fn begin_once(
+    connection: &mut Connection<'_>,
+    once: Option<Once>,
+    opening: Opening,
+    entry: Entry,
+) -> Result<Option<Granted>, DatabaseError> {
+    let of = Owner {
+        company: opening.company,
+        user: opening.user,
+    };
+    if let Turn::Repeated(session) = Once::begin(once.as_ref(), connection).await? {
+        let session = session.and_then(|session| session.parse().ok());
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        let goes_on = owner(connection, session).await? == Some((of, true));
+        let user = User::find(connection, of.company, of.user).await?;
+        let user = user.filter(|user| goes_on && user.may_log_in());
+        return Ok(user.map(|user| Granted::of(user, session, 0, super::row::IDLE)));
+    }
+    let Some(granted) = opening.begin(connection).await? else {
+        return Ok(None);
+    };
+    if let Some(session) = &granted.session {
+        let session = session.refresh.session;
+        let outcome = session.to_string();
+        Once::end(once.as_ref(), connection, &outcome).await?;
+        let entry = entry.on(Object::Session, session);
+        audit::record(connection, &entry).await?;
+    }
+    Ok(Some(granted))
+}
+
+fn login_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin, kind: Kind) -> Entry {
+    let (company, actor) = match owner {
+        Some((company, SETTINGS_ACCOUNT)) => (company, Actor::Operator),
+        Some((company, user)) => (company, Actor::User(user)),
+        None => (company::DEFAULT_ID, Actor::Anonymous),
+    };
+    let entry = Entry::new(company, actor, Action::SessionLogin).because(Details {
+        method: Some(kind.as_str()),
+        ..Details::default()
+    });
+    origin.of(entry)
+}
+
+/// Nobody is known by a wrong password; whose account was tried is the object.
+fn failure_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin) -> Entry {
+    let company = owner.map_or(company::DEFAULT_ID, |(company, _)| company);
+    let mut entry = Entry::new(company, Actor::Anonymous, Action::SessionLogin);
+    if let Some((_, user)) = owner {
+        entry = entry.on(Object::User, user);
+    }
+    let entry = entry.ended(audit::Outcome::Failure).because(Details {
+        reason: Some(Code::InvalidCredentials.as_str()),
+        ..Details::default()
+    });
+    origin.of(entry)
+}
+
+fn internal(cause: impl std::fmt::Display) -> Problem {
+    Problem::from(Code::Internal).with_cause(cause)
+}
+
+fn missing() -> Problem {
+    internal("the row of the settings' account, which a migration has made, is not there")
+}

@@ -1,0 +1,138 @@
+//! `POST /api/users`
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{FromRef, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Invitation, UserView, invite, routes::role_of};
+use crate::{
+    accounts::{
+        Accounts,
+        by::By,
+        fields::{self, Text},
+        names::Name,
+        origin::Origin,
+    },
+    auth::{
+        Callers, May, permission,
+        throttle::{Action, Refusal},
+    },
+    edge::{Code, JsonBody, Problem},
+    mail::EmailAddress,
+};
+
+/// The routes of this file.
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<Accounts>: FromRef<S>,
+    Arc<Callers>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    OpenApiRouter::new().routes(routes!(post_user))
+}
+
+/// Who is to be invited.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Invitation)]
+struct InvitationBody {
+    /// Their e-mail address.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, format = Email, max_length = 254, example = "anna@example.com")]
+    email: Text,
+    /// What they are to be: not above your own role.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, pattern = "^(viewer|member|admin)$", example = "member")]
+    role: Text,
+    /// What they are to be called; if left out, what stands before the `@`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "anna")]
+    username: Text,
+}
+
+crate::problem_responses!(InviteProblems:
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, EmailTaken, UsernameTaken,
+    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable,
+    NoDatabase, DatabaseUnavailable);
+
+/// Invite somebody.
+///
+/// They get a mail with a link, and choose their password. Whoever is invited again gets another
+/// mail, three in an hour at most; role and name stay as they were.
+#[utoipa::path(
+    post,
+    path = "/api/users",
+    tag = "users",
+    security(("bearer" = [])),
+    request_body = InvitationBody,
+    responses((status = 201, description = "The user who is invited", body = UserView), InviteProblems)
+)]
+async fn post_user(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<permission::WriteUsers>,
+    origin: Origin,
+    JsonBody(body): JsonBody<InvitationBody>,
+) -> Result<(StatusCode, Json<UserView>), Problem> {
+    accounts.database()?;
+    let by = By::caller(&caller, origin.clone());
+    let (email, username) = checked_email(body.email, body.username)?;
+    let role = role_of(&body.role.required("role")?)?;
+    by.may_give(role)?;
+    let invitation = Invitation {
+        email,
+        role,
+        username,
+        settings_username: accounts.settings_username().to_owned(),
+        is_mailed: true,
+    };
+    let invitation = mailed(&accounts, invitation).await?;
+    let company = caller.company.id();
+    let once = origin.once("POST /api/users", &caller.user.to_string());
+    let invited = accounts.change_unless_taken("invite", Code::UsernameTaken, move |connection| {
+        Box::pin(async move { invite(connection, company, invitation, &by, once.as_ref()).await })
+    });
+    let user = invited.await??.user;
+    let view = UserView::new(user, accounts.settings_username());
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// An address and a name, checked.
+///
+/// # Errors
+///
+/// The problem, with the field's name.
+pub fn checked_email(email: Text, username: Text) -> Result<(EmailAddress, Option<Name>), Problem> {
+    let email = fields::email(&email.required("email")?, "email")?;
+    let username = username.optional("username")?;
+    let username = username.map(|name| fields::name(Name::of_user(&name), "username"));
+    Ok((email, username.transpose()?))
+}
+
+/// An invitation, without a mail if there were too many to the address: whoever invites is not told, since
+/// it may be another company that has sent them.
+///
+/// # Errors
+///
+/// `store_unavailable`, if nobody can say how many there were.
+pub async fn mailed(accounts: &Accounts, invitation: Invitation) -> Result<Invitation, Problem> {
+    // By the address alone: whoever invites may have many to invite.
+    let action = Action::Resend {
+        client: None,
+        email: invitation.email.as_str(),
+    };
+    let is_mailed = match accounts.throttle.allow(action).await {
+        Ok(()) => true,
+        Err(Refusal::Quietly | Refusal::TooMany(_)) => false,
+        Err(Refusal::Unavailable) => return Err(Code::StoreUnavailable.into()),
+    };
+    Ok(Invitation {
+        is_mailed,
+        ..invitation
+    })
+}

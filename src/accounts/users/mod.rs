@@ -1,0 +1,20 @@
+//! The users of a company: invited, changed, removed by its admins.
+
+mod admins;
+mod create;
+mod invite;
+pub mod inviting;
+mod members;
+mod remove;
+pub mod routes;
+mod update;
+mod view;
+
+pub use self::{
+    create::{NewUser, create},
+    invite::{Invitation, Invited, invite},
+    members::{is_last_admin, username_is_taken},
+    remove::{anonymise, remove},
+    update::{Changes, Wanted, update},
+    view::UserView,
+};
