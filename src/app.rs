@@ -21,6 +21,7 @@ use crate::{
         links::{self, Purpose},
         metrics::AccountsMetrics,
         sessions::Sessions,
+        undelivered::RecordUndelivered,
     },
     audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
     auth::{
@@ -303,8 +304,16 @@ impl Application {
         }
         let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
+        let on_failure = Some(Arc::new(RecordUndelivered) as _);
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        let sender = Sender::new(settings, database, registry, tokens, None, &self.mailer)?;
+        let sender = Sender::new(
+            settings,
+            database,
+            registry,
+            tokens,
+            on_failure,
+            &self.mailer,
+        )?;
         supervisor.spawn(Part::MailSender, sender.run());
         Ok(())
     }

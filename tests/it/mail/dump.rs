@@ -98,3 +98,29 @@ async fn of_postgres() {
     )
     .await;
 }
+
+/// And whoever reads the trail sees that one never came.
+#[tokio::test]
+async fn what_is_given_up_is_in_the_audit_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let smtp = Smtp::start();
+    smtp.fault("rcpt", "550 5.1.1 <RECIPIENT>: nobody of this name");
+    let builder = Footfall::builder().directory(folder.path());
+    let footfall = builder.env("FOOTFALL_SMTP_URL", smtp.url()).start();
+    let outbox = File::of(folder.path());
+    outbox.post("somebody@b.example", LINKS[2]);
+    let given_up = "footfall_mails_failed_total{reason=\"refused\"}";
+    footfall.metric_becomes(given_up, 1.0).await;
+    let token = footfall.token().await;
+    let mut client = footfall.client().with_token(&token);
+    let path = "/api/audit?action=mail.failed";
+    let trail = until("it is recorded", async || {
+        let text = client.get(path).await.text();
+        text.contains("\"mail.failed\"").then_some(text)
+    })
+    .await;
+    assert!(
+        trail.contains("\"refused\"") && !trail.contains("somebody@"),
+        "{trail}"
+    );
+}
