@@ -87,6 +87,11 @@ pub async fn anonymise(
         .bind(id)
         .execute(&mut **database)
         .await?;
+        // What is still to be sent says where they can be written to.
+        sqlx::query("DELETE FROM mails WHERE recipient = $1 AND state = 'waiting'")
+            .bind(&user.email)
+            .execute(&mut **database)
+            .await?;
         // They may have wanted to found a company of their own.
         sqlx::query("DELETE FROM registrations WHERE email_key = $1")
             .bind(email_key)
