@@ -6,6 +6,7 @@ mod invite;
 pub mod inviting;
 mod members;
 mod remove;
+mod reset;
 pub mod routes;
 mod update;
 mod view;
@@ -15,6 +16,7 @@ pub use self::{
     invite::{Invitation, Invited, invite},
     members::{is_last_admin, username_is_taken},
     remove::{anonymise, remove},
+    reset::reset,
     update::{Changes, Wanted, update},
     view::UserView,
 };
