@@ -132,6 +132,13 @@ impl Callers {
             true => self.csrf.check(&parts.headers, &Binding::of(&caller)),
             false => Ok(()),
         };
+        if is_ours.is_err()
+            && let Some(denied) = &self.denied
+        {
+            // It is not the permission that they lack.
+            let name = Code::CsrfFailed.as_str();
+            denied(&caller, parts, Rule { name, ..rule });
+        }
         Some(is_ours.map(|()| caller))
     }
 }

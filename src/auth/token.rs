@@ -223,6 +223,11 @@ impl Tokens {
 
     fn decode(&self, token: &str) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        // Extensions that must be understood, and none is here (RFC 7515, 4.1.11); what is compressed
+        // or encrypted is none of ours (RFC 8725, 3.6).
+        if header.crit.is_some() || header.zip.is_some() || header.enc.is_some() {
+            return Err(TokenError::Invalid);
+        }
         let kid = header.kid.ok_or(TokenError::Invalid)?;
         let (_, key) = self
             .verifying

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::{Footfall, Redis, footfall::footfall_command, people::PASSWORD, postgres};
+use crate::support::{Footfall, Redis, footfall::footfall_command, postgres, stage::PASSWORD};
 
 /// The command, with these settings.
 pub fn command(environment: &[(&str, String)]) -> Command {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     TestApp,
-    people::{Person, Stage, refusal},
+    stage::{Person, Stage, refusal},
     until,
 };
 

@@ -14,9 +14,8 @@ use uuid::Uuid;
 use crate::{
     matrix::{World, operations},
     support::{
-        Client, Footfall, Redis, Reply,
-        people::{PASSWORD, Stage},
-        postgres,
+        Client, Footfall, Redis, Reply, postgres,
+        stage::{PASSWORD, Stage},
     },
 };
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::support::{
     Client,
-    people::{Person, Stage},
+    stage::{Person, Stage},
 };
 
 /// A request for each operation: its body, and what its path has where the document has `{…}`. Each

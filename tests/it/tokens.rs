@@ -1,5 +1,7 @@
 //! Tokens and the keys that sign them.
 
+mod jws;
+
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

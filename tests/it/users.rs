@@ -4,7 +4,7 @@ use footfall::auth::role::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::people::{PASSWORD, Person, Stage, refusal};
+use crate::support::stage::{PASSWORD, Person, Stage, refusal};
 
 mod concurrency;
 mod input;

@@ -258,7 +258,9 @@ async fn post_company(
     let row = accounts.change("company_found", move |connection| {
         Box::pin(async move { found(connection, founding, &by, once.as_ref()).await })
     });
-    Ok((StatusCode::CREATED, Json(row.await??.into())))
+    let row = row.await??;
+    accounts.wake_mailer();
+    Ok((StatusCode::CREATED, Json(row.into())))
 }
 
 /// What is to change: what is left out or null stays as it is.

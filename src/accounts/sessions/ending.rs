@@ -11,9 +11,8 @@ use crate::{
     accounts::{
         Change, ending,
         origin::{self, Origin},
-        trail,
     },
-    audit::{Action, Actor, Entry, Kind as Object},
+    audit::{self, Action, Actor, Entry, Kind as Object},
     auth::{
         Caller, SETTINGS_ACCOUNT, cookies::Cookie, csrf::Binding, metrics::EndReason,
         refresh::RefreshToken, revocation::Revocation, token::TokenError,
@@ -112,7 +111,7 @@ impl Sessions {
                 if ended {
                     let entry = Entry::new(owner.company, actor(owner), Action::SessionLogout);
                     let entry = origin.of(entry.on(Object::Session, session));
-                    trail::record(connection, &entry).await?;
+                    audit::record(connection, &entry).await?;
                 }
                 Ok(Change {
                     value: ended,
@@ -171,7 +170,7 @@ impl Sessions {
                 }
                 let ended = row::end(connection, owner, session, EndReason::Ended).await?;
                 if ended {
-                    trail::record(connection, &entry).await?;
+                    audit::record(connection, &entry).await?;
                 }
                 Ok(Change {
                     value: Some(ended),
@@ -199,7 +198,7 @@ async fn end_all(
     let value = ending::end_sessions(connection, company, user, None, reason).await?;
     let revoked = vec![ending::renew_user(connection, company, user, None).await?];
     let entry = Entry::new(company, actor(owner), Action::SessionLogoutAll);
-    trail::record(connection, &origin.of(entry.on(Object::User, user))).await?;
+    audit::record(connection, &origin.of(entry.on(Object::User, user))).await?;
     Ok(Change { value, revoked })
 }
 

@@ -1,28 +1,16 @@
 //! One's own sessions, page by page.
 
-use std::{
-    fmt,
-    str::FromStr,
-    time::{Duration, UNIX_EPOCH},
-};
-
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::row::{IDLE, Owner};
 use crate::{
-    edge::{Code, Problem},
+    accounts::page::{Cursor, Page},
+    audit::time,
+    edge::Problem,
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
-
-/// Sessions on a page, unless the client wants another number.
-const DEFAULT_PAGE: usize = 100;
-/// Sessions on a page at most.
-const MAX_PAGE: usize = 1000;
-
-/// Stands first in each cursor. Another meaning of what follows gets another number.
-const VERSION: &str = "1-";
 
 /// A session of one's own.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,33 +49,6 @@ pub struct OwnSessions {
     pub next: Option<Cursor>,
 }
 
-/// The session after which a page begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor(pub Uuid);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{VERSION}{}", self.0.simple())
-    }
-}
-
-impl Serialize for Cursor {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ();
-
-    /// Only what [`Display`](fmt::Display) writes: other forms of a UUID would be other cursors for the same page.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let id = text.strip_prefix(VERSION).ok_or(())?;
-        let cursor = Self(id.parse().map_err(|_| ())?);
-        (cursor.to_string() == text).then_some(cursor).ok_or(())
-    }
-}
-
 /// Which page of sessions.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -102,27 +63,13 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    /// Where the page begins. Forms send what was left empty, so empty is absent.
-    pub fn after(&self) -> Result<Option<Cursor>, Problem> {
-        let cursor = self.cursor.as_deref().filter(|cursor| !cursor.is_empty());
-        cursor.map(str::parse).transpose().map_err(|()| {
-            Problem::from(Code::InvalidQuery).with_detail(
-                "cursor must be the `next` of another page, as it is; leave it out for the first page.",
-            )
-        })
-    }
-
-    /// How many are on it.
-    pub fn limit(&self) -> Result<usize, Problem> {
-        let limit = match self.limit.as_deref().unwrap_or_default() {
-            "" => Some(DEFAULT_PAGE),
-            limit => limit.parse().ok(),
-        };
-        let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
-        limit.ok_or_else(|| {
-            Problem::from(Code::InvalidQuery)
-                .with_detail(format!("limit must be a number from 1 to {MAX_PAGE}."))
-        })
+    /// What is asked for.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_query`
+    pub fn page(&self) -> Result<Page, Problem> {
+        Page::new(self.cursor.as_deref(), self.limit.as_deref())
     }
 }
 
@@ -137,12 +84,14 @@ pub async fn list(
     connection: &mut Connection<'_>,
     owner: Owner,
     current: Option<Uuid>,
-    after: Option<Cursor>,
-    limit: usize,
+    page: Page,
 ) -> Result<OwnSessions, DatabaseError> {
     let now = schema::now(connection).await?;
-    // One more than is shown tells whether there is another page.
-    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    // The newest are first: the first page begins after all there can be.
+    let before = match page.after.is_nil() {
+        true => Uuid::max(),
+        false => page.after,
+    };
     let mut rows: Vec<Row> = on_either!(connection, |database| {
         sqlx::query_as(
             "SELECT id, kind, user_agent, address, created_at, rotated_at, expires_at FROM sessions
@@ -152,16 +101,14 @@ pub async fn list(
         )
         .bind(owner.company)
         .bind(owner.user)
-        .bind(after.map_or(Uuid::max(), |cursor| cursor.0))
+        .bind(before)
         .bind(now)
         .bind(now - IDLE)
-        .bind(most)
+        .bind(page.rows())
         .fetch_all(&mut **database)
         .await
     })?;
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| has_more).map(|row| Cursor(row.0));
+    let next = page.cut(&mut rows, |row| row.0);
     let sessions = rows.into_iter().map(|row| own(row, current)).collect();
     Ok(OwnSessions { sessions, next })
 }
@@ -174,37 +121,8 @@ fn own(row: Row, current: Option<Uuid>) -> OwnSession {
         kind,
         user_agent,
         network,
-        created_at: time(created_at),
-        last_used_at: time(rotated_at),
-        expires_at: time(expires_at.min(rotated_at + IDLE)),
-    }
-}
-
-fn time(unix_millis: i64) -> String {
-    let since = Duration::from_millis(unix_millis.max(0).unsigned_abs());
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_as_it_is_written() {
-        let cursor = Cursor(Uuid::now_v7());
-        let text = cursor.to_string();
-        assert_eq!(text.parse(), Ok(cursor));
-        let hyphened = format!("1-{}", cursor.0);
-        for bad in [
-            "",
-            "1-",
-            "null",
-            &text[2..],
-            &text.to_uppercase(),
-            &hyphened,
-            &format!("{text}0"),
-        ] {
-            assert_eq!(bad.parse::<Cursor>(), Err(()), "{bad}");
-        }
+        created_at: time::format(created_at),
+        last_used_at: time::format(rotated_at),
+        expires_at: time::format(expires_at.min(rotated_at + IDLE)),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         origin::Origin,
         user::{LoginName, User},
     },
-    audit::{Action, Actor, Details, Entry, Kind as Object},
+    audit::{self, Action, Actor, Details, Entry, Kind as Object},
     auth::{
         SETTINGS_ACCOUNT,
         device::Device,
@@ -151,7 +151,7 @@ impl Sessions {
                 }
             }
             Found::Registered(_) if succeeded => return Err(Code::EmailUnconfirmed.into()),
-            found => self.note_failure(origin, &found).await,
+            found => self.note_failure(origin, &found),
         }
         Err(Code::InvalidCredentials.into())
     }
@@ -273,22 +273,14 @@ impl Sessions {
         self.accounts.passwords.hash(place, password).await.ok()
     }
 
-    /// Tells of a failure. Known or not, it is one transaction.
-    async fn note_failure(&self, origin: &Origin, found: &Found) {
+    /// Tells of a failure, soon: nobody waits for it, whether the account is known or not.
+    fn note_failure(&self, origin: &Origin, found: &Found) {
         let owner = match found {
             Found::User(user) => Some((user.company, user.id)),
             Found::Settings => Some((company::DEFAULT_ID, SETTINGS_ACCOUNT)),
             _ => None,
         };
-        let entry = failure_entry(owner, origin);
-        if let Some(database) = &self.accounts.database {
-            let noted = database.write("note_login_failure", move |connection| {
-                Box::pin(async move { crate::accounts::trail::record(connection, &entry).await })
-            });
-            if let Err(error) = noted.await {
-                tracing::warn!(%error, "a failed login is not in the audit");
-            }
-        }
+        self.audit.note(failure_entry(owner, origin));
     }
 }
 
@@ -388,7 +380,7 @@ async fn begin_once(
         let outcome = session.to_string();
         Once::end(once.as_ref(), connection, &outcome).await?;
         let entry = entry.on(Object::Session, session);
-        crate::accounts::trail::record(connection, &entry).await?;
+        audit::record(connection, &entry).await?;
     }
     Ok(Some(granted))
 }
@@ -413,12 +405,10 @@ fn failure_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin) -> Entry {
     if let Some((_, user)) = owner {
         entry = entry.on(Object::User, user);
     }
-    let entry = entry
-        .ended(crate::audit::Outcome::Failure)
-        .because(Details {
-            reason: Some(Code::InvalidCredentials.as_str()),
-            ..Details::default()
-        });
+    let entry = entry.ended(audit::Outcome::Failure).because(Details {
+        reason: Some(Code::InvalidCredentials.as_str()),
+        ..Details::default()
+    });
     origin.of(entry)
 }
 

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 pub use self::routes::router;
 use super::Accounts;
 use crate::{
+    audit::Audit,
     auth::{Callers, csrf::Csrf, metrics::AuthMetrics},
     mail::Mailer,
 };
@@ -35,6 +36,8 @@ pub struct Sessions {
     pub csrf: Arc<Csrf>,
     /// What is counted of logins and refreshes.
     pub metrics: Arc<AuthMetrics>,
+    /// Is told of failures.
+    pub audit: Audit,
     /// Is told of mails.
     pub mailer: Mailer,
     /// How long a client is served (`FOOTFALL_REQUEST_TIMEOUT`).

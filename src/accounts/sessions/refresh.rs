@@ -7,8 +7,8 @@ use super::{
     row::{Granted, Kind, Owner},
 };
 use crate::{
-    accounts::{Change, origin::Origin, trail, user::User},
-    audit::{Action, Entry, Kind as Object, Outcome},
+    accounts::{Change, origin::Origin, user::User},
+    audit::{self, Action, Entry, Kind as Object, Outcome},
     auth::{
         metrics::{EndReason, RefreshOutcome},
         refresh::RefreshToken,
@@ -118,5 +118,5 @@ async fn tell(
     let entry = entry
         .on(Object::Session, token.session)
         .ended(Outcome::Denied);
-    trail::record(connection, &origin.of(entry)).await
+    audit::record(connection, &origin.of(entry)).await
 }

@@ -324,7 +324,7 @@ async fn get_sessions(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<OwnSessions>, Problem> {
     let Query(query) = query?;
-    let (after, limit) = (query.after()?, query.limit()?);
+    let page = query.page()?;
     let owner = Owner {
         company: caller.company.id(),
         user: caller.user,
@@ -333,7 +333,7 @@ async fn get_sessions(
     let listed = sessions.accounts.read("list_sessions", move |connection| {
         Box::pin(async move {
             connection.within(owner.company).await?;
-            list::list(connection, owner, current, after, limit).await
+            list::list(connection, owner, current, page).await
         })
     });
     Ok(Json(listed.await?))

@@ -98,6 +98,7 @@ async fn post_user(
         Box::pin(async move { invite(connection, company, invitation, &by, once.as_ref()).await })
     });
     let user = invited.await??.user;
+    accounts.wake_mailer();
     let view = UserView::new(user, accounts.settings_username());
     Ok((StatusCode::CREATED, Json(view)))
 }

@@ -15,7 +15,7 @@ pub use self::{
     create::{NewUser, create},
     invite::{Invitation, Invited, invite},
     members::{is_last_admin, username_is_taken},
-    remove::{anonymise, remove},
+    remove::remove,
     reset::reset,
     update::{Changes, Wanted, update},
     view::UserView,

@@ -172,6 +172,34 @@ async fn refund() {
     goes_on(&footfall, &token).await;
 }
 
+#[tokio::test]
+async fn last_use() {
+    let faults = Faults::none();
+    let footfall = faults.builder().start();
+    let token = footfall.token().await;
+    footfall.ready().await;
+    faults.add(Piece::LastUse.name(), "panic");
+    let body = r#"{"name": "machine", "scopes": ["visits:write", "counters:read"]}"#;
+    let made = footfall
+        .client()
+        .with_token(&token)
+        .post_json("/auth/tokens", body)
+        .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let machine = made.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(
+        footfall
+            .client()
+            .with_token(&machine)
+            .get("/api/counters")
+            .await
+            .status,
+        200
+    );
+    faults.have_struck();
+    goes_on(&footfall, &machine).await;
+}
+
 /// It says nothing of the sibling, which keeps its slot.
 #[tokio::test]
 async fn look() {

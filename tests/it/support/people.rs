@@ -1,150 +1,307 @@
-//! People of companies, on an application in the process of the test, on either database.
+//! People who register and follow links: replicas with a database, their mails, and what was written.
 
-use footfall::{
-    accounts::{
-        by::By,
-        names::Name,
-        users::{NewUser, create},
-    },
-    auth::{password::hash, role::Role},
+use std::{
+    net::Ipv4Addr,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
 };
+
+use footfall::{auth::revocation::Pass, storage::sql::on_either};
+use hyper::Method;
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
-use super::{Client, Redis, Reply, TestApp, app::Builder, postgres};
+use super::{Client, Redis, Reply, TestApp, postgres, until};
 
-/// Everybody's password.
-pub const PASSWORD: &str = "seventeen green hats";
+/// A password that nobody would guess.
+pub const PASSWORD: &str = "stapling nine damp envelopes";
 
-/// An application with a database, and what it needs.
-pub struct Stage {
-    pub app: TestApp,
+/// Another one.
+pub const OTHER: &str = "seven quiet otters juggling";
+
+/// Two replicas, which share all that they keep.
+pub struct Place {
     /// `sqlite` or `postgres`.
     pub kind: &'static str,
-    #[allow(dead_code, reason = "they end with it")]
-    pub servers: Option<(Redis, postgres::Database)>,
+    pub replicas: Vec<TestApp>,
+    folder: tempfile::TempDir,
+    _servers: Option<(Redis, postgres::Database)>,
 }
 
-impl Stage {
-    /// On one SQLite file.
-    pub async fn sqlite() -> Self {
-        Self {
-            app: settings().start().await,
-            kind: "sqlite",
-            servers: None,
-        }
+/// A mail that was sent.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+}
+
+impl Letter {
+    /// The link in it, whole.
+    #[track_caller]
+    pub fn link(&self) -> &str {
+        let begin = self.text.find("http://").unwrap();
+        let links = self.text[begin..].split_whitespace();
+        let link = { links }.find(|word| word.contains("?token="));
+        link.unwrap_or_else(|| panic!("no link: {}", self.text))
     }
 
-    /// On a Redis and a PostgreSQL.
-    pub async fn postgres() -> Self {
-        let (redis, postgres) = (Redis::start(), postgres::Database::migrated());
-        let app = settings()
-            .env("REDIS_URL", redis.url())
-            .env("DATABASE_URL", postgres.url());
-        let app = app.start().await;
+    /// The token of its link.
+    #[track_caller]
+    pub fn token(&self) -> &str {
+        self.link().split_once("?token=").unwrap().1
+    }
+}
+
+/// On SQLite, and on Redis with PostgreSQL.
+pub async fn both(settings: &[(&str, &str)]) -> [Place; 2] {
+    [sqlite(settings).await, postgres(settings).await]
+}
+
+/// On SQLite.
+pub async fn sqlite(settings: &[(&str, &str)]) -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    start("sqlite", folder, None, settings).await
+}
+
+/// On Redis with PostgreSQL.
+pub async fn postgres(settings: &[(&str, &str)]) -> Place {
+    let servers = (Redis::start(), postgres::Database::migrated());
+    let folder = tempfile::tempdir().unwrap();
+    start("postgres", folder, Some(servers), settings).await
+}
+
+async fn start(
+    kind: &'static str,
+    folder: tempfile::TempDir,
+    servers: Option<(Redis, postgres::Database)>,
+    settings: &[(&str, &str)],
+) -> Place {
+    let mut replicas = Vec::new();
+    for _ in 0..2 {
+        let mut builder = TestApp::builder()
+            .directory(folder.path())
+            .env("FOOTFALL_PROXY_REQUEST_ID", "on");
+        if let Some((redis, database)) = &servers {
+            builder = builder
+                .env("REDIS_URL", redis.url())
+                .env("DATABASE_URL", database.url());
+        }
+        for (name, value) in settings {
+            builder = builder.env(name, value);
+        }
+        let app = builder.start().await;
         app.ready().await;
-        app.metric_becomes("footfall_database_up", 1.0).await;
-        Self {
-            app,
-            kind: "postgres",
-            servers: Some((redis, postgres)),
+        if servers.is_some() {
+            app.metric_becomes("footfall_database_up", 1.0).await;
+        }
+        replicas.push(app);
+    }
+    Place {
+        kind,
+        replicas,
+        folder,
+        _servers: servers,
+    }
+}
+
+impl Place {
+    /// Somebody who has not been here before.
+    pub fn client(&self) -> Client {
+        static ADDRESSES: AtomicU32 = AtomicU32::new(0x0a00_0001);
+        let address = Ipv4Addr::from_bits(ADDRESSES.fetch_add(1, Ordering::Relaxed));
+        self.client_at(&address.to_string())
+    }
+
+    /// Somebody at this address.
+    pub fn client_at(&self, address: &str) -> Client {
+        let proxy = self.replicas[0].proxy();
+        proxy.with("x-forwarded-for", address)
+    }
+
+    /// Asks for an account with this address.
+    pub async fn register(&self, email: &str) -> Reply {
+        let (name, _) = email.split_once('@').unwrap();
+        post(
+            &mut self.client(),
+            "/auth/register",
+            &registration("Acme", email, name),
+        )
+        .await
+    }
+
+    /// The company and the user that come of a registration.
+    pub async fn founder(&self, email: &str) -> Pass {
+        // Not the mail of an account that was deleted.
+        let before = self.letters_sent(email).await;
+        assert_eq!(self.register(email).await.status, 202);
+        let one_more = async || (self.letters(email).len() > before).then_some(());
+        until("there is one mail more", one_more).await;
+        let letter = self.letter(email, "Confirm your e-mail address").await;
+        let body = json!({ "token": letter.token(), "password": PASSWORD });
+        let reply = post(&mut self.client(), "/auth/confirm", &body).await;
+        assert_eq!(reply.status, 204, "{}", reply.text());
+        self.pass(email).await
+    }
+
+    /// What a session of this address would be issued on now.
+    pub async fn pass(&self, email: &str) -> Pass {
+        let row = "SELECT u.id, u.generation, c.id, c.generation FROM users u JOIN companies c ON c.id = u.company_id WHERE u.email_key = ";
+        let sql = format!("{row}'{email}'");
+        let app = &self.replicas[0];
+        let database = app.database.clone().unwrap();
+        let row: (Uuid, i64, Uuid, i64) = database
+            .read("test", move |connection| {
+                Box::pin(async move {
+                    connection.across_companies().await?;
+                    Ok(on_either!(connection, |database| {
+                        let row = sqlx::query_as(AssertSqlSafe(sql.clone()));
+                        row.fetch_one(&mut **database).await
+                    })?)
+                })
+            })
+            .await
+            .unwrap();
+        let (user, user_generation, company, company_generation) = row;
+        Pass {
+            session: Uuid::now_v7(),
+            user,
+            user_generation,
+            company,
+            company_generation,
         }
     }
 
-    /// One of each.
-    pub async fn both() -> [Self; 2] {
-        [Self::sqlite().await, Self::postgres().await]
+    /// Somebody who is logged in on this, at a replica.
+    pub fn logged_in(&self, replica: usize, pass: &Pass) -> Client {
+        let app = &self.replicas[replica];
+        app.proxy().with_token(&app.token_on(pass))
     }
 
-    /// An active user, who has logged in.
-    pub async fn person(&self, company: &str, username: &str, role: Role) -> Person {
-        let new = NewUser {
-            company: Name::of_company(company).unwrap(),
-            email: format!("{username}@{company}.example").parse().unwrap(),
-            username: Name::of_user(username).unwrap(),
-            role,
-            password_hash: hash(PASSWORD).unwrap(),
-            settings_username: "admin".to_owned(),
-        };
-        let email = new.email.to_string();
-        let database = self.app.database.as_ref().unwrap();
-        let user = database.write("person", |connection| {
-            Box::pin(async move { create(connection, &new, &By::command()).await })
-        });
-        let user = user
+    /// One number of the database.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let sql = sql.to_owned();
+        let database = self.replicas[0].database.clone().unwrap();
+        database
+            .read("test", move |connection| {
+                Box::pin(async move {
+                    connection.across_companies().await?;
+                    Ok(on_either!(connection, |database| {
+                        let number = sqlx::query_scalar(AssertSqlSafe(sql.clone()));
+                        number.fetch_one(&mut **database).await
+                    })?)
+                })
+            })
             .await
             .unwrap()
-            .unwrap_or_else(|problem| panic!("{problem:?}"));
-        let mut person = Person {
-            id: user.id.to_string(),
-            company: user.company.to_string(),
-            email,
-            token: String::new(),
-        };
-        person.token = self.log_in(&person).await;
-        person
     }
 
-    /// A new access token.
-    pub async fn log_in(&self, person: &Person) -> String {
-        let reply = self.app.client().login(&person.email, PASSWORD).await;
-        assert_eq!(reply.status, 200, "{reply:?}");
-        reply.json()["token"].as_str().unwrap().to_owned()
-    }
-
-    /// A client with this person's access token.
-    pub fn client(&self, person: &Person) -> Client {
-        self.app.client().with_token(&person.token)
-    }
-
-    /// A client with the token of the settings' account.
-    pub async fn operator(&self) -> Client {
-        self.app.client().logged_in().await
-    }
-
-    /// An API token of a person; its id and itself.
-    pub async fn api_token(&self, person: &Person, scopes: &[&str]) -> (String, String) {
-        let body = json!({ "name": "machine", "scopes": scopes });
-        let reply = self
-            .client(person)
-            .post_json("/auth/tokens", &body.to_string())
-            .await;
-        assert_eq!(reply.status, 201, "{reply:?}");
-        let made = reply.json();
-        let text = |field: &str| made[field].as_str().unwrap().to_owned();
-        (text("id"), text("token"))
-    }
-
-    /// Some rows, as a person who may see all would read them: one number.
-    pub async fn number(&self, sql: &'static str) -> i64 {
-        let database = self.app.database.as_ref().unwrap();
-        let number = database.read("number", move |connection| {
+    /// Changes something behind the back of all.
+    pub async fn change(&self, sql: &str) {
+        let sql = sql.to_owned();
+        let database = self.replicas[0].database.clone().unwrap();
+        let changed = database.write("test", move |connection| {
             Box::pin(async move {
                 connection.across_companies().await?;
-                Ok(footfall::on_either!(connection, |database| {
-                    sqlx::query_scalar(sql).fetch_one(&mut **database).await
-                })?)
+                on_either!(connection, |database| {
+                    let change = sqlx::query(AssertSqlSafe(sql.clone()));
+                    change.execute(&mut **database).await.map(drop)
+                })?;
+                Ok(())
             })
         });
-        number.await.unwrap()
+        changed.await.unwrap();
+    }
+
+    /// The rows that there are, by table.
+    pub async fn rows(&self) -> Vec<(&'static str, i64)> {
+        let mut rows = Vec::new();
+        for table in [
+            "companies",
+            "users",
+            "registrations",
+            "links",
+            "mails",
+            "audit_entries",
+            "request_ids",
+        ] {
+            rows.push((
+                table,
+                self.number(&format!("SELECT count(*) FROM {table}")).await,
+            ));
+        }
+        rows
+    }
+
+    /// The mails to an address.
+    pub fn letters(&self, to: &str) -> Vec<Letter> {
+        let all = read(&self.folder.path().join("data/mail"));
+        all.into_iter().filter(|letter| letter.to == to).collect()
+    }
+
+    /// Waits for a mail with this subject to an address; the newest, if there are several.
+    pub async fn letter(&self, to: &str, subject: &str) -> Letter {
+        let newest = async || {
+            let letters = self.letters(to).into_iter().rev();
+            { letters }.find(|letter| letter.subject == subject)
+        };
+        until(&format!("{to} gets “{subject}”"), newest).await
+    }
+
+    /// Waits until nothing is left to be sent, and gives how many mails an address has.
+    pub async fn letters_sent(&self, to: &str) -> usize {
+        let waiting = "SELECT count(*) FROM mails WHERE state = 'waiting'";
+        let none = async || (self.number(waiting).await == 0).then_some(());
+        until("all mails are sent", none).await;
+        self.letters(to).len()
     }
 }
 
-/// Somebody.
-#[derive(Debug, Clone)]
-pub struct Person {
-    pub id: String,
-    pub company: String,
-    pub email: String,
-    pub token: String,
+/// In the order in which they were written.
+fn read(folder: &Path) -> Vec<Letter> {
+    let files = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = files.map(|file| file.unwrap().path());
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+        .collect();
+    paths.sort();
+    let letters = paths.iter().map(|path| {
+        let message = std::fs::read_to_string(path).unwrap();
+        let text = message.replace("=\r\n", "").replace("=3D", "=");
+        let header = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().to_owned()
+        };
+        Letter {
+            to: header("To: "),
+            subject: header("Subject: "),
+            text,
+        }
+    });
+    letters.collect()
 }
 
-fn settings() -> Builder {
-    TestApp::builder().env("FOOTFALL_PUBLIC_URL", "http://footfall.example")
+/// The body of a registration.
+pub fn registration(company: &str, email: &str, username: &str) -> Value {
+    json!({ "company": company, "email": email, "username": username, "password": PASSWORD })
 }
 
-/// The status, the code of the problem, and the field that it names.
+/// Sends JSON.
+pub async fn post(client: &mut Client, path: &str, body: &Value) -> Reply {
+    client.post_json(path, &body.to_string()).await
+}
+
+/// Sends JSON by another method.
+pub async fn send(client: &mut Client, method: Method, path: &str, body: &Value) -> Reply {
+    let json = [("content-type", "application/json")];
+    client.send(method, path, &json, body.to_string()).await
+}
+
+/// The status, and the code and the field of a problem.
 #[track_caller]
-pub fn refusal(reply: &Reply) -> (u16, String, Value) {
+pub fn refusal(reply: &Reply) -> (u16, String, Option<String>) {
     let code = reply.problem();
-    (reply.status.as_u16(), code, reply.json()["field"].clone())
+    let field = reply.json()["field"].as_str().map(str::to_owned);
+    (reply.status.as_u16(), code, field)
 }

@@ -1,0 +1,494 @@
+//! Sessions of a browser: cookies in place of tokens in bodies, and no page but ours may use them.
+
+use hyper::Method;
+
+use super::*;
+
+/// What a browser keeps, and what a page of ours reads of it.
+struct Jar {
+    cookies: Vec<(String, String)>,
+    csrf: String,
+}
+
+impl Jar {
+    async fn login(stack: &Stack, person: &Person) -> Self {
+        let mut client = stack.client().with("sec-fetch-site", "same-origin");
+        let body = json!({ "username": person.name(), "password": people::PASSWORD });
+        Self::of(
+            &client
+                .post_json("/auth/login?mode=cookie", &body.to_string())
+                .await,
+        )
+    }
+
+    #[track_caller]
+    fn of(reply: &Reply) -> Self {
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let body = reply.json();
+        let names: Vec<_> = body.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["csrf_token", "user"], "no token is in the body");
+        let mut jar = Self {
+            cookies: Vec::new(),
+            csrf: body["csrf_token"].as_str().unwrap().to_owned(),
+        };
+        jar.take(reply);
+        jar
+    }
+
+    fn take(&mut self, reply: &Reply) {
+        for cookie in reply.headers.get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.cookies.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn header(&self) -> String {
+        let pairs = self.cookies.iter();
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    }
+
+    /// What a page of ours sends.
+    async fn send(&self, app: &TestApp, method: Method, path: &str) -> Reply {
+        let headers = [
+            ("sec-fetch-site", "same-origin"),
+            ("x-csrf-token", &self.csrf),
+        ];
+        self.with(app, method, path, &headers).await
+    }
+
+    async fn with(
+        &self,
+        app: &TestApp,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut client = app.client().with("cookie", &self.header());
+        client.send(method, path, headers, "").await
+    }
+}
+
+#[tokio::test]
+async fn a_browser_has_its_tokens_in_cookies() {
+    for stack in Stack::both(2).await {
+        let [anna, ..] = people(&stack.apps[0]).await;
+        let mut client = stack.client().with("sec-fetch-site", "same-origin");
+        let body = json!({ "username": anna.name(), "password": people::PASSWORD }).to_string();
+        let reply = client.post_json("/auth/login?mode=cookie", &body).await;
+        let mut jar = Jar::of(&reply);
+        assert_eq!(
+            reply.json()["user"],
+            json!({
+                "id": anna.id, "username": "anna", "email": "anna@example.org", "role": "member",
+                "company": { "id": anna.company, "name": "Acme" },
+            })
+        );
+        let names: Vec<_> = jar.cookies.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "footfall-access",
+                "footfall-refresh",
+                "footfall-csrf",
+                "footfall-device"
+            ]
+        );
+        assert_eq!(jar.get("footfall-csrf"), Some(jar.csrf.as_str()));
+        assert!(!reply.text().contains(jar.get("footfall-access").unwrap()));
+        for cookie in reply.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            assert!(
+                cookie.contains("; Path=/;") && cookie.contains("SameSite=Strict"),
+                "{cookie}"
+            );
+            let readable = !cookie.contains("HttpOnly");
+            assert_eq!(readable, cookie.starts_with("footfall-csrf="), "{cookie}");
+            assert!(
+                !cookie.contains("Secure") && !cookie.contains("Domain"),
+                "{cookie}"
+            );
+        }
+        assert_eq!(
+            jar.send(&stack.apps[1], Method::GET, "/api/count")
+                .await
+                .status,
+            200
+        );
+        let sessions = jar
+            .with(&stack.apps[0], Method::GET, "/auth/sessions", &[])
+            .await
+            .json();
+        assert_eq!(sessions["sessions"][0]["kind"], "cookie");
+
+        let old = jar.get("footfall-refresh").unwrap().to_owned();
+        let reply = jar
+            .send(&stack.apps[1], Method::POST, "/auth/refresh")
+            .await;
+        let next = Jar::of(&reply);
+        assert_eq!(next.csrf, jar.csrf, "it is the session's");
+        jar.take(&reply);
+        assert_ne!(jar.get("footfall-refresh"), Some(old.as_str()));
+        // It never gets into a body.
+        refused(
+            &refresh(&mut stack.client(), jar.get("footfall-refresh").unwrap()).await,
+            401,
+            "session_ended",
+        );
+        assert_eq!(
+            jar.send(&stack.apps[0], Method::GET, "/api/count")
+                .await
+                .status,
+            200
+        );
+
+        let before = Jar {
+            cookies: jar.cookies.clone(),
+            csrf: jar.csrf.clone(),
+        };
+        let reply = jar.send(&stack.apps[0], Method::POST, "/auth/logout").await;
+        assert_eq!(reply.status, 204);
+        jar.take(&reply);
+        let names: Vec<_> = jar.cookies.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["footfall-device"]);
+        refused(
+            &before.send(&stack.apps[1], Method::GET, "/api/count").await,
+            401,
+            "invalid_token",
+        );
+        assert_eq!(
+            before
+                .send(&stack.apps[1], Method::POST, "/auth/logout")
+                .await
+                .status,
+            204
+        );
+    }
+}
+
+/// A line: what is sent beside the cookies, and whether it is let through.
+type Line<'a> = (&'a [(&'a str, &'a str)], bool);
+
+#[tokio::test]
+async fn the_csrf_table() {
+    let settings = [
+        ("FOOTFALL_PUBLIC_URL", "http://a.example/app"),
+        ("FOOTFALL_CORS_ORIGINS", "https://console.example"),
+    ];
+    let stack = Stack::sqlite(1, &settings).await;
+    let app = &stack.apps[0];
+    let [anna, berta, _] = people(app).await;
+    let jar = Jar::login(&stack, &anna).await;
+    let other = Jar::login(&stack, &berta).await;
+    let again = Jar::login(&stack, &anna).await;
+    let token = ("x-csrf-token", jar.csrf.as_str());
+    let same = ("sec-fetch-site", "same-origin");
+    let lines: &[Line] = &[
+        (&[same, token], true),
+        (&[("origin", "http://a.example"), token], true),
+        (
+            &[
+                ("origin", "https://console.example"),
+                ("sec-fetch-site", "cross-site"),
+                token,
+            ],
+            true,
+        ),
+        (&[("origin", "http://localhost"), token], true),
+        (&[same], false),
+        (&[token], false),
+        (&[], false),
+        (&[same, ("x-csrf-token", "")], false),
+        (&[same, ("x-csrf-token", "rubbish")], false),
+        (&[same, ("x-csrf-token", &other.csrf)], false),
+        (&[same, ("x-csrf-token", &again.csrf)], false),
+        (&[same, token, token], false),
+        (&[("sec-fetch-site", "cross-site"), token], false),
+        (&[("sec-fetch-site", "same-site"), token], false),
+        (&[("sec-fetch-site", "none"), token], false),
+        (&[("origin", "https://evil.example"), token], false),
+        (&[("origin", "null"), token], false),
+        (&[("origin", "https://a.example"), token], false),
+        (&[("referer", "http://a.example/"), token], false),
+    ];
+    for (headers, is_let_through) in lines {
+        for (method, path, done) in [
+            (Method::GET, "/api/count", 200),
+            (Method::POST, "/api/counters/x", 200),
+            (
+                Method::DELETE,
+                "/auth/sessions/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e",
+                404,
+            ),
+        ] {
+            let before = visits(app, &jar).await;
+            let reply = jar.with(app, method.clone(), path, headers).await;
+            match is_let_through {
+                true => assert_eq!(reply.status, done, "{method} {path} {headers:?}"),
+                false => {
+                    refused(&reply, 403, "csrf_failed");
+                    assert_eq!(
+                        visits(app, &jar).await,
+                        before,
+                        "{method} {path} {headers:?}"
+                    );
+                }
+            }
+        }
+        // What changes nothing is let through.
+        for (method, path) in [
+            (Method::HEAD, "/api/count"),
+            (Method::GET, "/api/counters"),
+            (Method::GET, "/auth/sessions"),
+        ] {
+            let reply = jar.with(app, method.clone(), path, headers).await;
+            assert_eq!(reply.status, 200, "{method} {path} {headers:?}");
+        }
+    }
+    for path in ["/auth/refresh", "/auth/logout", "/auth/logout/all"] {
+        for (headers, _) in lines.iter().filter(|line| !line.1) {
+            refused(
+                &jar.with(app, Method::POST, path, headers).await,
+                403,
+                "csrf_failed",
+            );
+        }
+    }
+    // The session's own token, with the cookie of another one beside it.
+    let mut mixed = Jar {
+        cookies: jar.cookies.clone(),
+        csrf: jar.csrf.clone(),
+    };
+    mixed.cookies.retain(|(name, _)| name != "footfall-csrf");
+    refused(
+        &mixed.send(app, Method::GET, "/api/count").await,
+        403,
+        "csrf_failed",
+    );
+    mixed
+        .cookies
+        .push(("footfall-csrf".to_owned(), other.csrf.clone()));
+    refused(
+        &mixed.send(app, Method::GET, "/api/count").await,
+        403,
+        "csrf_failed",
+    );
+    mixed.csrf = other.csrf.clone();
+    refused(
+        &mixed.send(app, Method::GET, "/api/count").await,
+        403,
+        "csrf_failed",
+    );
+}
+
+/// How often was counted on both counters.
+async fn visits(app: &TestApp, jar: &Jar) -> String {
+    jar.with(app, Method::GET, "/api/counters", &[])
+        .await
+        .text()
+}
+
+#[tokio::test]
+async fn a_bearer_needs_no_page_and_wins_over_cookies() {
+    let stack = Stack::sqlite(1, &[]).await;
+    let app = &stack.apps[0];
+    let [anna, berta, _] = people(app).await;
+    let jar = Jar::login(&stack, &anna).await;
+    let pair = Pair::login(&mut stack.client(), &berta).await;
+    let bearer = format!("Bearer {}", pair.access);
+    let evil = [
+        ("authorization", bearer.as_str()),
+        ("origin", "https://evil.example"),
+    ];
+    assert_eq!(
+        jar.with(app, Method::GET, "/api/count", &evil).await.status,
+        200
+    );
+    let me = jar
+        .with(app, Method::GET, "/auth/sessions", &evil)
+        .await
+        .json();
+    assert_eq!(me["sessions"][0]["kind"], "bearer");
+    for wrong in ["Bearer a.b.c", "Basic YTpi", "Bearer"] {
+        let reply = jar
+            .with(
+                app,
+                Method::GET,
+                "/auth/sessions",
+                &[("authorization", wrong)],
+            )
+            .await;
+        assert_eq!(
+            reply.status, 401,
+            "{wrong}: a cookie does not stand in for it"
+        );
+    }
+}
+
+/// Else a strange page could log somebody in as somebody else.
+#[tokio::test]
+async fn a_strange_page_cannot_log_in() {
+    let stack = Stack::sqlite(1, &[]).await;
+    people(&stack.apps[0]).await;
+    let body = json!({ "username": "carla", "password": people::PASSWORD }).to_string();
+    for headers in [
+        &[("origin", "https://evil.example")][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[],
+    ] {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        let mut client = stack.client();
+        let reply = client
+            .send(Method::POST, "/auth/login?mode=cookie", &headers, &body)
+            .await;
+        refused(&reply, 403, "csrf_failed");
+        assert_eq!(reply.header("set-cookie"), None);
+        // It is nobody's cookie that is set by this.
+        assert_eq!(
+            client
+                .send(Method::POST, "/auth/login", &headers, &body)
+                .await
+                .status,
+            200
+        );
+    }
+    for mode in ["x", "Cookie", "cookie&mode=bearer"] {
+        let reply = stack
+            .client()
+            .post_json(&format!("/auth/login?mode={mode}"), &body)
+            .await;
+        refused(&reply, 400, "invalid_query");
+    }
+    assert_eq!(
+        stack
+            .client()
+            .post_json("/auth/login?mode=&x=y", &body)
+            .await
+            .status,
+        200
+    );
+}
+
+/// A form has its token in a field.
+#[tokio::test]
+async fn a_form_logs_out() {
+    let stack = Stack::sqlite(1, &[]).await;
+    let [anna, ..] = people(&stack.apps[0]).await;
+    let jar = Jar::login(&stack, &anna).await;
+    let send = async |body: String| {
+        let cookies = jar.header();
+        let headers = [
+            ("cookie", cookies.as_str()),
+            ("origin", "http://localhost"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        stack
+            .client()
+            .send(Method::POST, "/auth/logout", &headers, body)
+            .await
+    };
+    for wrong in [
+        String::new(),
+        "csrf_token=".to_owned(),
+        format!("csrf_token={0}&csrf_token={0}", jar.csrf),
+        format!("x={}", jar.csrf),
+    ] {
+        refused(&send(wrong).await, 403, "csrf_failed");
+    }
+    assert_eq!(
+        send(format!("a=b&csrf_token={}", jar.csrf)).await.status,
+        204
+    );
+    assert_eq!(status_of(&stack, &jar).await, 401);
+}
+
+async fn status_of(stack: &Stack, jar: &Jar) -> u16 {
+    jar.send(&stack.apps[0], Method::GET, "/api/count")
+        .await
+        .status
+        .as_u16()
+}
+
+/// In production a browser is only ever reached by HTTPS.
+#[tokio::test]
+async fn production_has_cookies_of_https_alone() {
+    let settings = [
+        ("FOOTFALL_ENV", "production"),
+        ("FOOTFALL_ADMIN_PASSWORD", "a password of production"),
+    ];
+    let stack = Stack::sqlite(1, &settings).await;
+    let [anna, ..] = people(&stack.apps[0]).await;
+    let jar = Jar::login(&stack, &anna).await;
+    let names: Vec<_> = jar.cookies.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "__Host-footfall-access",
+            "__Host-footfall-refresh",
+            "__Host-footfall-csrf",
+            "__Host-footfall-device"
+        ]
+    );
+    assert_eq!(
+        jar.send(&stack.apps[0], Method::GET, "/api/count")
+            .await
+            .status,
+        200
+    );
+    // `Host` is whatever somebody says.
+    let headers = [
+        ("origin", "http://localhost"),
+        ("x-csrf-token", jar.csrf.as_str()),
+    ];
+    refused(
+        &jar.with(&stack.apps[0], Method::GET, "/api/count", &headers)
+            .await,
+        403,
+        "csrf_failed",
+    );
+    let plain = Jar {
+        cookies: jar
+            .cookies
+            .iter()
+            .map(|(name, value)| (name.replace("__Host-", ""), value.clone()))
+            .collect(),
+        csrf: jar.csrf.clone(),
+    };
+    refused(
+        &plain.send(&stack.apps[0], Method::GET, "/api/count").await,
+        401,
+        "missing_token",
+    );
+}
+
+/// The account of the settings without any database logs in with a browser as well.
+#[tokio::test]
+async fn a_browser_needs_no_database() {
+    let redis = Redis::start();
+    let app = TestApp::builder()
+        .env("REDIS_URL", redis.url())
+        .start()
+        .await;
+    let mut client = app.client().with("sec-fetch-site", "same-origin");
+    let body = json!({ "username": "admin", "password": "password" }).to_string();
+    let jar = Jar::of(&client.post_json("/auth/login?mode=cookie", &body).await);
+    let names: Vec<_> = jar.cookies.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["footfall-access", "footfall-csrf"]);
+    assert_eq!(jar.send(&app, Method::GET, "/api/count").await.visits(), 1);
+    refused(
+        &jar.with(&app, Method::GET, "/api/count", &[]).await,
+        403,
+        "csrf_failed",
+    );
+}
