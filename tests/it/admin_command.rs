@@ -71,7 +71,7 @@ async fn works(footfall: &Footfall, environment: &[(&str, String)]) {
         ),
         (
             &["create", "--email", "b@acme.example"],
-            "footfall footfall",
+            "aaaaaaaaaaaaaaaaaaaa",
             "easy to guess",
         ),
         (&["create", "--email", "b@acme.example"], "", "empty"),

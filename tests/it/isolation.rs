@@ -218,7 +218,7 @@ async fn insert(
             .bind(Uuid::now_v7())
             .bind(company)
             .bind(user)
-            .bind(vec![7; 32])
+            .bind(vec![7_u8; 32])
             .execute(&mut **database)
             .await
             .map(drop)
@@ -308,5 +308,5 @@ fn every_statement_says_whose_rows() {
             }
         }
     }
-    assert!(seen >= 10, "{seen}");
+    assert!(seen >= 8, "{seen}");
 }

@@ -37,7 +37,7 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("post /api/counters/{name}", "some", ""),
     ("post /api/users", "", "{}"),
     ("post /auth/tokens", "", "{}"),
-    ("put /api/companies/{id}", "ID", "{}"),
+    ("put /api/companies/{id}", "ID", r#"{"name":1}"#),
     ("put /api/company", "", "{}"),
     ("put /api/users/{id}", "ID", "{}"),
     // Audit.

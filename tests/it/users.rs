@@ -150,6 +150,9 @@ async fn lists_are_pages_of_ones_own_company() {
     }
 }
 
+const TO_NEW: &str = "SELECT count(*) FROM mails WHERE recipient = 'new@other.example' AND template ->> 'name' = 'invitation'";
+const TO_ZOE: &str = "SELECT count(*) FROM mails WHERE recipient = 'zoe@other.example' AND template ->> 'name' = 'invited_elsewhere'";
+
 /// Another company's address looks like any other, in all that can be seen.
 #[tokio::test]
 async fn an_address_of_another_company_looks_like_success() {
@@ -178,7 +181,7 @@ async fn an_address_of_another_company_looks_like_success() {
             (reply.status, body)
         };
         assert_eq!(shape(&fresh), shape(&known));
-        let mut rows = Vec::new();
+        let (mut rows, mut mails) = (Vec::new(), Vec::new());
         for invited in [&fresh, &known] {
             let id = invited.json()["id"].as_str().unwrap().to_owned();
             let path = format!("/api/users/{id}");
@@ -187,26 +190,18 @@ async fn an_address_of_another_company_looks_like_success() {
             assert_eq!(invite(&stage, &anna, again).await.status, 201);
             let changed = client.put_json(&path, r#"{"role":"viewer"}"#).await;
             rows.push(changed.status);
+            // As many mails; only that the other's has no link.
+            mails.push(match rows.len() {
+                1 => stage.number(TO_NEW).await,
+                _ => stage.number(TO_ZOE).await,
+            });
             assert_eq!(client.delete(&path).await.status, 204);
             rows.push(client.get(&path).await.status);
         }
         assert_eq!(rows[..2], rows[2..]);
-        // As many links, mails and rows; only that the other has a mail that explains, and no link.
-        assert_eq!(
-            stage
-                .number("SELECT count(*) FROM mails WHERE recipient = 'new@other.example'")
-                .await,
-            2
-        );
-        let explains = match stage.kind {
-            "sqlite" => {
-                "SELECT count(*) FROM mails WHERE recipient = 'zoe@other.example' AND template ->> 'name' = 'invited_elsewhere'"
-            }
-            _ => {
-                "SELECT count(*) FROM mails WHERE recipient = 'zoe@other.example' AND template ->> 'name' = 'invited_elsewhere'"
-            }
-        };
-        assert_eq!(stage.number(explains).await, 2);
+        assert_eq!(mails, [2, 2]);
+        // Whoever removes the row of an invitation takes nothing from whose address it is.
+        assert_eq!(stage.number(TO_ZOE).await, 2);
         assert_eq!(
             stage.app.client().login(&zoe.email, PASSWORD).await.status,
             200
@@ -505,4 +500,31 @@ async fn to_others_companies_are_as_if_absent() {
     ] {
         assert_eq!(document(&reply), unknown);
     }
+}
+
+/// Then accounts are made by `footfall admin` alone.
+#[tokio::test]
+async fn where_registration_is_closed_nobody_is_invited() {
+    let app = crate::support::TestApp::builder().env("FOOTFALL_REGISTRATION", "closed");
+    let stage = Stage {
+        app: app.start().await,
+        kind: "sqlite",
+        servers: None,
+    };
+    let anna = stage.person("acme", "anna", Role::Admin).await;
+    let reply = invite(
+        &stage,
+        &anna,
+        json!({ "email": "x@x.example", "role": "viewer" }),
+    )
+    .await;
+    assert_eq!(reply.problem(), "registration_closed");
+    let body = json!({ "name": "b", "email": "x@x.example" }).to_string();
+    let reply = stage
+        .operator()
+        .await
+        .post_json("/api/companies", &body)
+        .await;
+    assert_eq!(reply.problem(), "registration_closed");
+    assert_eq!(stage.number("SELECT count(*) FROM mails").await, 0);
 }

@@ -24,7 +24,7 @@ use crate::{
         path::Id,
         users::{
             Invitation,
-            inviting::{checked_email, mailed},
+            inviting::{checked_email, is_open, mailed},
         },
     },
     audit::time,
@@ -221,7 +221,7 @@ struct FoundingBody {
 }
 
 crate::problem_responses!(FoundProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, RegistrationClosed, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
     UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable, NoDatabase, DatabaseUnavailable);
 
 /// Found a company.
@@ -242,6 +242,7 @@ async fn post_company(
     JsonBody(body): JsonBody<FoundingBody>,
 ) -> Result<(StatusCode, Json<CompanyView>), Problem> {
     accounts.database()?;
+    is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
     let name = company_name(&body.name.required("name")?)?;
     let (email, username) = checked_email(body.email, body.username)?;

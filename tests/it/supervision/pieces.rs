@@ -135,26 +135,6 @@ async fn password_hash() {
     login_breaks_at(Piece::PasswordHash).await;
 }
 
-/// Its use counts; the next one is noted.
-#[tokio::test]
-async fn last_use() {
-    let faults = Faults::none();
-    let footfall = faults.builder().start();
-    let token = footfall.token().await;
-    footfall.ready().await;
-    let mut client = footfall.client().with_token(&token);
-    let body = r#"{"name":"n","scopes":["visits:write"]}"#;
-    let made = client.post_json("/auth/tokens", body).await.json();
-    let mut machine = footfall
-        .client()
-        .with_token(made["token"].as_str().unwrap());
-    faults.add(Piece::LastUse.name(), "panic");
-    machine.get("/api/count").await.visits();
-    faults.have_struck();
-    machine.get("/api/count").await.visits();
-    goes_on(&footfall, &token).await;
-}
-
 #[tokio::test]
 async fn refund() {
     let (faults, redis) = (Faults::none(), Redis::start());

@@ -57,9 +57,11 @@ impl Stage {
 
     /// An active user, who has logged in.
     pub async fn person(&self, company: &str, username: &str, role: Role) -> Person {
+        let domain = company.to_lowercase().replace(' ', "-");
+        let address = format!("{username}@{domain}.example");
         let new = NewUser {
             company: Name::of_company(company).unwrap(),
-            email: format!("{username}@{company}.example").parse().unwrap(),
+            email: address.parse().unwrap(),
             username: Name::of_user(username).unwrap(),
             role,
             password_hash: hash(PASSWORD).unwrap(),
