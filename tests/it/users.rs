@@ -150,8 +150,8 @@ async fn lists_are_pages_of_ones_own_company() {
     }
 }
 
-const TO_NEW: &str = "SELECT count(*) FROM mails WHERE recipient = 'new@other.example' AND template ->> 'name' = 'invitation'";
-const TO_ZOE: &str = "SELECT count(*) FROM mails WHERE recipient = 'zoe@other.example' AND template ->> 'name' = 'invited_elsewhere'";
+const TO_NEW: &str = "SELECT count(*) FROM mails WHERE template ->> 'name' = 'invitation'";
+const TO_ZOE: &str = "SELECT count(*) FROM mails WHERE template ->> 'name' = 'invited_elsewhere'";
 
 /// Another company's address looks like any other, in all that can be seen.
 #[tokio::test]

@@ -12,7 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{Changes, CompanyState, Founding, Row, find, found, page, update};
+use super::{
+    Changes, CompanyState, Row, find,
+    found::{Founding, found},
+    page, update,
+};
 use crate::{
     accounts::{
         Accounts,
