@@ -8,6 +8,7 @@ mod confirmation;
 pub mod ending;
 pub mod fields;
 mod founding;
+pub mod leaving;
 pub mod links;
 pub mod metrics;
 pub mod names;

@@ -6,13 +6,14 @@ use uuid::Uuid;
 use super::{
     Accounts, Change, companies,
     ending::{end_sessions, renew_user},
+    leaving::anonymise,
     links::{self, Purpose, Subject},
     names::{self, Name},
     once::{Once, Turn},
     origin::{Origin, actor},
     recovery::{set_password, tell_of_password},
     user::User,
-    users::{anonymise, is_last_admin},
+    users::is_last_admin,
 };
 use crate::{
     audit::{self, Action, Details, Entry, Kind},
