@@ -50,6 +50,16 @@ pub async fn anonymise(
     user: &User,
 ) -> Result<Revocation, DatabaseError> {
     let now = schema::now(connection).await?;
+    let key: Option<String> = on_either!(connection, |database| {
+        sqlx::query_scalar("SELECT email_key FROM users WHERE company_id = $1 AND id = $2")
+            .bind(user.company)
+            .bind(user.id)
+            .fetch_one(&mut **database)
+            .await
+    })?;
+    // Not if the address is another's, whom this company has invited without knowing it.
+    let email = user.email.as_deref();
+    let email = email.filter(|email| key == Some(email.to_ascii_lowercase()));
     on_either!(connection, |database| {
         for change in [
             "UPDATE users SET email = NULL, email_key = NULL, username = NULL, username_key = NULL,
@@ -71,7 +81,7 @@ pub async fn anonymise(
             let change = sqlx::query(change).bind(user.company).bind(user.id);
             change.execute(&mut **database).await?;
         }
-        if let Some(email) = &user.email {
+        if let Some(email) = email {
             let forget = sqlx::query("DELETE FROM registrations WHERE email_key = $1");
             let forget = forget.bind(email.to_ascii_lowercase());
             forget.execute(&mut **database).await?;

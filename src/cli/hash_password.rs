@@ -1,35 +1,16 @@
 //! `footfall hash-password`
 
-use std::{
-    io::{self, IsTerminal, Read},
-    process::ExitCode,
-};
+use std::process::ExitCode;
+
+use secrecy::ExposeSecret;
 
 use super::Failure;
-use crate::{auth::password, text};
+use crate::auth::password;
 
-/// Longer than any password. What does not end is not read to its end.
-const MAX_BYTES: u64 = 64 * 1024;
-
-/// Reads the password from the terminal, unseen, or from standard input, one line.
+/// Prints the hash of the password that is typed, or sent to standard input.
 pub fn run() -> Result<ExitCode, Failure> {
-    let typed = if io::stdin().is_terminal() {
-        rpassword::prompt_password("Password: ")?.into_bytes()
-    } else {
-        let mut piped = Vec::new();
-        io::stdin().take(MAX_BYTES + 1).read_to_end(&mut piped)?;
-        piped
-    };
-    if typed.len() as u64 > MAX_BYTES {
-        return Err("the password is longer than 64 KiB".into());
-    }
-    let password = text::decode(&typed).map_err(|error| format!("the password: {error}"))?;
-    if password.is_empty() {
-        return Err("the password is empty; type one, or send one line to standard input".into());
-    }
-    if password.contains(['\n', '\r']) {
-        return Err("there is more than one line; a password is one".into());
-    }
-    super::print(format_args!("{}", password::hash(password)?))?;
+    let password = super::password::read()?;
+    let hash = password::hash(password.expose_secret())?;
+    super::print(format_args!("{hash}"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
 
+mod admin;
 mod audit;
 mod audit_trail;
 mod config;
@@ -15,6 +16,7 @@ mod hash_password;
 mod health;
 mod migrate;
 mod openapi;
+mod password;
 mod permissions;
 mod serve;
 mod target;
@@ -48,6 +50,9 @@ pub fn run() -> ExitCode {
         "doctor" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| doctor::run(&settings)),
+        "admin" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| admin::run(arguments, &settings)),
         "audit" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| audit::run(arguments, &settings)),
@@ -82,6 +87,7 @@ fn command() -> Command {
         .subcommand(health::command())
         .subcommand(config::command())
         .subcommand(Command::new("doctor").about("Check settings, sockets, the store and the database, with a hint for each finding"))
+        .subcommand(admin::command())
         .subcommand(audit::command())
         .subcommand(audit_trail::command())
         .subcommand(migrate::command())

@@ -15,6 +15,8 @@
 
 mod support;
 
+mod admin_command;
+mod api_tokens;
 mod audit;
 mod audit_trail;
 mod backups;
@@ -46,10 +48,12 @@ mod hostile;
 mod house;
 mod hung;
 mod identities;
+mod isolation;
 mod layouts;
 mod lingering;
 mod logins;
 mod mail;
+mod matrix;
 mod metrics;
 mod model;
 mod monitoring;
@@ -84,4 +88,5 @@ mod tokens;
 mod turns;
 mod unix_redis;
 mod unready;
+mod users;
 mod wire;

@@ -204,14 +204,6 @@ fn invalid(field: &'static str, detail: impl Into<std::borrow::Cow<'static, str>
         .of_field(field)
 }
 
-/// A time that is over.
-pub(super) fn in_the_past() -> Problem {
-    invalid(
-        "expires_at",
-        "The field `expires_at` must be in the future.",
-    )
-}
-
 impl TokenBody {
     fn name(&mut self) -> Result<String, Problem> {
         let name = std::mem::take(&mut self.name).required("name")?;

@@ -163,7 +163,7 @@ pub async fn make(
     }
     let now = schema::now(connection).await?;
     if new.expires_at.is_some_and(|end| end <= now) {
-        return Ok(Change::of(Err(super::routes::in_the_past())));
+        return Ok(Change::of(Err(in_the_past())));
     }
     // So that two at once do not both find room.
     companies::lock(connection, company).await?;
@@ -183,6 +183,12 @@ pub async fn make(
     record(connection, &entry.because(details)).await?;
     let row = find(connection, company, id).await?;
     Ok(Change::of(row.ok_or(Code::Internal.into())))
+}
+
+fn in_the_past() -> Problem {
+    Problem::from(Code::InvalidBody)
+        .with_detail("The field `expires_at` must be in the future.")
+        .of_field("expires_at")
 }
 
 async fn insert(

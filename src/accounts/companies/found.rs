@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{find, insert};
+use super::{find, insert, taken};
 use crate::{
     accounts::{
         Change,
@@ -58,9 +58,4 @@ pub async fn found(
     Once::end(once, connection, &id.to_string()).await?;
     let found = find(connection, id).await?;
     Ok(Change::of(found.ok_or(Code::Internal.into())))
-}
-
-/// Another has the name.
-pub(super) fn taken() -> Problem {
-    Problem::from(Code::CompanyTaken).of_field("name")
 }

@@ -12,7 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{Changes, CompanyState, Founding, Row, find, found, page, update};
+use super::{
+    Changes, CompanyState, Row, find,
+    found::{Founding, found},
+    page, update,
+};
 use crate::{
     accounts::{
         Accounts,
@@ -24,7 +28,7 @@ use crate::{
         path::Id,
         users::{
             Invitation,
-            inviting::{checked_email, mailed},
+            inviting::{checked_email, is_open, mailed},
         },
     },
     audit::time,
@@ -221,7 +225,7 @@ struct FoundingBody {
 }
 
 crate::problem_responses!(FoundProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, RegistrationClosed, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
     UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable, NoDatabase, DatabaseUnavailable);
 
 /// Found a company.
@@ -242,6 +246,7 @@ async fn post_company(
     JsonBody(body): JsonBody<FoundingBody>,
 ) -> Result<(StatusCode, Json<CompanyView>), Problem> {
     accounts.database()?;
+    is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
     let name = company_name(&body.name.required("name")?)?;
     let (email, username) = checked_email(body.email, body.username)?;
@@ -258,7 +263,9 @@ async fn post_company(
     let row = accounts.change("company_found", move |connection| {
         Box::pin(async move { found(connection, founding, &by, once.as_ref()).await })
     });
-    Ok((StatusCode::CREATED, Json(row.await??.into())))
+    let row = row.await??;
+    accounts.wake_mailer();
+    Ok((StatusCode::CREATED, Json(row.into())))
 }
 
 /// What is to change: what is left out or null stays as it is.

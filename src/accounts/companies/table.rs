@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     accounts::names::Name,
+    edge::{Code, Problem},
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
 
@@ -170,4 +171,9 @@ pub async fn insert(
         .map(|done| done.rows_affected())
     })?;
     Ok((inserted == 1).then_some(id))
+}
+
+/// Another has the name.
+pub fn taken() -> Problem {
+    Problem::from(Code::CompanyTaken).of_field("name")
 }

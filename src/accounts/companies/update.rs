@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{CompanyState, Row, found::taken, lock};
+use super::{CompanyState, Row, lock, taken};
 use crate::{
     accounts::{Change, by::By, ending::renew_company, names::Name},
     audit::{Action, Details, Kind, record_all},

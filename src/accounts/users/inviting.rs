@@ -24,6 +24,7 @@ use crate::{
         Callers, May, permission,
         throttle::{Action, Refusal},
     },
+    config::Registration,
     edge::{Code, JsonBody, Problem},
     mail::EmailAddress,
 };
@@ -57,7 +58,7 @@ struct InvitationBody {
 }
 
 crate::problem_responses!(InviteProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, EmailTaken, UsernameTaken,
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, RegistrationClosed, MethodNotAllowed, EmailTaken, UsernameTaken,
     UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable,
     NoDatabase, DatabaseUnavailable);
 
@@ -80,6 +81,7 @@ async fn post_user(
     JsonBody(body): JsonBody<InvitationBody>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
     accounts.database()?;
+    is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
     let (email, username) = checked_email(body.email, body.username)?;
     let role = role_of(&body.role.required("role")?)?;
@@ -98,8 +100,23 @@ async fn post_user(
         Box::pin(async move { invite(connection, company, invitation, &by, once.as_ref()).await })
     });
     let user = invited.await??.user;
+    accounts.wake_mailer();
     let view = UserView::new(user, accounts.settings_username());
     Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Whether anybody is invited at all (`FOOTFALL_REGISTRATION`).
+///
+/// # Errors
+///
+/// `registration_closed`, if nobody is.
+pub fn is_open(accounts: &Accounts) -> Result<(), Problem> {
+    match accounts.registration {
+        Registration::Closed => Err(Problem::from(Code::RegistrationClosed).with_detail(
+            "Nobody is invited here: accounts are made by the command `footfall admin`.",
+        )),
+        Registration::Open | Registration::Invite => Ok(()),
+    }
 }
 
 /// An address and a name, checked.

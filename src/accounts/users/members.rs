@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    accounts::{names::Name, user::User},
+    accounts::{leaving::has_other_admin, names::Name, user::User},
     auth::{SETTINGS_ACCOUNT, role::Role},
     edge::{Code, Problem},
     storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
@@ -19,20 +19,7 @@ pub async fn is_last_admin(
     connection: &mut Connection<'_>,
     user: &User,
 ) -> Result<bool, DatabaseError> {
-    if !user.is_active_admin() {
-        return Ok(false);
-    }
-    let others: i64 = on_either!(connection, |database| {
-        sqlx::query_scalar(of_company(
-            "SELECT count(*) FROM users
-             WHERE company_id = $1 AND id <> $2 AND state = 'active' AND role IN ('admin', 'operator')",
-        ))
-        .bind(user.company)
-        .bind(user.id)
-        .fetch_one(&mut **database)
-        .await
-    })?;
-    Ok(others == 0)
+    Ok(user.is_active_admin() && !has_other_admin(connection, user.company, user.id).await?)
 }
 
 /// Whether somebody else of the company has this name, or one that looks like it. That of the

@@ -6,6 +6,7 @@ mod invite;
 pub mod inviting;
 mod members;
 mod remove;
+mod reset;
 pub mod routes;
 mod update;
 mod view;
@@ -14,7 +15,8 @@ pub use self::{
     create::{NewUser, create},
     invite::{Invitation, Invited, invite},
     members::{is_last_admin, username_is_taken},
-    remove::{anonymise, remove},
+    remove::remove,
+    reset::reset,
     update::{Changes, Wanted, update},
     view::UserView,
 };

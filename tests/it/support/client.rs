@@ -171,6 +171,15 @@ impl Client {
         .await
     }
 
+    pub async fn put_json(&mut self, path: &str, body: &str) -> Reply {
+        let headers = [("content-type", "application/json")];
+        self.send(Method::PUT, path, &headers, body).await
+    }
+
+    pub async fn delete(&mut self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, &[], "").await
+    }
+
     /// A request that is expected to be answered.
     pub async fn send(
         &mut self,

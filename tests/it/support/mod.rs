@@ -24,6 +24,7 @@ pub mod sentinels;
 pub mod slots;
 pub mod slow_proxy;
 pub mod smtp;
+pub mod stage;
 pub mod steady;
 
 pub use self::{
