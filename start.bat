@@ -26,7 +26,7 @@ goto usage
 >&2 echo   basic          Footfall and Redis, on http://localhost:8000
 >&2 echo   nginx          replicas behind nginx, on http://localhost, with PostgreSQL
 >&2 echo   monitoring     basic, with Prometheus and Grafana
->&2 echo   full           nginx, Redis, PostgreSQL, Prometheus, Grafana
+>&2 echo   full           nginx, Redis, PostgreSQL, Prometheus, Grafana; in development also a catcher of mails
 >&2 echo   stop           stops what was started with Docker; no data is deleted
 >&2 echo.
 >&2 echo set REPLICAS=5 before starts five replicas; set TLS_DIR=... adds TLS (docs/tls.md).
@@ -92,6 +92,9 @@ if defined TLS_DIR (
 )
 call :ask_compose
 if errorlevel 1 exit /b 1
+set "MAIL="
+if "%STACK%"=="full" if "%PROFILE%"=="development" if not defined SMTP set "MAIL=1"
+if defined MAIL set "FILES=%FILES% -f compose/docker-compose.mail.yaml"
 
 if defined DIRECT (
     call :require_port 8000 footfall
@@ -113,6 +116,18 @@ if defined MONITORED (
     call :require_port 3000 grafana
     if errorlevel 1 exit /b 1
 )
+if defined MAIL (
+    call :require_port 8025 mail
+    if errorlevel 1 exit /b 1
+)
+
+set "BASE=http://localhost"
+if defined DIRECT set "BASE=http://localhost:8000"
+if not defined DIRECT if not "%PORT%"=="80" set "BASE=http://localhost:%PORT%"
+if defined TLS_DIR set "BASE=https://localhost"
+if defined TLS_DIR if not "%TLS_PORT%"=="443" set "BASE=https://localhost:%TLS_PORT%"
+rem In production nobody guesses it: links in mails open accounts.
+if not defined PUBLIC if not "%PROFILE%"=="production" set "FOOTFALL_PUBLIC_URL=%BASE%"
 
 set "WAS_RUNNING="
 for /f %%c in ('docker ps -q --filter "%OF_PROJECT%"') do set "WAS_RUNNING=1"
@@ -140,11 +155,6 @@ if errorlevel 1 goto give_up
 call :wait_until_healthy
 if errorlevel 1 goto give_up
 
-set "BASE=http://localhost"
-if defined DIRECT set "BASE=http://localhost:8000"
-if not defined DIRECT if not "%PORT%"=="80" set "BASE=http://localhost:%PORT%"
-if defined TLS_DIR set "BASE=https://localhost"
-if defined TLS_DIR if not "%TLS_PORT%"=="443" set "BASE=https://localhost:%TLS_PORT%"
 echo.
 echo   Home page    %BASE%/
 echo   Swagger UI   %BASE%/swagger/
@@ -152,6 +162,7 @@ if defined MONITORED (
     echo   Prometheus   http://localhost:9090/
     echo   Grafana      http://localhost:3000/    as admin; the password is GRAFANA_PASSWORD of .env, as shipped: password
 )
+if defined MAIL echo   Mails        http://localhost:8025/    all of them: they are caught, and sent to nobody
 echo   Log in       as FOOTFALL_ADMIN_USERNAME of .env, as shipped: admin, password
 echo.
 echo start.bat stop stops it; counts are kept.
@@ -297,7 +308,7 @@ for /f %%v in ('docker volume ls -q --filter "name=%PROJECT%_postgres"') do (
 )
 exit /b 0
 
-rem Sets WANTED, PORT and TLS_PORT to what Compose makes of its files, the environment and .env. It
+rem Sets WANTED, PORT, TLS_PORT, PROFILE, PUBLIC and SMTP to what Compose makes of its files, the environment and .env. It
 rem prints services in the order of their names, so ours comes before those that depend on it. Only
 rem nginx has the ports 80 and 443.
 :ask_compose
@@ -313,11 +324,17 @@ set "OURS="
 set "REDIS="
 set "DATABASE="
 set "OWNER="
+set "PROFILE="
+set "PUBLIC="
+set "SMTP="
 set "TARGET="
 set "PUBLISHED="
 for /f "tokens=1-3" %%a in ('%COMPOSE% %FILES% config') do (
     if "%%a"=="footfall:" set "OURS=1"
     if "%%a"=="image:" call :found_image "%%~b"
+    if "%%a"=="FOOTFALL_ENV:" if not defined PROFILE set "PROFILE=%%~b"
+    if "%%a"=="FOOTFALL_PUBLIC_URL:" if not "%%~b"=="" if not "%%~b"=="''" set "PUBLIC=%%~b"
+    for %%s in (FOOTFALL_SMTP_URL: FOOTFALL_SMTP_URL_FILE:) do if "%%a"=="%%s" if not "%%~b"=="" if not "%%~b"=="''" set "SMTP=1"
     if "%%a"=="REDIS_URL:" set "REDIS=%%~b"
     if "%%a"=="DATABASE_URL:" if not "%%~b"=="" if not "%%~b"=="''" (
         rem Of footfall, and after it of init-database.

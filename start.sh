@@ -14,7 +14,7 @@ usage: ./start.sh [local [REPLICAS] | basic | nginx | monitoring | full | swarm 
   basic          Docker: Footfall and Redis, on http://localhost:8000
   nginx          Docker: replicas behind nginx, on http://localhost, with PostgreSQL
   monitoring     Docker: basic, with Prometheus and Grafana
-  full           Docker: nginx, Redis, PostgreSQL, Prometheus, Grafana
+  full           Docker: nginx, Redis, PostgreSQL, Prometheus, Grafana; in development also a catcher of mails
   swarm          Docker Swarm: the stack of compose/docker-compose.swarm.yaml
   stop           stops what was started with Docker; no data is deleted
 
@@ -239,16 +239,16 @@ find_compose() {
     compose+=(--project-name "$project" --env-file .env)
 }
 
-# The stacks with a database give replicas settings that an older image refuses as misspelt.
+# The stacks with a database give replicas settings (of accounts) that an older image refuses as misspelt.
 require_newer() { # IMAGE
     local help
     help=$(docker run --rm --network none "$1" migrate --help 2>/dev/null) || return 0
-    [[ $help != *Usage:* || $help == *--wait* ]] ||
-        fail "nothing was started: the image $1 is older than this checkout, and knows no database; name a newer one, or for footfall:latest: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
+    [[ $help != *Usage:* || $help == *--public-url* ]] ||
+        fail "nothing was started: the image $1 is older than this checkout, and knows no accounts; name a newer one, or for footfall:latest: docker build -f docker/Dockerfile.optimized -t footfall:latest ."
 }
 
 # What Compose makes of its files, the environment and .env: `image IMAGE`, `redis URL`, `database URL`,
-# `owner URL` and, of each published port, `port SERVICE TARGET PORT ADDRESS`. Both docker-compose 1.29 and Compose v2 print
+# `owner URL`, `profile NAME`, `public URL`, `smtp set` and, of each published port, `port SERVICE TARGET PORT ADDRESS`. Both docker-compose 1.29 and Compose v2 print
 # services two spaces deep and what they have four; a port is a map, to 1.29 also
 # ADDRESS:PORT:TARGET/tcp.
 stack_values() {
@@ -261,6 +261,9 @@ stack_values() {
         service == "footfall" && key == "image:" { print "image", $2 }
         service == "footfall" && key == "environment:" && $1 == "REDIS_URL:" { print "redis", $2 }
         service == "footfall" && key == "environment:" && $1 == "DATABASE_URL:" { print "database", $2 }
+        service == "footfall" && key == "environment:" && $1 == "FOOTFALL_ENV:" { print "profile", $2 }
+        service == "footfall" && key == "environment:" && $1 == "FOOTFALL_PUBLIC_URL:" { print "public", $2 }
+        service == "footfall" && key == "environment:" && $1 ~ /^FOOTFALL_SMTP_URL(_FILE)?:$/ && $2 != "" { print "smtp set" }
         service == "init-database" && key == "environment:" && $1 == "DATABASE_URL:" { print "owner", $2 }
         key != "ports:" { next }
         sub(/^ *- /, "") { address = published = target = "" }
@@ -275,6 +278,10 @@ stack_values() {
             address = substr($0, 1, length($0) - length(published ":" target) - 1)
         }
         published != "" && target != "" { print "port", service, target, published, address; target = "" }'
+}
+
+ask_compose() {
+    values=$(stack_values) || fail "the settings of the stack are wrong; the reason is above"
 }
 
 # A value of these: the rest of the line that begins so.
@@ -432,12 +439,22 @@ start_compose() { # STACK
     esac
     require_slots "$scale"
     was_running=$(docker ps -q --filter "label=com.docker.compose.project=$project")
-    values=$(stack_values) || fail "the settings of the stack are wrong; the reason is above"
+    ask_compose
+    if [ "$name" = full ] && [ "$(value_of profile)" = development ] && [ -z "$(value_of smtp)" ]; then
+        files+=(-f compose/docker-compose.mail.yaml)
+        ask_compose
+    fi
     [[ $values == *"port "* ]] || fail "this shows no published port, which is not understood: ${compose[*]} ${files[*]} config"
     require_reachable REDIS_URL "$(value_of redis)" Redis
     require_reachable DATABASE_URL "$(value_of database)" PostgreSQL
     require_reachable DATABASE_OWNER_URL "$(value_of owner)" PostgreSQL
     require_ports "$name"
+    local base="" open=""
+    find_address
+    # In production nobody guesses it: links in mails open accounts.
+    if [ -z "$(value_of public)" ] && [ "$(value_of profile)" != production ]; then
+        export FOOTFALL_PUBLIC_URL=$base
+    fi
 
     image=$(value_of image)
     if docker image inspect "$image" >/dev/null 2>&1; then
@@ -488,8 +505,9 @@ make_passwords() {
     done
 }
 
-print_stack() { # STACK
-    local base="" open="" target port address
+# Sets base to where the stack is found, and open if others reach it.
+find_address() {
+    local target port address
     # Of HTTP and TLS, TLS is shown.
     while read -r _ target port address; do
         case "$address" in
@@ -508,6 +526,9 @@ print_stack() { # STACK
         http:*:80) base=${base%:80} ;;
         https:*:443) base=${base%:443} ;;
     esac
+}
+
+print_stack() { # STACK
     echo
     echo "  Home page    $base/"
     echo "  Swagger UI   $base/swagger/"
@@ -517,6 +538,7 @@ print_stack() { # STACK
             echo "  Grafana      http://localhost:3000/    as admin; the password is GRAFANA_PASSWORD of .env, as shipped: password"
             ;;
     esac
+    [[ $values != *"port mail "* ]] || echo "  Mails        http://localhost:8025/    all of them: they are caught, and sent to nobody"
     echo "  Log in       as $username; the password is that of .env, as shipped: password"
     echo
     if [ "$environment" != production ] && [ -n "$open" ]; then
@@ -574,10 +596,12 @@ keep_what_is_deployed() {
     : "${REDIS_EXPORTER_ADDR:=$(variable REDIS_EXPORTER_ADDR "${project}_redis-exporter")}"
     : "${ADMIN_USERNAME:=$(variable FOOTFALL_ADMIN_USERNAME)}"
     : "${FOOTFALL_SENTRY_DSN=$(variable FOOTFALL_SENTRY_DSN)}"
-    : "${FOOTFALL_SMTP_URL=$(variable FOOTFALL_SMTP_URL)}"
-    : "${FOOTFALL_MAIL_FROM:=$(variable FOOTFALL_MAIL_FROM)}"
-    : "${FOOTFALL_PUBLIC_URL=$(variable FOOTFALL_PUBLIC_URL)}"
     : "${FOOTFALL_STORE_TIMEOUT:=$(variable FOOTFALL_STORE_TIMEOUT)}"
+    : "${FOOTFALL_REGISTRATION:=$(variable FOOTFALL_REGISTRATION)}"
+    : "${FOOTFALL_PUBLIC_URL:=$(variable FOOTFALL_PUBLIC_URL)}"
+    : "${FOOTFALL_MAIL_FROM:=$(variable FOOTFALL_MAIL_FROM)}"
+    : "${FOOTFALL_CORS_ORIGINS=$(variable FOOTFALL_CORS_ORIGINS)}"
+    : "${FOOTFALL_PASSWORD_MIN_LENGTH:=$(variable FOOTFALL_PASSWORD_MIN_LENGTH)}"
     : "${PROXY_SUBNET:=$(variable FOOTFALL_TRUSTED_PROXIES)}"
     : "${NGINX_CALLER_RATE:=$(variable NGINX_CALLER_RATE "${project}_nginx")}"
     : "${NGINX_CALLER_BURST:=$(variable NGINX_CALLER_BURST "${project}_nginx")}"
@@ -589,6 +613,7 @@ keep_what_is_deployed() {
             secret_key_previous) : "${SECRET_KEY_PREVIOUS_NAME:=$name}" ;;
             admin_password) : "${ADMIN_PASSWORD_NAME:=$name}" ;;
             database_password) : "${DATABASE_PASSWORD_NAME:=$name}" ;;
+            smtp_url) : "${SMTP_URL_NAME:=$name}" ;;
         esac
     done < <(deployed "$secrets")
     while read -r name target; do
@@ -641,16 +666,17 @@ start_swarm() {
     }
     # Wrong values end here, and not as a secret that no replica starts with. They are in no
     # command line, which everyone on this machine may read.
-    SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
+    FOOTFALL_ENV=production SECRET_KEY=${SECRET_KEY:-$(random_key)} FOOTFALL_ADMIN_PASSWORD=${FOOTFALL_ADMIN_PASSWORD:-given later} \
         FOOTFALL_ADMIN_USERNAME=${ADMIN_USERNAME:-admin} FOOTFALL_TRUSTED_PROXIES=${PROXY_SUBNET:-10.89.7.0/24} \
-        FOOTFALL_SMTP_URL=${FOOTFALL_SMTP_URL-} FOOTFALL_PUBLIC_URL=${FOOTFALL_PUBLIC_URL-} \
-        FOOTFALL_MAIL_FROM=${FOOTFALL_MAIL_FROM:-Footfall <footfall@localhost>} \
         FOOTFALL_SENTRY_DSN=${FOOTFALL_SENTRY_DSN-} FOOTFALL_STORE_TIMEOUT=${FOOTFALL_STORE_TIMEOUT:-700ms} \
         REDIS_URL=${REDIS_URL:-redis://redis:6379} DATABASE_URL=${DATABASE_URL:-postgres://footfall@postgres/footfall} \
         FOOTFALL_DATABASE_PASSWORD=${FOOTFALL_DATABASE_PASSWORD:-given later} \
-        docker run --rm --network none -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
-        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT \
-        -e FOOTFALL_SMTP_URL -e FOOTFALL_MAIL_FROM -e FOOTFALL_PUBLIC_URL "$IMAGE" config >/dev/null || {
+        FOOTFALL_SMTP_URL=${FOOTFALL_SMTP_URL:-${SMTP_URL_NAME:+smtp://given.later.example}} FOOTFALL_REGISTRATION=${FOOTFALL_REGISTRATION:-invite} \
+        FOOTFALL_PUBLIC_URL=${FOOTFALL_PUBLIC_URL-} FOOTFALL_MAIL_FROM=${FOOTFALL_MAIL_FROM:-Footfall <footfall@localhost>} \
+        FOOTFALL_CORS_ORIGINS=${FOOTFALL_CORS_ORIGINS-} FOOTFALL_PASSWORD_MIN_LENGTH=${FOOTFALL_PASSWORD_MIN_LENGTH:-15} \
+        docker run --rm --network none -e FOOTFALL_ENV -e SECRET_KEY -e FOOTFALL_ADMIN_PASSWORD -e REDIS_URL \
+        -e FOOTFALL_SMTP_URL -e FOOTFALL_REGISTRATION -e FOOTFALL_PUBLIC_URL -e FOOTFALL_MAIL_FROM -e FOOTFALL_CORS_ORIGINS -e FOOTFALL_PASSWORD_MIN_LENGTH \
+        -e DATABASE_URL -e FOOTFALL_DATABASE_PASSWORD -e FOOTFALL_ADMIN_USERNAME -e FOOTFALL_TRUSTED_PROXIES -e FOOTFALL_SENTRY_DSN -e FOOTFALL_STORE_TIMEOUT "$IMAGE" config >/dev/null || {
         require_newer "$IMAGE"
         fail "nothing was deployed; the reason is above"
     }
@@ -661,6 +687,13 @@ start_swarm() {
     ensure_secret "${DATABASE_PASSWORD_NAME:-footfall_database_password}" "${FOOTFALL_DATABASE_PASSWORD-}" FOOTFALL_DATABASE_PASSWORD
     ensure_secret "${DATABASE_OWNER_PASSWORD_NAME:-footfall_database_owner_password}" "${DATABASE_OWNER_PASSWORD-}" DATABASE_OWNER_PASSWORD
     ensure_secret "${DATABASE_MONITOR_PASSWORD_NAME:-footfall_database_monitor_password}" "${DATABASE_MONITOR_PASSWORD-}" DATABASE_MONITOR_PASSWORD
+    # Nobody could make one by chance: without it no mail is sent.
+    local files=(-c compose/docker-compose.swarm.yaml)
+    if [ -n "${FOOTFALL_SMTP_URL-}${SMTP_URL_NAME-}" ]; then
+        SMTP_URL_NAME=${SMTP_URL_NAME:-footfall_smtp_url}
+        [ -z "${FOOTFALL_SMTP_URL-}" ] || ensure_secret "$SMTP_URL_NAME" "$FOOTFALL_SMTP_URL" FOOTFALL_SMTP_URL
+        files+=(-c compose/docker-compose.swarm-mail.yaml)
+    fi
     SECRET_KEY_PREVIOUS_NAME=${SECRET_KEY_PREVIOUS_NAME:-${SECRET_KEY_NAME:-footfall_secret_key}}
     REDIS_CONFIG=$(content config/redis.conf)
     POSTGRES_CONFIG=$(content config/postgres/postgresql.conf config/postgres/initdb.d/*.sql)
@@ -668,7 +701,7 @@ start_swarm() {
     PROMETHEUS_CONFIG=$(content config/prometheus.yml config/prometheus/rules/*.yml)
     GRAFANA_CONFIG=$(content grafana/provisioning/*/*.yaml grafana/dashboards/*.json)
     export REPLICAS REDIS_REPLICAS REDIS_EXPORTER_ADDR ADMIN_USERNAME FOOTFALL_SENTRY_DSN \
-        FOOTFALL_SMTP_URL FOOTFALL_MAIL_FROM FOOTFALL_PUBLIC_URL \
+        FOOTFALL_REGISTRATION FOOTFALL_PUBLIC_URL FOOTFALL_MAIL_FROM FOOTFALL_CORS_ORIGINS FOOTFALL_PASSWORD_MIN_LENGTH SMTP_URL_NAME \
         FOOTFALL_STORE_TIMEOUT PROXY_SUBNET SECRET_KEY_NAME \
         NGINX_CALLER_RATE NGINX_CALLER_BURST NGINX_ADDRESS_RATE NGINX_ADDRESS_BURST \
         SECRET_KEY_PREVIOUS_NAME ADMIN_PASSWORD_NAME GRAFANA_PASSWORD_NAME \
@@ -677,7 +710,7 @@ start_swarm() {
     local since
     since=$(date -u +%FT%T)
     docker stack deploy --prune --with-registry-auth --resolve-image never \
-        -c compose/docker-compose.swarm.yaml "$project" || fail "the stack was not deployed; the reason is above"
+        "${files[@]}" "$project" || fail "the stack was not deployed; the reason is above"
 
     local waiting said="" tries
     for ((tries = 0; tries < 1200; tries++)); do

@@ -5,84 +5,42 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, FromRef},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use axum::Router;
 use tokio_util::task::TaskTracker;
-use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use uuid::Uuid;
 
+mod mail;
+mod metrics;
+mod public;
+
+pub use self::metrics::Metrics;
+use self::{
+    mail::{FailedMails, link_token},
+    public::{AppState, Parts, Public},
+};
 use crate::{
-    accounts::{self, Accounts, cleanup, sessions::Sessions},
-    audit::{self, Audit, Keeper, denied::denied, metrics::AuditMetrics, routes::AuditState},
+    accounts::{Accounts, cleanup, sessions::Sessions},
+    audit::{Audit, Keeper, denied::denied, routes::AuditState},
     auth::{
         Callers,
         api_token::ApiTokens,
         cookies::Cookies,
         csrf::{Csrf, Origins},
-        keys::{Keys, Purpose},
-        metrics::AuthMetrics,
+        keys::Keys,
         password::Passwords,
-        revocation::{self, Knowledge, Revocations, metrics::RevocationMetrics},
+        revocation::{self, Knowledge, Revocations},
         throttle::Throttle,
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    counting::{
-        self, CounterName, Counting, counts::CounterStore, metrics::CountingMetrics,
-        routes::CountingState,
-    },
-    edge::{Code, Edge, Policy, Routes, metrics::HttpMetrics},
+    counting::{CounterName, Counting, counts::CounterStore, routes::CountingState},
+    edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
-    mail::{Mailer, Page, Sender},
+    mail::{Mailer, Sender},
     ops::{self, OpsState},
-    pages::{self, Document, openapi, swagger},
-    storage::{Store, metrics::StoreMetrics, sql::Database},
+    pages::Document,
+    storage::{Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
-    telemetry::metrics::Registry,
 };
-
-/// The metrics of every room.
-#[derive(Debug)]
-pub struct Metrics {
-    /// Where they are registered.
-    pub registry: Arc<Registry>,
-    /// Requests.
-    pub http: Arc<HttpMetrics>,
-    /// Visits.
-    pub counting: Arc<CountingMetrics>,
-    /// Logins.
-    pub auth: Arc<AuthMetrics>,
-    /// What was revoked.
-    pub revocation: Arc<RevocationMetrics>,
-    /// The store.
-    pub store: Arc<StoreMetrics>,
-    /// The audit trail.
-    pub audit: Arc<AuditMetrics>,
-}
-
-impl Metrics {
-    /// Adds them to the registry.
-    ///
-    /// # Errors
-    ///
-    /// If two metrics have the same name.
-    pub fn register(registry: Arc<Registry>) -> prometheus::Result<Self> {
-        Ok(Self {
-            http: Arc::new(HttpMetrics::register(&registry)?),
-            counting: Arc::new(CountingMetrics::register(&registry)?),
-            auth: Arc::new(AuthMetrics::register(&registry)?),
-            revocation: Arc::new(RevocationMetrics::register(&registry)?),
-            store: Arc::new(StoreMetrics::register(&registry)?),
-            audit: Arc::new(AuditMetrics::register(&registry)?),
-            registry,
-        })
-    }
-}
 
 /// The application as all worker threads share it.
 pub struct Application {
@@ -106,33 +64,6 @@ pub struct Application {
     router: Router<AppState>,
 }
 
-/// The state of the public router, on one worker thread.
-#[derive(Clone)]
-struct AppState(Arc<Parts>);
-
-struct Parts {
-    counting: Arc<CountingState>,
-    accounts: Arc<Accounts>,
-    audit: AuditState,
-    callers: Arc<Callers>,
-    sessions: Arc<Sessions>,
-    vitals: Vitals,
-    document: Document,
-}
-
-/// Each room takes the parts it needs by their types.
-macro_rules! parts {
-    ($($part:ident: $kind:ty),+) => {
-        $(impl FromRef<AppState> for $kind {
-            fn from_ref(state: &AppState) -> Self {
-                state.0.$part.clone()
-            }
-        })+
-    };
-}
-
-parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
-
 impl Application {
     /// Prepares what is made once per process.
     pub fn new(
@@ -145,7 +76,7 @@ impl Application {
         let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
-            passwords: Passwords::new(&settings.auth),
+            passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             database,
@@ -215,6 +146,9 @@ impl Application {
             revocations: revocations.clone(),
             registration: settings.accounts.registration,
             password_min_length: settings.accounts.password_min_length,
+            mailer: self.mailer.clone(),
+            audit: self.audit.clone(),
+            metrics: self.metrics.accounts.clone(),
         });
         let parts = Parts {
             counting: Arc::new(CountingState {
@@ -294,7 +228,8 @@ impl Application {
         let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        let sender = Sender::new(settings, database, registry, tokens, None, &self.mailer)?;
+        let failed = Some(Arc::new(FailedMails) as _);
+        let sender = Sender::new(settings, database, registry, tokens, failed, &self.mailer)?;
         supervisor.spawn(Part::MailSender, sender.run());
         Ok(())
     }
@@ -333,74 +268,6 @@ impl Application {
             &self.settings.server,
             background,
         )
-    }
-}
-
-/// The token of a link: its id and a signature for this one purpose, base64url (RFC 4648, 5).
-fn link_token(keys: &Keys, page: Page, id: Uuid) -> String {
-    let purpose = match page {
-        Page::Confirm => Purpose::RegistrationLink,
-        Page::Invitation => Purpose::InvitationLink,
-        Page::Reset => Purpose::ResetLink,
-        Page::Email => Purpose::EmailLink,
-    };
-    let signature = keys.sign(purpose, id.as_bytes());
-    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &signature].concat())
-}
-
-/// The public routes.
-struct Public {
-    router: Router<AppState>,
-    document: utoipa::openapi::OpenApi,
-    patterns: Vec<(String, Policy)>,
-}
-
-impl Public {
-    /// Every public route. One that is for programs has its entry in the document: there is no
-    /// other way in.
-    fn new() -> Self {
-        let swagger = swagger::router().with_state(());
-        Self {
-            router: Router::new().fallback(async || Code::NotFound),
-            document: openapi::Frame::openapi(),
-            patterns: Vec::new(),
-        }
-        .documented(pages::router(), Policy::default())
-        .documented(ops::liveness::router(), Policy::default())
-        .documented(accounts::sessions::router(), Policy::default())
-        .documented(accounts::api_tokens::routes::router(), Policy::default())
-        .documented(accounts::users::routes::router(), Policy::default())
-        .documented(accounts::companies::routes::router(), Policy::default())
-        .documented(audit::routes::router(), Policy::default())
-        .documented(counting::routes::router(), Policy::default())
-        .with(swagger, swagger::ROUTES, Policy::default())
-    }
-
-    fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {
-        let (router, document) = room.split_for_parts();
-        let patterns: Vec<_> = document.paths.paths.keys().cloned().collect();
-        self.document.merge(document);
-        self.with(router, &patterns, policy)
-    }
-
-    fn with(
-        mut self,
-        router: Router<AppState>,
-        patterns: &[impl AsRef<str>],
-        policy: Policy,
-    ) -> Self {
-        let limit = DefaultBodyLimit::max(policy.max_body);
-        self.router = self.router.merge(router.layer(limit));
-        let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
-        self.patterns
-            .extend(patterns.map(|pattern| (pattern, policy)));
-        self
-    }
-
-    fn document_as_json(&self) -> Bytes {
-        let json = self.document.to_json();
-        json.expect("the document is made of text and numbers")
-            .into()
     }
 }
 

@@ -4,14 +4,25 @@ pub mod api_tokens;
 pub mod by;
 pub mod cleanup;
 pub mod companies;
+mod confirmation;
 pub mod ending;
 pub mod fields;
+mod founding;
+pub mod leaving;
 pub mod links;
+pub mod metrics;
 pub mod names;
 pub mod once;
 pub mod origin;
+mod own;
+pub mod own_routes;
 pub mod page;
+pub mod pages;
 pub mod path;
+mod proof;
+mod recovery;
+mod registration;
+pub mod registration_routes;
 pub mod sessions;
 pub mod user;
 pub mod users;
@@ -20,7 +31,9 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use self::{metrics::AccountsMetrics, once::Once};
 use crate::{
+    audit::Audit,
     auth::{
         keys::Keys,
         password::Passwords,
@@ -30,6 +43,7 @@ use crate::{
     },
     config::Registration,
     edge::{Code, Problem},
+    mail::Mailer,
     storage::sql::{Connection, Database, DatabaseError},
 };
 
@@ -51,6 +65,12 @@ pub struct Accounts {
     pub registration: Registration,
     /// Fewest characters of a password.
     pub password_min_length: usize,
+    /// Has mails sent.
+    pub mailer: Mailer,
+    /// The audit trail, for what stands there by itself.
+    pub audit: Audit,
+    /// What is measured.
+    pub metrics: Arc<AccountsMetrics>,
 }
 
 /// What a change gives back, and which tokens it ends.
@@ -85,6 +105,26 @@ impl Accounts {
         self.database
             .as_ref()
             .ok_or_else(|| Code::NoDatabase.into())
+    }
+
+    /// Whether this was done before, under the same request id.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn was_done(&self, once: Option<&Once>) -> Result<bool, Problem> {
+        let Some(once) = once.cloned() else {
+            return Ok(false);
+        };
+        let done = self.read("was_done", move |connection| {
+            Box::pin(async move { once.is_done(connection).await })
+        });
+        done.await
+    }
+
+    /// Has mails sent that are committed.
+    pub fn wake_mailer(&self) {
+        self.mailer.wake();
     }
 
     /// Reads, all from one state of the database.

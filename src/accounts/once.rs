@@ -75,6 +75,22 @@ impl Once {
         Ok(Turn::Repeated(outcome))
     }
 
+    /// Whether it was done: to be asked before what cannot be done twice is looked for, or a limit
+    /// is charged. One that is under way elsewhere is not yet done.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn is_done(&self, connection: &mut Connection<'_>) -> Result<bool, DatabaseError> {
+        let found: i64 = on_either!(connection, |database| {
+            sqlx::query_scalar("SELECT count(*) FROM request_ids WHERE key = $1")
+                .bind(&self.0[..])
+                .fetch_one(&mut **database)
+                .await
+        })?;
+        Ok(found > 0)
+    }
+
     /// Remembers the outcome: never a secret.
     ///
     /// # Errors
@@ -90,6 +106,27 @@ impl Once {
                 sqlx::query("UPDATE request_ids SET outcome = $2 WHERE key = $1")
                     .bind(&key[..])
                     .bind(outcome)
+                    .execute(&mut **database)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes it back that it was begun, where it turns out that there was nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn undo(
+        once: Option<&Self>,
+        connection: &mut Connection<'_>,
+    ) -> Result<(), DatabaseError> {
+        if let Some(Self(key)) = once {
+            on_either!(connection, |database| {
+                sqlx::query("DELETE FROM request_ids WHERE key = $1")
+                    .bind(&key[..])
                     .execute(&mut **database)
                     .await
                     .map(drop)

@@ -224,6 +224,8 @@ texts! {
         AccountPassword = "account.password",
         /// A link to set a new password was asked for.
         AccountForgot = "account.forgot",
+        /// The mail that confirms an address was asked for again.
+        AccountResend = "account.resend",
         /// A new password was set with such a link, or by a command.
         AccountReset = "account.reset",
         /// A role was changed.

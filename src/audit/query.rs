@@ -42,7 +42,7 @@ pub struct AuditQuery {
     #[param(format = DateTime, example = "2030-01-01T00:00:00Z")]
     to: Option<String>,
     /// The company, for operators, who without it see all companies. Others may name their own only.
-    #[param(format = Uuid)]
+    #[param(pattern = "^(|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$")]
     company: Option<String>,
     /// `next` of the page before, as it is; empty for the first page. Not with NDJSON.
     #[param(pattern = "^(1-[0-9a-f]{64})?$")]
@@ -138,7 +138,7 @@ impl AuditQuery {
         let time = time::parse(asked);
         time.map(Some).ok_or_else(|| {
             wrong(format!(
-                "{name} must be a time like 2026-03-01T12:00:00Z (RFC 3339), from 1970 to 9999; a `+` in it is sent as %2B."
+                "{name} must be a time like 2026-03-01T12:00:00Z (RFC 3339); a `+` in it is sent as %2B."
             ))
         })
     }

@@ -1,5 +1,7 @@
 //! What is measured of logging in.
 
+use prometheus::IntCounter;
+
 use crate::telemetry::metrics::CountersBy;
 
 crate::label! {
@@ -64,5 +66,7 @@ crate::metrics! {
         pub refreshes: CountersBy<RefreshOutcome> = "footfall_refreshes_total",
         /// Sessions that were ended by their users or for their safety, by reason: logout, logout_all, ended, reused or unknown.
         pub sessions_ended: CountersBy<EndReason> = "footfall_sessions_ended_total",
+        /// Password hashes computed: of logins, and of whoever registers or changes a password.
+        pub password_hashes: IntCounter = "footfall_password_hashes_total",
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use argon2::{Argon2, Block, password_hash::PasswordHasher};
+use prometheus::IntCounter;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
@@ -38,6 +39,7 @@ pub struct Passwords {
     /// Hashing takes a core and, commonly, 19 MiB ([`phc::at_once`]).
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    hashed: IntCounter,
 }
 
 struct Account {
@@ -67,8 +69,8 @@ pub struct Place {
 }
 
 impl Passwords {
-    /// Knows the account of the settings.
-    pub fn new(settings: &AuthSettings) -> Self {
+    /// Knows the account of the settings, and counts the hashes that it computes.
+    pub fn new(settings: &AuthSettings, hashed: IntCounter) -> Self {
         let blocks = match &settings.admin_credential {
             AdminCredential::Hash(hash) => Hash::parse(hash.expose_secret()).ok(),
             AdminCredential::Password(_) => None,
@@ -84,6 +86,7 @@ impl Passwords {
             account: Arc::new(account),
             running: Arc::new(Semaphore::new(phc::at_once(blocks).max(1))),
             waiting: Arc::new(Semaphore::new(WAITING_LIMIT)),
+            hashed,
         }
     }
 
@@ -117,16 +120,19 @@ impl Passwords {
         password: SecretString,
     ) -> Result<bool, Panicked> {
         let account = self.account.clone();
+        self.hashed.inc();
         let is_right = move || account.is_password(&whose, &password);
         Ok(self.work(place, is_right).await?.unwrap_or(false))
     }
 
-    /// The PHC string of a password, once it is this one's turn.
+    /// The PHC string of a user's password, once it is this one's turn.
     ///
     /// # Errors
     ///
     /// If there is a bug, or the system has no randomness.
     pub async fn hash(&self, place: Place, password: SecretString) -> Result<String, Panicked> {
+        let password = strength::normalized(&password);
+        self.hashed.inc();
         let hashed = self.work(place, move || hash(password.expose_secret()).ok());
         let hashed = hashed.await?.flatten();
         hashed.ok_or(Panicked(Piece::PasswordHash))
@@ -179,6 +185,11 @@ impl Account {
                 SecretString::from(hash(password.expose_secret()).unwrap_or_default())
             }),
         };
+        let normalized = match whose {
+            Whose::Settings => None,
+            _ => Some(strength::normalized(password)),
+        };
+        let password = normalized.as_ref().unwrap_or(password);
         let matches = Hash::parse(hash.expose_secret()).is_ok_and(|hash| {
             #[cfg(test)]
             tests::HASHED.with(|hashed| hashed.set(hashed.get() + 1));
@@ -201,6 +212,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::config::{Settings, Sources};
 
     thread_local! {
         /// Password hashes computed on this thread.
@@ -232,5 +244,55 @@ mod tests {
             );
             assert_eq!(HASHED.get(), 1, "{whose:?} {password}");
         }
+    }
+
+    fn counter() -> IntCounter {
+        IntCounter::new("hashes", "hashes").unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_typed_the_same_is_the_same_password_of_a_user() {
+        let (composed, decomposed) = (
+            "caf\u{e9} caf\u{e9} caf\u{e9}",
+            "cafe\u{301} cafe\u{301} cafe\u{301}",
+        );
+        let settings = Settings::load(&Sources::default()).unwrap().auth;
+        let settings = AuthSettings {
+            admin_credential: AdminCredential::Password(SecretString::from(decomposed)),
+            ..settings
+        };
+        let passwords = Passwords::new(&settings, counter());
+        let place = || passwords.queue().unwrap();
+        let hash = passwords
+            .hash(place(), SecretString::from(decomposed))
+            .await;
+        let user = Whose::User(SecretString::from(hash.unwrap()));
+        for (whose, password, expected) in [
+            (&user, composed, true),
+            (&user, decomposed, true),
+            (&user, "cafe cafe cafe", false),
+            // As it stands in the settings.
+            (&Whose::Settings, decomposed, true),
+            (&Whose::Settings, composed, false),
+        ] {
+            let verified = passwords.verify(place(), whose.clone(), SecretString::from(password));
+            assert_eq!(verified.await, Ok(expected), "{whose:?} {password}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_password_is_judged() {
+        let passwords = Passwords::new(
+            &Settings::load(&Sources::default()).unwrap().auth,
+            counter(),
+        );
+        let judged = async |password: &str| {
+            let context = vec!["ada@example.org".to_owned()];
+            let place = passwords.queue().unwrap();
+            let judged = passwords.judge(place, SecretString::from(password), 15, context);
+            judged.await.unwrap()
+        };
+        assert_eq!(judged("short").await, Some(Weakness::TooShort(15)));
+        assert_eq!(judged("correct horse battery staple").await, None);
     }
 }

@@ -447,4 +447,61 @@ mod tests {
             ));
         }
     }
+
+    /// Each request has its own token again, also where several were one visit.
+    #[test]
+    fn what_was_not_counted_waits_again_as_it_was() {
+        let pass = |session| {
+            Some(Arc::new(Pass {
+                session: uuid::Uuid::from_u128(session),
+                user: uuid::Uuid::nil(),
+                user_generation: 1,
+                company: uuid::Uuid::nil(),
+                company_generation: 1,
+            }))
+        };
+        let known = Known {
+            epoch: "7".into(),
+            whole_at: None,
+            from: None,
+        };
+        let (mut all, mut numbers) = (Vec::new(), Vec::new());
+        for (key, session) in [(Some(1), 1), (None, 2), (Some(1), 3), (Some(2), 0)] {
+            let (mut waiting, number) = waiting(Company::Default, "a", key);
+            waiting.visit.pass = pass(session).filter(|_| session > 0);
+            all.push(waiting);
+            numbers.push(number);
+        }
+        let described = |all: &[Waiting]| {
+            let visits = all.iter().map(|waiting| waiting.visit.clone());
+            let mut visits: Vec<_> = visits.map(|visit| format!("{visit:?}")).collect();
+            visits.sort();
+            visits
+        };
+        let before = described(&all);
+        let plan = Plan::new(&mut all, Some(&known));
+        assert_eq!(plan.batches.len(), 1);
+        assert_eq!(plan.batches[0].known.as_ref(), Some(&known));
+        assert_eq!(plan.batches[0].visits.len(), 3);
+        for (batch, recipients) in plan.batches.into_iter().zip(plan.recipients) {
+            wait_again(batch, recipients, &mut all);
+        }
+        assert_eq!(described(&all), before);
+        answer_all(all);
+        let replayed = numbers.into_iter().map(|number| given(number).1);
+        assert_eq!(replayed.filter(|replayed| *replayed).count(), 1);
+    }
+
+    /// What has no pass is sent as ever, whatever else is in the round.
+    #[test]
+    fn a_batch_without_a_pass_compares_nothing() {
+        let (waiting, _number) = waiting(Company::Default, "a", None);
+        let known = Known {
+            epoch: "7".into(),
+            whole_at: None,
+            from: None,
+        };
+        let plan = Plan::new(&mut vec![waiting], Some(&known));
+        assert_eq!(plan.batches[0].known, None);
+    }
 }

@@ -20,5 +20,5 @@ pub use self::{
     policy::Policy,
     problem::Problem,
     routes::Routes,
-    service::{Edge, RequestContext},
+    service::{Edge, Rendered, RequestContext},
 };

@@ -55,6 +55,11 @@ pub struct RequestContext {
     pub peer: Peer,
 }
 
+/// Of an error that is as its client is to see it: a page with a form, what was typed and what is
+/// wrong with it. It goes in the response's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Rendered;
+
 /// The edge of one listener.
 #[derive(Debug, Clone)]
 pub struct Edge {
@@ -171,7 +176,10 @@ impl Edge {
 fn is_bare_error(response: &Response<Body>) -> bool {
     let error = response.status().is_client_error() || response.status().is_server_error();
     let content_type = response.headers().get(header::CONTENT_TYPE);
-    error && content_type.is_none_or(|content_type| content_type != "application/json")
+    let is_rendered = response.extensions().get::<Rendered>().is_some();
+    error
+        && !is_rendered
+        && content_type.is_none_or(|content_type| content_type != "application/json")
 }
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {

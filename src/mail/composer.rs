@@ -133,7 +133,13 @@ mod tests {
                 company: company.clone(),
                 by,
             },
+            Template::Welcome {
+                company: company.clone(),
+                username: company.clone(),
+            },
             Template::AlreadyRegistered,
+            Template::NoAccount,
+            Template::EmailChanging,
             Template::Reset { link },
             Template::ConfirmEmail { link },
             Template::EmailChanged,

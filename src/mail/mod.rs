@@ -24,8 +24,9 @@ mod transport;
 pub use self::{
     address::{EmailAddress, InvalidEmail},
     composer::Tokens,
-    metrics::MailMetrics,
+    metrics::{MailMetrics, Reason},
     outbox::{Mail, enqueue},
-    sender::{Mailer, OnFailure, Sender, Undelivered},
+    sender::{Mailer, OnFailure, Sender, TRY, Undelivered},
     template::{Page, Template},
+    transport::{Failure, Smtp},
 };

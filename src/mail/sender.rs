@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The longest one try may take, from looking up the server's name to its last answer.
-const TRY: Duration = Duration::from_secs(20);
+pub const TRY: Duration = Duration::from_secs(20);
 
 /// For so long nobody else takes a mail that was taken: for a try, and then to note how it ended.
 const LEASE: Duration = Duration::from_secs(30);

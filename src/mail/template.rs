@@ -56,8 +56,17 @@ pub enum Template {
         /// Who invites.
         by: String,
     },
+    /// To who has confirmed their registration: by now the company has its name for good.
+    Welcome {
+        /// The company.
+        company: String,
+        /// Who they are in it.
+        username: String,
+    },
     /// To the owner of an address that somebody tried to register once more.
     AlreadyRegistered,
+    /// To an address of which somebody asked for a link, and that has no account.
+    NoAccount,
     /// To who has forgotten their password.
     Reset {
         /// Lets them choose another.
@@ -68,6 +77,8 @@ pub enum Template {
         /// Confirms it.
         link: Uuid,
     },
+    /// To the address that somebody has, and wants to change.
+    EmailChanging,
     /// To the address that somebody had until now.
     EmailChanged,
     /// To who has a new password.
@@ -103,9 +114,12 @@ impl Template {
         match self {
             Self::Confirm { .. } => "confirm",
             Self::Invitation { .. } => "invitation",
+            Self::Welcome { .. } => "welcome",
             Self::AlreadyRegistered => "already_registered",
+            Self::NoAccount => "no_account",
             Self::Reset { .. } => "reset",
             Self::ConfirmEmail { .. } => "confirm_email",
+            Self::EmailChanging => "email_changing",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
             Self::RefreshReused => "refresh_reused",
@@ -127,9 +141,10 @@ impl Template {
     /// What it says. `site` is where people reach the service.
     pub fn words(&self, site: &str) -> Words {
         match self {
-            Self::Confirm { .. } | Self::Invitation { .. } | Self::InvitedElsewhere { .. } => {
-                self.words_to_who_comes(site)
-            }
+            Self::Confirm { .. }
+            | Self::Invitation { .. }
+            | Self::InvitedElsewhere { .. }
+            | Self::Welcome { .. } => self.words_to_who_comes(site),
             Self::Reset { .. } | Self::ConfirmEmail { .. } => self.words_to_who_changes(site),
             _ => self.words_of_what_happened(site),
         }
@@ -169,6 +184,16 @@ impl Template {
                 action: Some("Confirm the address"),
                 closing: vec!["The link works once, within 24 hours, and asks for the password that you have chosen.", IGNORE],
             },
+            Self::Welcome { company, username } => Words {
+                subject: "Welcome to Footfall",
+                opening: vec![format!(
+                    "Your company at {site} is called {}, and you are its first admin. Log in with this address, or as {} of the company.",
+                    quoted(company),
+                    quoted(username)
+                )],
+                action: None,
+                closing: vec!["A number after the name means that another company has the name."],
+            },
             _ => unreachable!("see `words`"),
         }
     }
@@ -205,6 +230,20 @@ impl Template {
                     "Somebody, you perhaps, tried to register at {site} with this address. You have an account there already: log in with it. If you have forgotten its password, ask for a new one there."
                 ),
                 IGNORE,
+            ),
+            Self::NoAccount => (
+                "There is no account with this address",
+                format!(
+                    "Somebody, you perhaps, asked at {site} for a link to this address. There is no account with it that can be used. Perhaps you have one with another address?"
+                ),
+                IGNORE,
+            ),
+            Self::EmailChanging => (
+                "Your e-mail address is to be changed",
+                format!(
+                    "Somebody with your password wants to use another e-mail address for your account at {site}. It is changed when that address is confirmed."
+                ),
+                WAS_IT_YOU,
             ),
             Self::EmailChanged => (
                 "Your e-mail address was changed",

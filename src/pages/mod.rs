@@ -5,7 +5,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 mod home;
 pub mod openapi;
+mod security;
 pub mod swagger;
+
+pub use self::security::admit_cookies;
 
 /// The OpenAPI document, in JSON.
 #[derive(Debug, Clone)]

@@ -1,12 +1,9 @@
 //! The OpenAPI document: what is not written at a handler.
 
 use axum::{extract::State, http::header, response::IntoResponse};
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
-};
+use utoipa::OpenApi;
 
-use super::Document;
+use super::{Document, security::Schemes};
 use crate::edge::problem::ProblemDocument;
 
 /// The frame of the document; the routers add their paths.
@@ -14,36 +11,29 @@ use crate::edge::problem::ProblemDocument;
 #[openapi(
     info(
         title = "Footfall",
-        description = "Counts visits exactly, however many replicas serve them.\n\nGet a token from `POST /auth/login`, press **Authorize** and paste it; then `GET /api/count` counts a visit. Errors are problem documents (RFC 9457) with a stable `code`.",
+        description = "Counts visits exactly, however many replicas serve them.\n\n\
+            **First steps.** Get a token from `POST /auth/login`, press **Authorize** and paste it; then `GET /api/count` counts a visit. \
+            In a browser `POST /auth/login?mode=cookie` does without pasting: it sets cookies, and this page sends what they need.\n\n\
+            **Accounts.** `POST /auth/register` founds a company; the mail that follows has a link whose token `POST /auth/confirm` takes. \
+            Tokens live for minutes: `POST /auth/refresh` gives the next one. Programs use API tokens from `POST /auth/tokens`. \
+            You only ever see your own company: what belongs to another one is answered 404.\n\n\
+            Errors are problem documents (RFC 9457) with a stable `code`.",
         license(name = "MIT", identifier = "MIT")
     ),
     servers((url = "./", description = "This server, under whatever prefix the document was found")),
     components(schemas(ProblemDocument)),
     tags(
         (name = "counting", description = "Count visits and read counters"),
-        (name = "auth", description = "Get a token"),
-        (name = "tokens", description = "API tokens for machines"),
-        (name = "users", description = "The users of your company"),
-        (name = "companies", description = "Your company, and for operators all of them"),
-        (name = "audit", description = "Who did what"),
+        (name = "auth", description = "Register, log in and out, refresh, and what belongs to your own account: password, sessions"),
+        (name = "tokens", description = "API tokens for programs"),
+        (name = "users", description = "The people of your company: invite, change, delete"),
+        (name = "companies", description = "Your company, and, for operators, all of them"),
+        (name = "audit", description = "Who did what, when and from where"),
         (name = "service", description = "The service itself")
     ),
-    modifiers(&BearerScheme)
+    modifiers(&Schemes)
 )]
 pub struct Frame;
-
-/// What the "Authorize" button asks for.
-struct BearerScheme;
-
-impl Modify for BearerScheme {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let mut scheme = Http::new(HttpAuthScheme::Bearer);
-        scheme.bearer_format = Some("JWT".to_owned());
-        scheme.description = Some("A token from `POST /auth/login`.".to_owned());
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 crate::problem_responses!(DocumentProblems: MethodNotAllowed);
 

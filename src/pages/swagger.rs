@@ -7,6 +7,7 @@ use axum::{
     Router,
     http::{HeaderValue, Response, header},
     middleware::map_response,
+    routing::get,
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -17,16 +18,21 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Patterns of [`router`], for the metrics.
-pub const ROUTES: &[&str] = &["/swagger", "/swagger/", "/swagger/{*rest}"];
+pub const ROUTES: &[&str] = &["/swagger", "/swagger/", INITIALIZER, "/swagger/{*rest}"];
+
+/// In place of the crate's own, whose settings are JSON and so have no interceptor.
+const INITIALIZER: &str = "/swagger/swagger-initializer.js";
 
 /// `GET /swagger/`
 pub fn router() -> Router {
-    let config = Config::from("../openapi.json")
-        .persist_authorization(true)
-        .try_it_out_enabled(true)
-        .validator_url("none");
-    let pages = SwaggerUi::new("/swagger").config(config);
-    Router::from(pages).layer(map_response(async |mut response: Response<_>| {
+    // The settings are those of the initializer.
+    let pages = SwaggerUi::new("/swagger").config(Config::from("../openapi.json"));
+    let initializer = get(async || {
+        let script = include_str!("swagger-initializer.js");
+        ([(header::CONTENT_TYPE, "text/javascript")], script)
+    });
+    let pages = Router::from(pages).route(INITIALIZER, initializer);
+    pages.layer(map_response(async |mut response: Response<_>| {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
         // The only redirect there is, from `/swagger`; the crate's own is absolute.

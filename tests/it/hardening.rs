@@ -110,6 +110,7 @@ fn what_is_published_is_what_the_table_says() {
         published(services("services")),
         [
             own("grafana", "127.0.0.1:3000:3000"),
+            own("mail", "127.0.0.1:8025:8025"),
             own("nginx", "${HTTP_PORT:-80}:80"),
             own("prometheus", "127.0.0.1:9090:9090"),
         ]

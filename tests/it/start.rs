@@ -1,5 +1,6 @@
 //! `start.sh`, and the other scripts.
 
+mod accounts;
 mod compiler;
 mod database;
 mod docker;

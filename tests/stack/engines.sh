@@ -112,7 +112,7 @@ quietly() {
 
 packages=ca-certificates,curl,redis-server,nginx-light,prometheus,prometheus-redis-exporter,prometheus-nginx-exporter,busybox-static,gcc,libc6-dev
 # Installed on top, where it can be told to make no cluster and to start nothing.
-servers=(postgresql prometheus-postgres-exporter)
+servers=(postgresql prometheus-postgres-exporter python3-aiosmtpd)
 
 import_debian() {
     local root=$state/debian tag

@@ -2,13 +2,13 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use super::Findings;
+use super::{Findings, clock};
 use crate::{
     config::{PostgresUrl, postgres_url::SslMode},
     storage::sql::{
@@ -18,10 +18,6 @@ use crate::{
         schema,
     },
 };
-
-/// What the clocks may differ by: links and sessions that one of them judges and the other wrote
-/// live for minutes.
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(2);
 
 /// Looks at the database that `DATABASE_URL` names. It changes nothing.
 pub async fn check(url: &PostgresUrl, limit: Duration, findings: &mut Findings) {
@@ -129,21 +125,7 @@ async fn check_clock(
 ) -> Result<(), sqlx::Error> {
     let asked = Instant::now();
     let now = schema::now(&mut Connection::Postgres(connection)).await?;
-    // It was looked at somewhere on the way there and back.
-    let uncertain = asked.elapsed();
-    let ours = i64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis());
-    let difference = Duration::from_millis(ours.unwrap_or(i64::MAX).abs_diff(now));
-    if difference > CLOCK_DIFFERENCE + uncertain {
-        findings.warning(
-            format_args!(
-                "the database's clock and this machine's differ by {}",
-                humantime::format_duration(Duration::from_secs(difference.as_secs()))
-            ),
-            "have both follow a time server (timedatectl set-ntp true)",
-        );
-    } else {
-        findings.good("the database's clock agrees with this machine's");
-    }
+    clock::judge("the database's", now, asked, findings);
     Ok(())
 }
 

@@ -8,10 +8,13 @@ use crate::{
     storage::SqliteStore,
 };
 
+mod accounts;
+mod clock;
 mod database;
 mod error_tracking;
 mod findings;
 mod listeners;
+mod mail;
 mod redis;
 mod secrets;
 mod sqlite;
@@ -49,6 +52,10 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Failure> {
             settings.database.timeout,
             &mut findings,
         ))?;
+    }
+    if !matches!(settings.database.location, DatabaseLocation::None) {
+        accounts::check(settings, &mut findings);
+        super::block_on(mail::check(&settings.mail, &mut findings))?;
     }
     if let Some(dsn) = &settings.sentry_dsn {
         super::block_on(error_tracking::check(dsn, &mut findings))?;

@@ -1,8 +1,8 @@
 //! Redis: whether visits can be counted in it, and whether they last.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use super::Findings;
+use super::{Findings, clock};
 use crate::{
     cli::{Failure, permissions},
     config::{DatabaseLocation, RedisUrl, Settings},
@@ -32,6 +32,7 @@ pub async fn check(
             Ok(report) => {
                 check_report(&report, settings.store.wait_replicas, findings);
                 check_permissions(url, settings, &redis, master, findings).await;
+                check_clock(&redis, master, findings).await;
             }
             Err(error) => findings.bad(
                 format_args!("{master}: {error}"),
@@ -98,6 +99,14 @@ async fn check_permissions(
             format_args!("{node}: failed logins are not limited: {error}"),
             format_args!("ACL SETUSER {user} +multi +exec; what else its user may not do cannot be tried before"),
         ),
+    }
+}
+
+/// Identities and limits live by its clock. Who may not ask it has been told so before.
+async fn check_clock(redis: &RedisStore, node: &Node, findings: &mut Findings) {
+    let asked = Instant::now();
+    if let Ok(now) = redis.clock(node).await {
+        clock::judge(format_args!("{node}: its"), now, asked, findings);
     }
 }
 

@@ -6,8 +6,8 @@ mod smtp;
 
 use uuid::Uuid;
 
-pub use self::failure::Failure;
-use self::{folder::Folder, smtp::Smtp};
+use self::folder::Folder;
+pub use self::{failure::Failure, smtp::Smtp};
 use super::{composer::Composed, metrics::Reason};
 use crate::config::MailSettings;
 

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::OnceLock, time::Duration};
 
 use lettre::{
+    Address,
     address::Envelope,
     transport::smtp::{
         authentication::{Credentials, Mechanism},
@@ -65,6 +66,23 @@ impl Smtp {
         }
         connection.command(Data).await.map_err(at(Stage::Message))?;
         Ok(Dialogue(connection))
+    }
+
+    /// Whether the server takes our user and password, and mail from this address; whether the
+    /// connection is encrypted. No mail is begun.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub async fn probe(&self, from: &Address) -> Result<bool, Failure> {
+        let mut connection = self.connect().await?;
+        self.log_in(&mut connection).await?;
+        let mail = Mail::new(Some(from.clone()), Vec::new());
+        let answer = connection.command(mail).await;
+        answer.map_err(|error| Failure::at(Stage::Sender, &error))?;
+        let is_encrypted = connection.is_encrypted();
+        Dialogue(connection).close().await;
+        Ok(is_encrypted)
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {

@@ -84,6 +84,22 @@ impl RedisStore {
         result.unwrap_or(Err(StoreError::Timeout))
     }
 
+    /// The clock of this master, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer in time, or its user may not ask.
+    pub async fn clock(&self, node: &Node) -> Result<i64, StoreError> {
+        let asking = async {
+            let mut connection = self.connection(node).await?;
+            let (seconds, microseconds): (i64, i64) =
+                redis::cmd("TIME").query_async(&mut connection).await?;
+            Ok(seconds.saturating_mul(1000) + microseconds / 1000)
+        };
+        let answer = tokio::time::timeout(self.timeout(), asking).await;
+        answer.unwrap_or(Err(StoreError::Timeout))
+    }
+
     async fn ask(&self, node: &Node) -> Result<Report, StoreError> {
         let mut connection = self.connection(node).await?;
         // Managed services commonly forbid INFO or CONFIG.

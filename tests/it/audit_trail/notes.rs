@@ -5,8 +5,13 @@ use std::time::{Duration, Instant};
 
 use footfall::audit::{Audit, Outcome, metrics::AuditMetrics};
 
+use rustix::process::Signal;
+
 use super::*;
-use crate::support::{process::PATIENCE, until};
+use crate::{
+    support::{Footfall, footfall::SECRET_KEY, process::PATIENCE, until},
+    tokens::{kid_of, sign},
+};
 
 struct Notes {
     audit: Audit,
@@ -228,4 +233,38 @@ async fn without_a_database_nothing_is_kept_and_nothing_fails() {
     audit.note(failure("192.0.2.1"));
     assert!(audit.flush(PATIENCE).await);
     assert_eq!(metrics.dropped.get(), 0);
+}
+
+/// What was told together is written before the process ends.
+#[tokio::test]
+async fn a_drain_writes_what_was_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accounts.db");
+    let url = format!("sqlite:{}", file.display());
+    let mut footfall = Footfall::builder().env("DATABASE_URL", url).start();
+    let kid = kid_of(&footfall.token().await);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let id = Uuid::from_u128(70);
+    let claims = serde_json::json!({
+        "iss": "footfall", "sub": id, "iat": now, "exp": now + 600, "jti": "1",
+        "role": "viewer", "uid": id, "cid": DEFAULT_ID,
+    });
+    let token = sign("HS256", Some(&kid), &claims, SECRET_KEY);
+    let mut client = footfall.client().with_token(&token);
+    for _ in 0..20 {
+        assert_eq!(client.get("/api/audit").await.problem(), "forbidden");
+    }
+    drop(client);
+    footfall.process.signal(Signal::TERM);
+    assert!(footfall.process.wait().success());
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut file = SqliteConnection::connect_with(&options).await.unwrap();
+    let (events, rows): (i64, i64) = sqlx::query_as(
+        "SELECT sum(events), count(*) FROM audit_entries WHERE action = 'access.denied'",
+    )
+    .fetch_one(&mut file)
+    .await
+    .unwrap();
+    // A minute may have ended in between.
+    assert!(events == 20 && rows <= 4, "{events} in {rows} rows");
 }

@@ -32,13 +32,17 @@ async fn started(trail: Trail) -> Reading {
         (Some(postgres), Some(redis)) => builder
             .env("REDIS_URL", redis.url())
             .env("DATABASE_URL", postgres.url()),
-        _ => builder.env("FOOTFALL_DATA_DIR", trail.opened.folder().display()),
+        _ => {
+            let file = trail.opened.folder().join("footfall.db");
+            builder.env("DATABASE_URL", format!("sqlite:{}", file.display()))
+        }
     };
     let app = builder.start().await;
     if trail.postgres.is_some() {
         app.metric_becomes("footfall_database_up", 1.0).await;
     }
-    let kid = kid_of(&app.token().await);
+    // Of another application with this key: a login would be an entry.
+    let kid = kid_of(&TestApp::start().await.token().await);
     Reading {
         trail,
         app,
@@ -50,18 +54,23 @@ async fn started(trail: Trail) -> Reading {
 impl Reading {
     /// A client with the token of somebody of this role.
     fn client(&self, role: &str, company: Uuid) -> Client {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let id = Uuid::from_u128(70);
-        let claims = json!({
-            "iss": "footfall", "sub": id, "iat": now, "exp": now + 600, "jti": "1",
-            "role": role, "uid": id, "cid": company,
-        });
-        let token = sign("HS256", Some(&self.kid), &claims, SECRET_KEY);
-        self.app.client().with_token(&token)
+        self.with_claims(json!({ "sub": id, "role": role, "uid": id, "cid": company }))
     }
 
-    async fn operator(&self) -> Client {
-        self.app.client().logged_in().await
+    /// A client with a token of the settings' account.
+    fn operator(&self) -> Client {
+        self.with_claims(json!({ "sub": "admin", "role": "admin" }))
+    }
+
+    fn with_claims(&self, mut claims: Value) -> Client {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        claims["iss"] = "footfall".into();
+        claims["iat"] = now.into();
+        claims["exp"] = (now + 600).into();
+        claims["jti"] = "1".into();
+        let token = sign("HS256", Some(&self.kid), &claims, SECRET_KEY);
+        self.app.client().with_token(&token)
     }
 }
 
@@ -140,7 +149,7 @@ async fn pages_are_complete_while_entries_come() {
         recorded.await.unwrap();
         record_each(reading.trail.database(), batch(10)).await;
         for (query, mut client, expected) in [
-            ("", reading.operator().await, 31),
+            ("", reading.operator(), 31),
             ("", reading.client("admin", DEFAULT_ID), 16),
             (
                 "&action=account.*&actor=user",
@@ -195,7 +204,7 @@ async fn filters() {
         ];
         record_each(reading.trail.database(), told).await;
         reading.trail.append_old(other, 10).await;
-        let mut client = reading.operator().await;
+        let mut client = reading.operator();
         let day = |days: i64| {
             let now = std::time::SystemTime::now();
             let then = now - std::time::Duration::from_millis((days * DAY) as u64);
@@ -263,7 +272,7 @@ async fn filters() {
 #[tokio::test]
 async fn wrong_parameters_are_named() {
     let reading = started(both().await.into_iter().next().unwrap()).await;
-    let mut client = reading.operator().await;
+    let mut client = reading.operator();
     let long = "x".repeat(41);
     for (query, name) in [
         ("actor=nobody", "actor"),
@@ -286,7 +295,6 @@ async fn wrong_parameters_are_named() {
         ("from=yesterday", "from"),
         ("from=2026-01-01", "from"),
         ("from=2026-01-01T00:00:00+02:00", "from"),
-        ("from=1969-01-01T00:00:00Z", "from"),
         ("to=1700000000", "to"),
         ("to=10000-01-01T00:00:00Z", "to"),
         ("company=default", "company"),
@@ -336,7 +344,7 @@ async fn each_sees_its_own_company_and_operators_all() {
         };
         let (ours, theirs) = (DEFAULT_ID.to_string(), other.to_string());
         let all = [ours.clone(), theirs.clone()];
-        assert_eq!(companies(reading.operator().await, "").await, all);
+        assert_eq!(companies(reading.operator(), "").await, all);
         for (own, foreign) in [(DEFAULT_ID, other), (other, DEFAULT_ID)] {
             let client = || reading.client("admin", own);
             assert_eq!(companies(client(), "").await, [own.to_string()]);
@@ -348,7 +356,7 @@ async fn each_sees_its_own_company_and_operators_all() {
                 assert_eq!(seen, (404, "not_found".into()), "{nobodys}");
             }
             // A place in another's trail is a place among one's own.
-            let page = reading.operator().await.get("/api/audit?limit=1").await;
+            let page = reading.operator().get("/api/audit?limit=1").await;
             let next = page.json()["next"].as_str().unwrap().to_owned();
             let below = companies(client(), &format!("?cursor={next}")).await;
             assert!(below.iter().all(|company| *company == own.to_string()));
@@ -485,7 +493,7 @@ async fn an_export_has_all_and_is_recorded() {
         assert_eq!(entries(&exports).len(), 3);
         assert_eq!(reading.trail.breaks(other, vec![]).await, []);
         // An operator exports all, which stands in the trail of their own company.
-        let mut operator = reading.operator().await;
+        let mut operator = reading.operator();
         let all = lines(&mut operator, "", "application/x-ndjson").await;
         assert_eq!(all.text().lines().count(), 1204 + 2 + 2);
         let own = operator
@@ -540,7 +548,7 @@ async fn rows_are_measured() {
     let reading = started(both().await.into_iter().next().unwrap()).await;
     let series = r#"footfall_audit_rows_total{group="export"}"#;
     let before = reading.app.metric(series).await.unwrap();
-    lines(&mut reading.operator().await, "", "application/x-ndjson").await;
+    lines(&mut reading.operator(), "", "application/x-ndjson").await;
     // Other tests of this process write, too.
     let after = reading.app.metric(series).await.unwrap();
     assert!(after > before, "{before} {after}");

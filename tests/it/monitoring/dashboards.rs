@@ -27,7 +27,7 @@ fn datasource_and_dashboards_are_provisioned() {
     assert_eq!(*interval, config["global"]["scrape_interval"]);
     let own = json!({ "type": datasource["type"], "uid": datasource["uid"] });
     let dashboards = dashboards();
-    assert_eq!(dashboards.len(), 2);
+    assert_eq!(dashboards.len(), 3);
     for (name, dashboard) in &dashboards {
         let annotations = items(&dashboard["annotations"]["list"]).iter();
         let variables = items(&dashboard["templating"]["list"]).iter();

@@ -101,6 +101,15 @@ fn loss(stack: &Stack) {
     stack.redis.command("DEL footfall:{visits}:count");
 }
 
+/// Ends a session, as another replica would: how long it takes to be known has a value only where
+/// there was one of late.
+fn revocation(stack: &Stack) {
+    let noted = "INSERT INTO revocations (kind, subject, noted_at, until, published)
+        SELECT 'session', gen_random_uuid(), now, now + 3600000, FALSE
+        FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS clock";
+    stack.postgres.sql("migrated", noted);
+}
+
 /// Waits until this alert fires. Those of this Prometheus do not wait.
 async fn fires(stack: &Stack, alert: &str) {
     let expression = format!(r#"ALERTS{{{alert},alertstate="firing"}}"#);
@@ -158,6 +167,7 @@ fn to_be_answered(queries: &[Query], replica: &str) -> Vec<(String, String)> {
 async fn all_answer(stack: &Stack, mut waiting: Vec<(String, String)>) {
     let deadline = Instant::now() + PATIENCE;
     loop {
+        revocation(stack);
         let mut silent = Vec::new();
         for (origin, expression) in waiting {
             let answer = stack.prometheus.ask(&expression).await;

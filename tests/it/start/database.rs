@@ -169,8 +169,8 @@ fn a_database_of_the_machine_itself_is_out_of_reach() {
 
 /// As after `git pull` alone: the settings are right, and what is wrong is the image.
 #[test]
-fn an_image_that_knows_no_database_is_named() {
-    let why = "is older than this checkout, and knows no database";
+fn an_image_that_knows_no_accounts_is_named() {
+    let why = "is older than this checkout, and knows no accounts";
     for stack in ["nginx", "full"] {
         let tree = Tree::with_docker();
         let output = tree

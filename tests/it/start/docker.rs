@@ -26,6 +26,7 @@ case "$*" in
         exec "$FOOTFALL" "${@:2}"
         ;;
     "compose "*" config") if [ -n "${ANSWER-}" ]; then cat "$ANSWER"; else "$REAL_COMPOSE" "${@:2}"; fi ;;
+    "compose "*" up "*) printf 'links lead to %s\n' "${FOOTFALL_PUBLIC_URL-}" >>"$LOG" ;;
     "run "*" migrate --help")
         [ "${IMAGE-}" != oldest ] || { echo "Usage: footfall migrate [OPTIONS]" && exit; }
         exec "$FOOTFALL" migrate --help

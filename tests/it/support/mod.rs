@@ -14,6 +14,7 @@ pub mod footfall;
 pub mod load;
 pub mod model_proxy;
 pub mod nginx;
+pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

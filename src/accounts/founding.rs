@@ -1,0 +1,151 @@
+//! A company comes to be, with its first admin.
+
+use uuid::Uuid;
+
+use super::{
+    names::{MAX_CHARS, Name},
+    registration::Waiting,
+};
+use crate::{
+    auth::role::Role,
+    storage::sql::{Connection, DatabaseError, on_either, schema},
+};
+
+/// What comes after the name of a company if another has it.
+const NUMBERS: std::ops::RangeInclusive<u64> = 2..=9;
+
+/// How many longer numbers are tried when these are taken, too, as nobody has by accident.
+const TRIES: usize = 5;
+
+/// A company that was founded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founded {
+    /// Its id.
+    pub company: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its first admin.
+    pub user: Uuid,
+}
+
+/// Founds the company of a registration.
+///
+/// # Errors
+///
+/// [`DatabaseError::UniqueViolation`], if somebody has the address by now, and those of the database.
+pub async fn found(
+    connection: &mut Connection<'_>,
+    registration: &Waiting,
+) -> Result<Founded, DatabaseError> {
+    let company = Uuid::now_v7();
+    let name = insert_company(connection, company, &registration.company).await?;
+    let (user, now) = (Uuid::now_v7(), schema::now(connection).await?);
+    on_either!(connection, |database| {
+        sqlx::query(
+            "INSERT INTO users (id, company_id, email, email_key, username, username_key, role, state, password_hash, generation, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, 1, $9, $9)",
+        )
+        .bind(user)
+        .bind(company)
+        .bind(&registration.email)
+        .bind(&registration.email_key)
+        .bind(&registration.username)
+        .bind(super::names::key(&registration.username))
+        .bind(Role::Admin.as_str())
+        .bind(&registration.password_hash)
+        .bind(now)
+        .execute(&mut **database)
+        .await
+        .map(drop)
+    })?;
+    Ok(Founded {
+        company,
+        name,
+        user,
+    })
+}
+
+/// Inserts it under the first name that is free.
+async fn insert_company(
+    connection: &mut Connection<'_>,
+    id: Uuid,
+    wanted: &str,
+) -> Result<String, DatabaseError> {
+    let now = schema::now(connection).await?;
+    for name in candidates(wanted) {
+        // Waits for another one of this name that is being inserted: it may not stay.
+        let inserted = on_either!(connection, |database| {
+            sqlx::query(
+                "INSERT INTO companies (id, name, name_key, state, generation, created_at, updated_at)
+                 VALUES ($1, $2, $3, 'active', 1, $4, $4) ON CONFLICT (name_key) DO NOTHING",
+            )
+            .bind(id)
+            .bind(name.as_str())
+            .bind(name.key())
+            .bind(now)
+            .execute(&mut **database)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        if inserted == 1 {
+            return Ok(name.as_str().to_owned());
+        }
+    }
+    Err(DatabaseError::Busy(
+        "no name for the company was free".into(),
+    ))
+}
+
+/// The name that is wanted, then with numbers.
+fn candidates(wanted: &str) -> impl Iterator<Item = Name> {
+    let longer = std::iter::repeat_with(|| {
+        // The last bytes of an UUID are random.
+        let [.., a, b, c] = *Uuid::now_v7().as_bytes();
+        u64::from_be_bytes([0, 0, 0, 0, 0, a, b, c])
+    });
+    let numbers = NUMBERS.chain(longer.take(TRIES));
+    let numbered = numbers.map(|number| with_number(wanted, number));
+    std::iter::once(wanted.to_owned())
+        .chain(numbered)
+        .filter_map(|name| Name::of_company(&name).ok())
+}
+
+/// Cut where it would be too long with it.
+fn with_number(name: &str, number: u64) -> String {
+    let number = number.to_string();
+    let room = MAX_CHARS - 1 - number.len();
+    let name: String = name.chars().take(room).collect();
+    let end = |letter: char| !letter.is_alphanumeric() && letter.is_ascii();
+    format!("{} {number}", name.trim_end_matches(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number() {
+        let names = |wanted: &str| -> Vec<_> {
+            candidates(wanted)
+                .map(|name| name.as_str().to_owned())
+                .collect()
+        };
+        let acme = names("Acme");
+        assert_eq!(acme[..3], ["Acme", "Acme 2", "Acme 3"]);
+        assert_eq!(acme.len(), 1 + 8 + TRIES);
+        let long = "a".repeat(MAX_CHARS - 3) + " bc";
+        for wanted in [
+            &long,
+            &"語".repeat(MAX_CHARS),
+            "O'Neill & Sons, Ltd",
+            "анна",
+            "a",
+        ] {
+            let all = names(wanted);
+            assert_eq!(all.len(), acme.len(), "each is a name: {all:?}");
+            assert!(all.iter().all(|name| name.chars().count() <= MAX_CHARS));
+            assert!(all[1].ends_with(" 2"), "{all:?}");
+        }
+        assert_eq!(names(&long)[1], "a".repeat(MAX_CHARS - 3) + " 2");
+    }
+}

@@ -1,0 +1,85 @@
+//! Somebody goes: what they did stays, who they were does not.
+
+use uuid::Uuid;
+
+use super::{ending::renew_user, user::User};
+use crate::{
+    auth::revocation::Revocation,
+    storage::sql::{Connection, DatabaseError, on_either, schema},
+};
+
+/// Whether a company has another active admin than this user. Nobody else is made one or
+/// stops being one until the transaction is over: two who leave at the same moment would each see
+/// the other.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn has_other_admin(
+    connection: &mut Connection<'_>,
+    company: Uuid,
+    user: Uuid,
+) -> Result<bool, DatabaseError> {
+    if let Connection::Postgres(postgres) = connection {
+        // In SQLite whoever writes is alone.
+        let lock = sqlx::query("SELECT id FROM companies WHERE id = $1 FOR UPDATE").bind(company);
+        lock.fetch_all(&mut **postgres).await?;
+    }
+    let others: i64 = on_either!(connection, |database| {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM users
+             WHERE company_id = $1 AND id <> $2 AND state = 'active' AND role IN ('admin', 'operator')",
+        )
+        .bind(company)
+        .bind(user)
+        .fetch_one(&mut **database)
+        .await
+    })?;
+    Ok(others > 0)
+}
+
+/// Takes from the database who a user was: e-mail, name and password, sessions, links, what was
+/// registered for the address. Their row and their API tokens stay, for what refers to them; nothing
+/// that they hold is accepted any more.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn anonymise(
+    connection: &mut Connection<'_>,
+    user: &User,
+) -> Result<Revocation, DatabaseError> {
+    let now = schema::now(connection).await?;
+    on_either!(connection, |database| {
+        for change in [
+            "UPDATE users SET email = NULL, email_key = NULL, username = NULL, username_key = NULL,
+                 password_hash = NULL, last_login_at = NULL, state = 'deleted', updated_at = $3
+             WHERE company_id = $1 AND id = $2",
+            "UPDATE api_tokens SET name = '', ended_at = coalesce(ended_at, $3)
+             WHERE company_id = $1 AND user_id = $2",
+        ] {
+            let change = sqlx::query(change)
+                .bind(user.company)
+                .bind(user.id)
+                .bind(now);
+            change.execute(&mut **database).await?;
+        }
+        for change in [
+            "DELETE FROM sessions WHERE company_id = $1 AND user_id = $2",
+            "DELETE FROM links WHERE company_id = $1 AND user_id = $2",
+        ] {
+            let change = sqlx::query(change).bind(user.company).bind(user.id);
+            change.execute(&mut **database).await?;
+        }
+        if let Some(email) = &user.email {
+            let forget = sqlx::query("DELETE FROM registrations WHERE email_key = $1");
+            let forget = forget.bind(email.to_ascii_lowercase());
+            forget.execute(&mut **database).await?;
+            let forget =
+                sqlx::query("DELETE FROM mails WHERE recipient = $1 AND state = 'waiting'");
+            forget.bind(email).execute(&mut **database).await?;
+        }
+        Ok::<_, sqlx::Error>(())
+    })?;
+    renew_user(connection, user.company, user.id, None).await
+}

@@ -1,0 +1,266 @@
+//! `/auth/me` and `/auth/password`
+
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use axum::{
+    Json,
+    extract::{FromRef, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::{
+    Accounts,
+    fields::{self, Text},
+    names::Name,
+    origin::Origin,
+    own::Update,
+    user::User,
+};
+use crate::{
+    auth::{Callers, May, permission::OwnAccount, role::Role},
+    edge::{JsonBody, Problem},
+};
+
+/// The routes.
+pub fn router<S>() -> OpenApiRouter<S>
+where
+    Arc<Accounts>: FromRef<S>,
+    Arc<Callers>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    OpenApiRouter::new()
+        .routes(routes!(get_me, put_me, delete_me))
+        .routes(routes!(post_password))
+}
+
+/// One's own account.
+#[derive(Serialize, ToSchema)]
+struct Account {
+    /// Its id.
+    id: Uuid,
+    /// Its name, by which one logs in: in the company `default` by itself, else as `company/username`.
+    #[schema(example = "anna")]
+    username: String,
+    /// Its e-mail address, by which one can log in as well; the account of the settings has none.
+    #[schema(example = "anna@example.com")]
+    email: Option<String>,
+    /// What it may do.
+    role: Role,
+    /// Whose account it is.
+    company: OwnCompany,
+    /// When it was made.
+    #[schema(format = DateTime, example = "2026-11-26T01:15:00.000Z")]
+    created_at: String,
+    /// When somebody last logged in with it.
+    #[schema(format = DateTime, example = "2026-11-26T01:15:00.000Z")]
+    last_login_at: Option<String>,
+    /// Whether this is the account of the settings, which is changed there.
+    managed_by_settings: bool,
+}
+
+/// The company of an account.
+#[derive(Serialize, ToSchema)]
+struct OwnCompany {
+    /// Its id.
+    id: Uuid,
+    /// Its name.
+    #[schema(example = "Acme")]
+    name: String,
+}
+
+impl Account {
+    fn of(user: User, accounts: &Accounts, managed_by_settings: bool) -> Self {
+        let of_settings = || accounts.passwords.settings_username().to_owned();
+        Self {
+            id: user.id,
+            username: user.username.unwrap_or_else(of_settings),
+            email: user.email,
+            role: user.role,
+            company: OwnCompany {
+                id: user.company,
+                name: user.company_name,
+            },
+            created_at: timestamp(user.created_at),
+            last_login_at: user.last_login_at.map(timestamp),
+            managed_by_settings,
+        }
+    }
+}
+
+/// A time of the database (Unix milliseconds), as RFC 3339 has it.
+fn timestamp(millis: i64) -> String {
+    let since_epoch = Duration::from_millis(millis.unsigned_abs());
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
+}
+
+/// What is to be different. What is left out stays.
+#[derive(Deserialize, ToSchema)]
+struct AccountUpdate {
+    /// Another name.
+    #[schema(value_type = String, required = false, nullable = true, min_length = 1, max_length = 64, example = "anna")]
+    #[serde(default)]
+    username: Text,
+    /// Another address. It is changed when the link is followed that is sent there.
+    #[schema(value_type = String, required = false, nullable = true, max_length = 254, example = "anna@example.com")]
+    #[serde(default)]
+    email: Text,
+    /// The password, if the address is to change.
+    #[schema(value_type = String, required = false, nullable = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
+    password: Text,
+}
+
+/// The password of the account.
+#[derive(Deserialize, ToSchema)]
+struct OwnPassword {
+    /// The password.
+    #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
+    password: Text,
+}
+
+/// The password of the account, and another one.
+#[derive(Deserialize, ToSchema)]
+struct PasswordChange {
+    /// The password that it has.
+    #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
+    #[serde(default)]
+    password: Text,
+    /// The password that it is to have: at least 15 characters (`FOOTFALL_PASSWORD_MIN_LENGTH`), at most
+    /// 128, and not easy to guess.
+    #[schema(value_type = String, required = true, format = Password, max_length = 128, example = "seven quiet otters juggling")]
+    #[serde(default)]
+    new_password: Text,
+}
+
+crate::problem_responses!(GetMeProblems:
+    MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, DatabaseUnavailable, NoDatabase);
+
+/// Look at your account.
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    tag = "auth",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The account", body = Account), GetMeProblems)
+)]
+async fn get_me(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<OwnAccount>,
+) -> Result<Json<Account>, Problem> {
+    let user = accounts.own(&caller).await?;
+    Ok(Json(Account::of(user, &accounts, caller.is_of_settings())))
+}
+
+crate::problem_responses!(PutMeProblems:
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidCredentials, Forbidden, MethodNotAllowed,
+    UsernameTaken, ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, InvalidEmail,
+    TooManyLogins, TooManyRequests, LoginBusy, StoreUnavailable, DatabaseUnavailable, NoDatabase);
+
+/// Change the name or the address of your account.
+///
+/// Another address needs the password, and nothing of it changes before the link is followed that
+/// is sent there; the old address is told. The answer is the account as it is now.
+#[utoipa::path(
+    put,
+    path = "/auth/me",
+    tag = "auth",
+    security(("bearer" = [])),
+    request_body = AccountUpdate,
+    responses((status = 200, description = "The account", body = Account), PutMeProblems)
+)]
+async fn put_me(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<OwnAccount>,
+    origin: Origin,
+    JsonBody(body): JsonBody<AccountUpdate>,
+) -> Result<Json<Account>, Problem> {
+    let username = body.username.optional("username")?;
+    let username = username.map(|name| fields::name(Name::of_user(&name), "username"));
+    let email = body.email.optional("email")?;
+    let email = email.map(|email| fields::email(&email, "email"));
+    let update = Update {
+        username: username.transpose()?,
+        email: email.transpose()?,
+        password: body.password.optional("password")?.map(Into::into),
+    };
+    let user = accounts.update_own(&origin, &caller, update).await?;
+    Ok(Json(Account::of(user, &accounts, false)))
+}
+
+crate::problem_responses!(DeleteMeProblems:
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidCredentials, Forbidden, MethodNotAllowed,
+    LastAdmin, ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyLogins, LoginBusy,
+    DatabaseUnavailable, NoDatabase);
+
+/// Delete your account.
+///
+/// What it counted stays; who it was goes: its names, its address, its sessions. Its tokens end.
+#[utoipa::path(
+    delete,
+    path = "/auth/me",
+    tag = "auth",
+    security(("bearer" = [])),
+    request_body = OwnPassword,
+    responses((status = 204, description = "It is gone"), DeleteMeProblems)
+)]
+async fn delete_me(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<OwnAccount>,
+    origin: Origin,
+    JsonBody(body): JsonBody<OwnPassword>,
+) -> Result<StatusCode, Problem> {
+    let password = body.password.secret("password")?;
+    accounts.delete_own(&origin, &caller, password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+crate::problem_responses!(PostPasswordProblems:
+    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidCredentials, Forbidden, MethodNotAllowed,
+    ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, WeakPassword, TooManyLogins, LoginBusy,
+    DatabaseUnavailable, NoDatabase);
+
+/// Change your password.
+///
+/// All other sessions of the account end; this one goes on.
+#[utoipa::path(
+    post,
+    path = "/auth/password",
+    tag = "auth",
+    security(("bearer" = [])),
+    request_body = PasswordChange,
+    responses((status = 204, description = "It is changed"), PostPasswordProblems)
+)]
+async fn post_password(
+    State(accounts): State<Arc<Accounts>>,
+    caller: May<OwnAccount>,
+    origin: Origin,
+    JsonBody(body): JsonBody<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let (password, new) = (
+        body.password.secret("password")?,
+        body.new_password.secret("new_password")?,
+    );
+    accounts
+        .change_password(&origin, &caller, password, new)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_of_rfc_3339() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(timestamp(1_795_655_700_123), "2026-11-26T01:15:00.123Z");
+    }
+}

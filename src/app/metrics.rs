@@ -1,0 +1,54 @@
+//! The metrics of every room.
+
+use std::sync::Arc;
+
+use crate::{
+    accounts::metrics::AccountsMetrics,
+    audit::metrics::AuditMetrics,
+    auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
+    counting::metrics::CountingMetrics,
+    edge::metrics::HttpMetrics,
+    storage::metrics::StoreMetrics,
+    telemetry::metrics::Registry,
+};
+
+/// The metrics of every room.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Where they are registered.
+    pub registry: Arc<Registry>,
+    /// Requests.
+    pub http: Arc<HttpMetrics>,
+    /// Visits.
+    pub counting: Arc<CountingMetrics>,
+    /// Logins.
+    pub auth: Arc<AuthMetrics>,
+    /// What was revoked.
+    pub revocation: Arc<RevocationMetrics>,
+    /// Accounts.
+    pub accounts: Arc<AccountsMetrics>,
+    /// The store.
+    pub store: Arc<StoreMetrics>,
+    /// The audit trail.
+    pub audit: Arc<AuditMetrics>,
+}
+
+impl Metrics {
+    /// Adds them to the registry.
+    ///
+    /// # Errors
+    ///
+    /// If two metrics have the same name.
+    pub fn register(registry: Arc<Registry>) -> prometheus::Result<Self> {
+        Ok(Self {
+            http: Arc::new(HttpMetrics::register(&registry)?),
+            counting: Arc::new(CountingMetrics::register(&registry)?),
+            auth: Arc::new(AuthMetrics::register(&registry)?),
+            revocation: Arc::new(RevocationMetrics::register(&registry)?),
+            accounts: Arc::new(AccountsMetrics::register(&registry)?),
+            store: Arc::new(StoreMetrics::register(&registry)?),
+            audit: Arc::new(AuditMetrics::register(&registry)?),
+            registry,
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The public routes, and the state they share on a worker thread.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRef},
+};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    accounts::{self, Accounts, sessions::Sessions},
+    audit::{self, routes::AuditState},
+    auth::Callers,
+    counting::{self, routes::CountingState},
+    edge::{Code, Policy},
+    ops,
+    pages::{self, Document, openapi, swagger},
+    supervision::Vitals,
+};
+
+/// The state of the public router, on one worker thread.
+#[derive(Clone)]
+pub struct AppState(pub Arc<Parts>);
+
+/// What it is made of.
+pub struct Parts {
+    /// Visits.
+    pub counting: Arc<CountingState>,
+    /// People.
+    pub accounts: Arc<Accounts>,
+    /// The audit trail.
+    pub audit: AuditState,
+    /// Who calls.
+    pub callers: Arc<Callers>,
+    /// Logging in, and staying so.
+    pub sessions: Arc<Sessions>,
+    /// Whether the process is well.
+    pub vitals: Vitals,
+    /// The OpenAPI document.
+    pub document: Document,
+}
+
+/// Each room takes the parts it needs by their types.
+macro_rules! parts {
+    ($($part:ident: $kind:ty),+) => {
+        $(impl FromRef<AppState> for $kind {
+            fn from_ref(state: &AppState) -> Self {
+                state.0.$part.clone()
+            }
+        })+
+    };
+}
+
+parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+
+/// The public routes.
+pub struct Public {
+    /// All of them.
+    pub router: Router<AppState>,
+    /// Those that are for programs.
+    pub document: utoipa::openapi::OpenApi,
+    /// How each is treated.
+    pub patterns: Vec<(String, Policy)>,
+}
+
+impl Public {
+    /// Every public route. One that is for programs has its entry in the document: there is no
+    /// other way in.
+    pub fn new() -> Self {
+        let swagger = swagger::router().with_state(());
+        let mut public = Self {
+            router: Router::new().fallback(async || Code::NotFound),
+            document: openapi::Frame::openapi(),
+            patterns: Vec::new(),
+        }
+        .documented(pages::router(), Policy::default())
+        .documented(ops::liveness::router(), Policy::default())
+        .documented(accounts::sessions::router(), Policy::default())
+        .documented(accounts::api_tokens::routes::router(), Policy::default())
+        .documented(accounts::users::routes::router(), Policy::default())
+        .documented(accounts::companies::routes::router(), Policy::default())
+        .documented(audit::routes::router(), Policy::default())
+        .documented(accounts::registration_routes::router(), Policy::default())
+        .documented(accounts::own_routes::router(), Policy::default())
+        .with(
+            accounts::pages::router(),
+            accounts::pages::ROUTES,
+            accounts::pages::policy(),
+        )
+        .documented(counting::routes::router(), Policy::default())
+        .with(swagger, swagger::ROUTES, Policy::default());
+        pages::admit_cookies(&mut public.document);
+        public
+    }
+
+    fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {
+        let (router, document) = room.split_for_parts();
+        let patterns: Vec<_> = document.paths.paths.keys().cloned().collect();
+        self.document.merge(document);
+        self.with(router, &patterns, policy)
+    }
+
+    fn with(
+        mut self,
+        router: Router<AppState>,
+        patterns: &[impl AsRef<str>],
+        policy: Policy,
+    ) -> Self {
+        let limit = DefaultBodyLimit::max(policy.max_body);
+        self.router = self.router.merge(router.layer(limit));
+        let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
+        self.patterns
+            .extend(patterns.map(|pattern| (pattern, policy)));
+        self
+    }
+
+    /// The document, as it is served.
+    pub fn document_as_json(&self) -> Bytes {
+        let json = self.document.to_json();
+        json.expect("the document is made of text and numbers")
+            .into()
+    }
+}
