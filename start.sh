@@ -113,6 +113,13 @@ start_local_replicas() { # REPLICAS
     if target/start/footfall config | grep -q '^FOOTFALL_STORE_TIMEOUT .* built-in default$'; then
         export FOOTFALL_STORE_TIMEOUT=700ms
     fi
+    # Links in mails lead to nginx, unless somebody has said where to.
+    if target/start/footfall config | grep -q '^FOOTFALL_PUBLIC_URL .*built-in default$'; then
+        export FOOTFALL_PUBLIC_URL=$public
+        case "$public" in
+            http://0.0.0.0:* | 'http://[::]:'*) FOOTFALL_PUBLIC_URL=http://localhost:$port ;;
+        esac
+    fi
     # In process groups of their own: Ctrl-C is for this script alone, which ends them in their order.
     set -m
     for ((replica = 0; replica < $1; replica++)); do

@@ -14,11 +14,11 @@ mod public;
 
 pub use self::metrics::Metrics;
 use self::{
-    mail::{FailedMails, link_token},
+    mail::link_token,
     public::{AppState, Parts, Public},
 };
 use crate::{
-    accounts::{Accounts, cleanup, sessions::Sessions},
+    accounts::{Accounts, cleanup, sessions::Sessions, undelivered::RecordUndelivered},
     audit::{Audit, Keeper, denied::denied, routes::AuditState},
     auth::{
         Callers,
@@ -227,9 +227,16 @@ impl Application {
         }
         let keys = self.keys.clone();
         let tokens = Arc::new(move |page, id| link_token(&keys, page, id));
+        let on_failure = Some(Arc::new(RecordUndelivered) as _);
         let (settings, registry) = (&self.settings.mail, &self.metrics.registry);
-        let failed = Some(Arc::new(FailedMails) as _);
-        let sender = Sender::new(settings, database, registry, tokens, failed, &self.mailer)?;
+        let sender = Sender::new(
+            settings,
+            database,
+            registry,
+            tokens,
+            on_failure,
+            &self.mailer,
+        )?;
         supervisor.spawn(Part::MailSender, sender.run());
         Ok(())
     }

@@ -230,28 +230,6 @@ pub async fn void(
     Ok(())
 }
 
-/// Forgets what has expired: links, and registrations that nobody confirmed.
-///
-/// # Errors
-///
-/// Those of the database.
-pub async fn forget_expired(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
-    let now = schema::now(connection).await?;
-    on_either!(connection, |database| {
-        for forget in [
-            "DELETE FROM links WHERE expires_at < $1",
-            "DELETE FROM registrations WHERE expires_at < $1",
-        ] {
-            sqlx::query(forget)
-                .bind(now)
-                .execute(&mut **database)
-                .await?;
-        }
-        Ok::<_, sqlx::Error>(())
-    })?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@ mod recovery;
 mod registration;
 pub mod registration_routes;
 pub mod sessions;
+pub mod undelivered;
 pub mod user;
 pub mod users;
 

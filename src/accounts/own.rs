@@ -4,15 +4,16 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::{
-    Accounts, Change,
+    Accounts, Change, companies,
     ending::{end_sessions, renew_user},
-    leaving,
+    leaving::anonymise,
     links::{self, Purpose, Subject},
-    names::Name,
+    names::{self, Name},
     once::{Once, Turn},
     origin::{Origin, actor},
     recovery::{set_password, tell_of_password},
     user::User,
+    users::is_last_admin,
 };
 use crate::{
     audit::{self, Action, Details, Entry, Kind},
@@ -20,6 +21,7 @@ use crate::{
         Caller,
         throttle::{Action as Limited, Refusal},
     },
+    company::Company,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
     storage::sql::{Connection, DatabaseError, on_either, schema},
@@ -132,6 +134,12 @@ impl Accounts {
                 allowed => allowed.map(|()| true)?,
             };
         }
+        if let Some(name) = &update.username
+            && caller.company == Company::Default
+            && name.key() == names::key(self.settings_username())
+        {
+            return Err(Problem::from(Code::UsernameTaken).of_field("username"));
+        }
         let is_named = |name: &Name| user.username.as_deref() != Some(name.as_str());
         let changes = Changes {
             username: update.username.filter(is_named),
@@ -233,12 +241,12 @@ impl Accounts {
         let outcome = self.change("delete_own", move |connection| {
             Box::pin(async move {
                 connection.within(company).await?;
-                let may = !user.is_admin()
-                    || leaving::has_other_admin(connection, company, user.id).await?;
-                if !may {
+                // Two who leave at the same moment would each see the other.
+                companies::lock(connection, company).await?;
+                if is_last_admin(connection, &user).await? {
                     return Ok(Change::of(Outcome::LastAdmin));
                 }
-                let revoked = vec![leaving::anonymise(connection, &user).await?];
+                let revoked = vec![anonymise(connection, &user).await?];
                 audit::record(connection, &entry).await?;
                 let value = Outcome::Done;
                 Ok(Change { value, revoked })

@@ -1,9 +1,6 @@
 //! `/auth/me` and `/auth/password`
 
-use std::{
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -24,6 +21,7 @@ use super::{
     user::User,
 };
 use crate::{
+    audit::time,
     auth::{Callers, May, permission::OwnAccount, role::Role},
     edge::{JsonBody, Problem},
 };
@@ -77,7 +75,7 @@ struct OwnCompany {
 
 impl Account {
     fn of(user: User, accounts: &Accounts, managed_by_settings: bool) -> Self {
-        let of_settings = || accounts.passwords.settings_username().to_owned();
+        let of_settings = || accounts.settings_username().to_owned();
         Self {
             id: user.id,
             username: user.username.unwrap_or_else(of_settings),
@@ -87,17 +85,11 @@ impl Account {
                 id: user.company,
                 name: user.company_name,
             },
-            created_at: timestamp(user.created_at),
-            last_login_at: user.last_login_at.map(timestamp),
+            created_at: time::format(user.created_at),
+            last_login_at: user.last_login_at.map(time::format),
             managed_by_settings,
         }
     }
-}
-
-/// A time of the database (Unix milliseconds), as RFC 3339 has it.
-fn timestamp(millis: i64) -> String {
-    let since_epoch = Duration::from_millis(millis.unsigned_abs());
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
 }
 
 /// What is to be different. What is left out stays.
@@ -252,15 +244,4 @@ async fn post_password(
         .change_password(&origin, &caller, password, new)
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_of_rfc_3339() {
-        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(timestamp(1_795_655_700_123), "2026-11-26T01:15:00.123Z");
-    }
 }

@@ -89,7 +89,6 @@ impl Accounts {
                     if Once::begin(once.as_ref(), connection).await? != Turn::First {
                         return Ok(false);
                     }
-                    links::forget_expired(connection).await?;
                     let (mail, entry) = prepare(connection, wanted, &email).await?;
                     if is_told {
                         mail::enqueue(connection, &mail).await?;

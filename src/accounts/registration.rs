@@ -161,7 +161,6 @@ impl Waiting {
         if Once::begin(once.as_ref(), connection).await? != Turn::First {
             return Ok(false);
         }
-        links::forget_expired(connection).await?;
         let owner = User::find_by_email(connection, &self.email_key).await?;
         self.insert(connection).await?;
         let subject = Subject::Registration(self.id);

@@ -252,11 +252,6 @@ impl User {
         self.state == State::Active && self.role >= Role::Admin
     }
 
-    /// Whether they administer their company.
-    pub fn is_admin(&self) -> bool {
-        self.role >= Role::Admin
-    }
-
     /// Whether they are let in.
     pub fn may_log_in(&self) -> bool {
         self.state == State::Active && !self.company_suspended

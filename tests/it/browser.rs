@@ -125,3 +125,70 @@ async fn a_visit_is_counted_from_the_swagger_page() {
     );
     browser.close().await;
 }
+
+/// Nothing is pasted: the browser has the cookies, and the page sends what goes with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_logs_in_by_cookie_on_the_swagger_page_counts() {
+    let footfall = Footfall::start();
+    let origin = format!("http://{}/", footfall.public());
+    let browser = Browser::start().await;
+    browser.screen(1280, 1600).await;
+    let page = &browser.page;
+    page.goto(&format!("{origin}swagger/")).await.unwrap();
+    let find = async |selector: &str| {
+        let found = page.wait().for_element(Locator::Css(selector)).await;
+        found.unwrap_or_else(|error| panic!("{selector}: {error}"))
+    };
+    let answer = async |operation: &str| {
+        find(&format!("{operation} .execute"))
+            .await
+            .click()
+            .await
+            .unwrap();
+        let row = format!("{operation} .live-responses-table .response");
+        find(&format!("{row} .microlight")).await;
+        find(&row).await.text().await.unwrap()
+    };
+    let count = "#operations-counting-get_count";
+    find(&format!("{count} .opblock-summary-control"))
+        .await
+        .click()
+        .await
+        .unwrap();
+    let text = answer(count).await;
+    assert!(
+        text.starts_with("401") && text.contains("missing_token"),
+        "{text}"
+    );
+
+    let login = "#operations-auth-post_login";
+    find(&format!("{login} .opblock-summary-control"))
+        .await
+        .click()
+        .await
+        .unwrap();
+    let mode = find(&format!(
+        "{login} tr[data-param-name='mode'] :is(select, input)"
+    ))
+    .await;
+    match mode.tag_name().await.unwrap().as_str() {
+        "select" => mode.select_by_value("cookie").await.unwrap(),
+        _ => mode.send_keys("cookie").await.unwrap(),
+    }
+    let text = answer(login).await;
+    assert!(
+        text.starts_with("200") && text.contains("csrf_token"),
+        "{text}"
+    );
+    find(&format!("{count} .btn-clear"))
+        .await
+        .click()
+        .await
+        .unwrap();
+    let text = answer(count).await;
+    assert!(
+        text.starts_with("200") && text.contains("\"visits\": 1"),
+        "{text}"
+    );
+    browser.close().await;
+}

@@ -1,39 +1,226 @@
-//! schemathesis, with its default checks, finds nothing.
+//! schemathesis, with its default checks, finds nothing: not as the operator, not as an admin of a
+//! company, with ids of rows that are there, and not at the end of a session.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::support::{Footfall, Redis};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Footfall, Redis, eventually, postgres::Database};
+
+const PASSWORD: &str = "eleven pears on a tin roof";
+
+/// Cases of each kind for each operation. What takes a password hashes it, so there are not many.
+const EXAMPLES: &str = "30";
+
+/// What ends the session that asks, and so all that comes after it.
+const ENDS: [&str; 2] = ["/auth/logout", "/auth/logout/all"];
+
+struct Service {
+    footfall: Footfall,
+    directory: tempfile::TempDir,
+    _servers: (Redis, Database),
+}
+
+impl Service {
+    async fn start() -> Self {
+        let (redis, database) = (Redis::start(), Database::migrated());
+        let directory = tempfile::tempdir().unwrap();
+        let builder = Footfall::builder().env("REDIS_URL", redis.url());
+        let builder = builder.env("DATABASE_URL", database.url());
+        let footfall = builder.directory(directory.path()).start();
+        footfall.metric_becomes("footfall_database_up", 1.0).await;
+        Self {
+            footfall,
+            directory,
+            _servers: (redis, database),
+        }
+    }
+
+    fn client(&self) -> Client {
+        self.footfall.client()
+    }
+
+    /// The tokens of the links in all mails, once there are so many.
+    fn links(&self, count: usize) -> Vec<String> {
+        let folder = self.directory.path().join("data/mail");
+        eventually("the mails are written", || {
+            let files = fs::read_dir(&folder).ok()?;
+            let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+            paths.retain(|path| path.extension().is_some_and(|end| end == "eml"));
+            paths.sort();
+            let links = paths.iter().filter_map(|path| {
+                let text = fs::read_to_string(path).ok()?;
+                let text = text.replace("=\r\n", "").replace("=3D", "=");
+                let (_, rest) = text.split_once("?token=")?;
+                rest.split_whitespace().next().map(str::to_owned)
+            });
+            let links: Vec<_> = links.collect();
+            (links.len() >= count).then_some(links)
+        })
+    }
+
+    /// The client of an admin with a company of their own.
+    async fn admin(&self) -> Client {
+        let body = json!({ "company": "Acme", "email": "anna@a.example", "username": "anna", "password": PASSWORD });
+        post(&mut self.client(), "/auth/register", &body).await;
+        let token = self.links(1).pop().unwrap();
+        let body = json!({ "token": token, "password": PASSWORD });
+        post(&mut self.client(), "/auth/confirm", &body).await;
+        let body = json!({ "username": "anna@a.example", "password": PASSWORD });
+        let tokens = post(&mut self.client(), "/auth/login", &body).await;
+        self.client().with_token(tokens["token"].as_str().unwrap())
+    }
+
+    fn schemathesis(&self, token: &str, rows: &str, arguments: &[String]) {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/schemathesis");
+        assert!(
+            program.is_file(),
+            "{} is missing; ./test.sh installs it",
+            program.display()
+        );
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("schemathesis.toml"), rows).unwrap();
+        let document = format!("http://{}/openapi.json", self.footfall.public());
+        let output = Command::new(program)
+            .args(["--no-color", "run", &document, "--seed", "1"])
+            .args(["--max-examples", EXAMPLES])
+            .args(["--header", &format!("Authorization: Bearer {token}")])
+            .args(arguments)
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let report = String::from_utf8_lossy(&output.stdout);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && report.contains("No issues found"),
+            "{report}{complaint}"
+        );
+        assert!(self.footfall.find("panic").is_none());
+    }
+}
+
+async fn post(client: &mut Client, path: &str, body: &Value) -> Value {
+    let headers = [("content-type", "application/json")];
+    let reply = client
+        .send(Method::POST, path, &headers, body.to_string())
+        .await;
+    assert!(reply.status.is_success(), "{path}: {}", reply.text());
+    match reply.body.is_empty() {
+        true => Value::Null,
+        false => reply.json(),
+    }
+}
+
+/// Ids of rows that are there, as schemathesis is told them.
+#[derive(Default)]
+struct Rows(String);
+
+impl Rows {
+    /// A parameter of a path is now and then one of these.
+    fn know(&mut self, name: &str, path: &str, parameter: &str, values: &[String]) {
+        assert!(!values.is_empty(), "{name}");
+        self.0 += &format!(
+            "[dictionaries.{name}]\nvalues = {}\n[[operations]]\ninclude-path = \"{path}\"\n\
+             parameters = {{ \"{parameter}\" = {{ dictionary = \"{name}\", probability = 0.6 }} }}\n",
+            json!(values)
+        );
+    }
+}
+
+/// The ids in a list.
+async fn ids(client: &mut Client, path: &str, list: &str) -> Vec<String> {
+    let page = client.get(path).await.json();
+    let rows = page[list].as_array().unwrap_or_else(|| panic!("{page}"));
+    rows.iter()
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Users, sessions and API tokens of the caller's company that are not the caller's own, and links.
+async fn rows(service: &Service, client: &mut Client, username: &str) -> Rows {
+    let mut rows = Rows::default();
+    let before = service.links(0).len();
+    let mut users = Vec::new();
+    for number in 0..3 {
+        let email = format!("guest-{number}-of-{username}@b.example");
+        let body =
+            json!({ "email": email, "username": format!("guest-{number}"), "role": "member" });
+        let user = post(client, "/api/users", &body).await;
+        users.push(user["id"].as_str().unwrap().to_owned());
+        let body = json!({ "name": format!("number {number}"), "scopes": ["counters:read"] });
+        post(client, "/auth/tokens", &body).await;
+    }
+    rows.know("users", "/api/users/{id}", "path.id", &users);
+    let tokens = ids(client, "/auth/tokens", "tokens").await;
+    rows.know("tokens", "/auth/tokens/{id}", "path.id", &tokens);
+    let links = service.links(before + 3).split_off(before);
+    rows.know("links", "/auth/confirm", "body.token", &links);
+    rows
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn schemathesis_finds_nothing() {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/schemathesis");
-    assert!(
-        program.is_file(),
-        "{} is missing; ./test.sh installs it",
-        program.display()
-    );
-    let redis = Redis::start();
-    let footfall = Footfall::builder().env("REDIS_URL", redis.url()).start();
-    let authorization = format!("Authorization: Bearer {}", footfall.token().await);
-    let document = format!("http://{}/openapi.json", footfall.public());
-    let directory = tempfile::tempdir().unwrap();
-    let output = Command::new(program)
-        .args([
-            "--no-color",
-            "run",
-            &document,
-            "--header",
-            &authorization,
-            "--seed",
-            "1",
-        ])
-        .current_dir(directory.path())
-        .output()
-        .unwrap();
-    let report = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && report.contains("No issues found"),
-        "{report}"
-    );
-    assert!(footfall.find("panic").is_none());
+async fn schemathesis_finds_nothing_as_the_operator() {
+    let service = Service::start().await;
+    let mut client = service.client().logged_in().await;
+    let mut rows = rows(&service, &mut client, "admin").await;
+    let mut companies = Vec::new();
+    for name in ["One", "Two"] {
+        let email = format!("{name}@c.example");
+        let body = json!({ "name": name, "email": email, "username": "first" });
+        let company = post(&mut client, "/api/companies", &body).await;
+        companies.push(company["id"].as_str().unwrap().to_owned());
+    }
+    rows.know("companies", "/api/companies/{id}", "path.id", &companies);
+    for _ in 0..2 {
+        service.footfall.token().await;
+    }
+    let sessions = ids(&mut client, "/auth/sessions", "sessions").await;
+    // Which is whose is seen by the token that asks: all but the one in use.
+    let own = client.get("/auth/sessions").await.json();
+    let own = own["sessions"].as_array().unwrap().iter();
+    let own: Vec<_> = own
+        .filter(|session| session["current"] == true)
+        .map(|session| session["id"].as_str().unwrap().to_owned())
+        .collect();
+    let others: Vec<_> = sessions
+        .into_iter()
+        .filter(|id| !own.contains(id))
+        .collect();
+    rows.know("sessions", "/auth/sessions/{id}", "path.id", &others);
+    let token = service.footfall.token().await;
+    let excluded: Vec<_> = ENDS
+        .iter()
+        .flat_map(|path| ["--exclude-path".to_owned(), (*path).to_owned()])
+        .collect();
+    service.schemathesis(&token, &rows.0, &excluded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_nothing_as_an_admin() {
+    let service = Service::start().await;
+    let mut client = service.admin().await;
+    let rows = rows(&service, &mut client, "anna").await;
+    let body = json!({ "username": "anna@a.example", "password": PASSWORD });
+    let tokens = post(&mut service.client(), "/auth/login", &body).await;
+    let excluded: Vec<_> = ENDS
+        .iter()
+        .flat_map(|path| ["--exclude-path".to_owned(), (*path).to_owned()])
+        .collect();
+    service.schemathesis(tokens["token"].as_str().unwrap(), &rows.0, &excluded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_nothing_at_the_end_of_a_session() {
+    let service = Service::start().await;
+    let included: Vec<_> = ENDS
+        .iter()
+        .flat_map(|path| ["--include-path".to_owned(), (*path).to_owned()])
+        .collect();
+    let token = service.footfall.token().await;
+    service.schemathesis(&token, "", &included);
 }

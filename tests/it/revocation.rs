@@ -5,6 +5,7 @@ mod cluster;
 mod commands;
 mod failover;
 mod kept;
+mod permissions;
 mod rounds;
 
 use footfall::{

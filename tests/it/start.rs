@@ -7,6 +7,7 @@ mod docker;
 mod grafana_password;
 mod local;
 mod macos;
+mod registering;
 mod settings;
 mod swarm;
 mod systemd;

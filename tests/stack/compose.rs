@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    database,
+    accounts, database,
     support::{
         Checkout, NODES,
         client::{Client, Reply},
@@ -16,9 +16,10 @@ use crate::{
     },
 };
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "footfall",
     "grafana",
+    "mail",
     "nginx",
     "nginx-exporter",
     "postgres",
@@ -48,12 +49,14 @@ async fn the_full_stack() {
         "http://localhost/",
         "http://localhost:9090/",
         "http://localhost:3000/",
+        "http://localhost:8025/",
     ] {
         assert!(said.contains(address), "{said}");
     }
     first_steps().await;
     containers_are_healthy_and_confined();
     only_nginx_is_open_to_others();
+    accounts::somebody_registers().await;
     prometheus_sees_everything().await;
     replicas_come_and_go(&checkout).await;
     let counted = database::the_story(&checkout).await;
@@ -159,6 +162,7 @@ fn only_nginx_is_open_to_others() {
         let expected = match service {
             "nginx" => json!({ "80/tcp": [{ "HostIp": "", "HostPort": "80" }] }),
             "prometheus" => json!({ "9090/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "9090" }] }),
+            "mail" => json!({ "8025/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "8025" }] }),
             "grafana" => json!({ "3000/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "3000" }] }),
             _ => json!({}),
         };

@@ -10,6 +10,7 @@
     reason = "tests are not supervised: they wait for what they start"
 )]
 
+mod accounts;
 mod compose;
 mod database;
 mod images;

@@ -31,7 +31,7 @@ pub struct LinkPage {
 pub const CONFIRM: LinkPage = LinkPage {
     name: "confirm",
     purpose: Purpose::Registration,
-    title: "Confirm your e-mail address",
+    title: "Confirm your e\u{2011}mail address",
     says: "To confirm it, give the password that you chose when you registered.",
     is_new: false,
     button: "Confirm the address",
@@ -59,7 +59,7 @@ pub const INVITATION: LinkPage = LinkPage {
 pub const EMAIL: LinkPage = LinkPage {
     name: "email",
     purpose: Purpose::Email,
-    title: "Confirm your new e-mail address",
+    title: "Confirm your new e\u{2011}mail address",
     says: "To confirm it, give the password of your account.",
     is_new: false,
     button: "Confirm the address",

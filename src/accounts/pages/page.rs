@@ -163,6 +163,8 @@ impl Page {
         let field = { fields }.find(|field| Some(field.name) == problem.field);
         match field {
             Some(field) => {
+                // It says what the hint does, and more.
+                field.hint = None;
                 field.error = Some(problem.detail.to_string());
                 field.focused = true;
             }

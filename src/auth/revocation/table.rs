@@ -76,7 +76,7 @@ pub enum Wanted {
     Unpublished,
 }
 
-/// Up to [`PAGE`] rows after one, in the order of their numbers, and whether there may be more.
+/// Up to [`PAGE`] rows after one, in the order of their numbers.
 ///
 /// # Errors
 ///

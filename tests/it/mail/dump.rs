@@ -10,6 +10,8 @@ const LINKS: [&str; 4] = [
     r#"{"name":"confirm_email","link":"01890000-0000-7000-8000-000000000004"}"#,
 ];
 
+const LATER: &str = "450 4.2.1 <RECIPIENT>: later";
+
 /// Everything is logged that can be.
 fn in_production(builder: Builder, smtp: &Smtp) -> Footfall {
     let builder = builder
@@ -22,9 +24,14 @@ fn in_production(builder: Builder, smtp: &Smtp) -> Footfall {
     builder.env("FOOTFALL_PUBLIC_URL", SITE).start()
 }
 
-async fn holds_no_link(footfall: &Footfall, smtp: &Smtp, dump: impl Fn() -> String) {
+async fn holds_no_link(footfall: &Footfall, smtp: &Smtp, sql: impl Fn(&str) -> String, all: &str) {
+    let dump = || sql(all);
+    // What servers answer mostly names the recipient.
+    let deferred = "footfall_mail_tries_failed_total{reason=\"deferred\"}";
+    footfall.metric_becomes(deferred, LINKS.len() as f64).await;
     let waiting = dump();
     smtp.heal("rcpt");
+    sql(DUE);
     let taken = smtp.has_taken(LINKS.len()).await;
     footfall
         .metric_becomes("footfall_mails_sent_total", 4.0)
@@ -58,14 +65,13 @@ async fn holds_no_link(footfall: &Footfall, smtp: &Smtp, dump: impl Fn() -> Stri
 #[tokio::test]
 async fn of_sqlite() {
     let (folder, smtp) = (tempfile::tempdir().unwrap(), Smtp::start());
-    smtp.fault("rcpt", "hang");
+    smtp.fault("rcpt", LATER);
     let footfall = in_production(Footfall::builder().directory(folder.path()), &smtp);
     let outbox = File::of(folder.path());
     LINKS
         .iter()
         .for_each(|link| outbox.post("somebody@b.example", link));
-    smtp.reaches("rcpt", 1).await;
-    holds_no_link(&footfall, &smtp, || outbox.sql(".dump")).await;
+    holds_no_link(&footfall, &smtp, |text| outbox.sql(text), ".dump").await;
 }
 
 #[tokio::test]
@@ -75,7 +81,7 @@ async fn of_postgres() {
         postgres::Database::migrated(),
         Smtp::start(),
     );
-    smtp.fault("rcpt", "hang");
+    smtp.fault("rcpt", LATER);
     let builder = Footfall::builder().env("REDIS_URL", redis.url());
     let footfall = in_production(builder.env("DATABASE_URL", database.url()), &smtp);
     for link in LINKS {
@@ -84,6 +90,37 @@ async fn of_postgres() {
              VALUES (gen_random_uuid(), 'somebody@b.example', '{link}', 'waiting', 0, (extract(epoch FROM now()) * 1000)::bigint, 0)"
         ));
     }
-    smtp.reaches("rcpt", 1).await;
-    holds_no_link(&footfall, &smtp, || database.sql("SELECT * FROM mails")).await;
+    holds_no_link(
+        &footfall,
+        &smtp,
+        |text| database.sql(text),
+        "SELECT * FROM mails",
+    )
+    .await;
+}
+
+/// And whoever reads the trail sees that one never came.
+#[tokio::test]
+async fn what_is_given_up_is_in_the_audit_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let smtp = Smtp::start();
+    smtp.fault("rcpt", "550 5.1.1 <RECIPIENT>: nobody of this name");
+    let builder = Footfall::builder().directory(folder.path());
+    let footfall = builder.env("FOOTFALL_SMTP_URL", smtp.url()).start();
+    let outbox = File::of(folder.path());
+    outbox.post("somebody@b.example", LINKS[2]);
+    let given_up = "footfall_mails_failed_total{reason=\"refused\"}";
+    footfall.metric_becomes(given_up, 1.0).await;
+    let token = footfall.token().await;
+    let mut client = footfall.client().with_token(&token);
+    let path = "/api/audit?action=mail.failed";
+    let trail = until("it is recorded", async || {
+        let text = client.get(path).await.text();
+        text.contains("\"mail.failed\"").then_some(text)
+    })
+    .await;
+    assert!(
+        trail.contains("\"refused\"") && !trail.contains("somebody@"),
+        "{trail}"
+    );
 }

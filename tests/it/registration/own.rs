@@ -347,7 +347,14 @@ async fn an_account_is_deleted_and_leaves_nothing_of_who_it_was() {
                 1,
             ),
             ("registrations", 0),
-            ("sessions", 0),
+            (
+                "mails WHERE recipient LIKE '%anna%' AND state = 'waiting'",
+                0,
+            ),
+            (
+                "sessions WHERE ended_at IS NULL OR user_agent IS NOT NULL OR address IS NOT NULL",
+                0,
+            ),
             (
                 "links WHERE user_id NOT IN (SELECT id FROM users WHERE role = 'operator')",
                 0,

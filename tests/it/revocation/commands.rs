@@ -38,6 +38,8 @@ async fn a_visit_is_one_round_trip_with_a_session_or_without() {
     const VISITS: u64 = 50;
     let (redis, database) = (Redis::start(), postgres::Database::migrated());
     let apps = replicas(2, &redis.url(), &database).await;
+    // The first of all is read as a history that is not the known one.
+    apps[1].revoke(&session(&pass())).await.unwrap();
     let mut without = apps[0].client().logged_in().await;
     let mut with = client(&apps[0], &pass());
     for client in [&mut without, &mut with] {
@@ -60,7 +62,7 @@ async fn a_visit_is_one_round_trip_with_a_session_or_without() {
     apps[1].revoke(&session(&pass())).await.unwrap();
     let sent = while_counting(&redis, &mut with, VISITS).await;
     assert!((VISITS..=VISITS + 1).contains(&sent.of("evalsha")));
-    assert!((1..=3).contains(&sent.of("eval")), "{}", sent.of("eval"));
+    assert!((1..=2).contains(&sent.of("eval")), "{}", sent.of("eval"));
 }
 
 /// Replicas of the version before call their script with five keys, and go on.

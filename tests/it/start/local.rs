@@ -42,14 +42,14 @@ impl Tree {
 const REPLICA: &str = "target/start/footfall serve";
 
 /// A running `start.sh local`, in a process group of its own like a terminal's job.
-struct Local {
+pub(super) struct Local {
     tree: Tree,
     script: Process,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Local {
-    fn start(arguments: &[&str]) -> Self {
+    pub(super) fn start(arguments: &[&str]) -> Self {
         Self::start_in(Tree::with_cargo(), arguments, &[])
     }
 
@@ -73,11 +73,11 @@ impl Local {
         }
     }
 
-    fn output(&self) -> String {
+    pub(super) fn output(&self) -> String {
         fs::read_to_string(self.tree.path("output")).unwrap()
     }
 
-    async fn ready(&self) {
+    pub(super) async fn ready(&self) {
         let mut client = Client::tcp(&self.address);
         let ready = async {
             loop {
