@@ -75,7 +75,7 @@ async fn a_token_is_made_used_listed_and_ended() {
         let of_bo = made["id"].as_str().unwrap().to_owned();
         assert_eq!(
             ids(&stage.client(&bo).get("/auth/tokens").await.json()),
-            [of_bo.clone()]
+            [of_bo.as_str()]
         );
         let all = stage.client(&anna).get("/auth/tokens").await.json();
         assert_eq!(ids(&all), [of_bo.clone(), of_cy.clone()]);
@@ -87,7 +87,7 @@ async fn a_token_is_made_used_listed_and_ended() {
         let next = format!("/auth/tokens?cursor={}", page["next"].as_str().unwrap());
         assert_eq!(
             ids(&stage.client(&anna).get(&next).await.json()),
-            [of_cy.clone()]
+            [of_cy.as_str()]
         );
 
         let path = format!("/auth/tokens/{of_bo}");

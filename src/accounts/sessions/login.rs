@@ -8,35 +8,32 @@ use uuid::Uuid;
 
 use super::{
     Sessions,
-    row::{Granted, Kind, Opening, Owner, owner},
+    found::{Found, look_up},
+    row::{Granted, IDLE, Kind, Opening, Owner, owner},
 };
 use crate::{
     accounts::{
-        Change, names,
+        Change,
         once::{Once, Turn},
         origin::Origin,
-        user::{LoginName, User},
+        user::User,
     },
     audit::{self, Action, Actor, Details, Entry, Kind as Object},
     auth::{
         SETTINGS_ACCOUNT,
         device::Device,
         metrics::LoginOutcome,
-        password::Whose,
         throttle::{Charge, Guess, Verdict},
     },
     company,
+    config::phc::Hash,
     edge::{Code, Problem},
-    mail::EmailAddress,
-    storage::sql::{Connection, Database, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError},
 };
 
 /// How often a login that waits for others of its address or user asks again. They are
 /// through within some 20 ms each, perhaps on another replica, of which nothing is heard.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
-
-/// Longest name anybody can have, in bytes: `company/username`, of 64 characters each.
-const MAX_NAME: usize = 64 * 4 * 2 + 1;
 
 /// Who wants to log in.
 pub struct Credentials {
@@ -48,51 +45,6 @@ pub struct Credentials {
     pub kind: Kind,
     /// What they log in with.
     pub device: Device,
-}
-
-/// Who is meant by a name.
-enum Found {
-    /// The settings' account.
-    Settings,
-    /// Somebody who may log in, or may not.
-    User(Box<User>),
-    /// Somebody who has registered and not confirmed, with the hash of the password they gave.
-    Registered(SecretString),
-    /// Nobody.
-    Nobody,
-    /// The database could not say.
-    Unknown(DatabaseError),
-}
-
-impl Found {
-    fn whose(&self) -> Whose {
-        match self {
-            Self::Settings => Whose::Settings,
-            Self::User(user) => match &user.password_hash {
-                Some(hash) => Whose::User(hash.clone().into()),
-                None => Whose::Nobody,
-            },
-            Self::Registered(hash) => Whose::User(hash.clone()),
-            Self::Nobody | Self::Unknown(_) => Whose::Nobody,
-        }
-    }
-
-    /// The id of whoever has an account.
-    fn user(&self) -> Option<Uuid> {
-        match self {
-            Self::Settings => Some(SETTINGS_ACCOUNT),
-            Self::User(user) => Some(user.id),
-            Self::Registered(_) | Self::Nobody | Self::Unknown(_) => None,
-        }
-    }
-
-    /// Whether a right password is one that they may log in with, now or once they have confirmed.
-    fn counts(&self) -> bool {
-        match self {
-            Self::User(user) => user.may_log_in(),
-            _ => true,
-        }
-    }
 }
 
 impl Sessions {
@@ -265,7 +217,7 @@ impl Sessions {
     /// A hash with today's parameters, if the one that is kept has others.
     async fn renewed_hash(&self, user: &User, password: SecretString) -> Option<String> {
         let kept = user.password_hash.as_deref()?;
-        if crate::config::phc::Hash::parse(kept).is_ok_and(|hash| hash.is_of_today()) {
+        if Hash::parse(kept).is_ok_and(|hash| hash.is_of_today()) {
             return None;
         }
         // It can be done the next time as well.
@@ -282,62 +234,6 @@ impl Sessions {
         };
         self.audit.note(failure_entry(owner, origin));
     }
-}
-
-async fn look_up(database: &Database, username: String) -> Result<Found, DatabaseError> {
-    let found = database.read("find_login", move |connection| {
-        Box::pin(async move {
-            connection.across_companies().await?;
-            find_by(connection, &username).await
-        })
-    });
-    found.await
-}
-
-/// Two statements for every name.
-async fn find_by(connection: &mut Connection<'_>, name: &str) -> Result<Found, DatabaseError> {
-    // PostgreSQL has no NUL in any text; and nobody is called so.
-    let name = match name.len() <= MAX_NAME && !name.contains('\0') {
-        true => name,
-        false => "",
-    };
-    let (user, email_key) = match LoginName::new(name) {
-        LoginName::Email(email) => {
-            let address = email.parse::<EmailAddress>();
-            let key = address.map(|address| address.key()).unwrap_or_default();
-            (User::find_by_email(connection, &key).await?, key)
-        }
-        LoginName::Name { company, username } => {
-            let (company, username) = (names::key(company), names::key(username));
-            let user = User::find_by_name(connection, &company, &username).await?;
-            (user, String::new())
-        }
-    };
-    let registered = registered(connection, &email_key).await?;
-    Ok(match (user, registered) {
-        (Some(user), _) => Found::User(Box::new(user)),
-        (None, Some(hash)) => Found::Registered(hash.into()),
-        (None, None) => Found::Nobody,
-    })
-}
-
-/// The hash of the password of the newest registration of an address.
-async fn registered(
-    connection: &mut Connection<'_>,
-    email_key: &str,
-) -> Result<Option<String>, DatabaseError> {
-    let now = schema::now(connection).await?;
-    let hash = on_either!(connection, |database| {
-        sqlx::query_scalar(
-            "SELECT password_hash FROM registrations WHERE email_key = $1 AND expires_at > $2
-             ORDER BY id DESC LIMIT 1",
-        )
-        .bind(email_key)
-        .bind(now)
-        .fetch_optional(&mut **database)
-        .await
-    })?;
-    Ok(hash)
 }
 
 fn opening(user: &User, new_hash: Option<String>, kind: Kind, origin: &Origin) -> Opening {
@@ -370,7 +266,7 @@ async fn begin_once(
         let goes_on = owner(connection, session).await? == Some((of, true));
         let user = User::find(connection, of.company, of.user).await?;
         let user = user.filter(|user| goes_on && user.may_log_in());
-        return Ok(user.map(|user| Granted::of(user, session, 0, super::row::IDLE)));
+        return Ok(user.map(|user| Granted::of(user, session, 0, IDLE)));
     }
     let Some(granted) = opening.begin(connection).await? else {
         return Ok(None);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod ending;
+mod found;
 mod list;
 mod login;
 mod refresh;

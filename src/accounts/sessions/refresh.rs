@@ -61,9 +61,8 @@ impl Sessions {
             Rotated::Granted {
                 granted,
                 again: true,
-                ..
-            } => (RefreshOutcome::Repeated, Ok(granted)),
-            Rotated::Granted { granted, .. } => (RefreshOutcome::Success, Ok(granted)),
+            } => (RefreshOutcome::Repeated, Ok(*granted)),
+            Rotated::Granted { granted, .. } => (RefreshOutcome::Success, Ok(*granted)),
             Rotated::Ended => (RefreshOutcome::Ended, ended),
             Rotated::Reused(_) => {
                 self.count(EndReason::Reused, 1);

@@ -23,9 +23,7 @@ pub enum Rotated {
     /// The next tokens.
     Granted {
         /// What is handed out.
-        granted: Granted,
-        /// How.
-        kind: Kind,
+        granted: Box<Granted>,
         /// Whether it was handed out before.
         again: bool,
     },
@@ -167,8 +165,7 @@ async fn grant(
     };
     let lives_for = session.ends_at() - now;
     Ok(Rotated::Granted {
-        granted: Granted::of(user, id, session.counter, lives_for),
-        kind: session.kind,
+        granted: Box::new(Granted::of(user, id, session.counter, lives_for)),
         again,
     })
 }

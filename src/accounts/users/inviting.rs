@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Invitation, UserView, invite, routes::role_of};
+use super::{Invitation, UserView, invite};
 use crate::{
     accounts::{
         Accounts,
@@ -22,6 +22,7 @@ use crate::{
     },
     auth::{
         Callers, May, permission,
+        role::Role,
         throttle::{Action, Refusal},
     },
     config::Registration,
@@ -151,5 +152,13 @@ pub async fn mailed(accounts: &Accounts, invitation: Invitation) -> Result<Invit
     Ok(Invitation {
         is_mailed,
         ..invitation
+    })
+}
+
+pub(super) fn role_of(name: &str) -> Result<Role, Problem> {
+    name.parse().map_err(|_| {
+        Problem::from(Code::InvalidBody)
+            .with_detail("The field `role` must be viewer, member or admin.")
+            .of_field("role")
     })
 }

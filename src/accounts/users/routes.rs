@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Changes, UserView, Wanted, admins, inviting, remove, update};
+use super::{Changes, UserView, Wanted, admins, inviting, inviting::role_of, remove, update};
 use crate::{
     accounts::{
         Accounts,
@@ -121,14 +121,6 @@ async fn get_users(
         .map(|user| UserView::new(user, name))
         .collect();
     Ok(Json(Users { users, next }))
-}
-
-pub(super) fn role_of(name: &str) -> Result<Role, Problem> {
-    name.parse().map_err(|_| {
-        Problem::from(Code::InvalidBody)
-            .with_detail("The field `role` must be viewer, member or admin.")
-            .of_field("role")
-    })
 }
 
 crate::problem_responses!(ReadProblems:

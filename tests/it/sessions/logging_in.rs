@@ -244,14 +244,7 @@ async fn a_known_device_is_not_locked_out_by_strangers() {
 async fn without_the_database_the_account_of_the_settings_gets_in() {
     let redis = Redis::start();
     let mut server = postgres::Postgres::start();
-    let url = server.owner_url("postgres");
-    let migrated = std::process::Command::new(env!("CARGO_BIN_EXE_footfall"))
-        .arg("migrate")
-        .env("REDIS_URL", redis.url())
-        .env("DATABASE_URL", &url)
-        .output()
-        .unwrap();
-    assert!(migrated.status.success(), "{migrated:?}");
+    let url = server.url("migrated");
     let app = TestApp::builder()
         .env("REDIS_URL", redis.url())
         .env("DATABASE_URL", &url)

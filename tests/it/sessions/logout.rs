@@ -274,7 +274,7 @@ async fn what_is_over_is_tidied_away() {
         assert_eq!(stack.number("SELECT count(*) FROM request_ids").await, 0);
         Pair::of(&refresh(&mut stack.client(), &living.refresh).await);
         stack
-            .execute("UPDATE sessions SET expires_at = expires_at - 31 * 86400000")
+            .execute("UPDATE sessions SET expires_at = expires_at - 2678400000")
             .await;
         tidy().await;
         assert_eq!(stack.number("SELECT count(*) FROM sessions").await, 0);

@@ -229,7 +229,7 @@ impl Stack {
 }
 
 #[tokio::test]
-async fn over_three_replicas_onredis_and_postgresql() {
+async fn over_three_replicas_on_redis_and_postgresql() {
     run(Stack::postgres(3, &[]).await, 1).await;
 }
 

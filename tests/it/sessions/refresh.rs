@@ -75,12 +75,7 @@ async fn an_old_token_ends_the_session() {
         assert_eq!(stack.apps[1].metric(&outcome("reused")).await, Some(2.0));
         let ended = r#"footfall_sessions_ended_total{reason="reused"}"#;
         assert_eq!(stack.apps[1].metric(ended).await, Some(2.0));
-        assert_eq!(
-            stack
-                .number("SELECT count(*) FROM mails WHERE recipient = 'anna@example.org'")
-                .await,
-            2
-        );
+        assert_eq!(stack.number("SELECT count(*) FROM mails").await, 2);
     }
 }
 
