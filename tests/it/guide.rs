@@ -70,7 +70,7 @@ fn the_tests_that_show_what_is_promised_are_there() {
             let is_there =
                 |test: &&str| test.starts_with(name) || test.ends_with(&format!("::{name}"));
             assert!(
-                tests.iter().any(|test| is_there(&test)),
+                tests.iter().any(|test| is_there(test)),
                 "there is no {name}"
             );
         }
