@@ -97,6 +97,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_user ON sessions (company_id, user_id, id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE api_tokens (
     id           UUID   NOT NULL PRIMARY KEY,

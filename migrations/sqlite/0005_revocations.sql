@@ -13,5 +13,7 @@ CREATE TABLE revocations (
     published      INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX revocations_until ON revocations (until);
+
 -- Whoever knows the migrations up to 2 can go on.
 PRAGMA user_version = 2;

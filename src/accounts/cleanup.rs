@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::once::Once;
-use crate::storage::sql::{Connection, Database, DatabaseError, on_either, schema};
+use crate::storage::sql::{Database, DatabaseError, on_either, schema};
 
 /// Between two times. What is left over is not much, and in nobody's way.
 const PAUSE: Duration = Duration::from_hours(1);
@@ -13,12 +12,19 @@ const PAUSE: Duration = Duration::from_hours(1);
 /// How long what is over is kept, in milliseconds: for whoever asks what has become of it.
 const KEPT: i64 = 24 * 60 * 60 * 1000;
 
-/// What is over, by the time before which it is. A registration takes its links along.
+/// Rows that one transaction takes out at most: visits that are counted in the same file wait for it.
+pub const MOST: u64 = 1000;
+
+/// What is over, by the time before which it is, and how much of it goes at once. A registration
+/// takes its links along.
 const OVER: &[&str] = &[
-    "DELETE FROM sessions WHERE expires_at < $1",
-    "DELETE FROM sessions WHERE ended_at < $1",
-    "DELETE FROM links WHERE expires_at < $1",
-    "DELETE FROM registrations WHERE expires_at < $1",
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)",
+    "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM registrations WHERE id IN
+         (SELECT id FROM registrations WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM request_ids WHERE key IN
+         (SELECT key FROM request_ids WHERE created_at < $1 LIMIT $2)",
 ];
 
 /// Does so once an hour, for as long as the process runs. That several replicas do does no harm.
@@ -31,31 +37,33 @@ pub async fn run(database: Database) {
     }
 }
 
-/// Does so once.
+/// Does so once, in steps.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Those of the database. What was taken out in earlier steps stays out.
 pub async fn tidy(database: &Database) -> Result<(), DatabaseError> {
-    let done = database.write("tidy_accounts", |connection| {
-        Box::pin(async move {
-            connection.across_companies().await?;
-            forget(connection).await
-        })
-    });
-    done.await
+    for statement in OVER {
+        while forget(database, statement).await? == MOST {}
+    }
+    Ok(())
 }
 
-async fn forget(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
-    let before = schema::now(connection).await? - KEPT;
-    for statement in OVER {
-        on_either!(connection, |database| {
-            sqlx::query(*statement)
-                .bind(before)
-                .execute(&mut **database)
-                .await
-                .map(drop)
-        })?;
-    }
-    Once::forget(connection).await
+/// One step; how many rows it took out.
+async fn forget(database: &Database, statement: &'static str) -> Result<u64, DatabaseError> {
+    let step = database.write("tidy_accounts", move |connection| {
+        Box::pin(async move {
+            connection.across_companies().await?;
+            let before = schema::now(connection).await? - KEPT;
+            Ok(on_either!(connection, |database| {
+                sqlx::query(statement)
+                    .bind(before)
+                    .bind(MOST.cast_signed())
+                    .execute(&mut **database)
+                    .await
+                    .map(|done| done.rows_affected())
+            })?)
+        })
+    });
+    step.await
 }

@@ -22,7 +22,8 @@ pub async fn has_other_admin(
 ) -> Result<bool, DatabaseError> {
     if let Connection::Postgres(postgres) = connection {
         // In SQLite whoever writes is alone.
-        let lock = sqlx::query("SELECT id FROM companies WHERE id = $1 FOR UPDATE").bind(company);
+        let lock =
+            sqlx::query("SELECT id FROM companies WHERE id = $1 FOR NO KEY UPDATE").bind(company);
         lock.fetch_all(&mut **postgres).await?;
     }
     let others: i64 = on_either!(connection, |database| {

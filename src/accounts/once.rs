@@ -1,7 +1,8 @@
 //! Safe to repeat: what was done under a proxy's request id is not done again.
 //!
 //! nginx repeats a `POST` whose first replica died or took too long. The repeat has the same
-//! `X-Request-ID`, and gets the outcome of the first.
+//! `X-Request-ID`, and gets the outcome of the first. A proxy repeats within seconds; what was done is
+//! remembered for a day ([`cleanup`](super::cleanup)).
 
 use sha2::{Digest, Sha256};
 
@@ -9,9 +10,6 @@ use crate::{
     edge::RequestContext,
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
-
-/// How long what was done is remembered, in milliseconds: a proxy repeats within seconds.
-const REMEMBERED: i64 = 24 * 60 * 60 * 1000;
 
 /// An operation under a request id.
 #[derive(Debug, Clone)]
@@ -132,23 +130,6 @@ impl Once {
                     .map(drop)
             })?;
         }
-        Ok(())
-    }
-
-    /// Forgets what nobody repeats any more.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn forget(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
-        let before = schema::now(connection).await? - REMEMBERED;
-        on_either!(connection, |database| {
-            sqlx::query("DELETE FROM request_ids WHERE created_at < $1")
-                .bind(before)
-                .execute(&mut **database)
-                .await
-                .map(drop)
-        })?;
         Ok(())
     }
 }

@@ -22,6 +22,9 @@ const DAY: Duration = Duration::from_hours(24);
 /// For so long it can be seen that there was one.
 const KEPT: Duration = Duration::from_hours(7 * 24);
 
+/// Rows that are removed at once: visits that are counted in the same file wait for it.
+const MOST: u64 = 1000;
+
 /// A mail to be sent.
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -243,18 +246,21 @@ pub async fn give_back(
     Ok(())
 }
 
-/// Removes what has been over for a week.
-pub async fn clean_up(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
+/// Removes some of what has been over for a week; whether there may be more.
+pub async fn clean_up(connection: &mut Connection<'_>) -> Result<bool, DatabaseError> {
     connection.across_companies().await?;
     let now = schema::now(connection).await?;
-    on_either!(connection, |database| {
-        sqlx::query("DELETE FROM mails WHERE finished_at < $1")
-            .bind(now - millis(KEPT))
-            .execute(&mut **database)
-            .await
-            .map(drop)
+    let removed: u64 = on_either!(connection, |database| {
+        sqlx::query(
+            "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE finished_at < $1 LIMIT $2)",
+        )
+        .bind(now - millis(KEPT))
+        .bind(MOST.cast_signed())
+        .execute(&mut **database)
+        .await
+        .map(|done| done.rows_affected())
     })?;
-    Ok(())
+    Ok(removed == MOST)
 }
 
 fn millis(duration: Duration) -> i64 {

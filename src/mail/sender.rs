@@ -148,13 +148,12 @@ impl Sender {
         let (mut delivers, mut cleaned) = (true, None::<Instant>);
         while !*self.told.0.stop.borrow() {
             if cleaned.is_none_or(|at| at.elapsed() >= CLEANING) {
-                // Else the next one does it.
-                let _ = self
-                    .database
-                    .write("mail_clean_up", |connection| {
-                        Box::pin(outbox::clean_up(connection))
-                    })
-                    .await;
+                let clean_up = || {
+                    self.database
+                        .write("mail_clean_up", |mails| Box::pin(outbox::clean_up(mails)))
+                };
+                // What fails the next one does.
+                while clean_up().await == Ok(true) {}
                 cleaned = Some(Instant::now());
             }
             // A panic costs this try: the mail is tried again when its lease ends.

@@ -122,9 +122,13 @@ impl Revocations {
         if let Backend::Redis(redis) = &reach.store.backend {
             reach.publish(redis, redis::ANY, &[]).await?;
         }
-        let trimming = reach.database.write("revocations", |connection| {
-            Box::pin(async move { table::trim(connection).await })
-        });
-        trimming.await.map_err(unavailable)
+        loop {
+            let trimming = reach.database.write("revocations_trim", |connection| {
+                Box::pin(async move { table::trim(connection).await })
+            });
+            if !trimming.await.map_err(unavailable)? {
+                return Ok(());
+            }
+        }
     }
 }

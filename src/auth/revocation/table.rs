@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::entry::{Columns, Entry, Revocation};
 use crate::storage::sql::{Connection, DatabaseError, on_either, schema};
 
-/// Rows that are read at once. More of them are read the next time.
+/// Rows that are read or removed at once: visits that are counted in the same file wait for what is
+/// removed. More of them are next.
 const PAGE: i64 = 1000;
 
 /// Notes revocations in the transaction that causes them, to hold for so many milliseconds; the
@@ -166,19 +167,23 @@ pub async fn mark(connection: &mut Connection<'_>, rows: &[i64]) -> Result<(), D
     Ok(())
 }
 
-/// Removes what has ended.
+/// Removes some of what has ended; whether there may be more.
 ///
 /// # Errors
 ///
 /// Those of the database.
-pub async fn trim(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
+pub async fn trim(connection: &mut Connection<'_>) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
-    on_either!(connection, |database| {
-        sqlx::query("DELETE FROM revocations WHERE until <= $1")
-            .bind(now)
-            .execute(&mut **database)
-            .await
-            .map(drop)
+    let removed = on_either!(connection, |database| {
+        sqlx::query(
+            "DELETE FROM revocations WHERE seq IN
+                 (SELECT seq FROM revocations WHERE until <= $1 ORDER BY until LIMIT $2)",
+        )
+        .bind(now)
+        .bind(PAGE)
+        .execute(&mut **database)
+        .await
+        .map(|done| done.rows_affected())
     })?;
-    Ok(())
+    Ok(removed == PAGE.cast_unsigned())
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{
     Connection as _, PgPool, Postgres as Pg, pool::PoolConnection, postgres::PgPoolOptions,
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use super::{
     Connection, DatabaseError, DatabaseHealth, DatabaseMetrics, Monitor, SqliteStore,
@@ -42,7 +42,17 @@ pub struct Postgres {
 #[derive(Clone)]
 enum Kind {
     Postgres(Arc<Postgres>),
-    Sqlite(SqliteStore, Duration),
+    Sqlite(Embedded),
+}
+
+/// A SQLite file, in which visits are counted as well.
+#[derive(Clone)]
+struct Embedded {
+    file: SqliteStore,
+    timeout: Duration,
+    /// One piece of work at a time asks for the writer: whoever counts waits for one of them at
+    /// most, and not for all that came before.
+    turn: Arc<Semaphore>,
 }
 
 /// The database, for all threads of a process.
@@ -79,9 +89,11 @@ impl Database {
                 let metrics = DatabaseMetrics::register(registry)?;
                 Kind::Postgres(Arc::new(Postgres::new(url, settings, metrics)))
             }
-            (DatabaseLocation::Sqlite, Backend::Sqlite(file)) => {
-                Kind::Sqlite(file.clone(), store.timeout)
-            }
+            (DatabaseLocation::Sqlite, Backend::Sqlite(file)) => Kind::Sqlite(Embedded {
+                file: file.clone(),
+                timeout: store.timeout,
+                turn: Arc::new(Semaphore::new(1)),
+            }),
             _ => return Ok(None),
         };
         let runtime = Handle::current();
@@ -153,10 +165,10 @@ impl Database {
                 let work = async move { postgres.run(operation, access, work).await };
                 Piece::Operation.spawn_on(&self.runtime, work)
             }
-            Kind::Sqlite(file, limit) => {
-                let (file, limit) = (file.clone(), *limit);
+            Kind::Sqlite(embedded) => {
+                let embedded = embedded.clone();
                 let work = async move {
-                    let done = timeout(limit, in_file(&file, access, work)).await;
+                    let done = timeout(embedded.timeout, embedded.transact(access, work)).await;
                     done.unwrap_or(Err(DatabaseError::Timeout))
                 };
                 Piece::Operation.spawn_on(&self.runtime, work)
@@ -310,23 +322,28 @@ impl Postgres {
     }
 }
 
-/// The same on a SQLite file.
-async fn in_file<T, W>(file: &SqliteStore, access: Access, work: W) -> Result<T, DatabaseError>
-where
-    W: for<'c> FnOnce(&'c mut Connection<'_>) -> BoxFuture<'c, Result<T, DatabaseError>>,
-{
-    match access {
-        Access::Read => {
-            let mut transaction = file.reader().begin().await?;
-            work(&mut Connection::Sqlite(&mut transaction)).await
-        }
-        Access::Write => {
-            let mut writer = file.writer().await?;
-            let mut transaction = writer.begin().await?;
-            let value = work(&mut Connection::Sqlite(&mut transaction)).await?;
-            let committed = transaction.commit().await;
-            committed.map_err(StoreError::of_commit)?;
-            Ok(value)
+impl Embedded {
+    /// The same on a SQLite file.
+    async fn transact<T, W>(&self, access: Access, work: W) -> Result<T, DatabaseError>
+    where
+        W: for<'c> FnOnce(&'c mut Connection<'_>) -> BoxFuture<'c, Result<T, DatabaseError>>,
+    {
+        match access {
+            Access::Read => {
+                let mut transaction = self.file.reader().begin().await?;
+                work(&mut Connection::Sqlite(&mut transaction)).await
+            }
+            Access::Write => {
+                // Shorter than the whole may take: who gets no turn has done nothing.
+                let turn = timeout(self.timeout / 2, self.turn.acquire()).await;
+                let _turn = turn.map_err(|_| DatabaseError::from(sqlx::Error::PoolTimedOut))?;
+                let mut writer = self.file.writer().await?;
+                let mut transaction = writer.begin().await?;
+                let value = work(&mut Connection::Sqlite(&mut transaction)).await?;
+                let committed = transaction.commit().await;
+                committed.map_err(StoreError::of_commit)?;
+                Ok(value)
+            }
         }
     }
 }

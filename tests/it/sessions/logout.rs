@@ -269,6 +269,19 @@ async fn what_is_over_is_tidied_away() {
         stack
             .execute("UPDATE request_ids SET created_at = created_at - 86401000")
             .await;
+        // More than goes at once.
+        let many = match stack.apps[0].database.as_ref().unwrap().health() {
+            Some(_) => {
+                "INSERT INTO request_ids (key, created_at)
+                 SELECT sha256(number::text::bytea), 1 FROM generate_series(1, 2500) AS number"
+            }
+            None => {
+                "WITH RECURSIVE numbers (number) AS
+                     (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 2500)
+                 INSERT INTO request_ids (key, created_at) SELECT randomblob(32), 1 FROM numbers"
+            }
+        };
+        stack.execute(many).await;
         tidy().await;
         assert_eq!(stack.number("SELECT count(*) FROM sessions").await, 2);
         assert_eq!(stack.number("SELECT count(*) FROM request_ids").await, 0);
