@@ -43,11 +43,7 @@ impl Text {
     ///
     /// `invalid_body` with the field's name, if there is none.
     pub fn required(self, field: &'static str) -> Result<String, Problem> {
-        self.optional(field)?.ok_or_else(|| {
-            Problem::from(Code::InvalidBody)
-                .with_detail(format!("The field `{field}` is missing: it is a text."))
-                .of_field(field)
-        })
+        self.optional(field)?.ok_or_else(|| missing(field))
     }
 
     /// The text; `None` if it was left out or is `null`.
@@ -73,6 +69,13 @@ impl Text {
     pub fn secret(self, field: &'static str) -> Result<SecretString, Problem> {
         self.required(field).map(SecretString::from)
     }
+}
+
+/// What is said of a field that is not there.
+pub fn missing(field: &'static str) -> Problem {
+    Problem::from(Code::InvalidBody)
+        .with_detail(format!("The field `{field}` is missing: it is a text."))
+        .of_field(field)
 }
 
 /// An e-mail address.
