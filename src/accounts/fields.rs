@@ -55,9 +55,19 @@ impl Text {
         match self.0 {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Problem::from(Code::InvalidBody)
-                .with_detail(format!("The field `{field}` must be a text."))
-                .of_field(field)),
+            Some(_) => Err(of_another_type(field)),
+        }
+    }
+
+    /// The text; `None` if it was left out, which is all that is meant by it: `null` is of another type.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_body` with the field's name, if it is of another type.
+    pub fn unless_left_out(self, field: &'static str) -> Result<Option<String>, Problem> {
+        match self.0 {
+            Some(Value::Null) => Err(of_another_type(field)),
+            _ => self.optional(field),
         }
     }
 
@@ -75,6 +85,12 @@ impl Text {
 pub fn missing(field: &'static str) -> Problem {
     Problem::from(Code::InvalidBody)
         .with_detail(format!("The field `{field}` is missing: it is a text."))
+        .of_field(field)
+}
+
+fn of_another_type(field: &'static str) -> Problem {
+    Problem::from(Code::InvalidBody)
+        .with_detail(format!("The field `{field}` must be a text."))
         .of_field(field)
 }
 

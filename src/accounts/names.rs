@@ -186,7 +186,7 @@ mod tests {
         let key = |name| Name::of_user(name).unwrap().key().to_owned();
         for (one, other) in [
             ("Anna", "anna"),
-            ("paypal", "paypaI"),
+            ("paypal", "paypa1"),
             ("сосо", "coco"),
             ("m", "rn"),
         ] {

@@ -162,6 +162,18 @@ struct Refresh {
     refresh_token: Text,
 }
 
+/// A refresh token, where no cookie has one.
+#[derive(ToSchema)]
+#[schema(as = RefreshToken)]
+#[allow(dead_code, reason = "only documents the body")]
+struct RefreshInBody {
+    /// `refresh_token` of the last answer.
+    #[schema(
+        example = "ffr_AZqltX0efBGaVT8dCktsjgAAAAAAAAAAWm9vdGZhbGwgc2hvd3MgaG93IGEgdG9rZW4gbG9va3M"
+    )]
+    refresh_token: String,
+}
+
 crate::problem_responses!(RefreshProblems:
     InvalidJson, InvalidRefreshToken, RefreshTokenReused, SessionEnded, CsrfFailed, MethodNotAllowed,
     UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyRequests, NoDatabase,
@@ -175,7 +187,7 @@ crate::problem_responses!(RefreshProblems:
     post,
     path = "/auth/refresh",
     tag = "auth",
-    request_body(content = Refresh, description = "Left out where the refresh token is in a cookie"),
+    request_body(content = RefreshInBody, description = "Left out where the refresh token is in a cookie"),
     responses((status = 200, description = "The next tokens, the way the session has them", body = Answer), RefreshProblems)
 )]
 async fn post_refresh(
@@ -190,7 +202,7 @@ async fn post_refresh(
         _ => {
             let JsonBody(Refresh { refresh_token }) = JsonBody::from_request(request, &()).await?;
             refresh_token
-                .optional("refresh_token")?
+                .unless_left_out("refresh_token")?
                 .map(SecretString::from)
         }
     };
@@ -304,7 +316,7 @@ async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
         }
         false => {
             let JsonBody(body) = JsonBody::<Option<Refresh>>::from_request(request, &()).await?;
-            let token = body.map(|body| body.refresh_token.optional("refresh_token"));
+            let token = body.map(|body| body.refresh_token.unless_left_out("refresh_token"));
             Sent {
                 refresh_token: token.transpose()?.flatten(),
                 csrf_token: None,

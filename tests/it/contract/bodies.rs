@@ -37,6 +37,11 @@ async fn fields_of_a_login_are_named() {
             r#"{"refresh_token":1}"#,
             Some("refresh_token"),
         ),
+        (
+            "/auth/refresh",
+            r#"{"refresh_token":null}"#,
+            Some("refresh_token"),
+        ),
         ("/auth/refresh", r#"["ffr_x"]"#, None),
         (
             "/auth/logout",
