@@ -69,10 +69,7 @@ fn the_tests_that_show_what_is_promised_are_there() {
             named += 1;
             let is_there =
                 |test: &&str| test.starts_with(name) || test.ends_with(&format!("::{name}"));
-            assert!(
-                tests.iter().any(|test| is_there(test)),
-                "there is no {name}"
-            );
+            assert!(tests.iter().any(is_there), "there is no {name}");
         }
     }
     assert!(named > 60, "{named} tests are named");
