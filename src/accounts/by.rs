@@ -2,10 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{
-    origin::{Origin, actor},
-    user::User,
-};
+use super::{origin::Origin, user::User};
 use crate::{
     audit::{Action, Actor, Entry},
     auth::{Caller, SETTINGS_ACCOUNT, role::Role},
@@ -28,7 +25,7 @@ impl By {
     /// A caller.
     pub fn caller(caller: &Caller, origin: Origin) -> Self {
         Self {
-            actor: actor(caller),
+            actor: Actor::from(caller),
             role: caller.role,
             person: Some((caller.company.id(), caller.user)),
             origin: Some(origin),

@@ -43,11 +43,7 @@ impl Text {
     ///
     /// `invalid_body` with the field's name, if there is none.
     pub fn required(self, field: &'static str) -> Result<String, Problem> {
-        self.optional(field)?.ok_or_else(|| {
-            Problem::from(Code::InvalidBody)
-                .with_detail(format!("The field `{field}` is missing: it is a text."))
-                .of_field(field)
-        })
+        self.optional(field)?.ok_or_else(|| missing(field))
     }
 
     /// The text; `None` if it was left out or is `null`.
@@ -59,9 +55,19 @@ impl Text {
         match self.0 {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Problem::from(Code::InvalidBody)
-                .with_detail(format!("The field `{field}` must be a text."))
-                .of_field(field)),
+            Some(_) => Err(of_another_type(field)),
+        }
+    }
+
+    /// The text; `None` if it was left out, which is all that is meant by it: `null` is of another type.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_body` with the field's name, if it is of another type.
+    pub fn unless_left_out(self, field: &'static str) -> Result<Option<String>, Problem> {
+        match self.0 {
+            Some(Value::Null) => Err(of_another_type(field)),
+            _ => self.optional(field),
         }
     }
 
@@ -73,6 +79,19 @@ impl Text {
     pub fn secret(self, field: &'static str) -> Result<SecretString, Problem> {
         self.required(field).map(SecretString::from)
     }
+}
+
+/// What is said of a field that is not there.
+pub fn missing(field: &'static str) -> Problem {
+    Problem::from(Code::InvalidBody)
+        .with_detail(format!("The field `{field}` is missing: it is a text."))
+        .of_field(field)
+}
+
+fn of_another_type(field: &'static str) -> Problem {
+    Problem::from(Code::InvalidBody)
+        .with_detail(format!("The field `{field}` must be a text."))
+        .of_field(field)
 }
 
 /// An e-mail address.

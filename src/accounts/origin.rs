@@ -9,8 +9,7 @@ use axum::{
 
 use super::once::Once;
 use crate::{
-    audit::{Actor, Entry},
-    auth::Caller,
+    audit::Entry,
     edge::{ClientAddress, RequestContext},
 };
 
@@ -59,14 +58,5 @@ impl<S: Sync> FromRequestParts<S> for Origin {
             }),
             context,
         })
-    }
-}
-
-/// Who a caller is in the audit trail.
-pub fn actor(caller: &Caller) -> Actor {
-    match (&caller.scopes, &caller.pass) {
-        (Some(_), Some(pass)) => Actor::ApiToken(pass.session),
-        _ if caller.is_of_settings() => Actor::Operator,
-        _ => Actor::User(caller.user),
     }
 }

@@ -10,13 +10,13 @@ use super::{
     links::{self, Purpose, Subject},
     names::{self, Name},
     once::{Once, Turn},
-    origin::{Origin, actor},
+    origin::Origin,
     recovery::{set_password, tell_of_password},
     user::User,
     users::is_last_admin,
 };
 use crate::{
-    audit::{self, Action, Details, Entry, Kind},
+    audit::{self, Action, Actor, Details, Entry, Kind},
     auth::{
         Caller,
         throttle::{Action as Limited, Refusal},
@@ -89,7 +89,8 @@ impl Accounts {
         if let Err(problem) = &proved
             && problem.code == Code::InvalidCredentials
         {
-            let entry = Entry::new(user.company, actor(caller), action).on(Kind::User, user.id);
+            let entry =
+                Entry::new(user.company, Actor::from(caller), action).on(Kind::User, user.id);
             self.tell_of_failure(origin.of(entry));
         }
         proved
@@ -145,7 +146,7 @@ impl Accounts {
             username: update.username.filter(is_named),
             email,
             is_told,
-            actor: actor(caller),
+            actor: Actor::from(caller),
             origin: origin.clone(),
             user,
         };
@@ -197,7 +198,7 @@ impl Accounts {
         let hash = self.hashed(new).await?;
         let session = caller.pass.as_ref().map(|pass| pass.session);
         let (company, id) = (user.company, user.id);
-        let entry = Entry::new(company, actor(caller), Action::AccountPassword);
+        let entry = Entry::new(company, Actor::from(caller), Action::AccountPassword);
         let entry = origin.of(entry.on(Kind::User, id));
         let outcome = self.change("change_password", move |connection| {
             Box::pin(async move {
@@ -236,7 +237,7 @@ impl Accounts {
         let proof = (Action::AccountDelete, password);
         self.prove_own(origin, caller, &user, proof).await?;
         let company = user.company;
-        let entry = Entry::new(company, actor(caller), Action::AccountDelete);
+        let entry = Entry::new(company, Actor::from(caller), Action::AccountDelete);
         let entry = origin.of(entry.on(Kind::User, user.id));
         let outcome = self.change("delete_own", move |connection| {
             Box::pin(async move {
@@ -274,7 +275,7 @@ struct Changes {
     email: Option<EmailAddress>,
     /// Whether the new address gets its mail.
     is_told: bool,
-    actor: audit::Actor,
+    actor: Actor,
     origin: Origin,
     user: User,
 }

@@ -18,7 +18,7 @@ use super::{
     names::Name,
     origin::Origin,
     own::Update,
-    user::User,
+    user::{OfCompany, User},
 };
 use crate::{
     audit::time,
@@ -52,7 +52,7 @@ struct Account {
     /// What it may do.
     role: Role,
     /// Whose account it is.
-    company: OwnCompany,
+    company: OfCompany,
     /// When it was made.
     #[schema(format = DateTime, example = "2026-11-26T01:15:00.000Z")]
     created_at: String,
@@ -63,16 +63,6 @@ struct Account {
     managed_by_settings: bool,
 }
 
-/// The company of an account.
-#[derive(Serialize, ToSchema)]
-struct OwnCompany {
-    /// Its id.
-    id: Uuid,
-    /// Its name.
-    #[schema(example = "Acme")]
-    name: String,
-}
-
 impl Account {
     fn of(user: User, accounts: &Accounts, managed_by_settings: bool) -> Self {
         let of_settings = || accounts.settings_username().to_owned();
@@ -81,7 +71,7 @@ impl Account {
             username: user.username.unwrap_or_else(of_settings),
             email: user.email,
             role: user.role,
-            company: OwnCompany {
+            company: OfCompany {
                 id: user.company,
                 name: user.company_name,
             },

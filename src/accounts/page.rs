@@ -3,7 +3,8 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::edge::{Code, Problem};
@@ -48,6 +49,30 @@ impl FromStr for Cursor {
             true => Ok(cursor),
             false => Err(InvalidCursor),
         }
+    }
+}
+
+/// Which page. Forms send what was left empty, so empty is absent.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery {
+    /// `next` of the page before, as it is; empty for the first page.
+    #[param(pattern = "^(1-[0-9a-f]{32})?$")]
+    cursor: Option<String>,
+    /// Entries on the page; empty for the default.
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<String>,
+}
+
+impl PageQuery {
+    /// What is asked for.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_query`, with the name of the parameter.
+    pub fn page(&self) -> Result<Page, Problem> {
+        Page::new(self.cursor.as_deref(), self.limit.as_deref())
     }
 }
 

@@ -9,8 +9,19 @@ use crate::{
     storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
 
+/// A company, as far as its people see it.
+#[derive(Serialize, ToSchema)]
+pub struct OfCompany {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    #[schema(example = "Acme")]
+    pub name: String,
+}
+
 /// What a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UserState)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Invited, and has not come yet.

@@ -54,6 +54,7 @@ where
 
 /// Who did something.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
 struct Doer {
     /// `user`, `api_token`, `operator`, `command`, `system` or `anonymous`.
     #[schema(example = "user")]
@@ -64,6 +65,7 @@ struct Doer {
 
 /// What something was done to.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditObject)]
 struct Thing {
     /// `user`, `session`, `company`, …
     #[schema(example = "user")]

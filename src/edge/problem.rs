@@ -224,7 +224,8 @@ const ANYWHERE: &[Code] = &[
 /// The OpenAPI entries of problems, one per status, with an example per code.
 pub fn documented(codes: &[Code]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes.iter().chain(ANYWHERE) {
+    let anywhere = ANYWHERE.iter().filter(|code| !codes.contains(code));
+    for code in codes.iter().chain(anywhere) {
         by_status
             .entry(code.status().as_u16())
             .or_default()

@@ -1,15 +1,19 @@
 //! How a caller shows who it is, as the OpenAPI document says it.
 
+use std::collections::BTreeSet;
+
 use utoipa::{
     Modify,
     openapi::{
-        OpenApi, PathItem,
+        OpenApi, PathItem, RefOr, Response,
         path::Operation,
         security::{
             ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
         },
     },
 };
+
+use crate::edge::{Code, problem::documented};
 
 /// What the "Authorize" button asks for.
 pub(super) struct Schemes;
@@ -35,7 +39,8 @@ impl Modify for Schemes {
     }
 }
 
-/// Says of each operation that takes a bearer's token that it takes a session's cookie as well.
+/// Says of each operation that takes a bearer's token that it takes a session's cookie as well, and what
+/// else may come of either, whatever the operation is.
 pub fn admit_cookies(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         // Reading, but for one.
@@ -65,10 +70,41 @@ fn admit(operation: &mut Operation, changes: bool) {
         return;
     };
     let cookie = SecurityRequirement::new("cookie", NO_SCOPES);
-    security.push(match changes {
-        true => cookie.add("csrf", NO_SCOPES),
-        false => cookie,
-    });
+    let (cookie, refusals) = match changes {
+        true => (cookie.add("csrf", NO_SCOPES), &REFUSALS[..]),
+        false => (cookie, &REFUSALS[1..]),
+    };
+    security.push(cookie);
+    let responses = &mut operation.responses.responses;
+    let named: BTreeSet<_> = responses.values().flat_map(problems).collect();
+    let all = Code::ALL.iter().copied();
+    let all: Vec<_> = all
+        .filter(|code| refusals.contains(code) || named.contains(code.as_str()))
+        .collect();
+    responses.extend(documented(&all));
+}
+
+/// What a caller may be refused for: the first with cookies, the others with API tokens, which are limited
+/// where they are wrong and looked up where they are new.
+const REFUSALS: [Code; 3] = [
+    Code::CsrfFailed,
+    Code::TooManyRequests,
+    Code::DatabaseUnavailable,
+];
+
+/// The codes of the problems that a response documents.
+fn problems(response: &RefOr<Response>) -> Vec<String> {
+    let RefOr::T(response) = response else {
+        return Vec::new();
+    };
+    let contents = response
+        .content
+        .values()
+        .filter_map(|content| match content {
+            RefOr::T(content) => Some(content.examples.keys().cloned()),
+            RefOr::Ref(_) => None,
+        });
+    contents.flatten().collect()
 }
 
 /// Keys have none.

@@ -113,6 +113,28 @@ fn what_wants_a_token_says_so() {
     }
 }
 
+/// Whatever an operation does: a cookie may come without its token, and an API token be one too many.
+#[test]
+fn what_a_caller_is_refused_for_is_documented() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let security = operation["security"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let wants = |scheme: &str| security.iter().any(|one| one[scheme].is_array());
+        for (status, code, wanted) in [
+            ("403", "csrf_failed", wants("csrf")),
+            ("429", "too_many_requests", wants("bearer")),
+            ("503", "database_unavailable", wants("bearer")),
+        ] {
+            let content = &operation["responses"][status]["content"]["application/problem+json"];
+            let is_there = content["examples"][code].is_object();
+            assert!(is_there || !wanted, "{name}: {code}");
+        }
+    }
+}
+
 #[test]
 fn no_parameter_is_documented_twice() {
     let document = document();

@@ -3,6 +3,7 @@
 
 mod enumeration;
 mod fields;
+mod killed;
 mod own;
 mod pages;
 mod repeated;

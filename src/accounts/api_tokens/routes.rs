@@ -11,7 +11,7 @@ use axum::{
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::{
         by::By,
         fields::Text,
         origin::Origin,
-        page::{Cursor, Page},
+        page::{Cursor, PageQuery},
         path::Id,
     },
     audit::time,
@@ -117,19 +117,6 @@ struct TokensView {
     next: Option<Cursor>,
 }
 
-/// Which page. Forms send what was left empty, so empty is absent.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct PageQuery {
-    /// `next` of the page before, as it is; empty for the first page.
-    #[param(pattern = "^(1-[0-9a-f]{32})?$")]
-    cursor: Option<String>,
-    /// Tokens on the page; empty for the default.
-    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<String>,
-}
-
 crate::problem_responses!(ListProblems:
     InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, NoDatabase, DatabaseUnavailable);
 
@@ -150,7 +137,7 @@ async fn get_tokens(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<TokensView>, Problem> {
     let Query(query) = query?;
-    let page = Page::new(query.cursor.as_deref(), query.limit.as_deref())?;
+    let page = query.page()?;
     let company = caller.company.id();
     let owner = (caller.role < Role::Admin).then_some(caller.user);
     let rows = accounts.read("api_tokens", move |connection| {

@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::{
         fields::{self, Text},
         names::Name,
         origin::Origin,
-        page::{Cursor, Page},
+        page::{Cursor, PageQuery},
         path::Id,
         users::{
             Invitation,
@@ -159,19 +159,6 @@ struct Companies {
     next: Option<Cursor>,
 }
 
-/// Which page. Forms send what was left empty, so empty is absent.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct PageQuery {
-    /// `next` of the page before, as it is; empty for the first page.
-    #[param(pattern = "^(1-[0-9a-f]{32})?$")]
-    cursor: Option<String>,
-    /// Companies on the page; empty for the default.
-    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<String>,
-}
-
 crate::problem_responses!(ListProblems:
     InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase,
     DatabaseUnavailable);
@@ -193,7 +180,7 @@ async fn get_companies(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Companies>, Problem> {
     let Query(query) = query?;
-    let asked = Page::new(query.cursor.as_deref(), query.limit.as_deref())?;
+    let asked = query.page()?;
     let rows = accounts.read("companies", move |connection| {
         Box::pin(async move {
             connection.across_companies().await?;

@@ -8,10 +8,7 @@ use super::{
     row::{self, Owner},
 };
 use crate::{
-    accounts::{
-        Change, ending,
-        origin::{self, Origin},
-    },
+    accounts::{Change, ending, origin::Origin},
     audit::{self, Action, Actor, Entry, Kind as Object},
     auth::{
         Caller, SETTINGS_ACCOUNT, cookies::Cookie, csrf::Binding, metrics::EndReason,
@@ -159,7 +156,7 @@ impl Sessions {
             company: caller.company.id(),
             user: caller.user,
         };
-        let entry = Entry::new(owner.company, origin::actor(caller), Action::SessionEnd);
+        let entry = Entry::new(owner.company, Actor::from(caller), Action::SessionEnd);
         let entry = origin.of(entry.on(Object::Session, session));
         let ended = self.accounts.change("end_session", move |connection| {
             Box::pin(async move {

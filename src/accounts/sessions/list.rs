@@ -1,14 +1,13 @@
 //! One's own sessions, page by page.
 
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::row::{IDLE, Owner};
 use crate::{
     accounts::page::{Cursor, Page},
     audit::time,
-    edge::Problem,
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
 
@@ -47,30 +46,6 @@ pub struct OwnSessions {
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
     pub next: Option<Cursor>,
-}
-
-/// Which page of sessions.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct PageQuery {
-    /// `next` of the page before, as it is; empty for the first page.
-    #[param(pattern = "^(1-[0-9a-f]{32})?$")]
-    cursor: Option<String>,
-    /// Sessions on the page; empty for the default.
-    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<String>,
-}
-
-impl PageQuery {
-    /// What is asked for.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_query`
-    pub fn page(&self) -> Result<Page, Problem> {
-        Page::new(self.cursor.as_deref(), self.limit.as_deref())
-    }
 }
 
 type Row = (Uuid, String, Option<String>, Option<String>, i64, i64, i64);

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,12 +23,16 @@ use super::{
     Sessions,
     answer::{Answer, forgotten},
     ending::Sent,
-    list::{self, OwnSessions, PageQuery},
+    list::{self, OwnSessions},
     login,
     row::{Granted, Kind, Owner},
 };
 use crate::{
-    accounts::origin::Origin,
+    accounts::{
+        fields::{self, Text},
+        origin::Origin,
+        page::PageQuery,
+    },
     auth::{
         Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission,
         refresh::RefreshToken,
@@ -58,11 +62,13 @@ where
 struct Credentials {
     /// Name of the account: that of the settings, `company/username`, a username of the company
     /// `default`, or an e-mail address.
-    #[schema(example = "admin")]
-    username: String,
+    #[schema(value_type = String, required = true, example = "admin")]
+    #[serde(default)]
+    username: Text,
     /// Its password.
-    #[schema(value_type = String, format = Password, example = "password")]
-    password: SecretString,
+    #[schema(value_type = String, required = true, format = Password, example = "password")]
+    #[serde(default)]
+    password: Text,
 }
 
 /// How somebody wants their tokens.
@@ -124,8 +130,8 @@ async fn post_login(
         let JsonBody(Credentials { username, password }) =
             body.map_err(|_| Code::RequestTimeout)??;
         let credentials = login::Credentials {
-            username,
-            password,
+            username: username.required("username")?,
+            password: password.secret("password")?,
             kind,
             device: device.clone(),
         };
@@ -152,13 +158,8 @@ struct Refresh {
         nullable = false,
         example = "ffr_AZqltX0efBGaVT8dCktsjgAAAAAAAAAAWm9vdGZhbGwgc2hvd3MgaG93IGEgdG9rZW4gbG9va3M"
     )]
-    #[serde(default, deserialize_with = "not_null")]
-    refresh_token: Option<SecretString>,
-}
-
-/// What is there is a text.
-fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    SecretString::deserialize(deserializer).map(Some)
+    #[serde(default)]
+    refresh_token: Text,
 }
 
 /// A refresh token, where no cookie has one.
@@ -201,12 +202,14 @@ async fn post_refresh(
         _ => {
             let JsonBody(Refresh { refresh_token }) = JsonBody::from_request(request, &()).await?;
             refresh_token
+                .unless_left_out("refresh_token")?
+                .map(SecretString::from)
         }
     };
     let (text, kind) = match (&in_body, cookie) {
         (Some(token), _) => (token.expose_secret(), Kind::Bearer),
         (None, Some(token)) => (token, Kind::Cookie),
-        (None, None) => return Err(Problem::from(Code::InvalidBody).of_field("refresh_token")),
+        (None, None) => return Err(fields::missing("refresh_token")),
     };
     let token = sessions.read_genuine(text)?;
     if kind == Kind::Cookie {
@@ -313,9 +316,9 @@ async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
         }
         false => {
             let JsonBody(body) = JsonBody::<Option<Refresh>>::from_request(request, &()).await?;
-            let token = body.and_then(|body| body.refresh_token);
+            let token = body.map(|body| body.refresh_token.unless_left_out("refresh_token"));
             Sent {
-                refresh_token: token.map(|token| token.expose_secret().to_owned()),
+                refresh_token: token.transpose()?.flatten(),
                 csrf_token: None,
             }
         }

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    accounts::user::User,
+    accounts::user::{OfCompany, User},
     auth::{SETTINGS_ACCOUNT, role::Role},
     company,
 };
@@ -25,16 +25,6 @@ pub struct LoggedIn {
     pub role: Role,
     /// Their company.
     pub company: OfCompany,
-}
-
-/// A company, as far as its people see it.
-#[derive(Serialize, ToSchema)]
-pub struct OfCompany {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
-    #[schema(example = "default")]
-    pub name: String,
 }
 
 impl LoggedIn {

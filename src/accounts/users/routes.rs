@@ -183,7 +183,7 @@ impl ChangesBody {
                 "active" => Ok(Wanted::Active),
                 "disabled" => Ok(Wanted::Disabled),
                 _ => Err(Problem::from(Code::InvalidBody)
-                    .with_detail("The field `state` must be active or disabled.")
+                    .with_detail("The field `state` must be active, disabled or invited.")
                     .of_field("state")),
             });
         Ok(Changes {

@@ -6,6 +6,56 @@ use crate::support::TestApp;
 
 const LOGIN: &str = r#"{"username":"admin","password":"password"}"#;
 
+/// What is missing, or of another type, is named; a list is no object, whatever is in it.
+#[tokio::test]
+async fn fields_of_a_login_are_named() {
+    let app = TestApp::start().await;
+    let mut client = app.client();
+    let headers = [("content-type", "application/json")];
+    for (path, body, field) in [
+        ("/auth/login", "{}", Some("username")),
+        ("/auth/login", r#"{"username":"admin"}"#, Some("password")),
+        (
+            "/auth/login",
+            r#"{"username":1,"password":"password"}"#,
+            Some("username"),
+        ),
+        (
+            "/auth/login",
+            r#"{"username":"admin","password":["password"]}"#,
+            Some("password"),
+        ),
+        (
+            "/auth/login",
+            r#"{"username":null,"password":"password"}"#,
+            Some("username"),
+        ),
+        ("/auth/login", r#"["admin","password"]"#, None),
+        ("/auth/refresh", "{}", Some("refresh_token")),
+        (
+            "/auth/refresh",
+            r#"{"refresh_token":1}"#,
+            Some("refresh_token"),
+        ),
+        (
+            "/auth/refresh",
+            r#"{"refresh_token":null}"#,
+            Some("refresh_token"),
+        ),
+        ("/auth/refresh", r#"["ffr_x"]"#, None),
+        (
+            "/auth/logout",
+            r#"{"refresh_token":1}"#,
+            Some("refresh_token"),
+        ),
+        ("/auth/logout", r#"["ffr_x"]"#, None),
+    ] {
+        let reply = client.send(Method::POST, path, &headers, body).await;
+        assert_eq!(reply.problem(), "invalid_body", "{path} {body}");
+        assert_eq!(reply.json()["field"].as_str(), field, "{path} {body}");
+    }
+}
+
 #[tokio::test]
 async fn bodies_of_a_login() {
     let app = TestApp::start().await;
