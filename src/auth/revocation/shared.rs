@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Settings,
     storage::{
-        Backend, Operation, RedisStore, Store, StoreError,
+        Backend, Operation, RedisStore, SqliteStore, Store, StoreError,
         sql::{Connection, Database, DatabaseError},
     },
 };
@@ -164,7 +164,7 @@ impl Revocations {
             }
             match &reach.store.backend {
                 Backend::Redis(redis) => self.read_redis(reach, redis, outdated).await,
-                Backend::Sqlite(_) => self.read_table(reach, outdated).await,
+                Backend::Sqlite(file) => self.read_table(file, outdated).await,
             }
         };
         let read = reach.store.run(Operation::Revoke, reading).await;
@@ -239,16 +239,15 @@ impl Revocations {
         missing.into_values().collect()
     }
 
-    async fn read_table(&self, reach: &Reach, known: &Known) -> Result<(), StoreError> {
+    /// As the store that it is: visits wait for it, and not for those who look at accounts.
+    async fn read_table(&self, file: &SqliteStore, known: &Known) -> Result<(), StoreError> {
         let begun = Instant::now();
         let after = known.epoch.parse().unwrap_or(0);
-        let read = reach.database.read("revocations", move |connection| {
-            Box::pin(async move {
-                let rows = table::read(connection, Wanted::Living, after).await?;
-                Ok((rows, table::epoch(connection).await?))
-            })
-        });
-        let (rows, epoch) = read.await.map_err(unavailable)?;
+        let mut transaction = file.reader().begin().await?;
+        let mut connection = Connection::Sqlite(&mut transaction);
+        let rows = table::read(&mut connection, Wanted::Living, after).await;
+        let rows = rows.map_err(unavailable)?;
+        let epoch = table::epoch(&mut connection).await.map_err(unavailable)?;
         let entries: Vec<_> = rows.into_iter().map(|(_, entry)| entry).collect();
         let read = Known {
             epoch: epoch.to_string().into(),

@@ -15,6 +15,7 @@ use super::{
     Connection, DatabaseError, DatabaseHealth, DatabaseMetrics, Monitor, SqliteStore,
     postgres::{self, Limits},
     reasons,
+    sqlite::READERS,
 };
 use crate::{
     config::{DatabaseLocation, DatabaseSettings, PostgresUrl},
@@ -53,6 +54,9 @@ struct Embedded {
     /// One piece of work at a time asks for the writer: whoever counts waits for one of them at
     /// most, and not for all that came before.
     turn: Arc<Semaphore>,
+    /// All but one of the readers: a long look at an audit trail must not keep those waiting who
+    /// count, and ask what was revoked.
+    looks: Arc<Semaphore>,
 }
 
 /// The database, for all threads of a process.
@@ -93,6 +97,7 @@ impl Database {
                 file: file.clone(),
                 timeout: store.timeout,
                 turn: Arc::new(Semaphore::new(1)),
+                looks: Arc::new(Semaphore::new(READERS as usize - 1)),
             }),
             _ => return Ok(None),
         };
@@ -328,15 +333,19 @@ impl Embedded {
     where
         W: for<'c> FnOnce(&'c mut Connection<'_>) -> BoxFuture<'c, Result<T, DatabaseError>>,
     {
+        let turns = match access {
+            Access::Read => &self.looks,
+            Access::Write => &self.turn,
+        };
+        // Shorter than the whole may take: who gets no turn has done nothing.
+        let turn = timeout(self.timeout / 2, turns.acquire()).await;
+        let _turn = turn.map_err(|_| DatabaseError::from(sqlx::Error::PoolTimedOut))?;
         match access {
             Access::Read => {
                 let mut transaction = self.file.reader().begin().await?;
                 work(&mut Connection::Sqlite(&mut transaction)).await
             }
             Access::Write => {
-                // Shorter than the whole may take: who gets no turn has done nothing.
-                let turn = timeout(self.timeout / 2, self.turn.acquire()).await;
-                let _turn = turn.map_err(|_| DatabaseError::from(sqlx::Error::PoolTimedOut))?;
                 let mut writer = self.file.writer().await?;
                 let mut transaction = writer.begin().await?;
                 let value = work(&mut Connection::Sqlite(&mut transaction)).await?;

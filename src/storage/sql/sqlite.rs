@@ -27,8 +27,8 @@ use crate::{
 /// The longest another process may take to open and migrate the file.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Reading connections: lists and single counters, beside the writer.
-const READERS: u32 = 2;
+/// Reading connections, beside the writer. One of them is for counters, and for what was revoked.
+pub(super) const READERS: u32 = 3;
 
 /// How far the schema of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,15 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use footfall::storage::sql::Database;
+use footfall::{
+    auth::revocation::{Pass, Revocation},
+    company::DEFAULT_ID,
+    storage::sql::Database,
+};
 use tokio::{sync::oneshot, task::JoinHandle};
+use uuid::Uuid;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, process::until};
 
 /// Begins a transaction that says how many had begun before, and ends when it is told to.
 fn begin(
@@ -64,4 +69,46 @@ async fn a_visit_waits_for_one_transaction_of_others_and_not_for_all_of_them() {
         one.await.unwrap();
     }
     assert_eq!(begun.load(Ordering::Relaxed), OTHERS + 1);
+}
+
+/// Somebody looks for what is not in a long audit trail, and many do.
+#[tokio::test]
+async fn long_looks_keep_no_visit_from_knowing_what_was_revoked() {
+    let app = TestApp::start().await;
+    let pass = Pass {
+        session: Uuid::now_v7(),
+        user: Uuid::now_v7(),
+        user_generation: 1,
+        company: DEFAULT_ID,
+        company_generation: 1,
+    };
+    let mut client = app.client().with_token(&app.token_on(&pass));
+    client.get("/api/count").await.visits();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let mut ends = Vec::new();
+    for _ in 0..5 {
+        let (end, ended) = oneshot::channel::<()>();
+        ends.push(end);
+        let (database, begun) = (app.database.clone().unwrap(), begun.clone());
+        tokio::spawn(async move {
+            let look = database.read("test", move |_| {
+                Box::pin(async move {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    let _ = ended.await;
+                    Ok(())
+                })
+            });
+            // The last of them get no turn.
+            let _ = look.await;
+        });
+    }
+    until("all that may look do so", async || {
+        (begun.load(Ordering::Relaxed) >= 2).then_some(())
+    })
+    .await;
+    let another = Revocation::Session(Uuid::now_v7());
+    app.revoke(&[another]).await.unwrap();
+    assert_eq!(client.get("/api/count").await.visits(), 2);
+    let read = client.get("/api/counters/visits").await;
+    assert_eq!(read.visits(), 2);
 }
