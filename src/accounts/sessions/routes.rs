@@ -178,14 +178,17 @@ async fn post_refresh(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let cookie = sessions.csrf.cookies.find(&headers, Cookie::Refresh);
-    let in_body = match (headers.contains_key(header::CONTENT_TYPE), cookie) {
-        (false, Some(_)) => None,
-        _ => {
+    let sent = match cookie {
+        Some(_) => sent(request).await?.1,
+        None => {
             let JsonBody(Refresh { refresh_token }) = JsonBody::from_request(request, &()).await?;
-            refresh_token
+            Sent {
+                refresh_token,
+                csrf_token: None,
+            }
         }
     };
-    let (text, kind) = match (&in_body, cookie) {
+    let (text, kind) = match (&sent.refresh_token, cookie) {
         (Some(token), _) => (token.expose_secret(), Kind::Bearer),
         (None, Some(token)) => (token, Kind::Cookie),
         (None, None) => return Err(Problem::from(Code::InvalidBody).of_field("refresh_token")),
@@ -193,7 +196,8 @@ async fn post_refresh(
     let token = sessions.read_genuine(text)?;
     if kind == Kind::Cookie {
         let binding = Binding::of_session(token.session);
-        sessions.csrf.check(&headers, &binding)?;
+        let field = sent.csrf_token.as_deref();
+        sessions.csrf.check_sent(&headers, &binding, field)?;
     }
     let granted = sessions.refresh(token, kind, &origin).await?;
     sessions.answer(&granted, kind)
@@ -271,7 +275,7 @@ async fn post_logout_all(
     Ok((StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response())
 }
 
-/// What is in the body of a request that wants to log out: nothing, JSON, or a form.
+/// What is in the body of a request about a session that may be in cookies: nothing, JSON, or a form.
 async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
     let headers = request.headers().clone();
     let Some(media_type) = headers.get(header::CONTENT_TYPE) else {
@@ -295,9 +299,8 @@ async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
         }
         false => {
             let JsonBody(body) = JsonBody::<Option<Refresh>>::from_request(request, &()).await?;
-            let token = body.and_then(|body| body.refresh_token);
             Sent {
-                refresh_token: token.map(|token| token.expose_secret().to_owned()),
+                refresh_token: body.and_then(|body| body.refresh_token),
                 csrf_token: None,
             }
         }
