@@ -89,11 +89,14 @@ pub fn weakness(password: &SecretString, min_chars: usize, context: &[String]) -
     // What has a part that is hard to guess is hard to guess.
     for part in chars.chunks(JUDGED_CHARS) {
         let rest = SecretString::from(rest_of(part, &words));
-        let judged = zxcvbn(rest.expose_secret(), &words);
+        let part = SecretString::from(part.iter().collect::<String>());
+        let mut judged = zxcvbn(part.expose_secret(), &words);
+        if judged.score() >= ENOUGH && rest.expose_secret() != part.expose_secret() {
+            judged = zxcvbn(rest.expose_secret(), &words);
+        }
         if judged.score() >= ENOUGH {
             return None;
         }
-        let part = SecretString::from(part.iter().collect::<String>());
         advice.get_or_insert_with(|| advice_of(&judged, &words, part.expose_secret()));
     }
     advice.map(Weakness::Guessable)

@@ -20,7 +20,11 @@ struct Observed {
 impl Observed {
     /// But for what is written: failures come to be in the audit trail a little later.
     fn looks_like(&self, other: &Self) -> bool {
-        let seen = |of: &Self| (of.status, of.headers.clone(), of.body.clone(), of.hashes);
+        let seen = |of: &Self| {
+            let mut body: Value = serde_json::from_slice(&of.body).unwrap();
+            body["request_id"] = json!("its own");
+            (of.status, of.headers.clone(), body, of.hashes)
+        };
         seen(self) == seen(other)
     }
 }
