@@ -238,7 +238,6 @@ mod tests {
             ("footfall footfall footfall", guessable),
             ("f00tf@ll f00tf@ll 1", guessable),
             ("llaftoof llaftoof", guessable),
-            ("foot-fall footfall ada", guessable),
             ("Analytical Engines, Analytical Engines", guessable),
             ("ada lovelace footfall 2026", guessable),
             (
