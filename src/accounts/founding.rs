@@ -1,5 +1,6 @@
 //! A company comes to be, with its first admin.
 
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::{
@@ -52,7 +53,7 @@ pub async fn found(
         .bind(&registration.username)
         .bind(super::names::key(&registration.username))
         .bind(Role::Admin.as_str())
-        .bind(&registration.password_hash)
+        .bind(registration.password_hash.expose_secret())
         .bind(now)
         .execute(&mut **database)
         .await

@@ -111,9 +111,12 @@ fn is_of_words(c: char) -> bool {
 }
 
 /// What a text looks like. Of any text: somebody who logs in may write anything.
+///
+/// `I` looks like `l`, and is `i` in lower case: so all three are one.
 pub fn key(text: &str) -> String {
     let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
-    skeleton(&folded).collect()
+    let looks = skeleton(&folded);
+    looks.map(|c| if c == 'i' { 'l' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -186,7 +189,9 @@ mod tests {
         let key = |name| Name::of_user(name).unwrap().key().to_owned();
         for (one, other) in [
             ("Anna", "anna"),
-            ("paypal", "paypa1"),
+            ("paypal", "paypaI"),
+            ("IAN", "lan"),
+            ("adm1n", "Admin"),
             ("сосо", "coco"),
             ("m", "rn"),
         ] {

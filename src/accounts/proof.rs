@@ -41,12 +41,12 @@ impl Accounts {
         &self,
         origin: &Origin,
         name: &str,
-        hash: String,
+        hash: SecretString,
         password: SecretString,
     ) -> Result<(), Problem> {
         let place = self.place()?;
         let charge = self.charge(origin, name).await?;
-        let whose = Whose::User(SecretString::from(hash));
+        let whose = Whose::User(hash);
         let verified = self.passwords.verify(place, whose, password).await;
         let is_right = verified.map_err(|bug| Problem::from(Code::Internal).with_cause(bug))?;
         if let Some(charge) = charge {

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
@@ -305,7 +305,7 @@ pub(super) async fn set_password(
         .bind(user.id)
         .bind(hash)
         .bind(now)
-        .bind(&user.password_hash)
+        .bind(user.password_hash.as_ref().map(ExposeSecret::expose_secret))
         .execute(&mut **database)
         .await
         .map(|done| done.rows_affected())

@@ -4,7 +4,7 @@
 //! Until then nothing is taken. An address that has an account already costs and answers the same;
 //! its owner gets a mail that says so, and no link.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
@@ -82,7 +82,7 @@ pub struct Waiting {
     /// The name of its founder.
     pub username: String,
     /// An Argon2id PHC string.
-    pub password_hash: String,
+    pub password_hash: SecretString,
 }
 
 impl Accounts {
@@ -120,7 +120,7 @@ impl Accounts {
             email: new.email.as_str().to_owned(),
             email_key,
             username: new.username.as_str().to_owned(),
-            password_hash: self.hashed(new.password).await?,
+            password_hash: self.hashed(new.password).await?.into(),
         };
         let from = origin.clone();
         let done = self.database()?.write("register", move |connection| {
@@ -199,7 +199,7 @@ impl Waiting {
             .bind(&self.email)
             .bind(&self.email_key)
             .bind(&self.username)
-            .bind(&self.password_hash)
+            .bind(self.password_hash.expose_secret())
             .bind(now)
             .bind(now + lifetime.unwrap_or(i64::MAX))
             .execute(&mut **database)
@@ -272,7 +272,7 @@ impl Waiting {
             email,
             email_key,
             username,
-            password_hash,
+            password_hash: password_hash.into(),
         }
     }
 }

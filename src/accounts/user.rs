@@ -1,5 +1,6 @@
 //! Users, as the database has them.
 
+use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -65,7 +66,7 @@ pub struct User {
     /// What they are.
     pub state: State,
     /// An Argon2id PHC string.
-    pub password_hash: Option<String>,
+    pub password_hash: Option<SecretString>,
     /// Grows when the tokens that were issued before must stop.
     pub generation: i64,
     /// When they were invited or registered, in Unix milliseconds.
@@ -161,7 +162,7 @@ impl User {
             username,
             role: role.parse().map_err(|_| unreadable("role"))?,
             state: known.ok_or_else(|| unreadable("state"))?,
-            password_hash,
+            password_hash: password_hash.map(SecretString::from),
             generation,
             created_at,
             last_login_at,

@@ -152,6 +152,23 @@ impl Csrf {
         }
     }
 
+    /// The one or the other: `field` is what a form sends.
+    ///
+    /// # Errors
+    ///
+    /// `csrf_failed`
+    pub fn check_sent(
+        &self,
+        headers: &HeaderMap,
+        binding: &Binding,
+        field: Option<&str>,
+    ) -> Result<(), Problem> {
+        match field {
+            Some(token) => self.check_token(headers, binding, token),
+            None => self.check(headers, binding),
+        }
+    }
+
     /// Lets through what a page of ours asks, where there is no session yet: else a strange
     /// page could log somebody in as somebody else, unseen.
     ///

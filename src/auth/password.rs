@@ -47,6 +47,8 @@ struct Account {
     credential: AdminCredential,
     /// A password from the settings is hashed at the first login, not at each start.
     hash: OnceLock<SecretString>,
+    /// With today's parameters, as users have them: those of the settings' hash may be others.
+    of_nobody: OnceLock<SecretString>,
     /// Memory of hashes, as many as run at a time, kept for the next ones. glibc finds no use for
     /// such blocks once they are given back: each login would take 19 MiB more.
     memory: Mutex<Vec<Vec<Block>>>,
@@ -59,8 +61,10 @@ pub enum Whose {
     Settings,
     /// A user with this hash.
     User(SecretString),
-    /// Nobody is called so.
+    /// No user is called so.
     Nobody,
+    /// Nobody is, where there are no users beside the settings' account.
+    NobodyElse,
 }
 
 /// A place in the queue of those whose passwords will be checked.
@@ -80,6 +84,7 @@ impl Passwords {
             username: settings.admin_username.clone(),
             credential: settings.admin_credential.clone(),
             hash: OnceLock::new(),
+            of_nobody: OnceLock::new(),
             memory: Mutex::default(),
         };
         Self {
@@ -179,6 +184,9 @@ impl Account {
     fn is_password(&self, whose: &Whose, password: &SecretString) -> bool {
         let hash = match (whose, &self.credential) {
             (Whose::User(hash), _) => hash,
+            (Whose::Nobody, _) => self
+                .of_nobody
+                .get_or_init(|| SecretString::from(hash("").unwrap_or_default())),
             (_, AdminCredential::Hash(hash)) => hash,
             (_, AdminCredential::Password(password)) => self.hash.get_or_init(|| {
                 // Without randomness no hash matches, and nobody gets in.
@@ -199,7 +207,7 @@ impl Account {
             matches
         });
         // Not before the hash, which would spare nobody's password the work and so give it away.
-        matches & !matches!(whose, Whose::Nobody)
+        matches & !matches!(whose, Whose::Nobody | Whose::NobodyElse)
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
@@ -225,6 +233,7 @@ mod tests {
             username: "admin".to_owned(),
             credential: AdminCredential::Hash(SecretString::from(hash("right").unwrap())),
             hash: OnceLock::new(),
+            of_nobody: OnceLock::new(),
             memory: Mutex::default(),
         };
         let user = || Whose::User(SecretString::from(hash("theirs").unwrap()));
@@ -236,6 +245,8 @@ mod tests {
             (Whose::Nobody, "right", false),
             (Whose::Nobody, "wrong", false),
             (Whose::Nobody, "", false),
+            (Whose::NobodyElse, "right", false),
+            (Whose::NobodyElse, "", false),
         ] {
             HASHED.set(0);
             assert_eq!(
@@ -243,6 +254,28 @@ mod tests {
                 matches
             );
             assert_eq!(HASHED.get(), 1, "{whose:?} {password}");
+        }
+    }
+
+    /// The hash of the settings may take longer than those of users, whom strangers must look like.
+    #[test]
+    fn nobody_costs_what_a_user_costs() {
+        let cheap = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA";
+        let account = Account {
+            username: "admin".to_owned(),
+            credential: AdminCredential::Hash(SecretString::from(cheap)),
+            hash: OnceLock::new(),
+            of_nobody: OnceLock::new(),
+            memory: Mutex::default(),
+        };
+        for (whose, blocks) in [
+            (Whose::NobodyElse, 8),
+            (Whose::Settings, 8),
+            (Whose::Nobody, argon2::Params::DEFAULT.block_count()),
+        ] {
+            account.memory().clear();
+            account.is_password(&whose, &SecretString::from("any"));
+            assert_eq!(account.memory()[0].len(), blocks, "{whose:?}");
         }
     }
 

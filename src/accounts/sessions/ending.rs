@@ -1,6 +1,7 @@
 //! Logging out, and ending one's other sessions.
 
 use axum::http::HeaderMap;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
@@ -40,11 +41,11 @@ impl From<&Caller> for Shown {
     }
 }
 
-/// What came in the body of a request that wants to log out.
+/// What came in the body of a request about a session.
 #[derive(Default)]
 pub(super) struct Sent {
     /// A refresh token.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<SecretString>,
     /// The field of a form.
     pub csrf_token: Option<String>,
 }
@@ -53,8 +54,8 @@ impl Sessions {
     /// Whose session it is, by what is shown: an access token in `Authorization`, else a refresh
     /// token in the body, else cookies of a page of ours.
     pub(super) fn shown(&self, headers: &HeaderMap, sent: &Sent) -> Result<Shown, Problem> {
-        let in_body = sent.refresh_token.as_deref();
-        let in_body = in_body.map(|token| self.read_refresh(token));
+        let in_body = sent.refresh_token.as_ref();
+        let in_body = in_body.map(|token| self.read_refresh(token.expose_secret()));
         match (self.callers.shown(headers), in_body) {
             (Ok(Some(caller)), _) => Ok(Shown::from(&*caller)),
             (_, Some(session)) => session,
@@ -85,10 +86,8 @@ impl Sessions {
             (None, Some(Err(TokenError::Invalid))) => return Err(Code::InvalidToken.into()),
             (None, None) => return Err(Code::MissingToken.into()),
         };
-        match &sent.csrf_token {
-            Some(token) => self.csrf.check_token(headers, &binding, token)?,
-            None => self.csrf.check(headers, &binding)?,
-        }
+        let field = sent.csrf_token.as_deref();
+        self.csrf.check_sent(headers, &binding, field)?;
         Ok(shown)
     }
 

@@ -17,47 +17,74 @@ use crate::{
 const MAX_NAME: usize = 64 * 4 * 2 + 1;
 
 /// Who is meant by a name.
-pub(super) enum Found {
+pub(super) enum Who {
     /// The settings' account.
     Settings,
     /// Somebody who may log in, or may not.
     User(Box<User>),
-    /// Somebody who has registered and not confirmed, with the hash of the password they gave.
-    Registered(SecretString),
     /// Nobody.
     Nobody,
-    /// The database could not say.
-    Unknown(DatabaseError),
+}
+
+/// What there is of a name.
+pub(super) struct Found {
+    /// Who is meant.
+    pub who: Who,
+    /// The hash of the password of the newest registration of an address. Anybody may register any
+    /// address: whether it has an account is not to be seen by it.
+    pub registered: Option<SecretString>,
+    /// Why the database could not say.
+    pub error: Option<DatabaseError>,
 }
 
 impl Found {
-    /// Whose password it would be.
-    pub fn whose(&self) -> Whose {
-        match self {
-            Self::Settings => Whose::Settings,
-            Self::User(user) => match &user.password_hash {
-                Some(hash) => Whose::User(hash.clone().into()),
+    /// What is known without the database.
+    pub fn without_database(of_settings: bool) -> Self {
+        Self {
+            who: match of_settings {
+                true => Who::Settings,
+                false => Who::Nobody,
+            },
+            registered: None,
+            error: None,
+        }
+    }
+
+    /// Whose password it would be, where there are users or not.
+    pub fn whose(&self, there_are_users: bool) -> Whose {
+        match &self.who {
+            Who::Settings => Whose::Settings,
+            Who::User(user) => match &user.password_hash {
+                Some(hash) => Whose::User(hash.clone()),
                 None => Whose::Nobody,
             },
-            Self::Registered(hash) => Whose::User(hash.clone()),
-            Self::Nobody | Self::Unknown(_) => Whose::Nobody,
+            Who::Nobody if there_are_users => Whose::Nobody,
+            Who::Nobody => Whose::NobodyElse,
+        }
+    }
+
+    /// Whose password it would be besides.
+    pub fn whose_registration(&self) -> Whose {
+        match &self.registered {
+            Some(hash) => Whose::User(hash.clone()),
+            None => Whose::Nobody,
         }
     }
 
     /// The id of whoever has an account.
     pub fn user(&self) -> Option<Uuid> {
-        match self {
-            Self::Settings => Some(SETTINGS_ACCOUNT),
-            Self::User(user) => Some(user.id),
-            Self::Registered(_) | Self::Nobody | Self::Unknown(_) => None,
+        match &self.who {
+            Who::Settings => Some(SETTINGS_ACCOUNT),
+            Who::User(user) => Some(user.id),
+            Who::Nobody => None,
         }
     }
 
-    /// Whether a right password is one that they may log in with, now or once they have confirmed.
-    pub fn counts(&self) -> bool {
-        match self {
-            Self::User(user) => user.may_log_in(),
-            _ => true,
+    /// Whether a right password is one that they may log in with now.
+    pub fn may_log_in(&self) -> bool {
+        match &self.who {
+            Who::User(user) => user.may_log_in(),
+            Who::Settings | Who::Nobody => true,
         }
     }
 }
@@ -93,10 +120,10 @@ async fn find_by(connection: &mut Connection<'_>, name: &str) -> Result<Found, D
         }
     };
     let registered = registered(connection, &email_key).await?;
-    Ok(match (user, registered) {
-        (Some(user), _) => Found::User(Box::new(user)),
-        (None, Some(hash)) => Found::Registered(hash.into()),
-        (None, None) => Found::Nobody,
+    Ok(Found {
+        who: user.map_or(Who::Nobody, |user| Who::User(Box::new(user))),
+        registered: registered.map(SecretString::from),
+        error: None,
     })
 }
 

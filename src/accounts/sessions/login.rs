@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
     Sessions,
-    found::{Found, look_up},
+    found::{Found, Who, look_up},
     row::{Granted, IDLE, Kind, Opening, Owner, owner},
 };
 use crate::{
@@ -84,28 +84,69 @@ impl Sessions {
         let place = passwords.queue().map_err(|_| Code::LoginBusy)?;
         // The stores are asked before and after, never by one that keeps others from hashing.
         let (charge, found) = self.find_and_charge(origin, &username, &device).await?;
-        let is_right = passwords.verify(place, found.whose(), password.clone());
-        let is_right = is_right.await.map_err(internal)?;
-        let succeeded = is_right && found.counts();
+        let whose = found.whose(self.accounts.database.is_some());
+        let is_right = passwords.verify(place, whose, password.clone());
+        let succeeded = is_right.await.map_err(internal)? && found.may_log_in();
+        let is_registered = match succeeded {
+            true => Ok(false),
+            false => self.is_registered(&username, &found, &password).await,
+        };
         if let Some(charge) = charge {
-            // Who could not be looked up has tried nothing.
-            let gives_back = succeeded || matches!(found, Found::Unknown(_));
+            // Also while the database is away: else who could be charged would be the settings' account.
+            let gives_back = succeeded || matches!(is_registered, Ok(true));
             self.accounts.throttle.settle(charge, gives_back).await;
         }
-        match found {
-            Found::Unknown(error) => return Err(error.into()),
-            Found::Settings if succeeded => return self.of_settings(origin, kind).await,
-            Found::User(user) if succeeded => {
-                let new_hash = self.renewed_hash(&user, password).await;
-                let opening = opening(&user, new_hash, kind, origin);
-                if let Some(granted) = self.open(origin, opening).await? {
-                    return Ok(granted);
-                }
-            }
-            Found::Registered(_) if succeeded => return Err(Code::EmailUnconfirmed.into()),
-            found => self.note_failure(origin, &found),
+        if is_registered? {
+            return Err(Code::EmailUnconfirmed.into());
         }
-        Err(Code::InvalidCredentials.into())
+        if succeeded && let Some(granted) = self.let_in(origin, &found, kind, password).await? {
+            return Ok(granted);
+        }
+        if !succeeded {
+            self.note_failure(origin, &found);
+        }
+        // The settings' account is known without the database; that nobody else is must not show.
+        Err(found
+            .error
+            .map_or(Code::InvalidCredentials.into(), Problem::from))
+    }
+
+    /// Whether this is the password of a registration that waits. Whoever has made one for the address of
+    /// an account gets to hear the same as for any other; and a failure costs the same hashes,
+    /// whatever there is.
+    async fn is_registered(
+        &self,
+        username: &str,
+        found: &Found,
+        password: &SecretString,
+    ) -> Result<bool, Problem> {
+        if !username.contains('@') {
+            return Ok(false);
+        }
+        let passwords = &self.accounts.passwords;
+        let place = passwords.queue().map_err(|_| Code::LoginBusy)?;
+        let whose = found.whose_registration();
+        let verified = passwords.verify(place, whose, password.clone()).await;
+        verified.map_err(internal)
+    }
+
+    /// What somebody gets whose password is right; `None` if they may not log in by now.
+    async fn let_in(
+        &self,
+        origin: &Origin,
+        found: &Found,
+        kind: Kind,
+        password: SecretString,
+    ) -> Result<Option<Granted>, Problem> {
+        match &found.who {
+            Who::Settings => self.of_settings(origin, kind).await.map(Some),
+            Who::User(user) => {
+                let new_hash = self.renewed_hash(user, password).await;
+                self.open(origin, opening(user, new_hash, kind, origin))
+                    .await
+            }
+            Who::Nobody => Ok(None),
+        }
     }
 
     /// Who is meant, and what is charged for it. Strangers are charged first, so that who tries too
@@ -157,14 +198,17 @@ impl Sessions {
     /// included, so that no time tells which there are.
     async fn find(&self, username: &str) -> Found {
         let of_settings = username == self.accounts.passwords.settings_username();
-        let found = match &self.accounts.database {
-            Some(database) => look_up(database, username.to_owned()).await,
-            None => Ok(Found::Nobody),
+        let nobody = Found::without_database(of_settings);
+        let Some(database) = &self.accounts.database else {
+            return nobody;
         };
-        match (of_settings, found) {
-            (true, _) => Found::Settings,
-            (false, Ok(found)) => found,
-            (false, Err(error)) => Found::Unknown(error),
+        match look_up(database, username.to_owned()).await {
+            Ok(found) if !of_settings => found,
+            Ok(_) => nobody,
+            Err(error) => Found {
+                error: Some(error),
+                ..nobody
+            },
         }
     }
 
@@ -215,28 +259,29 @@ impl Sessions {
     }
 
     /// A hash with today's parameters, if the one that is kept has others.
-    async fn renewed_hash(&self, user: &User, password: SecretString) -> Option<String> {
-        let kept = user.password_hash.as_deref()?;
+    async fn renewed_hash(&self, user: &User, password: SecretString) -> Option<SecretString> {
+        let kept = user.password_hash.as_ref()?.expose_secret();
         if Hash::parse(kept).is_ok_and(|hash| hash.is_of_today()) {
             return None;
         }
         // It can be done the next time as well.
         let place = self.accounts.passwords.queue().ok()?;
-        self.accounts.passwords.hash(place, password).await.ok()
+        let hash = self.accounts.passwords.hash(place, password).await;
+        hash.ok().map(SecretString::from)
     }
 
     /// Tells of a failure, soon: nobody waits for it, whether the account is known or not.
     fn note_failure(&self, origin: &Origin, found: &Found) {
-        let owner = match found {
-            Found::User(user) => Some((user.company, user.id)),
-            Found::Settings => Some((company::DEFAULT_ID, SETTINGS_ACCOUNT)),
-            _ => None,
+        let owner = match &found.who {
+            Who::User(user) => Some((user.company, user.id)),
+            Who::Settings => Some((company::DEFAULT_ID, SETTINGS_ACCOUNT)),
+            Who::Nobody => None,
         };
         self.audit.note(failure_entry(owner, origin));
     }
 }
 
-fn opening(user: &User, new_hash: Option<String>, kind: Kind, origin: &Origin) -> Opening {
+fn opening(user: &User, new_hash: Option<SecretString>, kind: Kind, origin: &Origin) -> Opening {
     Opening {
         company: user.company,
         user: user.id,

@@ -197,16 +197,19 @@ async fn post_refresh(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let cookie = sessions.csrf.cookies.find(&headers, Cookie::Refresh);
-    let in_body = match (headers.contains_key(header::CONTENT_TYPE), cookie) {
-        (false, Some(_)) => None,
-        _ => {
+    let sent = match cookie {
+        Some(_) => sent(request).await?.1,
+        None => {
             let JsonBody(Refresh { refresh_token }) = JsonBody::from_request(request, &()).await?;
-            refresh_token
-                .unless_left_out("refresh_token")?
-                .map(SecretString::from)
+            Sent {
+                refresh_token: refresh_token
+                    .unless_left_out("refresh_token")?
+                    .map(SecretString::from),
+                csrf_token: None,
+            }
         }
     };
-    let (text, kind) = match (&in_body, cookie) {
+    let (text, kind) = match (&sent.refresh_token, cookie) {
         (Some(token), _) => (token.expose_secret(), Kind::Bearer),
         (None, Some(token)) => (token, Kind::Cookie),
         (None, None) => return Err(fields::missing("refresh_token")),
@@ -214,7 +217,8 @@ async fn post_refresh(
     let token = sessions.read_genuine(text)?;
     if kind == Kind::Cookie {
         let binding = Binding::of_session(token.session);
-        sessions.csrf.check(&headers, &binding)?;
+        let field = sent.csrf_token.as_deref();
+        sessions.csrf.check_sent(&headers, &binding, field)?;
     }
     let granted = sessions.refresh(token, kind, &origin).await?;
     sessions.answer(&granted, kind)
@@ -292,7 +296,7 @@ async fn post_logout_all(
     Ok((StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response())
 }
 
-/// What is in the body of a request that wants to log out: nothing, JSON, or a form.
+/// What is in the body of a request about a session that may be in cookies: nothing, JSON, or a form.
 async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
     let headers = request.headers().clone();
     let Some(media_type) = headers.get(header::CONTENT_TYPE) else {
@@ -318,7 +322,7 @@ async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
             let JsonBody(body) = JsonBody::<Option<Refresh>>::from_request(request, &()).await?;
             let token = body.map(|body| body.refresh_token.unless_left_out("refresh_token"));
             Sent {
-                refresh_token: token.transpose()?.flatten(),
+                refresh_token: token.transpose()?.flatten().map(SecretString::from),
                 csrf_token: None,
             }
         }

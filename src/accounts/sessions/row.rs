@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{
@@ -116,7 +117,7 @@ pub struct Opening {
     /// may no longer be so.
     pub generation: i64,
     /// The password's hash with today's parameters, if the one that is kept has others.
-    pub new_hash: Option<String>,
+    pub new_hash: Option<SecretString>,
     /// How its tokens reach the client.
     pub kind: Kind,
     /// What the client says that it is.
@@ -146,7 +147,7 @@ impl Opening {
             .bind(self.user)
             .bind(self.generation)
             .bind(now)
-            .bind(self.new_hash.as_deref())
+            .bind(self.new_hash.as_ref().map(ExposeSecret::expose_secret))
             .execute(&mut **database)
             .await
             .map(|done| done.rows_affected())

@@ -382,11 +382,11 @@ async fn a_strange_page_cannot_log_in() {
 
 /// A form has its token in a field.
 #[tokio::test]
-async fn a_form_logs_out() {
+async fn a_form_refreshes_and_logs_out() {
     let stack = Stack::sqlite(1, &[]).await;
     let [anna, ..] = people(&stack.apps[0]).await;
     let jar = Jar::login(&stack, &anna).await;
-    let send = async |body: String| {
+    let send = async |path: &str, body: String| {
         let cookies = jar.header();
         let headers = [
             ("cookie", cookies.as_str()),
@@ -395,7 +395,7 @@ async fn a_form_logs_out() {
         ];
         stack
             .client()
-            .send(Method::POST, "/auth/logout", &headers, body)
+            .send(Method::POST, path, &headers, body)
             .await
     };
     for wrong in [
@@ -404,12 +404,14 @@ async fn a_form_logs_out() {
         format!("csrf_token={0}&csrf_token={0}", jar.csrf),
         format!("x={}", jar.csrf),
     ] {
-        refused(&send(wrong).await, 403, "csrf_failed");
+        for path in ["/auth/refresh", "/auth/logout"] {
+            refused(&send(path, wrong.clone()).await, 403, "csrf_failed");
+        }
     }
-    assert_eq!(
-        send(format!("a=b&csrf_token={}", jar.csrf)).await.status,
-        204
-    );
+    for (path, status) in [("/auth/refresh", 200), ("/auth/logout", 204)] {
+        let reply = send(path, format!("a=b&csrf_token={}", jar.csrf)).await;
+        assert_eq!(reply.status, status, "{path} {}", reply.text());
+    }
     assert_eq!(status_of(&stack, &jar).await, 401);
 }
 
