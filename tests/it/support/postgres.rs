@@ -325,7 +325,8 @@ impl Postgres {
             .unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
+    /// The same, or why it was refused.
+    pub fn try_sql(&self, database: &str, text: &str) -> Result<String, String> {
         let mut child = Command::new(program("psql"))
             .env_clear()
             .env("PGCONNECT_TIMEOUT", "5")
