@@ -36,10 +36,16 @@ pub struct AuditQuery {
     #[param(pattern = "^(|success|failure|denied)$", example = "failure")]
     outcome: Option<String>,
     /// From this time on (RFC 3339).
-    #[param(format = DateTime, example = "2026-01-01T00:00:00Z")]
+    #[param(
+        pattern = "^(|[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9]))$",
+        example = "2026-01-01T00:00:00Z"
+    )]
     from: Option<String>,
     /// Before this time (RFC 3339).
-    #[param(format = DateTime, example = "2030-01-01T00:00:00Z")]
+    #[param(
+        pattern = "^(|[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9]))$",
+        example = "2030-01-01T00:00:00Z"
+    )]
     to: Option<String>,
     /// The company, for operators, who without it see all companies. Others may name their own only.
     #[param(pattern = "^(|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$")]

@@ -82,6 +82,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let detail = format!("The body must be UTF-8 text, as JSON is: {error}.");
         Problem::from(Code::InvalidJson).with_detail(detail)
     })?;
+    // A list would be taken for an object's fields in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(Code::InvalidBody.into());
+    }
     serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => Code::InvalidBody.into(),
         Category::Syntax | Category::Eof | Category::Io => Code::InvalidJson.into(),
@@ -94,14 +98,19 @@ mod tests {
 
     use super::*;
 
-    async fn read(headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, &'static str> {
+    #[derive(serde::Deserialize)]
+    struct One {
+        a: u8,
+    }
+
+    async fn read(headers: &[(&str, &str)], body: &[u8]) -> Result<u8, &'static str> {
         let mut request = Request::builder();
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(body.to_vec())).unwrap();
-        let read = JsonBody::<Vec<u8>>::from_request(request, &()).await;
-        read.map(|body| body.0)
+        let read = JsonBody::<One>::from_request(request, &()).await;
+        read.map(|body| body.0.a)
             .map_err(|problem| problem.code.as_str())
     }
 
@@ -127,10 +136,10 @@ mod tests {
             ),
         ] {
             let expected = match accepted {
-                true => Ok(vec![1]),
+                true => Ok(1),
                 false => Err("unsupported_media_type"),
             };
-            assert_eq!(read(headers, b"[1]").await, expected, "{headers:?}");
+            assert_eq!(read(headers, br#"{"a":1}"#).await, expected, "{headers:?}");
         }
     }
 
@@ -146,28 +155,31 @@ mod tests {
         ] {
             let json = ("content-type", "application/json");
             let expected = match accepted {
-                true => Ok(vec![1]),
+                true => Ok(1),
                 false => Err("unsupported_content_encoding"),
             };
             let headers = [json, ("content-encoding", coding)];
-            assert_eq!(read(&headers, b"[1]").await, expected, "{coding}");
+            assert_eq!(read(&headers, br#"{"a":1}"#).await, expected, "{coding}");
         }
     }
 
     #[tokio::test]
     async fn texts() {
         for (body, expected) in [
-            (&b"[1]"[..], Ok(vec![1])),
-            (b" [1]\r\n", Ok(vec![1])),
-            (b"\xef\xbb\xbf[1]", Ok(vec![1])),
-            (b"\xef\xbb\xbf\xef\xbb\xbf[1]", Err("invalid_json")),
-            (b"\xff\xfe[\x001\x00]\x00", Err("invalid_json")),
-            (b"[1]\xff", Err("invalid_json")),
-            (b"[1] [2]", Err("invalid_json")),
-            (b"[1", Err("invalid_json")),
+            (&br#"{"a":1}"#[..], Ok(1)),
+            (b" {\"a\":1}\r\n", Ok(1)),
+            (b"\xef\xbb\xbf{\"a\":1}", Ok(1)),
+            (b"\xef\xbb\xbf\xef\xbb\xbf{\"a\":1}", Err("invalid_json")),
+            (b"\xff\xfe{\x00}\x00", Err("invalid_json")),
+            (b"{\"a\":1}\xff", Err("invalid_json")),
+            (b"{\"a\":1} {}", Err("invalid_json")),
+            (b"{\"a\":1", Err("invalid_json")),
             (b"", Err("invalid_json")),
-            (b"[256]", Err("invalid_body")),
+            (b"{\"a\":256}", Err("invalid_body")),
             (b"{}", Err("invalid_body")),
+            (b"[1]", Err("invalid_body")),
+            (b" [1]", Err("invalid_body")),
+            (b"1", Err("invalid_body")),
         ] {
             let headers = [("content-type", "application/json")];
             assert_eq!(read(&headers, body).await, expected, "{body:?}");

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -152,7 +152,25 @@ struct Refresh {
         nullable = false,
         example = "ffr_AZqltX0efBGaVT8dCktsjgAAAAAAAAAAWm9vdGZhbGwgc2hvd3MgaG93IGEgdG9rZW4gbG9va3M"
     )]
+    #[serde(default, deserialize_with = "not_null")]
     refresh_token: Option<SecretString>,
+}
+
+/// What is there is a text.
+fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    SecretString::deserialize(deserializer).map(Some)
+}
+
+/// A refresh token, where no cookie has one.
+#[derive(ToSchema)]
+#[schema(as = RefreshToken)]
+#[allow(dead_code, reason = "only documents the body")]
+struct RefreshInBody {
+    /// `refresh_token` of the last answer.
+    #[schema(
+        example = "ffr_AZqltX0efBGaVT8dCktsjgAAAAAAAAAAWm9vdGZhbGwgc2hvd3MgaG93IGEgdG9rZW4gbG9va3M"
+    )]
+    refresh_token: String,
 }
 
 crate::problem_responses!(RefreshProblems:
@@ -168,7 +186,7 @@ crate::problem_responses!(RefreshProblems:
     post,
     path = "/auth/refresh",
     tag = "auth",
-    request_body(content = Refresh, description = "Left out where the refresh token is in a cookie"),
+    request_body(content = RefreshInBody, description = "Left out where the refresh token is in a cookie"),
     responses((status = 200, description = "The next tokens, the way the session has them", body = Answer), RefreshProblems)
 )]
 async fn post_refresh(

@@ -184,6 +184,14 @@ async fn the_pages_in_a_browser() {
         let button = browser.page.find(Locator::Css("button")).await.unwrap();
         button.click().await.unwrap();
     };
+    // The button's page may still be on its way.
+    let shows = async |text: &str| {
+        let shown = async || {
+            let source = browser.page.source().await.ok()?;
+            source.contains(text).then_some(())
+        };
+        until(text, shown).await;
+    };
     for (width, height) in [(360, 740), (1280, 900)] {
         for scheme in ["light", "dark"] {
             browser.screen(width, height).await;
@@ -198,7 +206,8 @@ async fn the_pages_in_a_browser() {
             press().await;
             let error = browser
                 .page
-                .find(Locator::Id("password-error"))
+                .wait()
+                .for_element(Locator::Id("password-error"))
                 .await
                 .unwrap();
             assert!(error.text().await.unwrap().contains("at least 15"));
@@ -229,14 +238,7 @@ async fn the_pages_in_a_browser() {
     }
     fill("password", PASSWORD).await;
     press().await;
-    assert!(
-        browser
-            .page
-            .source()
-            .await
-            .unwrap()
-            .contains("Look into your mail")
-    );
+    shows("Look into your mail").await;
     browser.screenshot("sent-1280-dark.png").await;
     let link = until("the mail is there", async || {
         let folder = std::fs::read_dir(folder.path().join("mail")).ok()?;
@@ -256,16 +258,9 @@ async fn the_pages_in_a_browser() {
     browser.screenshot("confirm-1280-dark.png").await;
     fill("password", PASSWORD).await;
     press().await;
+    shows("Your address is confirmed").await;
     let url = browser.page.current_url().await.unwrap();
     assert_eq!((url.path(), url.query()), ("/console/confirm", None));
-    assert!(
-        browser
-            .page
-            .source()
-            .await
-            .unwrap()
-            .contains("Your address is confirmed")
-    );
     open(&link).await;
     press().await;
     browser.close().await;
