@@ -192,6 +192,7 @@ mod tests {
             ("paypal", "paypaI"),
             ("IAN", "lan"),
             ("adm1n", "Admin"),
+            ("paypal", "paypa1"),
             ("сосо", "coco"),
             ("m", "rn"),
         ] {

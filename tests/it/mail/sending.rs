@@ -127,10 +127,13 @@ async fn three_replicas_send_each_mail_once() {
             "{}",
             opened.kind
         );
-        let sent = replicas
-            .iter()
-            .map(|replica| replica.metric("footfall_mails_sent_total"));
-        assert_eq!(sent.sum::<f64>(), 30.0, "{}", opened.kind);
+        // A mail is noted in the database first.
+        until("all of them count what they have sent", async || {
+            let sent = replicas.iter();
+            let sent = sent.map(|replica| replica.metric("footfall_mails_sent_total"));
+            (sent.sum::<f64>() == 30.0).then_some(())
+        })
+        .await;
     }
 }
 
