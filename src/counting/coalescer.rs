@@ -162,7 +162,8 @@ impl Worker {
             let Some(outdated) = known.filter(|_| !waiting.is_empty()) else {
                 return;
             };
-            let caught_up = self.revocations.catch_up(&outdated).await;
+            // Apart: what is rare and large is not to be moved with every batch.
+            let caught_up = Box::pin(self.revocations.catch_up(&outdated)).await;
             let busy = || {
                 let busy = "what was revoked changes faster than it can be read";
                 Err(StoreError::Unavailable(busy.to_owned()))
