@@ -9,16 +9,17 @@ const PASSWORD: &str = "stapling nine damp envelopes";
 
 /// The catcher's newest mail to somebody, as soon as there is one.
 async fn caught() -> Value {
-    let mut catcher = Client::tcp("127.0.0.1:8025");
+    // It may close a connection after each answer.
+    let catcher = || Client::tcp("127.0.0.1:8025");
     for _ in 0..300 {
-        let listed = catcher.get("/api/v1/messages").await.json();
+        let listed = catcher().get("/api/v1/messages").await.json();
         let messages = listed["messages"].as_array().unwrap();
         let found = messages
             .iter()
             .find(|message| message["To"][0]["Address"] == EMAIL);
         if let Some(message) = found {
             let id = message["ID"].as_str().unwrap();
-            return catcher.get(&format!("/api/v1/message/{id}")).await.json();
+            return catcher().get(&format!("/api/v1/message/{id}")).await.json();
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
