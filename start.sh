@@ -458,8 +458,10 @@ start_compose() { # STACK
     require_ports "$name"
     local base="" open=""
     find_address
-    # In production nobody guesses it: links in mails open accounts.
-    if [ -z "$(value_of public)" ] && [ "$(value_of profile)" != production ]; then
+    # In production nobody guesses it: links in mails open accounts. Nor where it would be what replicas
+    # take anyway: to Compose alone (`docker-compose up --scale`) it would look like another setting, and
+    # all replicas would be made anew at once.
+    if [ -z "$(value_of public)" ] && [ "$(value_of profile)" != production ] && [ "$base" != http://localhost ]; then
         export FOOTFALL_PUBLIC_URL=$base
     fi
 
