@@ -22,9 +22,9 @@ use uuid::Uuid;
 use super::{
     Sessions,
     answer::{Answer, forgotten},
-    ending::Sent,
     list::{self, OwnSessions},
     login,
+    logout::Sent,
     row::{Granted, Kind, Owner},
 };
 use crate::{
