@@ -193,6 +193,10 @@ build=(docker build -f docker/Dockerfile.optimized --build-arg PROFILE=start)
 quietly "${build[@]}" --target build -t footfall-tests/build .
 quietly "${build[@]}" -t footfall:latest \
     --build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" .
+# bench/instructions.sh counts what a request costs it.
+container=$(docker create footfall:latest)
+quietly docker cp "$container:/usr/local/bin/footfall" "$state/footfall"
+docker rm "$container" >/dev/null
 copy_images
 docker image prune -f >/dev/null
 inside "$first" "$@" 9>&-
