@@ -82,7 +82,7 @@ if #ARGV > 14 then
         refusal = OFF
     elseif state.mode ~= ARGV[15] then
         return {-3, tonumber(state.mode)}
-    elseif room ~= '0' or state.gap == 'behind' or exceeds(state, 1) then
+    elseif room ~= '0' or state.gap == 'behind' and state.top > state.through or exceeds(state, 1) then
         refusal = BEHIND
     end
     carried = {{}, {}, {}}

@@ -230,7 +230,12 @@ impl RedisCounts {
         let visitors = self.recording.as_ref().map(|recording| &recording.visitors);
         let visits = batch.visits.iter();
         let stored = visits.map(|visit| {
-            let stored = visitors?.stored(batch.counter.company, mode, visit.carried.as_ref()?);
+            let carried = visit.carried.as_ref()?;
+            let stored = match visitors {
+                Some(visitors) => visitors.stored(batch.counter.company, mode, carried),
+                // It will be refused, if other replicas do not record either.
+                None => carried.attributes.clone().into(),
+            };
             Some(serde_json::to_string(&stored).expect("texts, numbers, true and false are JSON"))
         });
         let visits = stored.collect();
