@@ -194,7 +194,8 @@ async fn a_batch_is_one_entry_with_what_its_visits_carry() {
     let digests = [identity(Request, 2).digest, identity(Request, 3).digest];
     assert_eq!(entry["r"], digests.concat());
     assert_eq!(entry["k"], identity(Key, 1).digest);
-    assert_eq!(entry.len(), 3 + 2 + 3, "{entry:?}");
+    assert_eq!(text(&entry, "i"), "2");
+    assert_eq!(entry.len(), 3 + 3 + 3, "{entry:?}");
     let state = counts.state().await;
     assert_eq!(
         (&*state["top"], &*state["on"], &*state["mode"]),

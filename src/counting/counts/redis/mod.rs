@@ -23,7 +23,7 @@ mod reading;
 mod room;
 mod script;
 
-pub use self::script::SCRIPT;
+pub use self::{keys::RecordKeys, script::SCRIPT};
 use self::script::{Call, Carried, OTHER_MODE, OUTDATED, UNLISTED, interpret};
 use super::{BatchResult, Memory, Recording};
 use crate::{
