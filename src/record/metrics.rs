@@ -16,7 +16,7 @@ crate::metrics! {
         pub unrecorded: IntCounter = "footfall_visits_unrecorded_total",
         /// Visits that were gone before they were recorded: entries of the stream are missing.
         pub lost: IntCounter = "footfall_visits_record_lost_total",
-        /// Visits that were given a number which is recorded for another: Redis had lost it. They are in the log.
+        /// Visits that were given a number which is recorded for another: Redis had lost it. They are kept aside.
         pub repeated: IntCounter = "footfall_visits_repeated_numbers_total",
         /// Visits that wait to be recorded, on the counters this process has counted on or looked at.
         pub waiting: IntGauge = "footfall_record_waiting",

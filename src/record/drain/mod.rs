@@ -18,8 +18,8 @@ mod one;
 mod stream;
 mod sweep;
 
-pub use self::stream::{State, Streams, Taught};
 use self::one::{Drained, drain};
+pub use self::stream::{State, Streams, Taught};
 use super::metrics::RecordMetrics;
 use crate::{
     counting::{

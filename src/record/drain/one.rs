@@ -12,6 +12,7 @@ use crate::{
         table::{
             identities::{self, Kind},
             recordings::{self, Recording},
+            repeated,
         },
     },
     storage::{
@@ -89,12 +90,18 @@ pub async fn drain(
     };
     // Times never fall as numbers rise, so what is later than all that is recorded, under a number
     // that is recorded, is another visit.
+    let bytes = if entries.is_empty() {
+        state.bytes
+    } else {
+        bytes
+    };
     let known = (recording.through, recording.through_at);
-    let repeated = entries
-        .iter()
-        .filter(|entry| entry.last <= known.0 && entry.at > known.1)
-        .map(|entry| entry.visits)
-        .sum();
+    let mut repeated = 0;
+    for entry in &entries {
+        if entry.last <= known.0 && entry.at > known.1 && entry.visits > 0 {
+            repeated += repeated::keep(connection, &recording, entry).await?;
+        }
+    }
     let appended = append(connection, &mut recording, &entries).await?;
     let taught = match known.0 > state.top || known.0 > state.count {
         true => taught(connection, &recording, known.1 - TAUGHT).await?,
@@ -133,7 +140,9 @@ impl One {
     pub fn note(&self, counter: &CounterId, metrics: &RecordMetrics) {
         let Self::Read(read) = self else { return };
         metrics.recorded.inc_by(read.appended.recorded);
-        metrics.unrecorded.inc_by(read.appended.unrecorded - read.appended.lost);
+        metrics
+            .unrecorded
+            .inc_by(read.appended.unrecorded - read.appended.lost);
         if read.appended.lost > 0 {
             metrics.lost.inc_by(read.appended.lost);
             tracing::error!(
@@ -147,7 +156,7 @@ impl One {
             tracing::error!(
                 %counter,
                 visits = read.repeated,
-                "Redis gave numbers again that were given before, since it had lost them: these visits are not recorded"
+                "Redis gave numbers again that were given before, since it had lost them: these visits are kept aside, in the table repeated_visits"
             );
         }
     }

@@ -1,15 +1,11 @@
 //! The stream of a counter in Redis: what was counted and is not in the database yet.
 
-use redis::{Pipeline, Script};
+use redis::Pipeline;
 
 use crate::{
     config::IDEMPOTENCY_WINDOW,
-    counting::{
-        CounterId,
-        carried::{Stored, VisitorMode},
-        counts::RecordKeys,
-    },
-    record::{Entry, Reason},
+    counting::{CounterId, carried::Stored, counts::RecordKeys},
+    record::{Entry, Reason, table::recordings::Recording},
     storage::{RedisStore, StoreError},
 };
 
@@ -40,6 +36,8 @@ pub struct State {
     pub at: i64,
     /// Up to which number it has been trimmed.
     pub through: u64,
+    /// The bytes ever written to it.
+    pub bytes: u64,
 }
 
 impl State {
@@ -96,11 +94,11 @@ impl Streams {
         let keys = RecordKeys::of(counter);
         let mut asking = redis::pipe();
         asking.get(&keys.count);
-        let fields = ["on", "version", "top", "at", "through"];
+        let fields = ["on", "version", "top", "at", "through", "bytes"];
         asking.cmd("HMGET").arg(&keys.state).arg(&fields);
         type Answer = (Option<u64>, Vec<Option<i64>>);
         let (count, state): Answer = self.redis.query(&keys.count, &asking).await?;
-        let [Some(on), version, Some(top), at, Some(through)] = state[..] else {
+        let [Some(on), version, Some(top), at, Some(through), bytes] = state[..] else {
             return Ok(None);
         };
         Ok(Some(State {
@@ -110,6 +108,7 @@ impl Streams {
             top: top.unsigned_abs(),
             at: at.unwrap_or(0),
             through: through.unsigned_abs(),
+            bytes: bytes.unwrap_or(0).unsigned_abs(),
         }))
     }
 
@@ -141,7 +140,10 @@ impl Streams {
                     (lost(last), chunk.bytes)
                 });
                 visits += entry.visits;
-                bytes += fields.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
+                bytes += fields
+                    .iter()
+                    .map(|(_, value)| value.len() as u64)
+                    .sum::<u64>();
                 chunk.bytes = written;
                 chunk.entries.push(entry);
                 after = last;
@@ -150,6 +152,30 @@ impl Streams {
                 return Ok(chunk);
             }
         }
+    }
+
+    /// When the oldest visit that waits was counted, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn oldest(
+        &self,
+        counter: &CounterId,
+        through: u64,
+    ) -> Result<Option<i64>, StoreError> {
+        let keys = RecordKeys::of(counter);
+        let mut asking = redis::pipe();
+        asking
+            .cmd("XRANGE")
+            .arg(&keys.stream)
+            .arg(format!("({through}-0"))
+            .arg("+")
+            .arg("COUNT")
+            .arg(1);
+        let (read,): (Vec<(String, Fields)>,) = self.redis.query(&keys.stream, &asking).await?;
+        let parsed = read.first().and_then(|(_, fields)| parse(0, fields));
+        Ok(parsed.map(|(entry, _)| entry.at))
     }
 
     /// Removes what is recorded by now.
@@ -180,8 +206,7 @@ impl Streams {
         self.redis.query::<()>(&keys.state, &call).await
     }
 
-    /// Has visits recorded, or not, as the database says since this version; it has those up to
-    /// `through`.
+    /// Has visits recorded, or not, as the database says.
     ///
     /// # Errors
     ///
@@ -189,17 +214,14 @@ impl Streams {
     pub async fn switch(
         &self,
         counter: &CounterId,
-        recorded: bool,
-        mode: VisitorMode,
-        version: i64,
-        through: u64,
+        recording: &Recording,
     ) -> Result<(), StoreError> {
         let keys = RecordKeys::of(counter);
         let mut call = call(SWITCH, &[&keys.count, &keys.state]);
-        call.arg(u8::from(recorded))
-            .arg(mode.code())
-            .arg(version)
-            .arg(through);
+        call.arg(u8::from(recording.recorded))
+            .arg(recording.visitor.code())
+            .arg(recording.version)
+            .arg(recording.through);
         self.redis.query::<()>(&keys.state, &call).await
     }
 

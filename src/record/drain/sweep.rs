@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Drain;
 use crate::{
     counting::{CounterId, CounterName},
+    record::table::sweeps,
     storage::StoreError,
 };
 
@@ -23,7 +24,7 @@ impl Drain {
     pub(super) async fn sweep(&mut self) {
         let period = PERIOD.as_millis() as i64;
         let turn = self.database.write("sweep", move |connection| {
-            Box::pin(async move { crate::record::table::sweeps::take(connection, period).await })
+            Box::pin(async move { Ok(sweeps::take(connection, period).await?) })
         });
         match turn.await {
             Ok(true) => {}
