@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{ending::renew_user, user::User};
 use crate::{
     auth::revocation::Revocation,
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// Whether a company has another active admin than this user. Nobody else is made one or
@@ -27,10 +27,10 @@ pub async fn has_other_admin(
         lock.fetch_all(&mut **postgres).await?;
     }
     let others: i64 = on_either!(connection, |database| {
-        sqlx::query_scalar(
+        sqlx::query_scalar(of_company(
             "SELECT count(*) FROM users
              WHERE company_id = $1 AND id <> $2 AND state = 'active' AND role IN ('admin', 'operator')",
-        )
+        ))
         .bind(company)
         .bind(user)
         .fetch_one(&mut **database)
@@ -52,22 +52,28 @@ pub async fn anonymise(
 ) -> Result<Revocation, DatabaseError> {
     let now = schema::now(connection).await?;
     let key: Option<String> = on_either!(connection, |database| {
-        sqlx::query_scalar("SELECT email_key FROM users WHERE company_id = $1 AND id = $2")
-            .bind(user.company)
-            .bind(user.id)
-            .fetch_one(&mut **database)
-            .await
+        sqlx::query_scalar(of_company(
+            "SELECT email_key FROM users WHERE company_id = $1 AND id = $2",
+        ))
+        .bind(user.company)
+        .bind(user.id)
+        .fetch_one(&mut **database)
+        .await
     })?;
     // Not if the address is another's, whom this company has invited without knowing it.
     let email = user.email.as_deref();
     let email = email.filter(|email| key == Some(email.to_ascii_lowercase()));
     on_either!(connection, |database| {
         for change in [
-            "UPDATE users SET email = NULL, email_key = NULL, username = NULL, username_key = NULL,
-                 password_hash = NULL, last_login_at = NULL, state = 'deleted', updated_at = $3
-             WHERE company_id = $1 AND id = $2",
-            "UPDATE api_tokens SET name = '', ended_at = coalesce(ended_at, $3)
-             WHERE company_id = $1 AND user_id = $2",
+            of_company(
+                "UPDATE users SET email = NULL, email_key = NULL, username = NULL, username_key = NULL,
+                     password_hash = NULL, last_login_at = NULL, state = 'deleted', updated_at = $3
+                 WHERE company_id = $1 AND id = $2",
+            ),
+            of_company(
+                "UPDATE api_tokens SET name = '', ended_at = coalesce(ended_at, $3)
+                 WHERE company_id = $1 AND user_id = $2",
+            ),
         ] {
             let change = sqlx::query(change)
                 .bind(user.company)
@@ -76,8 +82,8 @@ pub async fn anonymise(
             change.execute(&mut **database).await?;
         }
         for change in [
-            "DELETE FROM sessions WHERE company_id = $1 AND user_id = $2",
-            "DELETE FROM links WHERE company_id = $1 AND user_id = $2",
+            of_company("DELETE FROM sessions WHERE company_id = $1 AND user_id = $2"),
+            of_company("DELETE FROM links WHERE company_id = $1 AND user_id = $2"),
         ] {
             let change = sqlx::query(change).bind(user.company).bind(user.id);
             change.execute(&mut **database).await?;

@@ -23,7 +23,7 @@ use crate::{
     company::DEFAULT_ID,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// Who invites, in the second mail of an invitation.
@@ -273,7 +273,7 @@ async fn set(
         return Ok(Change::of(false));
     }
     let (company, id) = (user.company, user.id);
-    links::void(connection, id, Purpose::Reset).await?;
+    links::void(connection, company, id, Purpose::Reset).await?;
     end_sessions(connection, company, id, None, "password_reset").await?;
     let revoked = vec![renew_user(connection, company, id, None).await?];
     tell_of_password(connection, user).await?;
@@ -297,10 +297,10 @@ pub(super) async fn set_password(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let set = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET password_hash = $3, updated_at = $4
              WHERE company_id = $1 AND id = $2 AND state = 'active' AND password_hash = $5",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(hash)

@@ -103,6 +103,7 @@ impl Sessions {
                 let Some((owner, _)) = row::owner(connection, session).await? else {
                     return Ok(Change::of(false));
                 };
+                connection.within(owner.company).await?;
                 let ended = row::end(connection, owner, session, EndReason::Logout).await?;
                 if ended {
                     let entry = Entry::new(owner.company, actor(owner), Action::SessionLogout);
@@ -190,6 +191,7 @@ async fn end_all(
     origin: &Origin,
 ) -> Result<Change<u64>, DatabaseError> {
     let Owner { company, user } = owner;
+    connection.within(company).await?;
     let reason = EndReason::LogoutAll.value();
     let value = ending::end_sessions(connection, company, user, None, reason).await?;
     let revoked = vec![ending::renew_user(connection, company, user, None).await?];

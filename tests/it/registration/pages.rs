@@ -166,6 +166,32 @@ async fn the_access_log_has_no_token() {
     assert!(!footfall.log().iter().any(|line| line.contains(&token)));
 }
 
+/// Passwords are hidden as they are typed, and password managers are told which is which.
+#[tokio::test]
+async fn password_fields_are_such() {
+    let place = sqlite(&[]).await;
+    let token = ("token", "A");
+    for (page, autocomplete) in [
+        ("register", "new-password"),
+        ("confirm", "current-password"),
+        ("invitation", "new-password"),
+        ("reset", "new-password"),
+        ("email", "current-password"),
+    ] {
+        let path = format!("/console/{page}?{}={}", token.0, token.1);
+        let text = place.client().get(&path).await.text();
+        let (_, field) = text
+            .split_once("name=\"password\"")
+            .unwrap_or_else(|| panic!("{page}: {text}"));
+        let field = field.split('>').next().unwrap();
+        assert!(field.contains("type=\"password\""), "{field}");
+        assert!(
+            field.contains(&format!("autocomplete=\"{autocomplete}\"")),
+            "{field}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
