@@ -259,6 +259,15 @@ impl User {
         row.map(Self::of).transpose()
     }
 
+    /// What they and their company are called: what anybody would try first as their password.
+    pub fn names(&self) -> [&str; 3] {
+        [
+            self.company_name.as_str(),
+            self.email.as_deref().unwrap_or_default(),
+            self.username.as_deref().unwrap_or_default(),
+        ]
+    }
+
     /// Whether they administer their company now.
     pub fn is_active_admin(&self) -> bool {
         self.state == State::Active && self.role >= Role::Admin

@@ -331,6 +331,8 @@ impl From<CountError> for Problem {
                 Self::from(Code::IdentitiesFull).retry_after(room_in)
             }
             CountError::CountersFull => Code::CountersFull.into(),
+            CountError::RecordingOff => Code::RecordingOff.into(),
+            CountError::RecordingBehind => Code::RecordingBehind.into(),
             CountError::Revoked => Code::InvalidToken.into(),
             CountError::Store(error) => error.into(),
         }
@@ -364,7 +366,11 @@ impl VisitIdentity {
         let identity =
             identity.map(|(kind, value)| Identity::new(*kind, &caller.subject, value.as_bytes()));
         let pass = caller.pass.clone();
-        Visit { identity, pass }
+        Visit {
+            identity,
+            pass,
+            carried: None,
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Counts {
             },
             visits: vec![Visit {
                 identity: Some(identity),
-                pass: None,
+                ..Visit::default()
             }],
             known: None,
         });

@@ -108,7 +108,7 @@ fn visit(key: &Option<Key>) -> Visit {
     });
     Visit {
         identity,
-        pass: None,
+        ..Visit::default()
     }
 }
 

@@ -13,9 +13,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Changes, CompanyState, Row, find,
-    found::{Founding, found},
-    page, update,
+    Changes, CompanyState, Row,
+    create::{NewCompany, create},
+    find, page, update,
 };
 use crate::{
     accounts::{
@@ -28,7 +28,7 @@ use crate::{
         path::Id,
         users::{
             Invitation,
-            inviting::{checked_email, is_open, mailed},
+            invite_routes::{checked_email, is_open, mailed},
         },
     },
     audit::time,
@@ -246,9 +246,9 @@ async fn post_company(
     };
     let admin = mailed(&accounts, admin).await?;
     let once = origin.once("POST /api/companies", &caller.user.to_string());
-    let founding = Founding { name, admin };
+    let new = NewCompany { name, admin };
     let row = accounts.change("company_found", move |connection| {
-        Box::pin(async move { found(connection, founding, &by, once.as_ref()).await })
+        Box::pin(async move { create(connection, new, &by, once.as_ref()).await })
     });
     let row = row.await??;
     accounts.wake_mailer();

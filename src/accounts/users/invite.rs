@@ -173,7 +173,7 @@ async fn add(
             company,
             email: invitation.email.as_str(),
             email_key: &key(company, &invitation.email, is_elsewhere),
-            username: &username,
+            username: username.as_str(),
             role: invitation.role,
             password_hash: None,
         };

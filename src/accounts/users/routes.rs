@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Changes, UserView, Wanted, admins, inviting, inviting::role_of, remove, update};
+use super::{
+    Changes, UserView, Wanted, admins, invite_routes, invite_routes::role_of, remove, update,
+};
 use crate::{
     accounts::{
         Accounts,
@@ -36,7 +38,7 @@ where
 {
     OpenApiRouter::new()
         .merge(admins::router())
-        .merge(inviting::router())
+        .merge(invite_routes::router())
         .routes(routes!(get_users))
         .routes(routes!(get_user, put_user, delete_user))
 }

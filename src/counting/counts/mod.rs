@@ -8,10 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod recorder;
 mod redis;
 mod sqlite;
 
-pub use self::redis::SCRIPT;
+pub use self::{
+    recorder::{Numbered, Recorder},
+    redis::SCRIPT,
+};
 
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
 use super::{

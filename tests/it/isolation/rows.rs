@@ -91,7 +91,8 @@ impl Table {
         let what = format!("{name} to {to:?}");
         let count = format!("SELECT count(*) FROM {name} WHERE {company} IS NOT NULL");
         // Of what is its own it sees all.
-        let own = to.map_or(0, |own| self.rows(database, own));
+        let own = to.filter(|own| !own.is_empty());
+        let own = own.map_or(0, |own| self.rows(database, own));
         assert_eq!(as_service(database, to, &count), Ok(own), "{what}");
         let that = format!("{company} = '{theirs}'");
         for change in [

@@ -339,7 +339,7 @@ async fn call_library(counting: &Counting, counter: &str, key: Option<Key>) -> O
             counter,
             Visit {
                 identity,
-                pass: None,
+                ..Visit::default()
             },
         )
         .await

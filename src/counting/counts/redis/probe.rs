@@ -113,7 +113,7 @@ fn visits(counter: &CounterId, visit: u8) -> Batch {
         visits: all
             .map(|identity| Visit {
                 identity,
-                pass: None,
+                ..Visit::default()
             })
             .collect(),
         ..Batch::new(counter.clone())

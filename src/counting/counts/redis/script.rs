@@ -169,7 +169,7 @@ mod tests {
         let company = Company::Default;
         let identity = |(number, kind): (usize, &Option<IdentityKind>)| Visit {
             identity: kind.map(|kind| Identity::new(kind, "", &[number as u8])),
-            pass: None,
+            ..Visit::default()
         };
         Batch {
             visits: kinds.iter().enumerate().map(identity).collect(),

@@ -1,26 +1,19 @@
-//! One's own account: what it is, other names, another password, the end of it.
+//! Another name, and another address.
 
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{
-    Accounts, Change, companies,
-    ending::{end_sessions, renew_user},
-    leaving::anonymise,
-    links::{self, Purpose, Subject},
-    names::{self, Name},
-    once::{Once, Turn},
-    origin::Origin,
-    recovery::{set_password, tell_of_password},
-    user::User,
-    users::is_last_admin,
-};
 use crate::{
-    audit::{self, Action, Actor, Details, Entry, Kind},
-    auth::{
-        Caller,
-        throttle::{Action as Limited, Refusal},
+    accounts::{
+        Accounts,
+        links::{self, Purpose, Subject},
+        names::{self, Name},
+        once::{Once, Turn},
+        origin::Origin,
+        user::User,
     },
+    audit::{self, Action, Actor, Details, Entry, Kind},
+    auth::{Caller, throttle::Action as Limited},
     company::Company,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
@@ -37,65 +30,7 @@ pub struct Update {
     pub password: Option<SecretString>,
 }
 
-/// How a change ended that may be refused when it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// Done before, under the same request id.
-    Repeated,
-    /// The account is another one by now, or none.
-    Gone,
-    LastAdmin,
-}
-
 impl Accounts {
-    /// The caller's account.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_token` if it is no more, and those of the database.
-    pub async fn own(&self, caller: &Caller) -> Result<User, Problem> {
-        let (company, id) = (caller.company.id(), caller.user);
-        let done = self.read("own_account", move |connection| {
-            Box::pin(async move {
-                connection.within(company).await?;
-                User::find(connection, company, id).await
-            })
-        });
-        let user = done.await?;
-        let user = user.filter(User::may_log_in);
-        user.ok_or_else(|| Code::InvalidToken.into())
-    }
-
-    /// The caller's account, to be changed.
-    async fn own_to_change(&self, caller: &Caller) -> Result<User, Problem> {
-        self.database()?;
-        if caller.is_of_settings() {
-            return Err(Code::ManagedBySettings.into());
-        }
-        self.own(caller).await
-    }
-
-    /// Checks that the caller's password is this one.
-    async fn prove_own(
-        &self,
-        origin: &Origin,
-        caller: &Caller,
-        user: &User,
-        (action, password): (Action, SecretString),
-    ) -> Result<(), Problem> {
-        let hash = user.password_hash.clone().ok_or(Code::InvalidToken)?;
-        let proved = self.prove(origin, &caller.subject, hash, password).await;
-        if let Err(problem) = &proved
-            && problem.code == Code::InvalidCredentials
-        {
-            let entry =
-                Entry::new(user.company, Actor::from(caller), action).on(Kind::User, user.id);
-            self.tell_of_failure(origin.of(entry));
-        }
-        proved
-    }
-
     /// Changes the caller's names; another address only once it is confirmed.
     ///
     /// # Errors
@@ -130,10 +65,7 @@ impl Accounts {
                 client: origin.address,
                 email: &email.key(),
             };
-            is_told = match self.throttle.allow(limit).await {
-                Err(Refusal::Quietly) => false,
-                allowed => allowed.map(|()| true)?,
-            };
+            is_told = self.is_told(limit).await?;
         }
         if let Some(name) = &update.username
             && caller.company == Company::Default
@@ -168,104 +100,6 @@ impl Accounts {
         }
         self.wake_mailer();
         self.own(caller).await
-    }
-
-    /// Gives the caller another password, and ends all other sessions.
-    ///
-    /// # Errors
-    ///
-    /// `managed_by_settings`, `weak_password`, `invalid_credentials`, those of limits and of the database.
-    pub async fn change_password(
-        &self,
-        origin: &Origin,
-        caller: &Caller,
-        password: SecretString,
-        new: SecretString,
-    ) -> Result<(), Problem> {
-        let user = self.own_to_change(caller).await?;
-        let once = origin.once("change_password", &user.id.to_string());
-        if self.was_done(once.as_ref()).await? {
-            return Ok(());
-        }
-        let context = [
-            user.company_name.as_str(),
-            user.email.as_deref().unwrap_or_default(),
-            user.username.as_deref().unwrap_or_default(),
-        ];
-        self.check_strength(&new, "new_password", &context).await?;
-        let proof = (Action::AccountPassword, password);
-        self.prove_own(origin, caller, &user, proof).await?;
-        let hash = self.hashed(new).await?;
-        let session = caller.pass.as_ref().map(|pass| pass.session);
-        let (company, id) = (user.company, user.id);
-        let entry = Entry::new(company, Actor::from(caller), Action::AccountPassword);
-        let entry = origin.of(entry.on(Kind::User, id));
-        let outcome = self.change("change_password", move |connection| {
-            Box::pin(async move {
-                connection.within(company).await?;
-                if Once::begin(once.as_ref(), connection).await? != Turn::First {
-                    return Ok(Change::of(Outcome::Repeated));
-                }
-                if !set_password(connection, &user, &hash).await? {
-                    Once::undo(once.as_ref(), connection).await?;
-                    return Ok(Change::of(Outcome::Gone));
-                }
-                links::void(connection, company, id, Purpose::Reset).await?;
-                end_sessions(connection, company, id, session, "password_changed").await?;
-                let revoked = vec![renew_user(connection, company, id, session).await?];
-                tell_of_password(connection, &user).await?;
-                audit::record(connection, &entry).await?;
-                let value = Outcome::Done;
-                Ok(Change { value, revoked })
-            })
-        });
-        self.ended(outcome.await?)
-    }
-
-    /// Deletes the caller's account, which leaves nothing of who it was.
-    ///
-    /// # Errors
-    ///
-    /// `managed_by_settings`, `last_admin`, `invalid_credentials`, those of limits and of the database.
-    pub async fn delete_own(
-        &self,
-        origin: &Origin,
-        caller: &Caller,
-        password: SecretString,
-    ) -> Result<(), Problem> {
-        let user = self.own_to_change(caller).await?;
-        let proof = (Action::AccountDelete, password);
-        self.prove_own(origin, caller, &user, proof).await?;
-        let company = user.company;
-        let entry = Entry::new(company, Actor::from(caller), Action::AccountDelete);
-        let entry = origin.of(entry.on(Kind::User, user.id));
-        let outcome = self.change("delete_own", move |connection| {
-            Box::pin(async move {
-                connection.within(company).await?;
-                // Two who leave at the same moment would each see the other.
-                companies::lock(connection, company).await?;
-                if is_last_admin(connection, &user).await? {
-                    return Ok(Change::of(Outcome::LastAdmin));
-                }
-                let revoked = vec![anonymise(connection, &user).await?];
-                audit::record(connection, &entry).await?;
-                let value = Outcome::Done;
-                Ok(Change { value, revoked })
-            })
-        });
-        self.ended(outcome.await?)
-    }
-
-    fn ended(&self, outcome: Outcome) -> Result<(), Problem> {
-        match outcome {
-            Outcome::Done => {
-                self.wake_mailer();
-                Ok(())
-            }
-            Outcome::Repeated => Ok(()),
-            Outcome::Gone => Err(Code::InvalidToken.into()),
-            Outcome::LastAdmin => Err(Code::LastAdmin.into()),
-        }
     }
 }
 
