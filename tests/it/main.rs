@@ -81,6 +81,7 @@ mod soak;
 mod sockets;
 mod start;
 mod strangers;
+mod stream;
 mod supervision;
 mod text;
 mod throttle;

@@ -53,3 +53,13 @@ pub struct Stored {
     #[serde(flatten)]
     pub attributes: Attributes,
 }
+
+impl From<Attributes> for Stored {
+    /// A visit of nobody.
+    fn from(attributes: Attributes) -> Self {
+        Self {
+            visitor: None,
+            attributes,
+        }
+    }
+}
