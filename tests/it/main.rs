@@ -63,6 +63,7 @@ mod outages;
 mod overload;
 mod parsing;
 mod previous;
+mod proofs;
 mod proxies;
 mod proxy;
 mod readme;
