@@ -34,7 +34,7 @@ use crate::{
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
         CounterName, Counting,
-        carried::Visitors,
+        carried::{Salts, Visitors},
         counts::{CounterStore, Recording, Undrained},
         routes::CountingState,
     },
@@ -63,6 +63,8 @@ pub struct Application {
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     undrained: Arc<Undrained>,
+    /// By which visitors are told apart for a day.
+    salts: Salts,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -99,6 +101,7 @@ impl Application {
             vitals,
             mailer: Mailer::default(),
             undrained: Arc::default(),
+            salts: Salts::default(),
         }
     }
 
@@ -197,7 +200,7 @@ impl Application {
         let counts = CounterStore::new(store, &self.settings.store);
         match self.database {
             Some(_) => counts.recording(Recording {
-                visitors: Visitors,
+                visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
                 undrained: self.undrained.clone(),
             }),
             None => counts,

@@ -186,7 +186,11 @@ impl<'a> Plan<'a> {
     /// Whether all of it is times for the last run, counted within one minute.
     pub fn only_extends(&self) -> bool {
         let is_extended = !self.extension.is_empty() && self.marks.len() == 1;
-        is_extended && self.runs.is_empty() && self.carried.is_empty() && self.requests.is_empty() && self.keys.is_empty()
+        is_extended
+            && self.runs.is_empty()
+            && self.carried.is_empty()
+            && self.requests.is_empty()
+            && self.keys.is_empty()
     }
 
     fn take(&mut self, entry: &'a Entry) {

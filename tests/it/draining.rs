@@ -196,7 +196,8 @@ async fn several_that_drain_at_once_record_each_visit_once() {
     ];
     for round in 0..60 {
         let first = round * 5 + 1;
-        place.counts.count(paths(first..=first + 4)).await.unwrap();
+        let outcomes = place.counts.count(paths(first..=first + 4)).await.unwrap();
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     }
     place.is_drained().await;
     let total: u64 = draining.iter().map(|one| one.metrics.recorded.get()).sum();

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use footfall::{
-    config::{StoreLocation, StoreSettings},
+    auth::keys::Keys,
+    config::{Settings, Sources, StoreLocation, StoreSettings},
     counting::{
         Batch, Company, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
-        carried::{Attributes, Carried, Visitors},
+        carried::{Attributes, Carried, Salts, Visitors},
         counts::{CounterStore, Recording, Undrained},
         identity::IdentityKind,
     },
@@ -17,7 +18,7 @@ use crate::support::Redis;
 
 const RECORD: &str = "footfall:{a}:record";
 const STREAM: &str = "footfall:{a}:visits";
-const BACKLOG: u64 = 100;
+const BACKLOG: u64 = 400;
 
 type Fields = BTreeMap<String, Vec<u8>>;
 
@@ -106,8 +107,9 @@ impl Counts {
     }
 }
 
-pub fn visitors() -> Visitors {
-    Visitors
+fn visitors() -> Visitors {
+    let settings = Settings::load(&Sources::default()).unwrap();
+    Visitors::new(Keys::new(&settings.auth), Salts::default())
 }
 
 pub fn counter() -> CounterId {

@@ -174,8 +174,11 @@ impl Streams {
             .arg("COUNT")
             .arg(1);
         let (read,): (Vec<(String, Fields)>,) = self.redis.query(&keys.stream, &asking).await?;
-        let parsed = read.first().and_then(|(_, fields)| parse(0, fields));
-        Ok(parsed.map(|(entry, _)| entry.at))
+        let at = read.first().and_then(|(_, fields)| {
+            let (_, at) = fields.iter().find(|(name, _)| name == b"t")?;
+            std::str::from_utf8(at).ok()?.parse().ok()
+        });
+        Ok(at)
     }
 
     /// Removes what is recorded by now.

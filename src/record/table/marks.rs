@@ -20,7 +20,8 @@ const POSTGRES: &str =
     raise!("SELECT $1, $2, minute, number FROM unnest($3, $4) AS new (minute, number)");
 
 /// Without a condition what follows would be taken for one of a join.
-const SQLITE: &str = raise!("SELECT $1, $2, value ->> 0, value ->> 1 FROM json_each($3) WHERE true");
+const SQLITE: &str =
+    raise!("SELECT $1, $2, value ->> 0, value ->> 1 FROM json_each($3) WHERE true");
 
 /// Notes the last numbers of minutes.
 pub(in crate::record) async fn raise(

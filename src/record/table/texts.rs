@@ -41,7 +41,9 @@ pub(in crate::record) async fn name(
         return Ok(Ids::new());
     }
     let (company, id) = (recording.company(), recording.id);
-    let new = (after + 1..).zip(uses).map(|(id, (text, uses))| (id, *text, *uses));
+    let new = (after + 1..)
+        .zip(uses)
+        .map(|(id, (text, uses))| (id, *text, *uses));
     let named: Vec<(String, i64)> = match connection {
         Connection::Postgres(database) => {
             let (mut ids, mut texts, mut uses) = (Vec::new(), Vec::new(), Vec::new());

@@ -16,10 +16,12 @@ const FIND_IN_POSTGRES: &str =
 const FIND_IN_SQLITE: &str = "SELECT key, id FROM visitors
      WHERE company_id = $1 AND key IN (SELECT value FROM json_each($2))";
 
-const ADD_TO_POSTGRES: &str = "INSERT INTO visitors (company_id, key) SELECT $1, key FROM unnest($2) AS new (key)
+const ADD_TO_POSTGRES: &str =
+    "INSERT INTO visitors (company_id, key) SELECT $1, key FROM unnest($2) AS new (key)
      ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id";
 
-const ADD_TO_SQLITE: &str = "INSERT INTO visitors (company_id, key) SELECT $1, value FROM json_each($2) WHERE true
+const ADD_TO_SQLITE: &str =
+    "INSERT INTO visitors (company_id, key) SELECT $1, value FROM json_each($2) WHERE true
      ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id";
 
 /// The numbers of these visitors. Who is new gets one.
@@ -64,7 +66,9 @@ async fn find(
         }
         Connection::Sqlite(database) => {
             let find = sqlx::query_as(of_company(FIND_IN_SQLITE)).bind(company);
-            find.bind(Json(&*missing)).fetch_all(&mut **database).await?
+            find.bind(Json(&*missing))
+                .fetch_all(&mut **database)
+                .await?
         }
     };
     note(found, missing, numbers);

@@ -29,13 +29,7 @@ fn texts_of(attributes: &Attributes) -> [Option<&str>; 4] {
 }
 
 /// A row of `visits` but for the counter it is of.
-type Row = (
-    i64,
-    i64,
-    Option<i64>,
-    [Option<i64>; 4],
-    Option<String>,
-);
+type Row = (i64, i64, Option<i64>, [Option<i64>; 4], Option<String>);
 
 const INTO_POSTGRES: &str = "INSERT INTO visits
        (company_id, recording_id, number, at, visitor, path, referrer, campaign, country, properties)
@@ -71,7 +65,9 @@ pub(in crate::record) async fn write(
         return Ok(());
     }
     let keys = carried.iter();
-    let keys: BTreeSet<_> = keys.filter_map(|(.., stored)| stored.visitor.as_deref()).collect();
+    let keys: BTreeSet<_> = keys
+        .filter_map(|(.., stored)| stored.visitor.as_deref())
+        .collect();
     let numbers = visitors::number(connection, recording.company(), keys).await?;
     let rows = carried.iter().map(|carried| row(carried, ids, &numbers));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
@@ -80,7 +76,11 @@ pub(in crate::record) async fn write(
         Connection::Sqlite(database) => {
             let insert = sqlx::query(INTO_SQLITE);
             let insert = insert.bind(recording.company()).bind(recording.id);
-            insert.bind(Json(rows)).execute(&mut **database).await.map(drop)
+            insert
+                .bind(Json(rows))
+                .execute(&mut **database)
+                .await
+                .map(drop)
         }
     }
 }
@@ -137,8 +137,13 @@ async fn into_postgres(
 /// Makes the partitions that these rows need, if nobody has made them ahead. Rows are in the order of
 /// their times, so those between the first and the last of a chunk are found by days.
 async fn make_partitions(database: &mut PgConnection, rows: &[Row]) -> Result<(), Error> {
-    let days: BTreeSet<i64> = rows.iter().map(|(_, at, ..)| at.div_euclid(86_400_000)).collect();
+    let days: BTreeSet<i64> = rows
+        .iter()
+        .map(|(_, at, ..)| at.div_euclid(86_400_000))
+        .collect();
     let moments: Vec<i64> = days.iter().map(|day| day * 86_400_000).collect();
-    let make = sqlx::query("SELECT footfall_make_visits_partition(moment) FROM unnest($1) AS moments (moment)");
+    let make = sqlx::query(
+        "SELECT footfall_make_visits_partition(moment) FROM unnest($1) AS moments (moment)",
+    );
     make.bind(moments).execute(database).await.map(drop)
 }
