@@ -10,6 +10,7 @@ pub mod fields;
 mod founding;
 pub mod leaving;
 pub mod links;
+pub mod location;
 pub mod metrics;
 pub mod names;
 pub mod once;

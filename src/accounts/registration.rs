@@ -103,12 +103,14 @@ impl Accounts {
             new.email.as_str(),
             new.username.as_str(),
         ];
-        self.check_strength(&new.password, "password", &context)
-            .await?;
         let limit = Limited::Register {
             client: origin.address,
-            email: &email_key,
         };
+        // First: to judge a password takes longer than all the rest.
+        self.throttle.allow(limit).await?;
+        self.check_strength(&new.password, "password", &context)
+            .await?;
+        let limit = Limited::RegisterMail { email: &email_key };
         // Who has asked too often for this address sees what anybody sees, and no mail is sent.
         let is_told = match self.throttle.allow(limit).await {
             Err(Refusal::Quietly) => false,

@@ -10,7 +10,7 @@ use axum::{
     body::Bytes,
     extract::{FromRef, FromRequest, Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     Sessions,
-    answer::{Answer, forgotten},
+    answer::Answer,
     ending::Sent,
     list::{self, OwnSessions},
     login,
@@ -195,6 +195,7 @@ async fn post_refresh(
     origin: Origin,
     request: Request,
 ) -> Result<Response, Problem> {
+    sessions.accounts.database()?;
     let headers = request.headers().clone();
     let cookie = sessions.csrf.cookies.find(&headers, Cookie::Refresh);
     let sent = match cookie {
@@ -270,8 +271,7 @@ async fn post_logout(
 ) -> Result<Response, Problem> {
     let (headers, sent) = sent(request).await?;
     let shown = sessions.shown(&headers, &sent)?;
-    sessions.log_out(shown, &origin).await?;
-    Ok((StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response())
+    sessions.logged_out(sessions.log_out(shown, &origin).await)
 }
 
 /// Log out everywhere.
@@ -292,8 +292,7 @@ async fn post_logout_all(
 ) -> Result<Response, Problem> {
     let (headers, sent) = sent(request).await?;
     let shown = sessions.shown(&headers, &sent)?;
-    sessions.log_out_everywhere(shown, &origin).await?;
-    Ok((StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response())
+    sessions.logged_out(sessions.log_out_everywhere(shown, &origin).await)
 }
 
 /// What is in the body of a request about a session that may be in cookies: nothing, JSON, or a form.
