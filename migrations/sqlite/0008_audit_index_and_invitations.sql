@@ -4,6 +4,8 @@ CREATE INDEX audit_entries_by_actor_id ON audit_entries (actor_id, recorded_at, 
     WHERE actor_id IS NOT NULL;
 CREATE INDEX audit_entries_by_actor ON audit_entries (actor, recorded_at, company_id, seq);
 CREATE INDEX audit_entries_by_action ON audit_entries (action, recorded_at, company_id, seq);
+CREATE INDEX audit_entries_of_company_by_actor_id ON audit_entries (company_id, actor_id, recorded_at, seq)
+    WHERE actor_id IS NOT NULL;
 CREATE INDEX audit_entries_of_company_by_actor ON audit_entries (company_id, actor, recorded_at, seq);
 CREATE INDEX audit_entries_of_company_by_action ON audit_entries (company_id, action, recorded_at, seq);
 

@@ -90,8 +90,7 @@ pub async fn anonymise(
                 sqlx::query("DELETE FROM mails WHERE recipient = $1 AND state = 'waiting'");
             forget.bind(email).execute(&mut **database).await?;
         } else if let Some(email) = email {
-            let forget =
-                "DELETE FROM mails WHERE recipient = $1 AND company_id = $2 AND state = 'waiting'";
+            let forget = "DELETE FROM mails WHERE recipient = $1 AND company_id = $2 AND state = 'waiting' AND template ->> 'name' = 'invitation'";
             let forget = sqlx::query(forget).bind(email).bind(user.company);
             forget.execute(&mut **database).await?;
         }

@@ -99,7 +99,7 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
                     actor_id: Some(RARE),
                     ..Selection::default()
                 },
-                "audit_entries_by_actor_id",
+                "audit_entries_of_company_by_actor_id",
             ),
             (
                 Selection {
