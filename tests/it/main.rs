@@ -80,6 +80,7 @@ mod soak;
 mod sockets;
 mod start;
 mod strangers;
+mod stream;
 mod supervision;
 mod text;
 mod throttle;

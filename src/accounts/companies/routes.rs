@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::StatusCode,
     response::IntoResponse,
 };
@@ -14,9 +14,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Changes, CompanyState, Row, find,
-    found::{Founding, found},
-    page, update,
+    Changes, CompanyState, Row,
+    create::{NewCompany, create},
+    find, page, update,
 };
 use crate::{
     accounts::{
@@ -26,16 +26,18 @@ use crate::{
         location::Location,
         names::Name,
         origin::Origin,
-        page::{Cursor, PageQuery},
         path::Id,
         users::{
             Invitation,
-            inviting::{charged, checked_email, is_open},
+            invite_routes::{charged, checked_email, is_open},
         },
     },
     audit::time,
     auth::{Callers, May, permission, role::Role},
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, PageQuery},
+    },
 };
 
 /// The routes of this room.
@@ -158,7 +160,7 @@ struct Companies {
     companies: Vec<CompanyView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -179,18 +181,16 @@ crate::problem_responses!(ListProblems:
 async fn get_companies(
     State(accounts): State<Arc<Accounts>>,
     _caller: May<permission::ManageCompanies>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<Companies>, Problem> {
-    let Query(query) = query?;
     let asked = query.page()?;
-    let rows = accounts.read("companies", move |connection| {
+    let listed = accounts.read("companies", move |connection| {
         Box::pin(async move {
             connection.across_companies().await?;
-            page(connection, asked.after, asked.rows()).await
+            page(connection, asked).await
         })
     });
-    let mut rows = rows.await?;
-    let next = asked.cut(&mut rows, |row| row.id);
+    let (rows, next) = listed.await?;
     let companies = rows.into_iter().map(CompanyView::from).collect();
     Ok(Json(Companies { companies, next }))
 }
@@ -251,9 +251,9 @@ async fn post_company(
     };
     let once = origin.once("POST /api/companies", &caller.user.to_string());
     let admin = charged(&accounts, &caller, once.as_ref(), admin).await?;
-    let founding = Founding { name, admin };
+    let new = NewCompany { name, admin };
     let row = accounts.change("company_found", move |connection| {
-        Box::pin(async move { found(connection, founding, &by, once.as_ref()).await })
+        Box::pin(async move { create(connection, new, &by, once.as_ref()).await })
     });
     let row = row.await??;
     accounts.wake_mailer();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Sessions,
-    found::{Found, Who, look_up},
+    lookup::{Found, Who, look_up},
     row::{Granted, IDLE, Kind, Opening, Owner, owner},
 };
 use crate::{

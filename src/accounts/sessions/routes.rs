@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRef, FromRequest, Path, Query, Request, State, rejection::QueryRejection},
+    extract::{FromRef, FromRequest, Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
@@ -22,22 +22,21 @@ use uuid::Uuid;
 use super::{
     Sessions,
     answer::Answer,
-    ending::Sent,
     list::{self, OwnSessions},
     login,
+    logout::Sent,
     row::{Granted, Kind, Owner},
 };
 use crate::{
     accounts::{
         fields::{self, Text},
         origin::Origin,
-        page::PageQuery,
     },
     auth::{
         Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission,
         refresh::RefreshToken,
     },
-    edge::{Code, JsonBody, Problem},
+    edge::{Code, JsonBody, Problem, QueryOf, page::PageQuery},
     supervision::Piece,
 };
 
@@ -112,10 +111,9 @@ crate::problem_responses!(LoginProblems:
 async fn post_login(
     State(sessions): State<Arc<Sessions>>,
     origin: Origin,
-    query: Result<Query<ModeQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<ModeQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Query(query) = query?;
     let kind = query.kind()?;
     if kind == Kind::Cookie {
         sessions.csrf.check_origin(request.headers())?;
@@ -345,9 +343,8 @@ crate::problem_responses!(ListProblems:
 async fn get_sessions(
     State(sessions): State<Arc<Sessions>>,
     caller: May<permission::OwnAccount>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<OwnSessions>, Problem> {
-    let Query(query) = query?;
     let page = query.page()?;
     let owner = Owner {
         company: caller.company.id(),

@@ -69,7 +69,7 @@ pub async fn create(
         company,
         email: new.email.as_str(),
         email_key: &new.email.key(),
-        username: &new.username,
+        username: new.username.as_str(),
         role: new.role,
         password_hash: Some(&new.password_hash),
     };

@@ -156,7 +156,7 @@ async fn add(
         company,
         email: invitation.email.as_str(),
         email_key: &invited_key(company, &invitation.email.key()),
-        username: &username,
+        username: username.as_str(),
         role: invitation.role,
         password_hash: None,
     };

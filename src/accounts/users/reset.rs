@@ -5,8 +5,8 @@ use crate::{
     accounts::{
         Change,
         by::By,
-        ending::{end_sessions, renew_user},
         links::{self, Purpose},
+        revoke::{end_sessions, renew_user},
         user::User,
     },
     audit::{Action, Kind, record},

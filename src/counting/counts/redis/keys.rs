@@ -8,6 +8,8 @@
 //! | `footfall:{COUNTER}:count` | string | the number of its last visit |
 //! | `footfall:{COUNTER}:requests`, `…:requests:previous` | hash | identities from proxies and their numbers |
 //! | `footfall:{COUNTER}:keys`, `…:keys:previous` | hash | `Idempotency-Key`s and their numbers |
+//! | `footfall:{COUNTER}:record` | hash | whether and how visits are recorded, and up to which number |
+//! | `footfall:{COUNTER}:visits` | stream | batches of visits that are not in the database yet |
 //! | `footfall:counters` | sorted set | the names of all counters of `default` |
 //! | `footfall:counters:COMPANY` | sorted set | the names of all counters of another company |
 //! | `footfall:companies` | sorted set | the companies that have such a set |
@@ -62,7 +64,10 @@ impl Keys {
         self.named("count")
     }
 
-    /// One of [`Self::SETS`].
+    /// The state of the record and its stream, as the script wants them.
+    pub const RECORD: [&str; 2] = ["record", "visits"];
+
+    /// One of [`Self::SETS`] or [`Self::RECORD`].
     pub fn named(&mut self, suffix: &str) -> &str {
         self.name.truncate(self.prefix);
         self.name.push_str(suffix);
@@ -88,7 +93,9 @@ mod tests {
         let count = keys.count().to_owned();
         assert_eq!(count, super::count(&counter));
         let sets = Keys::SETS.map(|set| keys.named(set).to_owned());
-        [&[count], &sets[..], &[index(company).into_owned()]].concat()
+        let record = Keys::RECORD.map(|key| keys.named(key).to_owned());
+        let index = index(company).into_owned();
+        [&[count], &sets[..], &record, &[index]].concat()
     }
 
     /// What is stored, and what older versions of Footfall look for, must not change.
@@ -102,6 +109,8 @@ mod tests {
                 "footfall:{a.b-c}:requests:previous",
                 "footfall:{a.b-c}:keys",
                 "footfall:{a.b-c}:keys:previous",
+                "footfall:{a.b-c}:record",
+                "footfall:{a.b-c}:visits",
                 "footfall:counters",
             ]
         );
@@ -118,6 +127,8 @@ mod tests {
                 format!("footfall:{{{id}/a.b-c}}:requests:previous"),
                 format!("footfall:{{{id}/a.b-c}}:keys"),
                 format!("footfall:{{{id}/a.b-c}}:keys:previous"),
+                format!("footfall:{{{id}/a.b-c}}:record"),
+                format!("footfall:{{{id}/a.b-c}}:visits"),
                 format!("footfall:counters:{id}"),
             ]
         );

@@ -4,17 +4,17 @@
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{
-    Accounts, founding,
-    links::{self, Link, Purpose, Subject},
-    metrics::Step,
-    once::{Once, Turn},
-    origin::Origin,
-    registration::Waiting,
-    user::{State, User},
-};
+use super::{founding, waiting::Waiting};
 use crate::{
-    audit::{self, Action, Actor, Details, Entry, Kind, Outcome},
+    accounts::{
+        Accounts,
+        links::{self, Link, Purpose, Subject},
+        metrics::Step,
+        once::{Once, Turn},
+        origin::Origin,
+        user::{State, User},
+    },
+    audit::{self, Action, Actor, Entry, Kind},
     company::DEFAULT_ID,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
@@ -120,40 +120,27 @@ impl Accounts {
     ) -> Result<Option<String>, Problem> {
         let (hash, account) = match found {
             Found::Invitation(user) => {
-                let context = [
-                    user.company_name.as_str(),
-                    user.email.as_deref().unwrap_or_default(),
-                    user.username.as_deref().unwrap_or_default(),
-                ];
-                self.check_strength(&password, "password", &context).await?;
+                self.check_strength(&password, "password", &user.names())
+                    .await?;
                 return self.hashed(password).await.map(Some);
             }
             Found::Registration(waiting) => (Some(&waiting.password_hash), None),
             Found::Email(user, _) => (user.password_hash.as_ref(), Some(user)),
         };
         let hash = hash.ok_or(Code::LinkInvalid)?.clone();
-        let proved = self
-            .prove(origin, &format!("link {link}"), hash, password)
-            .await;
-        if let Err(problem) = &proved
-            && problem.code == Code::InvalidCredentials
-        {
-            let entry = match account {
-                Some(user) => Entry::new(user.company, Actor::User(user.id), Action::AccountEmail),
-                None => Entry::new(DEFAULT_ID, Actor::Anonymous, Action::AccountConfirm),
-            };
-            self.tell_of_failure(origin.of(entry));
-        }
-        proved.map(|()| None)
-    }
-
-    /// Notes in the audit trail that a password was wrong.
-    pub(super) fn tell_of_failure(&self, entry: Entry) {
-        self.audit
-            .note(entry.ended(Outcome::Failure).because(Details {
-                reason: Some(Code::InvalidCredentials.as_str()),
-                ..Details::default()
-            }));
+        let guessed = match account {
+            Some(user) => Entry::new(user.company, Actor::User(user.id), Action::AccountEmail),
+            None => Entry::new(DEFAULT_ID, Actor::Anonymous, Action::AccountConfirm),
+        };
+        self.prove(
+            origin,
+            &format!("link {link}"),
+            hash,
+            password,
+            origin.of(guessed),
+        )
+        .await?;
+        Ok(None)
     }
 }
 
@@ -249,13 +236,7 @@ async fn register(
     waiting: Waiting,
 ) -> Result<(), DatabaseError> {
     let founded = founding::found(connection, &waiting).await?;
-    on_either!(connection, |database| {
-        sqlx::query("DELETE FROM registrations WHERE email_key = $1")
-            .bind(&waiting.email_key)
-            .execute(&mut **database)
-            .await
-            .map(drop)
-    })?;
+    Waiting::delete_all_of(connection, &waiting.email_key).await?;
     let mail = Mail {
         to: waiting.email,
         company: Some(founded.company),

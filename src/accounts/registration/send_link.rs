@@ -4,26 +4,24 @@
 
 use std::net::IpAddr;
 
-use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{
-    Accounts, Change,
-    ending::{end_sessions, renew_user},
-    links::{self, Purpose, Subject},
-    metrics::Step,
-    once::{Once, Turn},
-    origin::Origin,
-    registration::Waiting,
-    user::{State, User},
-};
+use super::waiting::Waiting;
 use crate::{
+    accounts::{
+        Accounts,
+        links::{self, Purpose, Subject},
+        metrics::Step,
+        once::{Once, Turn},
+        origin::Origin,
+        user::{State, User},
+    },
     audit::{self, Action, Actor, Entry, Kind},
-    auth::throttle::{Action as Limited, Refusal},
+    auth::throttle::Action as Limited,
     company::DEFAULT_ID,
-    edge::{Code, Problem},
+    edge::Problem,
     mail::{self, EmailAddress, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError},
 };
 
 /// Who invites, in the second mail of an invitation.
@@ -72,14 +70,7 @@ impl Accounts {
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
-        let is_told = match self
-            .throttle
-            .allow(wanted.limit(origin.address, &key))
-            .await
-        {
-            Err(Refusal::Quietly) => false,
-            allowed => allowed.map(|()| true)?,
-        };
+        let is_told = self.is_told(wanted.limit(origin.address, &key)).await?;
         let from = origin.clone();
         let done = self
             .database()?
@@ -103,67 +94,6 @@ impl Accounts {
             self.metrics.password_resets.of(Step::Asked).inc();
         }
         Ok(())
-    }
-
-    /// Which link a token is of that sets a password.
-    pub fn reset_by(&self, token: &str) -> Option<Uuid> {
-        links::verify(&self.keys, Purpose::Reset, token)
-    }
-
-    /// Sets a new password, and ends all sessions.
-    ///
-    /// # Errors
-    ///
-    /// `link_invalid`, `weak_password`, `login_busy`, and those of the database.
-    pub async fn reset(
-        &self,
-        origin: &Origin,
-        token: &str,
-        password: SecretString,
-    ) -> Result<(), Problem> {
-        self.database()?;
-        let link = self.reset_by(token).ok_or(Code::LinkInvalid)?;
-        let once = origin.once("reset", &link.to_string());
-        if self.was_done(once.as_ref()).await? {
-            return Ok(());
-        }
-        let done = self.read("find_link", move |connection| {
-            Box::pin(owner(connection, link))
-        });
-        let user = done.await?;
-        let user = user.ok_or(Code::LinkInvalid)?;
-        let context = [
-            user.company_name.as_str(),
-            user.email.as_deref().unwrap_or_default(),
-            user.username.as_deref().unwrap_or_default(),
-        ];
-        self.check_strength(&password, "password", &context).await?;
-        let hash = self.hashed(password).await?;
-        let from = origin.clone();
-        let is_set = self.change("reset", move |connection| {
-            Box::pin(async move {
-                connection.within(user.company).await?;
-                if Once::begin(once.as_ref(), connection).await? != Turn::First {
-                    return Ok(Change::of(true));
-                }
-                let set = match links::use_up(connection, link).await? {
-                    true => set(connection, &from, &user, &hash).await?,
-                    false => Change::of(false),
-                };
-                if !set.value {
-                    Once::undo(once.as_ref(), connection).await?;
-                }
-                Ok(set)
-            })
-        });
-        match is_set.await? {
-            true => {
-                self.metrics.password_resets.of(Step::Done).inc();
-                self.wake_mailer();
-                Ok(())
-            }
-            false => Err(Code::LinkInvalid.into()),
-        }
     }
 }
 
@@ -256,86 +186,4 @@ fn entry(user: Option<&User>, wanted: Wanted) -> Entry {
         Some(user) => Entry::new(user.company, Actor::Anonymous, action).on(Kind::User, user.id),
         None => Entry::new(DEFAULT_ID, Actor::Anonymous, action),
     }
-}
-
-/// Who may set a new password with a link.
-async fn owner(connection: &mut Connection<'_>, link: Uuid) -> Result<Option<User>, DatabaseError> {
-    connection.across_companies().await?;
-    let link = links::find(connection, Purpose::Reset, link).await?;
-    let Some(Subject::User { company, id }) = link.map(|link| link.subject) else {
-        return Ok(None);
-    };
-    let user = User::find(connection, company, id).await?;
-    Ok(user.filter(User::may_log_in))
-}
-
-/// Whether it was set: they may have been disabled in the meantime.
-async fn set(
-    connection: &mut Connection<'_>,
-    origin: &Origin,
-    user: &User,
-    hash: &str,
-) -> Result<Change<bool>, DatabaseError> {
-    if !set_password(connection, user, hash).await? {
-        return Ok(Change::of(false));
-    }
-    let (company, id) = (user.company, user.id);
-    links::void(connection, id, Purpose::Reset).await?;
-    end_sessions(connection, company, id, None, "password_reset").await?;
-    let revoked = vec![renew_user(connection, company, id, None).await?];
-    tell_of_password(connection, user).await?;
-    let entry = Entry::new(company, Actor::User(id), Action::AccountReset).on(Kind::User, id);
-    audit::record(connection, &origin.of(entry)).await?;
-    Ok(Change {
-        value: true,
-        revoked,
-    })
-}
-
-/// Gives an active user a new password, unless it has changed since they were read.
-///
-/// # Errors
-///
-/// Those of the database.
-pub(super) async fn set_password(
-    connection: &mut Connection<'_>,
-    user: &User,
-    hash: &str,
-) -> Result<bool, DatabaseError> {
-    let now = schema::now(connection).await?;
-    let set = on_either!(connection, |database| {
-        sqlx::query(
-            "UPDATE users SET password_hash = $3, updated_at = $4
-             WHERE company_id = $1 AND id = $2 AND state = 'active' AND password_hash = $5",
-        )
-        .bind(user.company)
-        .bind(user.id)
-        .bind(hash)
-        .bind(now)
-        .bind(user.password_hash.as_ref().map(ExposeSecret::expose_secret))
-        .execute(&mut **database)
-        .await
-        .map(|done| done.rows_affected())
-    })?;
-    Ok(set == 1)
-}
-
-/// Tells the owner of an account by mail that it has a new password.
-///
-/// # Errors
-///
-/// Those of the database.
-pub(super) async fn tell_of_password(
-    connection: &mut Connection<'_>,
-    user: &User,
-) -> Result<(), DatabaseError> {
-    let Some(to) = user.email.clone() else {
-        return Ok(());
-    };
-    let mail = Mail {
-        to,
-        company: Some(user.company),
-        template: Template::PasswordChanged,
-    };
-    mail::enqueue(connection, &mail).await
 }

@@ -1,43 +1,10 @@
 //! Somebody goes: what they did stays, who they were does not.
 
-use uuid::Uuid;
-
-use super::{ending::renew_user, user::User};
 use crate::{
+    accounts::{revoke::renew_user, user::User},
     auth::revocation::Revocation,
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
-
-/// Whether a company has another active admin than this user. Nobody else is made one or
-/// stops being one until the transaction is over: two who leave at the same moment would each see
-/// the other.
-///
-/// # Errors
-///
-/// Those of the database.
-pub async fn has_other_admin(
-    connection: &mut Connection<'_>,
-    company: Uuid,
-    user: Uuid,
-) -> Result<bool, DatabaseError> {
-    if let Connection::Postgres(postgres) = connection {
-        // In SQLite whoever writes is alone.
-        let lock =
-            sqlx::query("SELECT id FROM companies WHERE id = $1 FOR NO KEY UPDATE").bind(company);
-        lock.fetch_all(&mut **postgres).await?;
-    }
-    let others: i64 = on_either!(connection, |database| {
-        sqlx::query_scalar(
-            "SELECT count(*) FROM users
-             WHERE company_id = $1 AND id <> $2 AND state = 'active' AND role IN ('admin', 'operator')",
-        )
-        .bind(company)
-        .bind(user)
-        .fetch_one(&mut **database)
-        .await
-    })?;
-    Ok(others > 0)
-}
 
 /// Takes from the database who a user was: e-mail, name and password, sessions, links, what was
 /// registered for the address. Their row and their API tokens stay, for what refers to them; nothing

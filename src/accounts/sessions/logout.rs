@@ -13,7 +13,11 @@ use super::{
     row::{self, Owner},
 };
 use crate::{
-    accounts::{Change, ending, origin::Origin},
+    accounts::{
+        Change,
+        origin::Origin,
+        revoke::{end_sessions, renew_user},
+    },
     audit::{self, Action, Actor, Entry, Kind as Object},
     auth::{
         Caller, SETTINGS_ACCOUNT, cookies::Cookie, csrf::Binding, metrics::EndReason,
@@ -211,8 +215,8 @@ async fn end_all(
 ) -> Result<Change<u64>, DatabaseError> {
     let Owner { company, user } = owner;
     let reason = EndReason::LogoutAll.value();
-    let value = ending::end_sessions(connection, company, user, None, reason).await?;
-    let revoked = vec![ending::renew_user(connection, company, user, None).await?];
+    let value = end_sessions(connection, company, user, None, reason).await?;
+    let revoked = vec![renew_user(connection, company, user, None).await?];
     let entry = Entry::new(company, actor(owner), Action::SessionLogoutAll);
     audit::record(connection, &origin.of(entry.on(Object::User, user))).await?;
     Ok(Change { value, revoked })

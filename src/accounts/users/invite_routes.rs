@@ -23,11 +23,7 @@ use crate::{
         once::Once,
         origin::Origin,
     },
-    auth::{
-        Caller, Callers, May, permission,
-        role::Role,
-        throttle::{Action, Refusal},
-    },
+    auth::{Caller, Callers, May, permission, role::Role, throttle::Action},
     config::Registration,
     edge::{Code, JsonBody, Problem},
     mail::EmailAddress,
@@ -161,10 +157,7 @@ pub async fn charged(
         company: caller.company.id(),
         email: invitation.email.as_str(),
     };
-    let is_mailed = match accounts.throttle.allow(action).await {
-        Err(Refusal::Quietly) => false,
-        allowed => allowed.map(|()| true)?,
-    };
+    let is_mailed = accounts.is_told(action).await?;
     Ok(Invitation {
         is_mailed,
         ..invitation
