@@ -32,7 +32,7 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    counting::{CounterName, Counting, counts::CounterStore, routes::CountingState},
+    counting::{Counting, counts::CounterStore, routes::CountingState},
     edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
     mail::{Mailer, Sender},
@@ -151,16 +151,16 @@ impl Application {
             metrics: self.metrics.accounts.clone(),
         });
         let parts = Parts {
-            counting: Arc::new(CountingState {
-                counting: Counting::start(
+            counting: Arc::new(CountingState::new(
+                Counting::start(
                     counts,
                     revocations,
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
-                default_counter: CounterName::default_counter(),
-                request_ids_identify: !settings.store.dedup_window.is_zero(),
-            }),
+                !settings.store.dedup_window.is_zero(),
+                self.database.is_some(),
+            )),
             sessions: Arc::new(Sessions {
                 accounts: accounts.clone(),
                 callers: callers.clone(),
