@@ -91,4 +91,5 @@ mod unix_redis;
 mod unready;
 mod users;
 mod visits_ndjson;
+mod visits_page;
 mod wire;

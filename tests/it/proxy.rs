@@ -9,6 +9,7 @@ mod problems;
 mod swarm;
 mod timeouts;
 mod tls;
+mod visits;
 
 use std::{
     fs,
