@@ -17,7 +17,7 @@ use super::{
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
-    auth::{Caller, Callers, May, permission},
+    auth::{Caller, Callers, CsrfForm, May, MayByForm, permission},
     edge::{
         Code, Problem, QueryOf, RequestContext,
         page::{Cursor, Page},
@@ -248,7 +248,7 @@ async fn get_counter(
 }
 
 crate::problem_responses!(VisitProblems:
-    InvalidCounterName, InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed,
+    InvalidCounterName, InvalidIdempotencyKey, InvalidBody, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed,
     Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull, CountersFull);
 
 /// Count a visit on a counter.
@@ -260,6 +260,11 @@ crate::problem_responses!(VisitProblems:
     tag = "counting",
     security(("bearer" = [])),
     params(NameInPath, IdentityHeaders),
+    request_body(
+        content = Option<CsrfForm>,
+        content_type = "application/x-www-form-urlencoded",
+        description = "Only by a page's form, which sends cookies and no header"
+    ),
     responses(
         (status = 200, description = "The counter, with the number of this visit", body = Counter,
          headers(("Idempotent-Replayed" = bool, description = "`true` if this visit had been counted before; else absent"))),
@@ -268,10 +273,12 @@ crate::problem_responses!(VisitProblems:
 )]
 async fn post_counter(
     State(state): State<Arc<CountingState>>,
-    caller: May<permission::Count>,
+    caller: MayByForm<permission::Count>,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
+    form: CsrfForm,
 ) -> Result<impl IntoResponse, Problem> {
+    let caller = caller.proven(&form)?;
     let name: CounterName = path.name.parse()?;
     let counter = CounterId {
         company: caller.company,

@@ -35,6 +35,7 @@ mod database_killed;
 mod doctor;
 mod dotenv;
 mod drain;
+mod draining;
 mod embedded;
 mod error_tracking;
 mod failures;
