@@ -43,7 +43,7 @@ use crate::{
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
-    record::drain::{Drain, Streams},
+    record::drain::{Drain, RecordedInDatabase, Streams},
     storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
@@ -198,10 +198,14 @@ impl Application {
     /// Where visits are counted, and recorded if there is a database.
     fn counts(&self, store: Store) -> CounterStore {
         let counts = CounterStore::new(store, &self.settings.store);
-        match self.database {
-            Some(_) => counts.recording(Recording {
+        match &self.database {
+            Some(database) => counts.recording(Recording {
                 visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
                 undrained: self.undrained.clone(),
+                recorded: Some(Arc::new(RecordedInDatabase::new(
+                    database.clone(),
+                    self.settings.store.dedup_window,
+                ))),
             }),
             None => counts,
         }

@@ -8,12 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod recorded;
 mod recorder;
 mod redis;
 mod sqlite;
 mod undrained;
 
 pub use self::{
+    recorded::Recorded,
     recorder::{Numbered, Recorder},
     redis::{RecordKeys, SCRIPT},
     undrained::Undrained,
@@ -139,6 +141,8 @@ pub struct Recording {
     pub visitors: Visitors,
     /// Who is told what there is to record.
     pub undrained: Arc<Undrained>,
+    /// What says what is recorded.
+    pub recorded: Option<Arc<dyn Recorded>>,
 }
 
 #[derive(Clone)]
