@@ -32,12 +32,18 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    counting::{CounterName, Counting, counts::CounterStore, routes::CountingState},
+    counting::{
+        CounterName, Counting,
+        carried::Visitors,
+        counts::{CounterStore, Recorder},
+        routes::CountingState,
+    },
     edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
+    record::EmbeddedRecorder,
     storage::{Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
@@ -54,6 +60,8 @@ pub struct Application {
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     api_tokens: Arc<ApiTokens>,
+    /// Of the embedded store.
+    recorder: Option<Arc<dyn Recorder>>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     document: Document,
@@ -79,6 +87,7 @@ impl Application {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
+            recorder: database.as_ref().and_then(recorder),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -120,7 +129,8 @@ impl Application {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counts = CounterStore::new(store.clone(), &settings.store);
+        let counts = CounterStore::new(store.clone(), &settings.store)
+            .recording(Visitors, self.recorder.clone());
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -276,6 +286,12 @@ impl Application {
             background,
         )
     }
+}
+
+/// What records visits in the transaction that counts them, where the database is the embedded file.
+fn recorder(database: &Database) -> Option<Arc<dyn Recorder>> {
+    let is_embedded = database.health().is_none();
+    is_embedded.then(|| Arc::new(EmbeddedRecorder::default()) as Arc<dyn Recorder>)
 }
 
 /// The OpenAPI document of the public routes.

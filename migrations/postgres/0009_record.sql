@@ -179,6 +179,8 @@ AS $$
 DECLARE
     month TIMESTAMP := date_trunc('month', to_timestamp(moment / 1000) AT TIME ZONE 'UTC');
     name  TEXT := to_char(month, '"visits_"YYYY"_"MM');
+    -- Where `visits` is: the first place of the search path is not one to create anything in.
+    home  REGNAMESPACE := (SELECT relnamespace FROM pg_class WHERE oid = 'visits'::regclass);
 BEGIN
     IF to_regclass(name) IS NOT NULL THEN
         RETURN;
@@ -191,7 +193,7 @@ BEGIN
     IF to_regclass(name) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE visits INCLUDING ALL)', name);
+    EXECUTE format('CREATE TABLE %s.%I (LIKE visits INCLUDING ALL)', home, name);
     -- Of the rows in it only those are seen that are seen in `visits`: it has no policy of its own.
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format(

@@ -65,6 +65,7 @@ mod previous;
 mod proxies;
 mod proxy;
 mod readme;
+mod record_tables;
 mod refusals;
 mod registration;
 mod replication;

@@ -19,7 +19,8 @@ pub use self::{
 
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
 use super::{
-    Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, identity::IdentityKind,
+    Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, carried::Visitors,
+    identity::IdentityKind,
 };
 use crate::{
     config::{IDEMPOTENCY_WINDOW, StoreSettings},
@@ -154,6 +155,15 @@ impl CounterStore {
             Backend::Sqlite(sqlite) => Counts::Sqlite(SqliteCounts::new(sqlite.clone(), memory)),
         };
         Self { store, counts }
+    }
+
+    /// Stores what visits carry, with a recorder where the store has the record as well.
+    #[must_use]
+    pub fn recording(mut self, visitors: Visitors, recorder: Option<Arc<dyn Recorder>>) -> Self {
+        if let (Counts::Sqlite(sqlite), Some(recorder)) = (&mut self.counts, recorder) {
+            sqlite.record(visitors, recorder);
+        }
+        self
     }
 
     /// The longest an operation takes.

@@ -1,0 +1,9 @@
+//! The tables of the record, one file for each (`migrations/*/0009_record.sql` says what is in them).
+
+pub mod identities;
+pub mod marks;
+pub mod recordings;
+pub mod runs;
+pub mod texts;
+pub mod visitors;
+pub mod visits;
