@@ -34,8 +34,8 @@ use crate::{
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
         CounterName, Counting,
-        carried::Visitors,
-        counts::{CounterStore, Recorder},
+        carried::{Salts, Visitors},
+        counts::{CounterStore, Recorder, Recording, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -43,8 +43,11 @@ use crate::{
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
-    record::EmbeddedRecorder,
-    storage::{Store, sql::Database},
+    record::{
+        EmbeddedRecorder,
+        drain::{Drain, Streams},
+    },
+    storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
 
@@ -64,6 +67,9 @@ pub struct Application {
     recorder: Option<Arc<dyn Recorder>>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
+    undrained: Arc<Undrained>,
+    /// By which visitors are told apart for a day.
+    salts: Salts,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -100,6 +106,8 @@ impl Application {
             metrics,
             vitals,
             mailer: Mailer::default(),
+            undrained: Arc::default(),
+            salts: Salts::default(),
         }
     }
 
@@ -129,8 +137,7 @@ impl Application {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counts = CounterStore::new(store.clone(), &settings.store)
-            .recording(Visitors, self.recorder.clone());
+        let counts = self.counts(store.clone());
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -194,6 +201,30 @@ impl Application {
         edge.with_cors(&settings.server.cors_origins)
     }
 
+    /// Where visits are counted, and recorded if there is a database.
+    fn counts(&self, store: Store) -> CounterStore {
+        let counts = CounterStore::new(store, &self.settings.store);
+        match self.database {
+            Some(_) => counts.recording(Recording {
+                visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
+                undrained: self.undrained.clone(),
+                recorder: self.recorder.clone(),
+            }),
+            None => counts,
+        }
+    }
+
+    /// What brings visits from Redis into the database; `None` where they are counted in it.
+    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+        let Backend::Redis(redis) = &store.backend else {
+            return None;
+        };
+        let streams = Streams::new(redis.clone(), self.settings.store.dedup_window);
+        let counters = CounterStore::new(store.clone(), &self.settings.store);
+        let (undrained, metrics) = (self.undrained.clone(), self.metrics.record.clone());
+        Some(Drain::new(database, streams, counters, undrained, metrics))
+    }
+
     /// Cookies are for HTTPS, but in development, where there may be none.
     fn csrf(&self) -> Csrf {
         let production = self.settings.environment == Environment::Production;
@@ -232,6 +263,9 @@ impl Application {
         let monitoring = revocation::monitor(self.revocations(store.clone()));
         supervisor.spawn(Part::Revocations, monitoring);
         supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        if let Some(drain) = self.drain(store, database.clone()) {
+            supervisor.spawn(Part::Drain, drain.run());
+        }
         if let Some(keeper) = self.audit_keeper() {
             supervisor.spawn(Part::Audit, keeper.run());
         }

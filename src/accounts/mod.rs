@@ -4,25 +4,19 @@ pub mod api_tokens;
 pub mod by;
 pub mod cleanup;
 pub mod companies;
-mod confirmation;
-pub mod ending;
 pub mod fields;
-mod founding;
-pub mod leaving;
 pub mod links;
+pub mod location;
 pub mod metrics;
 pub mod names;
 pub mod once;
 pub mod origin;
-mod own;
-pub mod own_routes;
-pub mod page;
+pub mod own;
 pub mod pages;
+mod passwords;
 pub mod path;
-mod proof;
-mod recovery;
-mod registration;
-pub mod registration_routes;
+pub mod registration;
+pub mod revoke;
 pub mod sessions;
 pub mod undelivered;
 pub mod user;
@@ -39,7 +33,7 @@ use crate::{
         keys::Keys,
         password::Passwords,
         revocation::{Noted, Revocation, Revocations},
-        throttle::Throttle,
+        throttle::{Action as Limited, Refusal, Throttle},
         token::Tokens,
     },
     config::Registration,
@@ -121,6 +115,20 @@ impl Accounts {
             Box::pin(async move { once.is_done(connection).await })
         });
         done.await
+    }
+
+    /// Whether a mail may be sent to somebody who need not be whoever asks for it. Who has asked too often for
+    /// an address sees what anybody sees, and no mail is sent.
+    ///
+    /// # Errors
+    ///
+    /// `too_many_requests` if too much was asked for from where this comes, `store_unavailable` if nobody
+    /// can say.
+    pub async fn is_told(&self, limit: Limited<'_>) -> Result<bool, Problem> {
+        match self.throttle.allow(limit).await {
+            Err(Refusal::Quietly) => Ok(false),
+            allowed => Ok(allowed.map(|()| true)?),
+        }
     }
 
     /// Has mails sent that are committed.

@@ -83,8 +83,8 @@ impl Public {
         .documented(accounts::users::routes::router(), Policy::default())
         .documented(accounts::companies::routes::router(), Policy::default())
         .documented(audit::routes::router(), Policy::default())
-        .documented(accounts::registration_routes::router(), Policy::default())
-        .documented(accounts::own_routes::router(), Policy::default())
+        .documented(accounts::registration::routes::router(), Policy::default())
+        .documented(accounts::own::routes::router(), Policy::default())
         .with(
             accounts::pages::router(),
             accounts::pages::ROUTES,

@@ -19,6 +19,8 @@ pub struct Appended {
     pub recorded: u64,
     /// Visits of which nothing will be recorded.
     pub unrecorded: u64,
+    /// Those of them that waited to be recorded, and are gone.
+    pub lost: u64,
     /// Visits that carry something.
     pub carried: u64,
 }
@@ -79,6 +81,7 @@ impl Plan<'_> {
         Appended {
             recorded: self.recorded,
             unrecorded: self.unrecorded,
+            lost: self.lost,
             carried: self.carried.len() as u64,
         }
     }

@@ -5,7 +5,9 @@
 
 mod append;
 mod chunk;
+pub mod drain;
 mod embedded;
+pub mod metrics;
 mod plan;
 pub mod table;
 pub mod times;

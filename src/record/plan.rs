@@ -88,6 +88,8 @@ pub struct Plan<'a> {
     pub recorded: u64,
     /// Visits of which nothing is recorded by it.
     pub unrecorded: u64,
+    /// Those of them that are lost.
+    pub lost: u64,
     open: Option<Open>,
 }
 
@@ -160,6 +162,7 @@ impl<'a> Plan<'a> {
             keys: Vec::new(),
             recorded: 0,
             unrecorded: 0,
+            lost: 0,
             open,
         };
         for entry in entries {
@@ -218,6 +221,9 @@ impl<'a> Plan<'a> {
         }
         self.close();
         self.unrecorded += last - through;
+        if reason == Reason::Lost {
+            self.lost += last - through;
+        }
         self.to.through = last;
         self.runs.push(Run {
             first: through + 1,

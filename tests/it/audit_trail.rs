@@ -8,6 +8,7 @@ use footfall::{
         verify::{Anchor, Break, Chain, chains, verify},
     },
     company::DEFAULT_ID,
+    edge::page::Page,
     storage::sql::{Database, DatabaseError, on_either},
 };
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -20,6 +21,7 @@ use crate::support::{
 
 mod chain;
 mod command;
+mod indexes;
 mod notes;
 mod reading;
 mod refused;
@@ -159,9 +161,9 @@ impl Trail {
             ..Selection::default()
         };
         let entries = self.database().read("test", move |connection| {
-            Box::pin(async move { page(connection, &selection, None, 100_000).await })
+            Box::pin(async move { page(connection, &selection, Page::first(100_000)).await })
         });
-        let mut entries = entries.await.unwrap().entries;
+        let (mut entries, _) = entries.await.unwrap();
         entries.reverse();
         entries
     }

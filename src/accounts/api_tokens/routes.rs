@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::{StatusCode, header},
     response::IntoResponse,
 };
@@ -17,22 +17,19 @@ use uuid::Uuid;
 
 use super::table::{self, NewToken, Row};
 use crate::{
-    accounts::{
-        Accounts,
-        by::By,
-        fields::Text,
-        origin::Origin,
-        page::{Cursor, PageQuery},
-        path::Id,
-    },
+    accounts::{Accounts, by::By, fields::Text, location::Location, origin::Origin, path::Id},
     audit::time,
     auth::{
         Callers, May, SETTINGS_ACCOUNT,
         api_token::ApiToken,
         permission,
         role::{Role, Scope, Scopes},
+        throttle::Action,
     },
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, PageQuery},
+    },
 };
 
 /// Longest name of a token, in characters.
@@ -114,7 +111,7 @@ struct TokensView {
     tokens: Vec<TokenView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -134,20 +131,18 @@ crate::problem_responses!(ListProblems:
 async fn get_tokens(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::OwnTokens>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<TokensView>, Problem> {
-    let Query(query) = query?;
     let page = query.page()?;
     let company = caller.company.id();
     let owner = (caller.role < Role::Admin).then_some(caller.user);
-    let rows = accounts.read("api_tokens", move |connection| {
+    let listed = accounts.read("api_tokens", move |connection| {
         Box::pin(async move {
             connection.within(company).await?;
-            table::page(connection, company, owner, page.after, page.rows()).await
+            table::page(connection, company, owner, page).await
         })
     });
-    let mut rows = rows.await?;
-    let next = page.cut(&mut rows, |row| row.id);
+    let (rows, next) = listed.await?;
     let name = accounts.settings_username();
     let tokens = rows
         .into_iter()
@@ -247,18 +242,22 @@ fn is_invisible(c: char) -> bool {
 
 crate::problem_responses!(MakeProblems:
     InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, TokensFull, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, NoDatabase, DatabaseUnavailable);
+    UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable, NoDatabase, DatabaseUnavailable);
 
 /// Make an API token.
 ///
 /// For a machine. It may do what its scopes say, as far as you may do it, and stops when you are not let in any more.
+/// When a proxy repeats the request, the same token gets another secret, and the one before stops. At most 100 an hour.
 #[utoipa::path(
     post,
     path = "/auth/tokens",
     tag = "tokens",
     security(("bearer" = [])),
     request_body = TokenBody,
-    responses((status = 201, description = "The token, shown once", body = MadeToken), MakeProblems)
+    responses(
+        (status = 201, description = "The token, shown once", body = MadeToken, headers(("Location" = String, description = "The URL of the token, relative to this one"))),
+        MakeProblems
+    )
 )]
 async fn post_token(
     State(accounts): State<Arc<Accounts>>,
@@ -278,6 +277,10 @@ async fn post_token(
         hash: token.hash,
     };
     let once = origin.once("POST /auth/tokens", &caller.user.to_string());
+    if !accounts.was_done(once.as_ref()).await? {
+        let limit = Action::MakeApiToken { user: caller.user };
+        accounts.throttle.allow(limit).await?;
+    }
     let by = By::caller(&caller, origin);
     let row = accounts.change("api_token_make", move |connection| {
         Box::pin(async move { table::make(connection, new, &by, once.as_ref()).await })
@@ -286,7 +289,13 @@ async fn post_token(
     let token = token.text.expose_secret().to_owned();
     // No cache on the way keeps it (RFC 6749, 5.1).
     let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, headers, Json(MadeToken { token, row })))
+    let location = Location::of("tokens", row.id);
+    Ok((
+        StatusCode::CREATED,
+        headers,
+        location,
+        Json(MadeToken { token, row }),
+    ))
 }
 
 crate::problem_responses!(EndProblems:

@@ -11,16 +11,19 @@ use crate::{
     },
     audit::{Action, Details, Kind, record},
     auth::{
-        api_token::HASH_BYTES,
+        api_token::{HASH_BYTES, pass_id},
         revocation::Revocation,
         role::{Scope, Scopes},
     },
-    edge::{Code, Problem},
+    edge::{
+        Code, Problem,
+        page::{Cursor, Page},
+    },
     storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// As many a user may have: one for each machine, and some to spare.
-pub const MOST: i64 = 50;
+pub const MOST: usize = 50;
 
 /// A token, without what it is.
 #[derive(Debug, Clone)]
@@ -81,7 +84,8 @@ macro_rules! select {
     };
 }
 
-/// Those of a company, or of one of its users, that were not ended, in the order in which they were made.
+/// A page of those of a company, or of one of its users, that were not ended, in the order in which they were made,
+/// and where the next one begins.
 ///
 /// # Errors
 ///
@@ -90,23 +94,23 @@ pub async fn page(
     connection: &mut Connection<'_>,
     company: Uuid,
     owner: Option<Uuid>,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Row>, DatabaseError> {
+    page: Page<Uuid>,
+) -> Result<(Vec<Row>, Option<Cursor<Uuid>>), DatabaseError> {
     let text = match owner {
         Some(_) => select!("AND t.id > $2 AND t.user_id = $4 ORDER BY t.id LIMIT $3"),
         None => select!("AND t.id > $2 AND t.user_id <> $4 ORDER BY t.id LIMIT $3"),
     };
-    let rows: Vec<Columns> = on_either!(connection, |database| {
+    let mut rows: Vec<Columns> = on_either!(connection, |database| {
         sqlx::query_as(of_company(text))
             .bind(company)
-            .bind(after)
-            .bind(limit)
+            .bind(page.after.unwrap_or(Uuid::nil()))
+            .bind(page.rows())
             .bind(owner.unwrap_or(Uuid::nil()))
             .fetch_all(&mut **database)
             .await
     })?;
-    Ok(rows.into_iter().map(Row::from).collect())
+    let next = page.cut(&mut rows, |row| row.0);
+    Ok((rows.into_iter().map(Row::from).collect(), next))
 }
 
 async fn find(
@@ -142,7 +146,7 @@ pub struct NewToken {
 }
 
 /// Makes a token. When the request is repeated the row is the same, and its secret another: whoever
-/// repeats it has not seen the first.
+/// repeats it has not seen the first, which stops.
 ///
 /// # Errors
 ///
@@ -157,9 +161,12 @@ pub async fn make(
     connection.within(company).await?;
     if let Turn::Repeated(Some(id)) = Once::begin(once, connection).await? {
         let id = id.parse().unwrap_or(Uuid::nil());
-        replace_secret(connection, &new, id).await?;
+        let revoked = replace_secret(connection, &new, id).await?;
         let row = find(connection, company, id).await?;
-        return Ok(Change::of(row.ok_or(Code::NotFound.into())));
+        return Ok(Change {
+            value: row.ok_or(Code::NotFound.into()),
+            revoked: revoked.into_iter().collect(),
+        });
     }
     let now = schema::now(connection).await?;
     if new.expires_at.is_some_and(|end| end <= now) {
@@ -167,8 +174,8 @@ pub async fn make(
     }
     // So that two at once do not both find room.
     companies::lock(connection, company).await?;
-    let mine = page(connection, company, Some(new.owner), Uuid::nil(), MOST).await?;
-    if mine.len() as i64 >= MOST {
+    let (mine, _) = page(connection, company, Some(new.owner), Page::first(MOST)).await?;
+    if mine.len() >= MOST {
         return Ok(Change::of(Err(Code::TokensFull.into())));
     }
     let id = insert(connection, &new, now).await?;
@@ -217,25 +224,46 @@ async fn insert(
     Ok(id)
 }
 
+/// What revokes the secret before: replicas may remember it.
 async fn replace_secret(
     connection: &mut Connection<'_>,
     new: &NewToken,
     id: Uuid,
-) -> Result<(), DatabaseError> {
-    on_either!(connection, |database| {
-        sqlx::query(of_company(
-            "UPDATE api_tokens SET secret_hash = $4
+) -> Result<Option<Revocation>, DatabaseError> {
+    // Two repeats at once must not both take the same secret for the one before.
+    companies::lock(connection, new.company).await?;
+    let before: Option<Vec<u8>> = on_either!(connection, |database| {
+        sqlx::query_scalar(of_company(
+            "SELECT secret_hash FROM api_tokens
              WHERE company_id = $1 AND id = $2 AND user_id = $3 AND ended_at IS NULL",
         ))
         .bind(new.company)
         .bind(id)
         .bind(new.owner)
+        .fetch_optional(&mut **database)
+        .await
+    })?;
+    let Some(before) = before else {
+        return Ok(None);
+    };
+    on_either!(connection, |database| {
+        sqlx::query(of_company(
+            "UPDATE api_tokens SET secret_hash = $3 WHERE company_id = $1 AND id = $2",
+        ))
+        .bind(new.company)
+        .bind(id)
         .bind(&new.hash[..])
         .execute(&mut **database)
         .await
         .map(drop)
     })?;
-    Ok(())
+    Ok(revocation(&before))
+}
+
+/// What revokes the secret with this hash.
+fn revocation(secret_hash: &[u8]) -> Option<Revocation> {
+    let hash = secret_hash.try_into().ok()?;
+    Some(Revocation::Session(pass_id(hash)))
 }
 
 /// Ends a token of this owner, or of anybody of the company. One that was ended before is no error, so
@@ -251,17 +279,17 @@ pub async fn end(
     by: &By,
 ) -> Result<Change<Result<(), Problem>>, DatabaseError> {
     connection.within(company).await?;
-    let found: Option<(Uuid, Option<i64>)> = on_either!(connection, |database| {
+    let found: Option<(Uuid, Option<i64>, Vec<u8>)> = on_either!(connection, |database| {
         sqlx::query_as(of_company(
-            "SELECT user_id, ended_at FROM api_tokens WHERE company_id = $1 AND id = $2",
+            "SELECT user_id, ended_at, secret_hash FROM api_tokens WHERE company_id = $1 AND id = $2",
         ))
         .bind(company)
         .bind(id)
         .fetch_optional(&mut **database)
         .await
     })?;
-    let found = found.filter(|(user, _)| owner.is_none_or(|owner| owner == *user));
-    let Some((_, ended_at)) = found else {
+    let found = found.filter(|(user, ..)| owner.is_none_or(|owner| owner == *user));
+    let Some((_, ended_at, secret_hash)) = found else {
         return Ok(Change::of(Err(Code::NotFound.into())));
     };
     if ended_at.is_none() {
@@ -284,7 +312,7 @@ pub async fn end(
         .await?;
     }
     // Also if it was ended before: it may be that this could not be made known then.
-    let revoked = vec![Revocation::Session(id)];
+    let revoked = revocation(&secret_hash).into_iter().collect();
     let value = Ok(());
     Ok(Change { value, revoked })
 }

@@ -1,6 +1,6 @@
 //! Companies: founded, named, suspended.
 
-pub mod found;
+pub mod create;
 pub mod routes;
 mod table;
 mod update;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::StatusCode,
+    response::IntoResponse,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,27 +14,30 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Changes, CompanyState, Row, find,
-    found::{Founding, found},
-    page, update,
+    Changes, CompanyState, Row,
+    create::{NewCompany, create},
+    find, page, update,
 };
 use crate::{
     accounts::{
         Accounts,
         by::By,
         fields::{self, Text},
+        location::Location,
         names::Name,
         origin::Origin,
-        page::{Cursor, PageQuery},
         path::Id,
         users::{
             Invitation,
-            inviting::{checked_email, is_open, mailed},
+            invite_routes::{charged, checked_email, is_open},
         },
     },
     audit::time,
     auth::{Callers, May, permission, role::Role},
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, PageQuery},
+    },
 };
 
 /// The routes of this room.
@@ -156,7 +160,7 @@ struct Companies {
     companies: Vec<CompanyView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -177,18 +181,16 @@ crate::problem_responses!(ListProblems:
 async fn get_companies(
     State(accounts): State<Arc<Accounts>>,
     _caller: May<permission::ManageCompanies>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<Companies>, Problem> {
-    let Query(query) = query?;
     let asked = query.page()?;
-    let rows = accounts.read("companies", move |connection| {
+    let listed = accounts.read("companies", move |connection| {
         Box::pin(async move {
             connection.across_companies().await?;
-            page(connection, asked.after, asked.rows()).await
+            page(connection, asked).await
         })
     });
-    let mut rows = rows.await?;
-    let next = asked.cut(&mut rows, |row| row.id);
+    let (rows, next) = listed.await?;
     let companies = rows.into_iter().map(CompanyView::from).collect();
     Ok(Json(Companies { companies, next }))
 }
@@ -224,14 +226,17 @@ crate::problem_responses!(FoundProblems:
     tag = "companies",
     security(("bearer" = [])),
     request_body = FoundingBody,
-    responses((status = 201, description = "The company", body = CompanyView), FoundProblems)
+    responses(
+        (status = 201, description = "The company", body = CompanyView, headers(("Location" = String, description = "The URL of the company, relative to this one"))),
+        FoundProblems
+    )
 )]
 async fn post_company(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::ManageCompanies>,
     origin: Origin,
     JsonBody(body): JsonBody<FoundingBody>,
-) -> Result<(StatusCode, Json<CompanyView>), Problem> {
+) -> Result<impl IntoResponse, Problem> {
     accounts.database()?;
     is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
@@ -244,15 +249,16 @@ async fn post_company(
         settings_username: accounts.settings_username().to_owned(),
         is_mailed: true,
     };
-    let admin = mailed(&accounts, admin).await?;
     let once = origin.once("POST /api/companies", &caller.user.to_string());
-    let founding = Founding { name, admin };
+    let admin = charged(&accounts, &caller, once.as_ref(), admin).await?;
+    let new = NewCompany { name, admin };
     let row = accounts.change("company_found", move |connection| {
-        Box::pin(async move { found(connection, founding, &by, once.as_ref()).await })
+        Box::pin(async move { create(connection, new, &by, once.as_ref()).await })
     });
     let row = row.await??;
     accounts.wake_mailer();
-    Ok((StatusCode::CREATED, Json(row.into())))
+    let location = Location::of("companies", row.id);
+    Ok((StatusCode::CREATED, location, Json(CompanyView::from(row))))
 }
 
 /// What is to change: what is left out or null stays as it is.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{CompanyState, Row, lock, taken};
 use crate::{
-    accounts::{Change, by::By, ending::renew_company, names::Name},
+    accounts::{Change, by::By, names::Name, revoke::renew_company},
     audit::{Action, Details, Kind, record_all},
     auth::revocation::Revocation,
     company::DEFAULT_ID,

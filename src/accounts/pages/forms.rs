@@ -14,7 +14,11 @@ use super::{
     page::{Field, Form, Page},
 };
 use crate::{
-    accounts::{Accounts, fields, origin::Origin, recovery::Wanted, registration::Registration},
+    accounts::{
+        Accounts, fields,
+        origin::Origin,
+        registration::{Registration, Wanted},
+    },
     edge::Problem,
 };
 

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::{
     Sessions,
+    logged_in::LoggedIn,
     row::{Granted, Kind},
-    shown::LoggedIn,
 };
 use crate::{
     auth::{

@@ -5,15 +5,15 @@
 //! say, and until the session is ended.
 
 mod answer;
-mod ending;
-mod found;
 mod list;
+mod logged_in;
 mod login;
+mod logout;
+mod lookup;
 mod refresh;
 pub mod rotation;
 mod routes;
 pub mod row;
-mod shown;
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use super::{
     Sessions,
-    ending::actor,
+    logout::actor,
     rotation::{self, Rotated},
     row::{Granted, Kind, Owner},
 };

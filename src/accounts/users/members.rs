@@ -3,7 +3,11 @@
 use uuid::Uuid;
 
 use crate::{
-    accounts::{leaving::has_other_admin, names::Name, user::User},
+    accounts::{
+        by::By,
+        names::{self, Name},
+        user::{State, User},
+    },
     auth::{SETTINGS_ACCOUNT, role::Role},
     edge::{Code, Problem},
     storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
@@ -19,7 +23,20 @@ pub async fn is_last_admin(
     connection: &mut Connection<'_>,
     user: &User,
 ) -> Result<bool, DatabaseError> {
-    Ok(user.is_active_admin() && !has_other_admin(connection, user.company, user.id).await?)
+    if !user.is_active_admin() {
+        return Ok(false);
+    }
+    let others: i64 = on_either!(connection, |database| {
+        sqlx::query_scalar(of_company(
+            "SELECT count(*) FROM users
+             WHERE company_id = $1 AND id <> $2 AND state = 'active' AND role IN ('admin', 'operator')",
+        ))
+        .bind(user.company)
+        .bind(user.id)
+        .fetch_one(&mut **database)
+        .await
+    })?;
+    Ok(others == 0)
 }
 
 /// Whether somebody else of the company has this name, or one that looks like it. That of the
@@ -48,11 +65,8 @@ pub async fn username_is_taken(
 }
 
 /// A user whom this one may be changed by: not the settings' account, nor anybody above.
-pub(super) fn changeable(
-    user: Option<User>,
-    by: &crate::accounts::by::By,
-) -> Result<User, Problem> {
-    let is_here = |user: &User| user.state != crate::accounts::user::State::Deleted;
+pub(super) fn changeable(user: Option<User>, by: &By) -> Result<User, Problem> {
+    let is_here = |user: &User| user.state != State::Deleted;
     let user = user.filter(is_here).ok_or(Code::NotFound)?;
     if user.id == SETTINGS_ACCOUNT {
         return Err(Code::ManagedBySettings.into());
@@ -62,18 +76,27 @@ pub(super) fn changeable(
 }
 
 /// Somebody who is to be a user.
-pub(super) struct Newcomer<'a> {
+pub struct Newcomer<'a> {
+    /// Their company.
     pub company: Uuid,
+    /// Their address.
     pub email: &'a str,
+    /// Their address, as addresses are compared.
     pub email_key: &'a str,
-    pub username: &'a Name,
+    /// What they are called.
+    pub username: &'a str,
+    /// What they may do.
     pub role: Role,
-    /// Without one they are invited, with one active.
+    /// An Argon2id PHC string. Without one they are invited, with one active.
     pub password_hash: Option<&'a str>,
 }
 
 /// Adds a user; `None` if somebody has the address.
-pub(super) async fn insert(
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn insert(
     connection: &mut Connection<'_>,
     new: &Newcomer<'_>,
 ) -> Result<Option<Uuid>, DatabaseError> {
@@ -93,8 +116,8 @@ pub(super) async fn insert(
         .bind(new.company)
         .bind(new.email)
         .bind(new.email_key)
-        .bind(new.username.as_str())
-        .bind(new.username.key())
+        .bind(new.username)
+        .bind(names::key(new.username))
         .bind(new.role.as_str())
         .bind(state)
         .bind(new.password_hash)

@@ -1,9 +1,10 @@
 //! The users of a company: invited, changed, removed by its admins.
 
 mod admins;
+mod anonymise;
 mod create;
 mod invite;
-pub mod inviting;
+pub mod invite_routes;
 mod members;
 mod remove;
 mod reset;
@@ -12,9 +13,10 @@ mod update;
 mod view;
 
 pub use self::{
+    anonymise::anonymise,
     create::{NewUser, create},
     invite::{Invitation, Invited, invite},
-    members::{is_last_admin, username_is_taken},
+    members::{Newcomer, insert, is_last_admin, username_is_taken},
     remove::remove,
     reset::reset,
     update::{Changes, Wanted, update},

@@ -2,13 +2,15 @@
 
 use uuid::Uuid;
 
-use super::members::{changeable, is_last_admin};
+use super::{
+    anonymise::anonymise,
+    members::{changeable, is_last_admin},
+};
 use crate::{
     accounts::{
         Change,
         by::By,
         companies,
-        leaving::anonymise,
         user::{State, User},
     },
     audit::{Action, Kind, record},

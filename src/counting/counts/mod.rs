@@ -11,10 +11,12 @@ use std::{
 mod recorder;
 mod redis;
 mod sqlite;
+mod undrained;
 
 pub use self::{
     recorder::{Numbered, Recorder},
-    redis::SCRIPT,
+    redis::{RecordKeys, SCRIPT},
+    undrained::Undrained,
 };
 
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
@@ -87,6 +89,11 @@ struct Memory {
     identities: u64,
     /// Per company.
     counters: u32,
+    /// Whether a counter that Redis knows nothing of is recorded.
+    records: bool,
+    /// Visits of a counter that may wait to be recorded, before those that carry something are
+    /// refused. With twice as many its recording stops.
+    backlog: u64,
 }
 
 impl Memory {
@@ -125,6 +132,17 @@ fn readable_name(stored: &[u8]) -> Option<CounterName> {
     name
 }
 
+/// What a store needs to record visits.
+#[derive(Clone)]
+pub struct Recording {
+    /// What is stored of who came.
+    pub visitors: Visitors,
+    /// Who is told what there is to record.
+    pub undrained: Arc<Undrained>,
+    /// What records visits as they are counted, where the store has the record as well.
+    pub recorder: Option<Arc<dyn Recorder>>,
+}
+
 #[derive(Clone)]
 enum Counts {
     Redis(Box<RedisCounts>),
@@ -142,6 +160,8 @@ impl CounterStore {
     /// Keeps counts in `store`.
     pub fn new(store: Store, settings: &StoreSettings) -> Self {
         let memory = Memory {
+            records: false,
+            backlog: settings.record_backlog,
             requests: settings.dedup_window,
             keys: IDEMPOTENCY_WINDOW,
             identities: settings.dedup_limit,
@@ -157,11 +177,12 @@ impl CounterStore {
         Self { store, counts }
     }
 
-    /// Stores what visits carry, with a recorder where the store has the record as well.
+    /// Has visits recorded: there is a database for them.
     #[must_use]
-    pub fn recording(mut self, visitors: Visitors, recorder: Option<Arc<dyn Recorder>>) -> Self {
-        if let (Counts::Sqlite(sqlite), Some(recorder)) = (&mut self.counts, recorder) {
-            sqlite.record(visitors, recorder);
+    pub fn recording(mut self, recording: Recording) -> Self {
+        match &mut self.counts {
+            Counts::Redis(redis) => redis.record(recording),
+            Counts::Sqlite(sqlite) => sqlite.record(recording),
         }
         self
     }

@@ -3,7 +3,9 @@
 pub mod identities;
 pub mod marks;
 pub mod recordings;
+pub mod repeated;
 pub mod runs;
+pub mod sweeps;
 pub mod texts;
 pub mod visitors;
 pub mod visits;

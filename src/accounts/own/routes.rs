@@ -12,15 +12,15 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{
-    Accounts,
-    fields::{self, Text},
-    names::Name,
-    origin::Origin,
-    own::Update,
-    user::{OfCompany, User},
-};
+use super::Update;
 use crate::{
+    accounts::{
+        Accounts,
+        fields::{self, Text},
+        names::Name,
+        origin::Origin,
+        user::{OfCompany, User},
+    },
     audit::time,
     auth::{Callers, May, permission::OwnAccount, role::Role},
     edge::{JsonBody, Problem},

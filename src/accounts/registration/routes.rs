@@ -12,14 +12,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Accounts,
-    fields::{self, Text},
-    origin::Origin,
-    recovery::Wanted,
-    registration::Registration,
+use super::{Registration, Wanted};
+use crate::{
+    accounts::{
+        Accounts,
+        fields::{self, Text},
+        origin::Origin,
+    },
+    edge::{JsonBody, Problem},
 };
-use crate::edge::{JsonBody, Problem};
 
 /// The routes.
 pub fn router<S>() -> OpenApiRouter<S>

@@ -4,21 +4,21 @@
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{
-    Accounts, founding,
-    links::{self, Link, Purpose, Subject},
-    metrics::Step,
-    once::{Once, Turn},
-    origin::Origin,
-    registration::Waiting,
-    user::{State, User},
-};
+use super::{founding, waiting::Waiting};
 use crate::{
-    audit::{self, Action, Actor, Details, Entry, Kind, Outcome},
+    accounts::{
+        Accounts,
+        links::{self, Link, Purpose, Subject},
+        metrics::Step,
+        once::{Once, Turn},
+        origin::Origin,
+        user::{State, User},
+    },
+    audit::{self, Action, Actor, Entry, Kind},
     company::DEFAULT_ID,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// What a link is for, and whose it is.
@@ -120,40 +120,27 @@ impl Accounts {
     ) -> Result<Option<String>, Problem> {
         let (hash, account) = match found {
             Found::Invitation(user) => {
-                let context = [
-                    user.company_name.as_str(),
-                    user.email.as_deref().unwrap_or_default(),
-                    user.username.as_deref().unwrap_or_default(),
-                ];
-                self.check_strength(&password, "password", &context).await?;
+                self.check_strength(&password, "password", &user.names())
+                    .await?;
                 return self.hashed(password).await.map(Some);
             }
             Found::Registration(waiting) => (Some(&waiting.password_hash), None),
             Found::Email(user, _) => (user.password_hash.as_ref(), Some(user)),
         };
         let hash = hash.ok_or(Code::LinkInvalid)?.clone();
-        let proved = self
-            .prove(origin, &format!("link {link}"), hash, password)
-            .await;
-        if let Err(problem) = &proved
-            && problem.code == Code::InvalidCredentials
-        {
-            let entry = match account {
-                Some(user) => Entry::new(user.company, Actor::User(user.id), Action::AccountEmail),
-                None => Entry::new(DEFAULT_ID, Actor::Anonymous, Action::AccountConfirm),
-            };
-            self.tell_of_failure(origin.of(entry));
-        }
-        proved.map(|()| None)
-    }
-
-    /// Notes in the audit trail that a password was wrong.
-    pub(super) fn tell_of_failure(&self, entry: Entry) {
-        self.audit
-            .note(entry.ended(Outcome::Failure).because(Details {
-                reason: Some(Code::InvalidCredentials.as_str()),
-                ..Details::default()
-            }));
+        let guessed = match account {
+            Some(user) => Entry::new(user.company, Actor::User(user.id), Action::AccountEmail),
+            None => Entry::new(DEFAULT_ID, Actor::Anonymous, Action::AccountConfirm),
+        };
+        self.prove(
+            origin,
+            &format!("link {link}"),
+            hash,
+            password,
+            origin.of(guessed),
+        )
+        .await?;
+        Ok(None)
     }
 }
 
@@ -174,7 +161,11 @@ async fn find(
         (Purpose::Invitation, Subject::User { company, id }) => {
             let user = User::find(connection, company, id).await?;
             let user = user.filter(|user| user.state == State::Invited && !user.company_suspended);
-            user.map(Found::Invitation)
+            match user {
+                // Whoever has confirmed the address meanwhile, in another company, has it.
+                Some(user) if is_owned(connection, &user).await? => None,
+                user => user.map(Found::Invitation),
+            }
         }
         (Purpose::Email, Subject::User { company, id }) => {
             let user = User::find(connection, company, id).await?;
@@ -184,6 +175,13 @@ async fn find(
         }
         _ => None,
     })
+}
+
+/// Whether somebody has the address with which a user is invited.
+async fn is_owned(connection: &mut Connection<'_>, user: &User) -> Result<bool, DatabaseError> {
+    let email_key = user.email.as_deref().map(str::to_ascii_lowercase);
+    let owner = User::find_by_email(connection, &email_key.unwrap_or_default()).await?;
+    Ok(owner.is_some())
 }
 
 impl Found {
@@ -201,6 +199,9 @@ impl Found {
         }
         if !links::use_up(connection, link).await? {
             return Ok(Done::Invalid);
+        }
+        if let Self::Invitation(user) | Self::Email(user, _) = &self {
+            connection.within(user.company).await?;
         }
         match (self, hash) {
             (Self::Registration(waiting), _) => {
@@ -238,13 +239,7 @@ async fn register(
     waiting: Waiting,
 ) -> Result<(), DatabaseError> {
     let founded = founding::found(connection, &waiting).await?;
-    on_either!(connection, |database| {
-        sqlx::query("DELETE FROM registrations WHERE email_key = $1")
-            .bind(&waiting.email_key)
-            .execute(&mut **database)
-            .await
-            .map(drop)
-    })?;
+    Waiting::delete_all_of(connection, &waiting.email_key).await?;
     let mail = Mail {
         to: waiting.email,
         company: Some(founded.company),
@@ -264,6 +259,11 @@ async fn register(
     audit::record_all(connection, &entries).await
 }
 
+/// Lets them in. The address is theirs from now on.
+///
+/// # Errors
+///
+/// [`DatabaseError::UniqueViolation`], if somebody else has it by now.
 async fn accept(
     connection: &mut Connection<'_>,
     user: &User,
@@ -271,19 +271,20 @@ async fn accept(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let accepted = on_either!(connection, |database| {
-        sqlx::query(
-            "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4
+        sqlx::query(of_company(
+            "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4, email_key = $5
              WHERE company_id = $1 AND id = $2 AND state = 'invited'",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(hash)
         .bind(now)
+        .bind(user.email.as_deref().map(str::to_ascii_lowercase))
         .execute(&mut **database)
         .await
         .map(|done| done.rows_affected())
     })?;
-    links::void(connection, user.id, Purpose::Invitation).await?;
+    links::void(connection, user.company, user.id, Purpose::Invitation).await?;
     Ok(accepted == 1)
 }
 
@@ -295,10 +296,10 @@ async fn change_email(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let changed = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET email = $3, email_key = $4, updated_at = $5
              WHERE company_id = $1 AND id = $2 AND state = 'active'",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(email.as_str())
@@ -309,9 +310,9 @@ async fn change_email(
         .map(|done| done.rows_affected())
     })?;
     // Another one that was asked for before would take it back.
-    links::void(connection, user.id, Purpose::Email).await?;
+    links::void(connection, user.company, user.id, Purpose::Email).await?;
     // To the address that it no longer is.
-    links::void(connection, user.id, Purpose::Reset).await?;
+    links::void(connection, user.company, user.id, Purpose::Reset).await?;
     if let Some(before) = user.email.clone() {
         let mail = Mail {
             to: before,

@@ -18,7 +18,7 @@ use crate::{
 
 /// A company, and who is to be its first admin.
 #[derive(Debug, Clone)]
-pub struct Founding {
+pub struct NewCompany {
     /// What it is to be called.
     pub name: Name,
     /// Its first admin.
@@ -30,9 +30,9 @@ pub struct Founding {
 /// # Errors
 ///
 /// Those of the database; within, the problem if it cannot be.
-pub async fn found(
+pub async fn create(
     connection: &mut Connection<'_>,
-    founding: Founding,
+    new: NewCompany,
     by: &By,
     once: Option<&Once>,
 ) -> Result<Change<Result<super::Row, Problem>>, DatabaseError> {
@@ -42,15 +42,13 @@ pub async fn found(
         let found = find(connection, id).await?;
         return Ok(Change::of(found.ok_or(Code::NotFound.into())));
     }
-    let Some(id) = insert(connection, &founding.name).await? else {
+    let Some(id) = insert(connection, &new.name).await? else {
         return Ok(Change::of(Err(taken())));
     };
     let entry = by.entry(id, Action::CompanyCreate).on(Kind::Company, id);
     // Before the invitation, whose entry is the last thing of the transaction.
     record(connection, &entry).await?;
-    let invited = invite(connection, id, founding.admin, by, None)
-        .await?
-        .value;
+    let invited = invite(connection, id, new.admin, by, None).await?.value;
     if let Err(problem) = invited {
         // Nothing of it is to be done: a company without an admin is of no use.
         return Err(DatabaseError::Refused(problem.detail.into_owned()));

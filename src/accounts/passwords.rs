@@ -1,17 +1,20 @@
-//! Passwords that somebody shows beside a link or a token, and new ones.
+//! Passwords of accounts: the ones that somebody shows beside a link or a token, and new ones.
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
-use super::{Accounts, origin::Origin};
+use super::{Accounts, origin::Origin, user::User};
 use crate::{
+    audit::{Details, Entry, Outcome},
     auth::{
         password::{Place, Whose},
         throttle::{Charge, Guess, Verdict},
     },
     edge::{Code, Problem},
+    mail::{self, Mail, Template},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// How often one that waits for others of its address asks again: a hash takes some 20 ms.
@@ -32,7 +35,7 @@ impl Accounts {
 
     /// Checks that a password is the one with this hash. Who tries is limited as at a login, so that a link
     /// or a stolen token is no better place to guess: `name` is what the failures of many addresses
-    /// are counted under.
+    /// are counted under, and `guess` what stands in the audit trail of one that is wrong.
     ///
     /// # Errors
     ///
@@ -43,6 +46,7 @@ impl Accounts {
         name: &str,
         hash: SecretString,
         password: SecretString,
+        guess: Entry,
     ) -> Result<(), Problem> {
         let place = self.place()?;
         let charge = self.charge(origin, name).await?;
@@ -52,10 +56,18 @@ impl Accounts {
         if let Some(charge) = charge {
             self.throttle.settle(charge, is_right).await;
         }
-        match is_right {
-            true => Ok(()),
-            false => Err(wrong_password()),
+        if is_right {
+            return Ok(());
         }
+        let reason = Some(Code::InvalidCredentials.as_str());
+        self.audit
+            .note(guess.ended(Outcome::Failure).because(Details {
+                reason,
+                ..Details::default()
+            }));
+        Err(Problem::from(Code::InvalidCredentials)
+            .with_detail("The password is wrong.")
+            .of_field("password"))
     }
 
     /// Takes the attempt for a failure until it is known to be none, also when its client hangs up;
@@ -113,9 +125,50 @@ impl Accounts {
     }
 }
 
-/// That the password beside a link or a token is wrong.
-pub(super) fn wrong_password() -> Problem {
-    Problem::from(Code::InvalidCredentials)
-        .with_detail("The password is wrong.")
-        .of_field("password")
+/// Gives an active user a new password, unless it has changed since they were read.
+///
+/// # Errors
+///
+/// Those of the database.
+pub(super) async fn set_password(
+    connection: &mut Connection<'_>,
+    user: &User,
+    hash: &str,
+) -> Result<bool, DatabaseError> {
+    let now = schema::now(connection).await?;
+    let set = on_either!(connection, |database| {
+        sqlx::query(of_company(
+            "UPDATE users SET password_hash = $3, updated_at = $4
+             WHERE company_id = $1 AND id = $2 AND state = 'active' AND password_hash = $5",
+        ))
+        .bind(user.company)
+        .bind(user.id)
+        .bind(hash)
+        .bind(now)
+        .bind(user.password_hash.as_ref().map(ExposeSecret::expose_secret))
+        .execute(&mut **database)
+        .await
+        .map(|done| done.rows_affected())
+    })?;
+    Ok(set == 1)
+}
+
+/// Tells the owner of an account by mail that it has a new password.
+///
+/// # Errors
+///
+/// Those of the database.
+pub(super) async fn tell_of_password(
+    connection: &mut Connection<'_>,
+    user: &User,
+) -> Result<(), DatabaseError> {
+    let Some(to) = user.email.clone() else {
+        return Ok(());
+    };
+    let mail = Mail {
+        to,
+        company: Some(user.company),
+        template: Template::PasswordChanged,
+    };
+    mail::enqueue(connection, &mail).await
 }

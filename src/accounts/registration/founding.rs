@@ -3,13 +3,15 @@
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use super::{
-    names::{MAX_CHARS, Name},
-    registration::Waiting,
-};
+use super::waiting::Waiting;
 use crate::{
+    accounts::{
+        companies,
+        names::{MAX_CHARS, Name},
+        users::{Newcomer, insert},
+    },
     auth::role::Role,
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError},
 };
 
 /// What comes after the name of a company if another has it.
@@ -38,58 +40,32 @@ pub async fn found(
     connection: &mut Connection<'_>,
     registration: &Waiting,
 ) -> Result<Founded, DatabaseError> {
-    let company = Uuid::now_v7();
-    let name = insert_company(connection, company, &registration.company).await?;
-    let (user, now) = (Uuid::now_v7(), schema::now(connection).await?);
-    on_either!(connection, |database| {
-        sqlx::query(
-            "INSERT INTO users (id, company_id, email, email_key, username, username_key, role, state, password_hash, generation, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, 1, $9, $9)",
-        )
-        .bind(user)
-        .bind(company)
-        .bind(&registration.email)
-        .bind(&registration.email_key)
-        .bind(&registration.username)
-        .bind(super::names::key(&registration.username))
-        .bind(Role::Admin.as_str())
-        .bind(registration.password_hash.expose_secret())
-        .bind(now)
-        .execute(&mut **database)
-        .await
-        .map(drop)
-    })?;
+    let (company, name) = insert_company(connection, &registration.company).await?;
+    let newcomer = Newcomer {
+        company,
+        email: &registration.email,
+        email_key: &registration.email_key,
+        username: &registration.username,
+        role: Role::Admin,
+        password_hash: Some(registration.password_hash.expose_secret()),
+    };
+    let user = insert(connection, &newcomer).await?;
     Ok(Founded {
         company,
         name,
-        user,
+        user: user.ok_or(DatabaseError::UniqueViolation)?,
     })
 }
 
-/// Inserts it under the first name that is free.
+/// Inserts one under the first name that is free; its id and that name.
 async fn insert_company(
     connection: &mut Connection<'_>,
-    id: Uuid,
     wanted: &str,
-) -> Result<String, DatabaseError> {
-    let now = schema::now(connection).await?;
+) -> Result<(Uuid, String), DatabaseError> {
     for name in candidates(wanted) {
         // Waits for another one of this name that is being inserted: it may not stay.
-        let inserted = on_either!(connection, |database| {
-            sqlx::query(
-                "INSERT INTO companies (id, name, name_key, state, generation, created_at, updated_at)
-                 VALUES ($1, $2, $3, 'active', 1, $4, $4) ON CONFLICT (name_key) DO NOTHING",
-            )
-            .bind(id)
-            .bind(name.as_str())
-            .bind(name.key())
-            .bind(now)
-            .execute(&mut **database)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        if inserted == 1 {
-            return Ok(name.as_str().to_owned());
+        if let Some(id) = companies::insert(connection, &name).await? {
+            return Ok((id, name.as_str().to_owned()));
         }
     }
     Err(DatabaseError::Busy(
