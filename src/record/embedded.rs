@@ -91,15 +91,16 @@ impl EmbeddedRecorder {
         db: &mut SqliteConnection,
         visits: Numbered<'_>,
     ) -> Result<(), StoreError> {
-        // One that records nothing may be recorded again: that is in its row alone.
-        let known = self.known(visits.counter);
-        if let Some(known) = known.filter(|known| known.recording.recorded)
+        let before = visits.last.saturating_sub(visits.visits);
+        // One that records nothing may be recorded again: that is in its row alone. And what is known
+        // of visits with these numbers was rolled back.
+        let goes_on = |known: &Known| known.recording.recorded && known.recording.through == before;
+        if let Some(known) = self.known(visits.counter).filter(goes_on)
             && self.go_on(db, known, &visits).await?
         {
             return Ok(());
         }
         let connection = &mut Connection::Sqlite(db);
-        let before = visits.last.saturating_sub(visits.visits);
         let taken = recordings::take(connection, visits.counter, before, visits.at).await?;
         let Some(recording) = taken.filter(|recording| recording.recorded) else {
             return Ok(());

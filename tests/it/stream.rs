@@ -48,6 +48,7 @@ impl Counts {
         let recording = Recording {
             visitors: visitors(),
             undrained: undrained.clone(),
+            recorder: None,
         };
         let store = CounterStore::new(store, &settings);
         Self {

@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use footfall::{
-    config::{StoreLocation, StoreSettings},
+    auth::keys::Keys,
+    config::{Settings, Sources, StoreLocation, StoreSettings},
     counting::{
         Batch, NotCounted, Visit,
-        carried::{Carried, VisitorMode, Visitors},
-        counts::{CounterStore, Numbered, Recorder},
+        carried::{Carried, Salts, VisitorMode, Visitors},
+        counts::{CounterStore, Numbered, Recorder, Recording},
     },
     record::EmbeddedRecorder,
     storage::{Store, metrics::StoreMetrics},
@@ -236,12 +237,17 @@ async fn counts(opened: &Opened) -> CounterStore {
         dedup_window: Duration::from_hours(1),
         dedup_limit: 100,
         counter_limit: 100,
+        record_backlog: 100,
         wait_replicas: 0,
     };
     let metrics = Arc::new(StoreMetrics::detached().unwrap());
     let store = Store::open(&settings, metrics).await.unwrap();
-    let recorder = Arc::new(EmbeddedRecorder::default());
-    CounterStore::new(store, &settings).recording(Visitors, Some(recorder))
+    let loaded = Settings::load(&Sources::default()).unwrap();
+    CounterStore::new(store, &settings).recording(Recording {
+        visitors: Visitors::new(Keys::new(&loaded.auth), Salts::default()),
+        undrained: Arc::default(),
+        recorder: Some(Arc::new(EmbeddedRecorder::default())),
+    })
 }
 
 /// What carries a path, what carries nothing, and what carries a path again.

@@ -58,7 +58,7 @@ fn stored() -> impl Strategy<Value = Stored> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let few = |most| prop_oneof![9 => Just(0), 1 => 0..=most];
+    let few = |most: u64| prop_oneof![9 => Just(0), 1 => 0..=most];
     let reason = prop_oneof![
         Just(None),
         Just(Some(Reason::Off)),
