@@ -35,7 +35,7 @@ use crate::{
     counting::{
         Counting,
         carried::{Salts, Visitors},
-        counts::{CounterStore, Recording, Undrained},
+        counts::{CounterStore, Recorder, Recording, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -43,7 +43,10 @@ use crate::{
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
-    record::drain::{Drain, RecordedInDatabase, Streams},
+    record::{
+        EmbeddedRecorder,
+        drain::{Drain, RecordedInDatabase, Streams},
+    },
     storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
@@ -60,6 +63,8 @@ pub struct Application {
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     api_tokens: Arc<ApiTokens>,
+    /// Of the embedded store.
+    recorder: Option<Arc<dyn Recorder>>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     undrained: Arc<Undrained>,
@@ -88,6 +93,7 @@ impl Application {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
+            recorder: database.as_ref().and_then(recorder),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -206,6 +212,7 @@ impl Application {
                     database.clone(),
                     self.settings.store.dedup_window,
                 ))),
+                recorder: self.recorder.clone(),
             }),
             None => counts,
         }
@@ -317,6 +324,12 @@ impl Application {
             background,
         )
     }
+}
+
+/// What records visits in the transaction that counts them, where the database is the embedded file.
+fn recorder(database: &Database) -> Option<Arc<dyn Recorder>> {
+    let is_embedded = database.health().is_none();
+    is_embedded.then(|| Arc::new(EmbeddedRecorder::default()) as Arc<dyn Recorder>)
 }
 
 /// The OpenAPI document of the public routes.

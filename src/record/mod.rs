@@ -6,6 +6,7 @@
 mod append;
 mod chunk;
 pub mod drain;
+mod embedded;
 pub mod metrics;
 mod plan;
 pub mod table;
@@ -14,4 +15,5 @@ pub mod times;
 pub use self::{
     append::{Appended, append},
     chunk::{Entry, Reason},
+    embedded::EmbeddedRecorder,
 };

@@ -58,6 +58,7 @@ impl Counts {
             visitors: visitors(),
             undrained: undrained.clone(),
             recorded,
+            recorder: None,
         };
         let store = CounterStore::new(store, &settings);
         Self {

@@ -143,6 +143,8 @@ pub struct Recording {
     pub undrained: Arc<Undrained>,
     /// What says what is recorded.
     pub recorded: Option<Arc<dyn Recorded>>,
+    /// What records visits as they are counted, where the store has the record as well.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 #[derive(Clone)]
@@ -184,7 +186,7 @@ impl CounterStore {
     pub fn recording(mut self, recording: Recording) -> Self {
         match &mut self.counts {
             Counts::Redis(redis) => redis.record(recording),
-            Counts::Sqlite(_) => {}
+            Counts::Sqlite(sqlite) => sqlite.record(recording),
         }
         self
     }

@@ -134,8 +134,9 @@ fn stored_mode(text: &str) -> Result<VisitorMode, Error> {
         .into_iter()
         .find(|mode| visitor_text(*mode) == text)
         .ok_or_else(|| {
-            let what = format!("{text:?} is no way to store visitors (recordings.visitor)");
-            Error::Decode(what.into())
+            Error::InvalidArgument(format!(
+                "recordings.visitor is {text:?}, and should be daily, hashed or given"
+            ))
         })
 }
 
