@@ -46,7 +46,7 @@ pub struct Listed {
 impl Selection {
     /// The statement that reads a page: it binds what is asked for as `$1` to `$8`, the place as `$9` to `$11`,
     /// and how many as `$12`.
-    pub fn statement(&self, after: Option<Cursor>) -> String {
+    pub fn statement(&self, after: Option<Position>) -> String {
         let conditions = self.conditions(after);
         let columns = format!(
             "audit_entries.{}",
