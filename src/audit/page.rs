@@ -1,6 +1,6 @@
 //! Reading the audit trail, the newest first.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr};
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     edge::page::{Cursor, Page},
-    storage::sql::{Connection, DatabaseError, on_either},
+    storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
 
 /// Which entries are asked for.
@@ -123,8 +123,12 @@ async fn rows(
     most: i64,
 ) -> Result<Vec<Listed>, DatabaseError> {
     let text = selection.statement(after);
+    let text = match selection.company {
+        Some(_) => of_company(text),
+        None => AssertSqlSafe(text).into_sql_str(),
+    };
     on_either!(connection, |database| {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+        let rows = sqlx::query(text)
             .bind(selection.company)
             .bind(selection.actor_id)
             .bind(selection.actor)

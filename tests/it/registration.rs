@@ -8,6 +8,7 @@ mod killed;
 mod own;
 mod pages;
 mod repeated;
+mod statements;
 
 use serde_json::json;
 

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use footfall::{
-    config::{StoreLocation, StoreSettings},
+    auth::keys::Keys,
+    config::{Settings, Sources, StoreLocation, StoreSettings},
     counting::{
         Batch, Company, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
-        carried::{Attributes, Carried, Visitors},
+        carried::{Attributes, Carried, Salts, Visitors},
         counts::{CounterStore, Recording, Undrained},
         identity::IdentityKind,
     },
@@ -17,18 +18,20 @@ use crate::support::Redis;
 
 const RECORD: &str = "footfall:{a}:record";
 const STREAM: &str = "footfall:{a}:visits";
-const BACKLOG: u64 = 100;
+const BACKLOG: u64 = 400;
 
 type Fields = BTreeMap<String, Vec<u8>>;
 
-struct Counts {
+/// One worker's counting on the counter `a`, and what Redis has of it.
+pub struct Counts {
     store: CounterStore,
-    undrained: Arc<Undrained>,
+    pub undrained: Arc<Undrained>,
     client: redis::Client,
+    settings: StoreSettings,
 }
 
 impl Counts {
-    async fn at(redis: &Redis, records: bool) -> Self {
+    pub async fn at(redis: &Redis, records: bool) -> Self {
         let url = format!("redis://127.0.0.1:{}", redis.port);
         let settings = StoreSettings {
             location: StoreLocation::Redis(Box::new(url.parse().unwrap())),
@@ -53,11 +56,12 @@ impl Counts {
                 false => store,
             },
             undrained,
+            settings,
             client: redis::Client::open(url).unwrap(),
         }
     }
 
-    async fn count(&mut self, visits: Vec<Visit>) -> Result<Vec<Outcome>, StoreError> {
+    pub async fn count(&mut self, visits: Vec<Visit>) -> Result<Vec<Outcome>, StoreError> {
         let batch = Batch {
             visits,
             ..Batch::new(counter())
@@ -65,12 +69,18 @@ impl Counts {
         self.store.count(&[batch]).await.remove(0)
     }
 
-    async fn ask<T: redis::FromRedisValue>(&self, command: &str) -> T {
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap();
+    /// How to reach it.
+    pub fn settings(&self) -> StoreSettings {
+        self.settings.clone()
+    }
+
+    pub async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        let connection = self.client.get_multiplexed_async_connection();
+        connection.await.unwrap()
+    }
+
+    pub async fn ask<T: redis::FromRedisValue>(&self, command: &str) -> T {
+        let mut connection = self.connection().await;
         let mut words = command.split(' ');
         let mut asked = redis::cmd(words.next().unwrap());
         words.for_each(|word| {
@@ -79,7 +89,7 @@ impl Counts {
         asked.query_async(&mut connection).await.unwrap()
     }
 
-    async fn entries(&self) -> Vec<(String, Fields)> {
+    pub async fn entries(&self) -> Vec<(String, Fields)> {
         let entries: Vec<(String, Vec<(String, Vec<u8>)>)> =
             self.ask(&format!("XRANGE {STREAM} - +")).await;
         let entries = entries.into_iter();
@@ -88,27 +98,28 @@ impl Counts {
             .collect()
     }
 
-    async fn last(&self) -> (String, Fields) {
+    pub async fn last(&self) -> (String, Fields) {
         self.entries().await.pop().expect("something is recorded")
     }
 
-    async fn state(&self) -> BTreeMap<String, String> {
+    pub async fn state(&self) -> BTreeMap<String, String> {
         self.ask(&format!("HGETALL {RECORD}")).await
     }
 }
 
 fn visitors() -> Visitors {
-    Visitors
+    let settings = Settings::load(&Sources::default()).unwrap();
+    Visitors::new(Keys::new(&settings.auth), Salts::default())
 }
 
-fn counter() -> CounterId {
+pub fn counter() -> CounterId {
     CounterId {
         company: Company::Default,
         name: "a".parse().unwrap(),
     }
 }
 
-fn plain() -> Visit {
+pub fn plain() -> Visit {
     Visit::default()
 }
 
@@ -116,14 +127,14 @@ fn identity(kind: IdentityKind, number: u8) -> Identity {
     Identity::new(kind, "user", &[number])
 }
 
-fn with(kind: IdentityKind, number: u8) -> Visit {
+pub fn with(kind: IdentityKind, number: u8) -> Visit {
     Visit {
         identity: Some(identity(kind, number)),
         ..plain()
     }
 }
 
-fn to(path: &str, visit: Visit) -> Visit {
+pub fn to(path: &str, visit: Visit) -> Visit {
     let attributes = Attributes {
         path: Some(path.into()),
         ..Attributes::default()
@@ -138,12 +149,12 @@ fn to(path: &str, visit: Visit) -> Visit {
     }
 }
 
-fn counted(number: u64) -> Outcome {
+pub fn counted(number: u64) -> Outcome {
     let replayed = false;
     Ok(Counted { number, replayed })
 }
 
-fn replayed(number: u64) -> Outcome {
+pub fn replayed(number: u64) -> Outcome {
     let replayed = true;
     Ok(Counted { number, replayed })
 }
@@ -194,7 +205,8 @@ async fn a_batch_is_one_entry_with_what_its_visits_carry() {
     let digests = [identity(Request, 2).digest, identity(Request, 3).digest];
     assert_eq!(entry["r"], digests.concat());
     assert_eq!(entry["k"], identity(Key, 1).digest);
-    assert_eq!(entry.len(), 3 + 2 + 3, "{entry:?}");
+    assert_eq!(text(&entry, "i"), "2");
+    assert_eq!(entry.len(), 3 + 3 + 3, "{entry:?}");
     let state = counts.state().await;
     assert_eq!(
         (&*state["top"], &*state["on"], &*state["mode"]),

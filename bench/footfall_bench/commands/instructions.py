@@ -13,7 +13,7 @@ def main(mode: str | None, _: int | None) -> None:
         case "update":
             counted = _counted(FOOTFALL)
             of_image = _counted(FOOTFALL_OF_IMAGE) if FOOTFALL_OF_IMAGE.exists() else {}
-            Baseline(TOLERANCE_PERCENT, counting.versions(), counted, of_image).write()
+            Baseline(TOLERANCE_PERCENT, counting.versions(FOOTFALL), counted, of_image).write()
             print(f"noted in {PATH.name}")
         case "image":
             baseline = Baseline.read()
@@ -32,12 +32,12 @@ def _counted(binary: Path) -> dict[str, int]:
 
 
 def _compare(baseline: Baseline, noted: dict[str, int], binary: Path) -> None:
-    if other := baseline.other_versions(counting.versions()):
+    if other := baseline.other_versions(counting.versions(binary)):
         # What differs may be theirs: to fail then would be as wrong as to say that all is well.
         print("NOT COMPARED, since counts depend on more than the source:")
         for difference in other:
             print(f"  {difference}")
-        print(f"Note them anew where nothing else has changed: bench/instructions.sh update")
+        print("Note them anew where nothing else has changed: bench/instructions.sh update")
         _counted(binary)
         return
     worse, better = [], []

@@ -1,9 +1,6 @@
 //! `/auth/login`, `/auth/refresh`, `/auth/logout` and `/auth/sessions`
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -23,7 +20,7 @@ use super::{
     Sessions,
     answer::Answer,
     list::{self, OwnSessions},
-    login,
+    login::{self, unix_seconds},
     logout::Sent,
     row::{Granted, Kind, Owner},
 };
@@ -119,6 +116,7 @@ async fn post_login(
         sessions.csrf.check_origin(request.headers())?;
     }
     let device = Device::of(request.headers(), &sessions.accounts.keys, unix_seconds());
+    let of_cookies = sessions.session_of_cookies(request.headers());
     // With the body: once it has arrived, there is no moment at which to hang up would help.
     let tracker = sessions.background.clone();
     let attempt = Piece::Login.track(&tracker, async move {
@@ -132,6 +130,7 @@ async fn post_login(
             password: password.secret("password")?,
             kind,
             device: device.clone(),
+            replaces: of_cookies.filter(|_| kind == Kind::Cookie),
         };
         let granted = sessions.login(&origin, credentials).await?;
         let answer = sessions.answer(&granted, kind)?;
@@ -140,11 +139,6 @@ async fn post_login(
     attempt
         .await
         .unwrap_or_else(|error| Err(Problem::from(Code::Internal).with_cause(error)))
-}
-
-fn unix_seconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
 }
 
 /// A refresh token.

@@ -85,7 +85,7 @@ pub async fn invite(
         Ok(id) => id,
         Err(problem) => return Ok(Change::of(Err(problem))),
     };
-    links::void(connection, id, Purpose::Invitation).await?;
+    links::void(connection, company, id, Purpose::Invitation).await?;
     let link = links::create(
         connection,
         Purpose::Invitation,

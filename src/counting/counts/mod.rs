@@ -15,7 +15,7 @@ mod undrained;
 
 pub use self::{
     recorder::{Numbered, Recorder},
-    redis::SCRIPT,
+    redis::{RecordKeys, SCRIPT},
     undrained::Undrained,
 };
 

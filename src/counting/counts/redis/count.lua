@@ -207,6 +207,9 @@ local function enter()
             add('w', state.gap)
         end
     end
+    if anonymous > 0 and fresh > anonymous + bare then
+        add('i', text(anonymous))
+    end
     for _, kind in ipairs(kinds) do
         if #kind.new == #kind.ids then
             add(kind.kind == 1 and 'r' or 'k', kind.packed)

@@ -75,6 +75,33 @@ impl Keys {
     }
 }
 
+/// The keys of a counter that the record of its visits needs.
+pub struct RecordKeys {
+    /// The count.
+    pub count: String,
+    /// The state of the record.
+    pub state: String,
+    /// The stream.
+    pub stream: String,
+    /// The sets of identities in use: of requests, of keys.
+    pub identities: [String; 2],
+}
+
+impl RecordKeys {
+    /// Those of this counter.
+    pub fn of(counter: &CounterId) -> Self {
+        let mut keys = Keys::of(counter);
+        let [requests, _, known_keys, _] = Keys::SETS;
+        let [state, stream] = Keys::RECORD;
+        Self {
+            count: keys.count().to_owned(),
+            state: keys.named(state).to_owned(),
+            stream: keys.named(stream).to_owned(),
+            identities: [requests, known_keys].map(|set| keys.named(set).to_owned()),
+        }
+    }
+}
+
 /// Where the count of a counter is.
 pub fn count(counter: &CounterId) -> String {
     let mut keys = Keys::of(counter);

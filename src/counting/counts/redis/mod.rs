@@ -23,8 +23,8 @@ mod reading;
 mod room;
 mod script;
 
-pub use self::script::SCRIPT;
 use self::script::{Call, Carried, OTHER_MODE, OUTDATED, UNLISTED, interpret};
+pub use self::{keys::RecordKeys, script::SCRIPT};
 use super::{BatchResult, Memory, Recording};
 use crate::{
     auth::revocation::Known,
