@@ -246,6 +246,7 @@ async fn counts(opened: &Opened) -> CounterStore {
     CounterStore::new(store, &settings).recording(Recording {
         visitors: Visitors::new(Keys::new(&loaded.auth), Salts::default()),
         undrained: Arc::default(),
+        recorded: None,
         recorder: Some(Arc::new(EmbeddedRecorder::default())),
     })
 }
