@@ -32,12 +32,15 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    counting::{CounterName, Counting, counts::CounterStore, routes::CountingState},
+    counting::{
+        CounterName, Counting, carried::Salts, counts::CounterStore, routes::CountingState,
+    },
     edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
+    record::collect::{Collect, known::WriteKeys, salting::Salting},
     storage::{Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
@@ -54,6 +57,9 @@ pub struct Application {
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     api_tokens: Arc<ApiTokens>,
+    write_keys: Arc<WriteKeys>,
+    /// Of visitors, by days.
+    salts: Salts,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     document: Document,
@@ -79,6 +85,8 @@ impl Application {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
+            write_keys: Arc::new(WriteKeys::new(database.clone())),
+            salts: Salts::default(),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -137,6 +145,13 @@ impl Application {
         let callers =
             callers.telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let callers = Arc::new(callers);
+        let counting = Counting::start(
+            counts,
+            revocations.clone(),
+            self.metrics.counting.clone(),
+            supervisor,
+        );
+        let request_ids_identify = !settings.store.dedup_window.is_zero();
         let accounts = Arc::new(Accounts {
             database: self.database.clone(),
             keys: self.keys.clone(),
@@ -152,14 +167,16 @@ impl Application {
         });
         let parts = Parts {
             counting: Arc::new(CountingState {
-                counting: Counting::start(
-                    counts,
-                    revocations,
-                    self.metrics.counting.clone(),
-                    supervisor,
-                ),
+                counting: counting.clone(),
                 default_counter: CounterName::default_counter(),
-                request_ids_identify: !settings.store.dedup_window.is_zero(),
+                request_ids_identify,
+            }),
+            collect: Arc::new(Collect {
+                keys: self.write_keys.clone(),
+                counting,
+                revocations,
+                request_ids_identify,
+                metrics: self.metrics.collect.clone(),
             }),
             sessions: Arc::new(Sessions {
                 accounts: accounts.clone(),
@@ -222,6 +239,7 @@ impl Application {
         let monitoring = revocation::monitor(self.revocations(store.clone()));
         supervisor.spawn(Part::Revocations, monitoring);
         supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        self.start_collecting(store, &database, supervisor);
         if let Some(keeper) = self.audit_keeper() {
             supervisor.spawn(Part::Audit, keeper.run());
         }
@@ -239,6 +257,16 @@ impl Application {
         )?;
         supervisor.spawn(Part::MailSender, sender.run());
         Ok(())
+    }
+
+    /// What web pages need, and nothing of which a visit waits for.
+    fn start_collecting(&self, store: &Store, database: &Database, supervisor: &Supervisor) {
+        let metrics = &self.metrics.collect;
+        let keys = self.write_keys.clone();
+        let reading = keys.run(self.revocations(store.clone()), metrics.clone());
+        supervisor.spawn(Part::WriteKeys, reading);
+        let salting = Salting::new(database.clone(), self.salts.clone(), metrics.clone());
+        supervisor.spawn(Part::VisitorSalts, salting.run());
     }
 
     /// How the sender of mails is told things, where there is one.

@@ -8,6 +8,7 @@ use crate::{
     auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
     counting::metrics::CountingMetrics,
     edge::metrics::HttpMetrics,
+    record::collect::metrics::CollectMetrics,
     storage::metrics::StoreMetrics,
     telemetry::metrics::Registry,
 };
@@ -21,6 +22,8 @@ pub struct Metrics {
     pub http: Arc<HttpMetrics>,
     /// Visits.
     pub counting: Arc<CountingMetrics>,
+    /// Visits that web pages send.
+    pub collect: Arc<CollectMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
     /// What was revoked.
@@ -43,6 +46,7 @@ impl Metrics {
         Ok(Self {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
+            collect: Arc::new(CollectMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
             revocation: Arc::new(RevocationMetrics::register(&registry)?),
             accounts: Arc::new(AccountsMetrics::register(&registry)?),

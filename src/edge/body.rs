@@ -26,12 +26,50 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         check_coding(request.headers())?;
         check_media_type(request.headers())?;
-        let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|rejection| {
-            Problem::of_status(rejection.status()).unwrap_or(Code::BadRequest.into())
-        })?;
-        parse(&body).map(Self)
+        parse(&bytes(request, state).await?).map(Self)
     }
+}
+
+/// The bytes of a body that is JSON, declared as such or as `text/plain`, which a page of another origin may
+/// send without asking first (Fetch standard, 2.2.2).
+#[derive(Debug, Clone)]
+pub struct SimpleBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for SimpleBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        check_coding(request.headers())?;
+        if !is_plain_text(request.headers()) {
+            check_media_type(request.headers()).map_err(|problem| match problem.code {
+                Code::UnsupportedMediaType => problem.with_detail(
+                    "The body must be JSON in UTF-8, sent as `Content-Type: text/plain` or `application/json`.",
+                ),
+                _ => problem,
+            })?;
+        }
+        bytes(request, state).await.map(Self)
+    }
+}
+
+async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let body = Bytes::from_request(request, state).await;
+    body.map_err(|rejection| {
+        Problem::of_status(rejection.status()).unwrap_or(Code::BadRequest.into())
+    })
+}
+
+fn is_plain_text(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let media_type = value.to_str().ok().and_then(|text| text.parse::<Mime>().ok());
+    media_type.is_some_and(|media_type| {
+        let charset = media_type.get_param(mime::CHARSET);
+        media_type.essence_str() == mime::TEXT_PLAIN
+            && charset.is_none_or(|charset| is_utf8(charset.as_str()))
+    })
 }
 
 /// RFC 9110, 8.4. `identity` is what is said by those who mean none.

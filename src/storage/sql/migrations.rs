@@ -33,6 +33,7 @@ const FILES: &[Files] = files![
     5 "revocations" "0005_revocations.sql",
     6 "mail" "0006_mail.sql",
     7 "audit" "0007_audit.sql",
+    10 "collect" "0010_collect.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

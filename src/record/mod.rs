@@ -1,0 +1,3 @@
+//! The record of visits: what is known of each beside its number.
+
+pub mod collect;
