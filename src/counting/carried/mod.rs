@@ -5,10 +5,23 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod invalid;
+mod line;
+mod members;
 mod mode;
+mod number;
+mod reading;
+mod salts;
 mod visitor;
 
-pub use self::{mode::VisitorMode, visitor::Visitors};
+pub use self::{
+    invalid::InvalidVisit,
+    line::Line,
+    mode::VisitorMode,
+    reading::{MAX_KEY_BYTES, MAX_PROPERTIES, MAX_TEXT_BYTES, MAX_VISIT_BYTES, Member},
+    salts::{SALT_BYTES, Salt, Salts},
+    visitor::Visitors,
+};
 
 /// What a visit carries, as its client said it and within all limits. At least one thing of it is
 /// there: what carries nothing is a plain visit.
@@ -53,3 +66,6 @@ pub struct Stored {
     #[serde(flatten)]
     pub attributes: Attributes,
 }
+
+#[cfg(test)]
+mod tests;
