@@ -64,7 +64,10 @@ fn is_plain_text(headers: &HeaderMap) -> bool {
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;
     };
-    let media_type = value.to_str().ok().and_then(|text| text.parse::<Mime>().ok());
+    let media_type = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<Mime>().ok());
     media_type.is_some_and(|media_type| {
         let charset = media_type.get_param(mime::CHARSET);
         media_type.essence_str() == mime::TEXT_PLAIN

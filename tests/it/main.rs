@@ -24,6 +24,7 @@ mod browser;
 mod cli;
 mod clock;
 mod cluster;
+mod collect;
 mod companies;
 mod conformance;
 mod connections;

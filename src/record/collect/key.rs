@@ -29,7 +29,10 @@ mod tests {
     #[test]
     fn a_write_key_is_no_api_token_and_the_other_way_round() {
         let key = generate().unwrap();
-        assert!(is_well_formed(&key) && !api_token::is_well_formed(&key), "{key}");
+        assert!(
+            is_well_formed(&key) && !api_token::is_well_formed(&key),
+            "{key}"
+        );
         let renamed = key.replacen(PREFIX, api_token::PREFIX, 1);
         assert!(!is_well_formed(&renamed), "{renamed}");
         assert!(!is_well_formed(&key[..key.len() - 1]));

@@ -9,7 +9,6 @@ use self::{known::WriteKeys, metrics::CollectMetrics};
 use crate::{auth::revocation::Revocations, counting::Counting};
 
 mod budget;
-mod fields;
 mod image;
 mod key;
 pub mod known;

@@ -49,10 +49,21 @@ mod tests {
             (&[(referer, "https://a.example:443/p?q=1")], None, HERE),
             (&[(referer, "https://user@a.example/p")], None, HERE),
             (&[(referer, "https://A.EXAMPLE/p")], None, HERE),
-            (&[(referer, "http://a.example:8080/p")], None, Some("http://a.example:8080")),
-            (&[(origin, "null"), (referer, "https://a.example/")], None, None),
             (
-                &[(origin, "https://b.example"), (referer, "https://a.example/")],
+                &[(referer, "http://a.example:8080/p")],
+                None,
+                Some("http://a.example:8080"),
+            ),
+            (
+                &[(origin, "null"), (referer, "https://a.example/")],
+                None,
+                None,
+            ),
+            (
+                &[
+                    (origin, "https://b.example"),
+                    (referer, "https://a.example/"),
+                ],
                 Some("https://b.example"),
                 Some("https://b.example"),
             ),
@@ -62,7 +73,10 @@ mod tests {
                 None,
             ),
             (
-                &[(referer, "https://a.example/"), (referer, "https://a.example/")],
+                &[
+                    (referer, "https://a.example/"),
+                    (referer, "https://a.example/"),
+                ],
                 None,
                 None,
             ),

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Collect, origin,
-    visit::{Around, Ended},
+    visit::{Around, Ended, invalid},
 };
 use crate::{
     counting::carried::Page,
@@ -48,7 +48,11 @@ struct Sent {
     #[schema(required = false, max_length = 512, example = "/pricing")]
     path: String,
     /// Where the visitor came from.
-    #[schema(required = false, max_length = 512, example = "https://search.example/")]
+    #[schema(
+        required = false,
+        max_length = 512,
+        example = "https://search.example/"
+    )]
     referrer: String,
     /// Which campaign brought them.
     #[schema(required = false, max_length = 512, example = "spring")]
@@ -98,5 +102,5 @@ fn read(body: &[u8]) -> Result<Page, Problem> {
         let detail = format!("The body must be UTF-8 text, as JSON is: {error}.");
         Problem::from(Code::InvalidJson).with_detail(detail)
     })?;
-    Ok(Page::from_json(text)?)
+    Page::from_json(text).map_err(invalid)
 }

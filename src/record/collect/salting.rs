@@ -154,12 +154,14 @@ async fn make(connection: &mut Connection<'_>, day: i64) -> Result<(), DatabaseE
     let mut salt = [0; SALT_BYTES];
     getrandom::fill(&mut salt).map_err(|error| DatabaseError::Refused(error.to_string()))?;
     on_either!(connection, |database| {
-        sqlx::query("INSERT INTO visitor_salts (day, salt) VALUES ($1, $2) ON CONFLICT (day) DO NOTHING")
-            .bind(day)
-            .bind(&salt[..])
-            .execute(&mut **database)
-            .await
-            .map(drop)
+        sqlx::query(
+            "INSERT INTO visitor_salts (day, salt) VALUES ($1, $2) ON CONFLICT (day) DO NOTHING",
+        )
+        .bind(day)
+        .bind(&salt[..])
+        .execute(&mut **database)
+        .await
+        .map(drop)
     })?;
     Ok(())
 }

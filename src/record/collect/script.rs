@@ -5,9 +5,7 @@ use std::sync::LazyLock;
 use axum::{
     http::{
         HeaderMap, HeaderName, StatusCode,
-        header::{
-            ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-        },
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     },
     response::{IntoResponse, Response},
 };
@@ -63,7 +61,12 @@ async fn get_script(headers: HeaderMap) -> Response {
     ];
     match is_known(&headers) {
         true => (StatusCode::NOT_MODIFIED, known).into_response(),
-        false => (known, [(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response(),
+        false => (
+            known,
+            [(CONTENT_TYPE, "text/javascript; charset=utf-8")],
+            SCRIPT,
+        )
+            .into_response(),
     }
 }
 
@@ -88,7 +91,9 @@ mod tests {
     fn it_is_short_as_it_is_served() {
         assert!(SCRIPT.len() < 2000, "{}", SCRIPT.len());
         for never in ["cookie", "localStorage", "sessionStorage", "indexedDB"] {
-            let code = SCRIPT.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = SCRIPT
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             assert!(!code.collect::<String>().contains(never), "{never}");
         }
     }

@@ -51,7 +51,8 @@ fn is_ahead(headers: &HeaderMap) -> bool {
     PURPOSES.iter().any(|(name, purpose)| {
         let values = headers.get_all(name).iter();
         // A list, each with its parameters: `prefetch;prerender`.
-        let mut words = values.flat_map(|value| value.as_bytes().split(|byte| b",;".contains(byte)));
+        let mut words =
+            values.flat_map(|value| value.as_bytes().split(|byte| b",;".contains(byte)));
         words.any(|word| word.trim_ascii().eq_ignore_ascii_case(purpose.as_bytes()))
     })
 }

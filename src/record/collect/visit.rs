@@ -17,7 +17,7 @@ use super::{Collect, known::WriteKey, metrics::Reason, unwanted};
 use crate::{
     counting::{
         CountError, CounterId, CounterName, Identity, Visit,
-        carried::{Carried, Page, Visitor},
+        carried::{Carried, InvalidVisit, Page, Seen},
         identity::IdentityKind,
     },
     edge::{ClientAddress, Code, Problem, RequestContext},
@@ -197,12 +197,30 @@ impl Collect {
     }
 }
 
+/// What is wrong with what a page has sent.
+pub fn invalid(wrong: InvalidVisit) -> Problem {
+    match wrong {
+        InvalidVisit::Syntax(_) => Problem::from(Code::InvalidJson).with_detail(wrong.to_string()),
+        InvalidVisit::Content { field, detail } => {
+            let problem = Problem::from(Code::InvalidVisit).with_detail(detail);
+            let fields = Page::MEMBERS.into_iter();
+            let field = fields
+                .filter(|known| Some(*known) == field.as_deref())
+                .next();
+            match field {
+                Some(field) => problem.of_field(field),
+                None => problem,
+            }
+        }
+    }
+}
+
 /// Who gives no name is seen, and told apart for a day.
 fn carried(mut carried: Carried, around: &Around) -> Option<Arc<Carried>> {
     if let (None, Some(address)) = (&carried.visitor, around.address) {
         let agent = around.headers.get(USER_AGENT);
         let agent = agent.map_or(&b""[..], HeaderValue::as_bytes);
-        carried.visitor = Some(Visitor::Seen {
+        carried.seen = Some(Seen {
             address,
             agent: String::from_utf8_lossy(agent).into(),
         });
