@@ -33,15 +33,21 @@ use crate::{
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
-        CounterName, Counting, carried::Salts, counts::CounterStore, routes::CountingState,
+        CounterName, Counting,
+        carried::{Salts, Visitors},
+        counts::{CounterStore, Recording, Undrained},
+        routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
-    record::collect::{Collect, known::WriteKeys, salting::Salting},
-    storage::{Store, sql::Database},
+    record::{
+        collect::{Collect, known::WriteKeys, salting::Salting},
+        drain::{Drain, Streams},
+    },
+    storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
 
@@ -58,10 +64,11 @@ pub struct Application {
     vitals: Vitals,
     api_tokens: Arc<ApiTokens>,
     write_keys: Arc<WriteKeys>,
-    /// Of visitors, by days.
-    salts: Salts,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
+    undrained: Arc<Undrained>,
+    /// By which visitors are told apart for a day.
+    salts: Salts,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -86,7 +93,6 @@ impl Application {
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             write_keys: Arc::new(WriteKeys::new(database.clone())),
-            salts: Salts::default(),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -99,6 +105,8 @@ impl Application {
             metrics,
             vitals,
             mailer: Mailer::default(),
+            undrained: Arc::default(),
+            salts: Salts::default(),
         }
     }
 
@@ -128,7 +136,7 @@ impl Application {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counts = CounterStore::new(store.clone(), &settings.store);
+        let counts = self.counts(store.clone());
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -201,6 +209,29 @@ impl Application {
         edge.with_cors(&settings.server.cors_origins)
     }
 
+    /// Where visits are counted, and recorded if there is a database.
+    fn counts(&self, store: Store) -> CounterStore {
+        let counts = CounterStore::new(store, &self.settings.store);
+        match self.database {
+            Some(_) => counts.recording(Recording {
+                visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
+                undrained: self.undrained.clone(),
+            }),
+            None => counts,
+        }
+    }
+
+    /// What brings visits from Redis into the database; `None` where they are counted in it.
+    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+        let Backend::Redis(redis) = &store.backend else {
+            return None;
+        };
+        let streams = Streams::new(redis.clone(), self.settings.store.dedup_window);
+        let counters = CounterStore::new(store.clone(), &self.settings.store);
+        let (undrained, metrics) = (self.undrained.clone(), self.metrics.record.clone());
+        Some(Drain::new(database, streams, counters, undrained, metrics))
+    }
+
     /// Cookies are for HTTPS, but in development, where there may be none.
     fn csrf(&self) -> Csrf {
         let production = self.settings.environment == Environment::Production;
@@ -240,6 +271,9 @@ impl Application {
         supervisor.spawn(Part::Revocations, monitoring);
         supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
         self.start_collecting(store, &database, supervisor);
+        if let Some(drain) = self.drain(store, database.clone()) {
+            supervisor.spawn(Part::Drain, drain.run());
+        }
         if let Some(keeper) = self.audit_keeper() {
             supervisor.spawn(Part::Audit, keeper.run());
         }

@@ -23,10 +23,10 @@ use footfall::{
         values::{HumanDuration, List, ListenAddress},
     },
     counting::{
-        Company, CounterId, CounterName, Cursor, Identity,
+        Company, CounterId, CounterName, Identity,
         identity::{IdentityKind, is_valid_key},
     },
-    edge::Peer,
+    edge::{Peer, page::Cursor},
 };
 use ipnet::IpNet;
 use serde_json::Value;
@@ -246,7 +246,7 @@ pub fn bearer(data: &[u8]) {
 
 /// The cursor that leads on after this counter.
 pub fn cursor_of(name: &str) -> String {
-    Cursor(name.parse().expect("a name")).to_string()
+    Cursor::<CounterName>(name.parse().expect("a name")).to_string()
 }
 
 /// Where a page of counters begins, how long it is, and the query that says so.
@@ -267,7 +267,7 @@ pub fn cursor(data: &[u8]) {
     // What comes back as a cursor leads on; nothing that is only like one does.
     let text = std::str::from_utf8(data).unwrap_or("not text");
     let sent = page(&format!("cursor={encoded}")).expect("a target");
-    match text.parse::<Cursor>() {
+    match text.parse::<Cursor<CounterName>>() {
         _ if text.is_empty() => assert_eq!(names(&sent), COUNTERS),
         Ok(parsed) => {
             assert_eq!(parsed.to_string(), text);

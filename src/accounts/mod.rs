@@ -11,7 +11,6 @@ pub mod names;
 pub mod once;
 pub mod origin;
 pub mod own;
-pub mod page;
 pub mod pages;
 mod passwords;
 pub mod path;

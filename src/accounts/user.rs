@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::role::Role,
+    edge::page::{Cursor, Page},
     storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
 
@@ -192,8 +193,8 @@ impl User {
         row.map(Self::of).transpose()
     }
 
-    /// Those of a company whose ids come after this one, in the order of their ids: who came first is
-    /// first. Nobody who was deleted is among them; a state and a role may be asked for.
+    /// A page of those of a company, in the order of their ids, so that who came first is first, and where the
+    /// next one begins. Nobody who was deleted is among them; a state and a role may be asked for.
     ///
     /// # Errors
     ///
@@ -201,24 +202,25 @@ impl User {
     pub async fn page(
         connection: &mut Connection<'_>,
         company: Uuid,
-        after: Uuid,
         (state, role): (Option<State>, Option<Role>),
-        limit: i64,
-    ) -> Result<Vec<Self>, DatabaseError> {
-        let rows: Vec<Row> = on_either!(connection, |database| {
+        page: Page<Uuid>,
+    ) -> Result<(Vec<Self>, Option<Cursor<Uuid>>), DatabaseError> {
+        let mut rows: Vec<Row> = on_either!(connection, |database| {
             sqlx::query_as(of_company(select!(
                 "WHERE u.company_id = $1 AND u.id > $2 AND u.state <> 'deleted'
                  AND ($3 = '' OR u.state = $3) AND ($4 = '' OR u.role = $4) ORDER BY u.id LIMIT $5"
             )))
             .bind(company)
-            .bind(after)
+            .bind(page.after.unwrap_or(Uuid::nil()))
             .bind(state.map_or("", State::as_str))
             .bind(role.map_or("", Role::as_str))
-            .bind(limit)
+            .bind(page.rows())
             .fetch_all(&mut **database)
             .await
         })?;
-        rows.into_iter().map(Self::of).collect()
+        let next = page.cut(&mut rows, |row| row.0);
+        let users = rows.into_iter().map(Self::of).collect::<Result<_, _>>();
+        Ok((users?, next))
     }
 
     /// The user with this e-mail address, as addresses are compared.

@@ -8,7 +8,7 @@ use crate::{
     auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
     counting::metrics::CountingMetrics,
     edge::metrics::HttpMetrics,
-    record::collect::metrics::CollectMetrics,
+    record::{collect::metrics::CollectMetrics, metrics::RecordMetrics},
     storage::metrics::StoreMetrics,
     telemetry::metrics::Registry,
 };
@@ -34,6 +34,8 @@ pub struct Metrics {
     pub store: Arc<StoreMetrics>,
     /// The audit trail.
     pub audit: Arc<AuditMetrics>,
+    /// The record of visits.
+    pub record: Arc<RecordMetrics>,
 }
 
 impl Metrics {
@@ -52,6 +54,7 @@ impl Metrics {
             accounts: Arc::new(AccountsMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             audit: Arc::new(AuditMetrics::register(&registry)?),
+            record: Arc::new(RecordMetrics::register(&registry)?),
             registry,
         })
     }

@@ -6,13 +6,13 @@
 
 mod address;
 mod chain;
-mod cursor;
 pub mod denied;
 mod entry;
 mod fold;
 pub mod metrics;
 mod notes;
 pub mod page;
+mod position;
 mod query;
 pub mod retention;
 pub mod routes;
@@ -22,8 +22,8 @@ pub mod verify;
 
 pub use self::{
     chain::{record, record_all},
-    cursor::Cursor,
     entry::{Action, Actor, Details, Entry, Kind, Object, Outcome},
     notes::{Audit, Keeper},
+    position::Position,
     row::{Hash, Row},
 };

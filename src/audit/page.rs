@@ -1,14 +1,17 @@
 //! Reading the audit trail, the newest first.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr};
 use uuid::Uuid;
 
 use super::{
     Outcome,
-    cursor::Cursor,
+    position::Position,
     row::{COLUMNS, Row, row},
 };
-use crate::storage::sql::{Connection, DatabaseError, on_either};
+use crate::{
+    edge::page::{Cursor, Page},
+    storage::sql::{Connection, DatabaseError, of_company, on_either},
+};
 
 /// Which entries are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,20 +43,11 @@ pub struct Listed {
     pub address: Option<Vec<u8>>,
 }
 
-/// Some of the entries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The newest first.
-    pub entries: Vec<Listed>,
-    /// The place of the last of them, if there are more.
-    pub next: Option<Cursor>,
-}
-
 impl Selection {
     /// The condition for a statement that binds all of it from `$1` to `$11`. What is not asked for is
     /// no condition, rather than one that is always true, so that an index serves what is left;
     /// its parameter is named all the same, since both databases want to know each.
-    fn conditions(&self, after: Option<Cursor>) -> String {
+    fn conditions(&self, after: Option<Position>) -> String {
         let conditions = [
             (
                 self.company.is_some(),
@@ -85,7 +79,7 @@ impl Selection {
     }
 }
 
-/// Up to `limit` of the entries that are asked for, those after a place.
+/// A page of the entries that are asked for, and where the next one begins.
 ///
 /// # Errors
 ///
@@ -93,27 +87,21 @@ impl Selection {
 pub async fn page(
     connection: &mut Connection<'_>,
     selection: &Selection,
-    after: Option<Cursor>,
-    limit: usize,
-) -> Result<Page, DatabaseError> {
+    page: Page<Position>,
+) -> Result<(Vec<Listed>, Option<Cursor<Position>>), DatabaseError> {
     match selection.company {
         Some(company) => connection.within(company).await?,
         None => connection.across_companies().await?,
     }
-    // One more, to know whether there are more.
-    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut entries = rows(connection, selection, after, most).await?;
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    let last = entries.last().map(|listed| Cursor::from(&listed.row));
-    let next = last.filter(|_| more);
-    Ok(Page { entries, next })
+    let mut entries = rows(connection, selection, page.after, page.rows()).await?;
+    let next = page.cut(&mut entries, |listed| Position::from(&listed.row));
+    Ok((entries, next))
 }
 
 async fn rows(
     connection: &mut Connection<'_>,
     selection: &Selection,
-    after: Option<Cursor>,
+    after: Option<Position>,
     most: i64,
 ) -> Result<Vec<Listed>, DatabaseError> {
     let conditions = selection.conditions(after);
@@ -129,8 +117,12 @@ async fn rows(
          ORDER BY audit_entries.recorded_at DESC, audit_entries.company_id DESC, audit_entries.seq DESC
          LIMIT $12"
     );
+    let text = match selection.company {
+        Some(_) => of_company(text),
+        None => AssertSqlSafe(text).into_sql_str(),
+    };
     on_either!(connection, |database| {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+        let rows = sqlx::query(text)
             .bind(selection.company)
             .bind(selection.actor_id)
             .bind(selection.actor)

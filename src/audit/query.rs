@@ -4,16 +4,15 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{Actor, Cursor, Outcome, page::Selection, time};
+use super::{Actor, Outcome, Position, page::Selection, time};
 use crate::{
     auth::{Caller, role::Role},
-    edge::{Code, Problem},
+    edge::{
+        Code, Problem,
+        page::Page,
+        query::{given, invalid},
+    },
 };
-
-/// Entries on a page, unless the client wants another number.
-const DEFAULT_PAGE: usize = 100;
-/// Entries on a page at most.
-const MAX_PAGE: usize = 1000;
 
 /// Which entries, and which page of them. Forms send what was left empty, so empty is absent.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -58,15 +57,6 @@ pub struct AuditQuery {
     limit: Option<String>,
 }
 
-fn wrong(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
-    Problem::from(Code::InvalidQuery).with_detail(detail)
-}
-
-/// What is not empty.
-fn given(value: &Option<String>) -> Option<&str> {
-    value.as_deref().filter(|value| !value.is_empty())
-}
-
 fn is_word(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     (1..=40).contains(&text.len()) && text.bytes().all(plain)
@@ -86,17 +76,17 @@ impl AuditQuery {
             outcome: self.outcome()?,
             ..Selection::default()
         };
-        if let Some(actor) = given(&self.actor) {
+        if let Some(actor) = given(self.actor.as_deref()) {
             selection.actor = Actor::KINDS.into_iter().find(|kind| *kind == actor);
             if selection.actor.is_none() {
                 let id = id(actor).ok_or_else(|| {
                     let kinds = Actor::KINDS.join(", ");
-                    wrong(format!("actor must be an id, or one of {kinds}."))
+                    invalid(format!("actor must be an id, or one of {kinds}."))
                 });
                 selection.actor_id = Some(id?);
             }
         }
-        if let Some(action) = given(&self.action) {
+        if let Some(action) = given(self.action.as_deref()) {
             match action.split_once('.') {
                 Some((group, "*")) if is_word(group) => {
                     selection.group = Some(format!("{group}."));
@@ -105,7 +95,7 @@ impl AuditQuery {
                     selection.action = Some(action.to_owned());
                 }
                 _ => {
-                    return Err(wrong(
+                    return Err(invalid(
                         "action must be like session.login, or like session.*",
                     ));
                 }
@@ -117,10 +107,10 @@ impl AuditQuery {
     /// Another's company is as one that has no entries would be: nothing says whether it is there.
     fn company(&self, caller: &Caller) -> Result<Option<Uuid>, Problem> {
         let own = caller.company.id();
-        let Some(asked) = given(&self.company) else {
+        let Some(asked) = given(self.company.as_deref()) else {
             return Ok((caller.role < Role::Operator).then_some(own));
         };
-        let asked = id(asked).ok_or_else(|| wrong("company must be the id of a company."))?;
+        let asked = id(asked).ok_or_else(|| invalid("company must be the id of a company."))?;
         match caller.role >= Role::Operator || asked == own {
             true => Ok(Some(asked)),
             false => Err(Code::NotFound.into()),
@@ -128,49 +118,34 @@ impl AuditQuery {
     }
 
     fn outcome(&self) -> Result<Option<Outcome>, Problem> {
-        let Some(asked) = given(&self.outcome) else {
+        let Some(asked) = given(self.outcome.as_deref()) else {
             return Ok(None);
         };
         let outcome = Outcome::ALL.iter().find(|outcome| outcome.text() == asked);
         outcome
             .map(|outcome| Some(*outcome))
-            .ok_or_else(|| wrong("outcome must be success, failure or denied."))
+            .ok_or_else(|| invalid("outcome must be success, failure or denied."))
     }
 
     fn time(&self, name: &str, value: &Option<String>) -> Result<Option<i64>, Problem> {
-        let Some(asked) = given(value) else {
+        let Some(asked) = given(value.as_deref()) else {
             return Ok(None);
         };
         let time = time::parse(asked);
         time.map(Some).ok_or_else(|| {
-            wrong(format!(
+            invalid(format!(
                 "{name} must be a time like 2026-03-01T12:00:00Z (RFC 3339); a `+` in it is sent as %2B."
             ))
         })
     }
 
-    /// Where the page begins.
+    /// Which page of them.
     ///
     /// # Errors
     ///
-    /// If it is no cursor.
-    pub fn after(&self) -> Result<Option<Cursor>, Problem> {
-        let cursor = given(&self.cursor).map(str::parse).transpose();
-        cursor.map_err(|error: super::cursor::InvalidCursor| wrong(error.to_string()))
-    }
-
-    /// How many entries the page has at most.
-    ///
-    /// # Errors
-    ///
-    /// If it is no number, or too large.
-    pub fn limit(&self) -> Result<usize, Problem> {
-        let limit = match given(&self.limit) {
-            None => Some(DEFAULT_PAGE),
-            Some(limit) => limit.parse().ok(),
-        };
-        let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
-        limit.ok_or_else(|| wrong(format!("limit must be a number from 1 to {MAX_PAGE}.")))
+    /// `invalid_query`, with the name of the parameter.
+    pub fn page(&self) -> Result<Page<Position>, Problem> {
+        Page::new(self.cursor.as_deref(), self.limit.as_deref())
     }
 
     /// Refuses what is for pages only.
@@ -179,9 +154,9 @@ impl AuditQuery {
     ///
     /// If a page is asked for.
     pub fn of_no_page(&self) -> Result<(), Problem> {
-        match (given(&self.cursor), given(&self.limit)) {
+        match (given(self.cursor.as_deref()), given(self.limit.as_deref())) {
             (None, None) => Ok(()),
-            _ => Err(wrong(
+            _ => Err(invalid(
                 "cursor and limit are for pages: application/x-ndjson has all entries at once.",
             )),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
@@ -17,15 +17,18 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Action, Actor, Cursor, Entry, Kind, address,
-    page::{Listed, Page, Selection, page},
+    Action, Actor, Entry, Kind, Position, address,
+    page::{Listed, Selection, page},
     query::AuditQuery,
     record, time,
     verify::hex,
 };
 use crate::{
     auth::{Caller, Callers, May, permission::ReadAudit},
-    edge::{ClientAddress, Code, Problem, RequestContext},
+    edge::{
+        ClientAddress, Code, Problem, QueryOf, RequestContext,
+        page::{Cursor, Page},
+    },
     storage::sql::{Database, DatabaseError},
 };
 
@@ -128,7 +131,7 @@ struct AuditPage {
     entries: Vec<AuditEntry>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Position>>,
 }
 
 impl From<Listed> for AuditEntry {
@@ -189,14 +192,12 @@ async fn get_audit(
     ClientAddress(client): ClientAddress,
     axum::Extension(context): axum::Extension<RequestContext>,
     headers: HeaderMap,
-    query: Result<Query<AuditQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<AuditQuery>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query?;
     let selection = query.selection(&caller)?;
     let database = state.database.ok_or(Code::NoDatabase)?;
     if !wants_lines(&headers) {
-        let (after, limit) = (query.after()?, query.limit()?);
-        let Page { entries, next } = read(&database, selection, after, limit).await?;
+        let (entries, next) = read(&database, selection, query.page()?).await?;
         let entries = entries.into_iter().map(AuditEntry::from).collect();
         return Ok(Json(AuditPage { entries, next }).into_response());
     }
@@ -246,11 +247,10 @@ fn exported(caller: &Arc<Caller>, selection: &Selection) -> Entry {
 async fn read(
     database: &Database,
     selection: Selection,
-    after: Option<Cursor>,
-    limit: usize,
-) -> Result<Page, DatabaseError> {
+    asked: Page<Position>,
+) -> Result<(Vec<Listed>, Option<Cursor<Position>>), DatabaseError> {
     let read = database.read("audit_page", move |connection| {
-        Box::pin(async move { page(connection, &selection, after, limit).await })
+        Box::pin(async move { page(connection, &selection, asked).await })
     });
     read.await
 }
@@ -261,15 +261,15 @@ fn lines(
     database: Database,
     selection: Selection,
 ) -> impl stream::Stream<Item = Result<Bytes, DatabaseError>> {
-    let start = Some(None::<Cursor>);
+    let start = Some(Page::first(BATCH));
     stream::try_unfold(start, move |at| {
         let (database, selection) = (database.clone(), selection.clone());
         async move {
-            let Some(after) = at else {
+            let Some(asked) = at else {
                 return Ok(None);
             };
-            let read = read(&database, selection, after, BATCH).await;
-            let Page { entries, next } = read.inspect_err(|error| {
+            let read = read(&database, selection, asked).await;
+            let (entries, next) = read.inspect_err(|error| {
                 tracing::warn!(%error, "an export of the audit trail was cut off");
             })?;
             let mut text = Vec::new();
@@ -278,7 +278,8 @@ fn lines(
                 let _ = serde_json::to_writer(&mut text, &entry);
                 text.push(b'\n');
             }
-            Ok(Some((Bytes::from(text), next.map(Some))))
+            let next = next.map(|next| asked.next(next));
+            Ok(Some((Bytes::from(text), next)))
         }
     })
 }

@@ -1,7 +1,7 @@
 //! `footfall admin`: accounts, by whoever may read the settings. Works beside a running service, on its
 //! database; what is ended here is ended there, too.
 
-use std::{process::ExitCode, sync::Arc, time::Instant};
+use std::{process::ExitCode, sync::Arc};
 
 use clap::{Arg, ArgMatches, Command};
 use futures_util::future::BoxFuture;
@@ -25,7 +25,7 @@ use crate::{
         strength::{normalized, weakness},
     },
     config::Settings,
-    edge::Problem,
+    edge::{Code, Problem, page::Page},
     mail::EmailAddress,
     storage::{
         Store,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Rows that are read at once.
-const ROWS: i64 = 1000;
+const ROWS: usize = 1000;
 
 pub fn command() -> Command {
     let email = Arg::new("email")
@@ -163,16 +163,9 @@ impl<'a> Desk<'a> {
         let Some(health) = self.database.health() else {
             return Ok(());
         };
-        let deadline = Instant::now() + self.settings.database.timeout;
-        loop {
-            match health.ready() {
-                Ok(_) => return Ok(()),
-                Err(reason) if Instant::now() > deadline => {
-                    return Err(format!("the database cannot be used: {reason}").into());
-                }
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            }
-        }
+        let up = health.up_within(self.settings.database.timeout).await;
+        up.map_err(|reason| format!("the database cannot be used: {reason}"))?;
+        Ok(())
     }
 
     async fn create(
@@ -226,7 +219,7 @@ impl<'a> Desk<'a> {
             Box::pin(async move {
                 connection.across_companies().await?;
                 let Some(user) = User::find_by_email(connection, &key).await? else {
-                    return Ok(Change::of(Err(crate::edge::Code::NotFound.into())));
+                    return Ok(Change::of(Err(Code::NotFound.into())));
                 };
                 let changes = Changes {
                     state: Some(Wanted::Disabled),
@@ -294,7 +287,7 @@ impl<'a> Desk<'a> {
             format!("this is done, but the store could not be told ({error}): tokens may work until it is; run it again")
         })?;
         value.map_err(|problem| match problem.code {
-            crate::edge::Code::NotFound => "there is no account with this address".into(),
+            Code::NotFound => "there is no account with this address".into(),
             _ => problem.detail.into_owned().into(),
         })
     }
@@ -334,24 +327,22 @@ async fn everybody(
         },
         None => {
             let mut rows = Vec::new();
-            let mut after = uuid::Uuid::nil();
-            loop {
-                let page = companies::page(connection, after, ROWS).await?;
-                let Some(last) = page.last() else { break };
-                after = last.id;
-                rows.extend(page);
+            let mut asked = Some(Page::first(ROWS));
+            while let Some(page) = asked {
+                let (read, next) = companies::page(connection, page).await?;
+                rows.extend(read);
+                asked = next.map(|next| page.next(next));
             }
             rows
         }
     };
     let mut users = Vec::new();
     for row in rows {
-        let mut after = uuid::Uuid::nil();
-        loop {
-            let page = User::page(connection, row.id, after, (None, None), ROWS).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            users.extend(page.into_iter().filter(|user| user.state != State::Deleted));
+        let mut asked = Some(Page::first(ROWS));
+        while let Some(page) = asked {
+            let (read, next) = User::page(connection, row.id, (None, None), page).await?;
+            users.extend(read.into_iter().filter(|user| user.state != State::Deleted));
+            asked = next.map(|next| page.next(next));
         }
     }
     Ok(Some(users))

@@ -1,76 +1,40 @@
-//! Where a page of counters begins, as clients see it: a text that means nothing to them.
-//!
-//! Were it a name, any text that looks like one would be taken for a place in the
-//! list: `cursor=null` would silently begin after the counter `null`.
+//! Where a page of counters begins: after a name, whose bytes are written in hexadecimal, so that the
+//! document's pattern says exactly what is a cursor.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Serialize, Serializer};
+use std::fmt;
 
 use super::CounterName;
+use crate::edge::page::Place;
 
-/// Stands first in each. Another meaning of what follows gets another number.
-const VERSION: &str = "1-";
-
-/// The counter after which a page begins. As text it is the version, and the bytes of the name in
-/// hexadecimal: so the document's pattern says exactly what is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(pub CounterName);
-
-/// A text that is no cursor, or not one of this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("cursor must be the `next` of another page, as it is; leave it out for the first page.")]
-pub struct InvalidCursor;
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(VERSION)?;
-        let mut bytes = self.0.as_str().bytes();
+impl Place for CounterName {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.as_str().bytes();
         bytes.try_for_each(|byte| write!(f, "{byte:02x}"))
     }
-}
 
-impl Serialize for Cursor {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = InvalidCursor;
-
-    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let digits = text.strip_prefix(VERSION).ok_or(InvalidCursor)?;
-        let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-            return Err(InvalidCursor);
+    fn read(text: &str) -> Option<Self> {
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+            return None;
         };
-        let bytes = pairs
-            .iter()
-            .map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?));
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let bytes = pairs.iter().map(|&[high, low]| {
+            let byte = digit(high)? << 4 | digit(low)?;
+            u8::try_from(byte).ok()
+        });
         let bytes: Option<Vec<u8>> = bytes.collect();
-        let name = String::from_utf8(bytes.ok_or(InvalidCursor)?);
-        let name = name.map_err(|_| InvalidCursor)?.parse();
-        name.map(Self).map_err(|_| InvalidCursor)
-    }
-}
-
-/// One way to write each: capitals would be another cursor for the same page.
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+        String::from_utf8(bytes?).ok()?.parse().ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::page::{Cursor, InvalidCursor};
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
         for name in ["visits", "null", "0", "a.b-c_d", &"x".repeat(64)] {
-            let cursor = Cursor(name.parse().unwrap());
+            let cursor = Cursor::<CounterName>(name.parse().unwrap());
             let text = cursor.to_string();
             assert_eq!(text.parse(), Ok(cursor), "{text}");
         }
@@ -78,7 +42,7 @@ mod tests {
 
     #[test]
     fn nothing_else_is_one() {
-        let good = Cursor("signup".parse().unwrap()).to_string();
+        let good = Cursor::<CounterName>("signup".parse().unwrap()).to_string();
         for bad in [
             "",
             "null",
@@ -102,7 +66,11 @@ mod tests {
             &good.replacen('1', "2", 1),
             &format!("1-{}", "61".repeat(65)),
         ] {
-            assert_eq!(bad.parse::<Cursor>(), Err(InvalidCursor), "{bad}");
+            assert_eq!(
+                bad.parse::<Cursor<CounterName>>(),
+                Err(InvalidCursor),
+                "{bad}"
+            );
         }
     }
 }

@@ -19,7 +19,6 @@ pub use crate::company::Company;
 pub use self::{
     coalescer::Coalescer,
     counter::{CounterId, CounterName, DEFAULT_COUNTER, InvalidName},
-    cursor::Cursor,
     identity::Identity,
     visit::{Batch, Counted, NotCounted, Outcome, Visit},
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, FromRequestParts, Path, Query, State, rejection::QueryRejection},
+    extract::{FromRef, FromRequestParts, Path, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{AppendHeaders, IntoResponse},
 };
@@ -13,22 +13,20 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    CountError, Counted, CounterId, CounterName, Counting, Cursor, Identity, InvalidName, Visit,
+    CountError, Counted, CounterId, CounterName, Counting, Identity, InvalidName, Visit,
     identity::{IdentityKind, is_valid_key},
 };
 use crate::{
     auth::{Caller, Callers, May, permission},
-    edge::{Code, Problem, RequestContext},
+    edge::{
+        Code, Problem, QueryOf, RequestContext,
+        page::{Cursor, Page},
+    },
     storage::StoreError,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
-/// Counters on a page, unless the client wants another number.
-const DEFAULT_PAGE: usize = 100;
-/// Counters on a page at most.
-const MAX_PAGE: usize = 1000;
 
 /// What the routes of this room use.
 pub struct CountingState {
@@ -79,7 +77,7 @@ struct Counters {
     counters: Vec<Counter>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<CounterName>>,
 }
 
 #[derive(IntoParams)]
@@ -127,30 +125,6 @@ struct PageQuery {
     /// Counters on the page; empty for the default.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<String>,
-}
-
-impl PageQuery {
-    /// Where the page begins. Forms send what was left empty, so empty is absent.
-    fn after(&self) -> Result<Option<CounterName>, Problem> {
-        let cursor = self.cursor.as_deref().filter(|cursor| !cursor.is_empty());
-        let cursor = cursor.map(str::parse::<Cursor>).transpose();
-        match cursor {
-            Ok(cursor) => Ok(cursor.map(|cursor| cursor.0)),
-            Err(error) => Err(Problem::from(Code::InvalidQuery).with_detail(error.to_string())),
-        }
-    }
-
-    fn limit(&self) -> Result<usize, Problem> {
-        let limit = match self.limit.as_deref().unwrap_or_default() {
-            "" => Some(DEFAULT_PAGE),
-            limit => limit.parse().ok(),
-        };
-        let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
-        limit.ok_or_else(|| {
-            Problem::from(Code::InvalidQuery)
-                .with_detail(format!("limit must be a number from 1 to {MAX_PAGE}."))
-        })
-    }
 }
 
 crate::problem_responses!(CountProblems:
@@ -222,13 +196,12 @@ crate::problem_responses!(ListProblems:
 async fn get_counters(
     State(state): State<Arc<CountingState>>,
     caller: May<permission::Read>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<Counters>, Problem> {
-    let Query(query) = query?;
-    let (after, limit) = (query.after()?, query.limit()?);
+    let asked = Page::new(query.cursor.as_deref(), query.limit.as_deref())?;
     let page = state
         .counting
-        .list(caller.company, after.as_ref(), limit)
+        .list(caller.company, asked.after.as_ref(), asked.limit)
         .await?;
     let counters = page
         .counters

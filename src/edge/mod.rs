@@ -6,9 +6,11 @@ mod cors;
 mod head;
 pub mod metrics;
 mod options;
+pub mod page;
 pub mod peer;
 mod policy;
 pub mod problem;
+pub mod query;
 pub mod request_id;
 pub mod routes;
 pub mod service;
@@ -19,6 +21,7 @@ pub use self::{
     peer::{ClientAddress, Peer},
     policy::Policy,
     problem::Problem,
+    query::QueryOf,
     routes::Routes,
     service::{Edge, Rendered, RequestContext},
 };

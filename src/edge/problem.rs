@@ -9,7 +9,6 @@ use std::{borrow::Cow, collections::BTreeMap};
 use axum::{
     Json,
     body::Body,
-    extract::rejection::QueryRejection,
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
@@ -168,12 +167,6 @@ impl IntoResponse for Problem {
 impl IntoResponse for Code {
     fn into_response(self) -> Response<Body> {
         Problem::from(self).into_response()
-    }
-}
-
-impl From<QueryRejection> for Problem {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::from(Code::InvalidQuery).with_detail(rejection.body_text())
     }
 }
 

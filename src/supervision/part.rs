@@ -69,6 +69,8 @@ named! {
         WriteKeys = "the reader of write keys",
         /// What makes the salts of days, and forgets them.
         VisitorSalts = "the keeper of visitors' salts",
+        /// What writes into the database what Redis has of visits.
+        Drain = "the record of visits",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
     }

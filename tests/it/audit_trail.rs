@@ -8,6 +8,7 @@ use footfall::{
         verify::{Anchor, Break, Chain, chains, verify},
     },
     company::DEFAULT_ID,
+    edge::page::Page,
     storage::sql::{Database, DatabaseError, on_either},
 };
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -159,9 +160,9 @@ impl Trail {
             ..Selection::default()
         };
         let entries = self.database().read("test", move |connection| {
-            Box::pin(async move { page(connection, &selection, None, 100_000).await })
+            Box::pin(async move { page(connection, &selection, Page::first(100_000)).await })
         });
-        let mut entries = entries.await.unwrap().entries;
+        let (mut entries, _) = entries.await.unwrap();
         entries.reverse();
         entries
     }

@@ -1,5 +1,6 @@
 //! The shipped configuration of nginx, in a real nginx.
 
+mod accounts;
 mod clients;
 mod collecting;
 mod deaths;

@@ -7,6 +7,7 @@ mod killed;
 mod own;
 mod pages;
 mod repeated;
+mod statements;
 
 use serde_json::json;
 

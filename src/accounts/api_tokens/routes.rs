@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::{StatusCode, header},
     response::IntoResponse,
 };
@@ -22,7 +22,6 @@ use crate::{
         by::By,
         fields::{Text, label},
         origin::Origin,
-        page::{Cursor, PageQuery},
         path::Id,
     },
     audit::time,
@@ -32,7 +31,10 @@ use crate::{
         permission,
         role::{Role, Scope, Scopes},
     },
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, PageQuery},
+    },
 };
 
 /// The routes of this room.
@@ -111,7 +113,7 @@ struct TokensView {
     tokens: Vec<TokenView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -131,20 +133,18 @@ crate::problem_responses!(ListProblems:
 async fn get_tokens(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::OwnTokens>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<TokensView>, Problem> {
-    let Query(query) = query?;
     let page = query.page()?;
     let company = caller.company.id();
     let owner = (caller.role < Role::Admin).then_some(caller.user);
-    let rows = accounts.read("api_tokens", move |connection| {
+    let listed = accounts.read("api_tokens", move |connection| {
         Box::pin(async move {
             connection.within(company).await?;
-            table::page(connection, company, owner, page.after, page.rows()).await
+            table::page(connection, company, owner, page).await
         })
     });
-    let mut rows = rows.await?;
-    let next = page.cut(&mut rows, |row| row.id);
+    let (rows, next) = listed.await?;
     let name = accounts.settings_username();
     let tokens = rows
         .into_iter()

@@ -15,12 +15,15 @@ use crate::{
         revocation::Revocation,
         role::{Scope, Scopes},
     },
-    edge::{Code, Problem},
+    edge::{
+        Code, Problem,
+        page::{Cursor, Page},
+    },
     storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// As many a user may have: one for each machine, and some to spare.
-pub const MOST: i64 = 50;
+pub const MOST: usize = 50;
 
 /// A token, without what it is.
 #[derive(Debug, Clone)]
@@ -81,7 +84,8 @@ macro_rules! select {
     };
 }
 
-/// Those of a company, or of one of its users, that were not ended, in the order in which they were made.
+/// A page of those of a company, or of one of its users, that were not ended, in the order in which they were made,
+/// and where the next one begins.
 ///
 /// # Errors
 ///
@@ -90,23 +94,23 @@ pub async fn page(
     connection: &mut Connection<'_>,
     company: Uuid,
     owner: Option<Uuid>,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Row>, DatabaseError> {
+    page: Page<Uuid>,
+) -> Result<(Vec<Row>, Option<Cursor<Uuid>>), DatabaseError> {
     let text = match owner {
         Some(_) => select!("AND t.id > $2 AND t.user_id = $4 ORDER BY t.id LIMIT $3"),
         None => select!("AND t.id > $2 AND t.user_id <> $4 ORDER BY t.id LIMIT $3"),
     };
-    let rows: Vec<Columns> = on_either!(connection, |database| {
+    let mut rows: Vec<Columns> = on_either!(connection, |database| {
         sqlx::query_as(of_company(text))
             .bind(company)
-            .bind(after)
-            .bind(limit)
+            .bind(page.after.unwrap_or(Uuid::nil()))
+            .bind(page.rows())
             .bind(owner.unwrap_or(Uuid::nil()))
             .fetch_all(&mut **database)
             .await
     })?;
-    Ok(rows.into_iter().map(Row::from).collect())
+    let next = page.cut(&mut rows, |row| row.0);
+    Ok((rows.into_iter().map(Row::from).collect(), next))
 }
 
 async fn find(
@@ -167,8 +171,8 @@ pub async fn make(
     }
     // So that two at once do not both find room.
     companies::lock(connection, company).await?;
-    let mine = page(connection, company, Some(new.owner), Uuid::nil(), MOST).await?;
-    if mine.len() as i64 >= MOST {
+    let (mine, _) = page(connection, company, Some(new.owner), Page::first(MOST)).await?;
+    if mine.len() >= MOST {
         return Ok(Change::of(Err(Code::TokensFull.into())));
     }
     let id = insert(connection, &new, now).await?;

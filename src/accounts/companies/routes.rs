@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,6 @@ use crate::{
         fields::{self, Text},
         names::Name,
         origin::Origin,
-        page::{Cursor, PageQuery},
         path::Id,
         users::{
             Invitation,
@@ -33,7 +32,10 @@ use crate::{
     },
     audit::time,
     auth::{Callers, May, permission, role::Role},
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, PageQuery},
+    },
 };
 
 /// The routes of this room.
@@ -156,7 +158,7 @@ struct Companies {
     companies: Vec<CompanyView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -177,18 +179,16 @@ crate::problem_responses!(ListProblems:
 async fn get_companies(
     State(accounts): State<Arc<Accounts>>,
     _caller: May<permission::ManageCompanies>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<Companies>, Problem> {
-    let Query(query) = query?;
     let asked = query.page()?;
-    let rows = accounts.read("companies", move |connection| {
+    let listed = accounts.read("companies", move |connection| {
         Box::pin(async move {
             connection.across_companies().await?;
-            page(connection, asked.after, asked.rows()).await
+            page(connection, asked).await
         })
     });
-    let mut rows = rows.await?;
-    let next = asked.cut(&mut rows, |row| row.id);
+    let (rows, next) = listed.await?;
     let companies = rows.into_iter().map(CompanyView::from).collect();
     Ok(Json(Companies { companies, next }))
 }

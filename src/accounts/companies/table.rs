@@ -6,7 +6,10 @@ use uuid::Uuid;
 
 use crate::{
     accounts::names::Name,
-    edge::{Code, Problem},
+    edge::{
+        Code, Problem,
+        page::{Cursor, Page},
+    },
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
 
@@ -127,24 +130,24 @@ pub async fn lock(connection: &mut Connection<'_>, id: Uuid) -> Result<Option<Ro
     Ok(row.map(Row::from))
 }
 
-/// Companies whose ids come after this one, in the order of their ids.
+/// A page of all companies, in the order of their ids, and where the next one begins.
 ///
 /// # Errors
 ///
 /// Those of the database.
 pub async fn page(
     connection: &mut Connection<'_>,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Row>, DatabaseError> {
-    let rows: Vec<Columns> = on_either!(connection, |database| {
+    page: Page<Uuid>,
+) -> Result<(Vec<Row>, Option<Cursor<Uuid>>), DatabaseError> {
+    let mut rows: Vec<Columns> = on_either!(connection, |database| {
         sqlx::query_as(select!("WHERE id > $1 ORDER BY id LIMIT $2"))
-            .bind(after)
-            .bind(limit)
+            .bind(page.after.unwrap_or(Uuid::nil()))
+            .bind(page.rows())
             .fetch_all(&mut **database)
             .await
     })?;
-    Ok(rows.into_iter().map(Row::from).collect())
+    let next = page.cut(&mut rows, |row| row.0);
+    Ok((rows.into_iter().map(Row::from).collect(), next))
 }
 
 /// Adds an active company; `None` if its name is taken.

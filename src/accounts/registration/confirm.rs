@@ -18,7 +18,7 @@ use crate::{
     company::DEFAULT_ID,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// What a link is for, and whose it is.
@@ -189,6 +189,9 @@ impl Found {
         if !links::use_up(connection, link).await? {
             return Ok(Done::Invalid);
         }
+        if let Self::Invitation(user) | Self::Email(user, _) = &self {
+            connection.within(user.company).await?;
+        }
         match (self, hash) {
             (Self::Registration(waiting), _) => {
                 register(connection, origin, waiting).await?;
@@ -252,10 +255,10 @@ async fn accept(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let accepted = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4
              WHERE company_id = $1 AND id = $2 AND state = 'invited'",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(hash)
@@ -264,7 +267,7 @@ async fn accept(
         .await
         .map(|done| done.rows_affected())
     })?;
-    links::void(connection, user.id, Purpose::Invitation).await?;
+    links::void(connection, user.company, user.id, Purpose::Invitation).await?;
     Ok(accepted == 1)
 }
 
@@ -276,10 +279,10 @@ async fn change_email(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let changed = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET email = $3, email_key = $4, updated_at = $5
              WHERE company_id = $1 AND id = $2 AND state = 'active'",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(email.as_str())
@@ -290,9 +293,9 @@ async fn change_email(
         .map(|done| done.rows_affected())
     })?;
     // Another one that was asked for before would take it back.
-    links::void(connection, user.id, Purpose::Email).await?;
+    links::void(connection, user.company, user.id, Purpose::Email).await?;
     // To the address that it no longer is.
-    links::void(connection, user.id, Purpose::Reset).await?;
+    links::void(connection, user.company, user.id, Purpose::Reset).await?;
     if let Some(before) = user.email.clone() {
         let mail = Mail {
             to: before,

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::row::{IDLE, Owner};
 use crate::{
-    accounts::page::{Cursor, Page},
     audit::time,
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    edge::page::{Cursor, Page},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// A session of one's own.
@@ -45,7 +45,7 @@ pub struct OwnSessions {
     pub sessions: Vec<OwnSession>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    pub next: Option<Cursor>,
+    pub next: Option<Cursor<Uuid>>,
 }
 
 type Row = (Uuid, String, Option<String>, Option<String>, i64, i64, i64);
@@ -59,21 +59,18 @@ pub async fn list(
     connection: &mut Connection<'_>,
     owner: Owner,
     current: Option<Uuid>,
-    page: Page,
+    page: Page<Uuid>,
 ) -> Result<OwnSessions, DatabaseError> {
     let now = schema::now(connection).await?;
     // The newest are first: the first page begins after all there can be.
-    let before = match page.after.is_nil() {
-        true => Uuid::max(),
-        false => page.after,
-    };
+    let before = page.after.unwrap_or(Uuid::max());
     let mut rows: Vec<Row> = on_either!(connection, |database| {
-        sqlx::query_as(
+        sqlx::query_as(of_company(
             "SELECT id, kind, user_agent, address, created_at, rotated_at, expires_at FROM sessions
              WHERE company_id = $1 AND user_id = $2 AND id < $3 AND ended_at IS NULL
                  AND expires_at > $4 AND rotated_at > $5
              ORDER BY id DESC LIMIT $6",
-        )
+        ))
         .bind(owner.company)
         .bind(owner.user)
         .bind(before)

@@ -1,14 +1,11 @@
 //! `/auth/login`, `/auth/refresh`, `/auth/logout` and `/auth/sessions`
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRef, FromRequest, Path, Query, Request, State, rejection::QueryRejection},
+    extract::{FromRef, FromRequest, Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -23,7 +20,7 @@ use super::{
     Sessions,
     answer::{Answer, forgotten},
     list::{self, OwnSessions},
-    login,
+    login::{self, unix_seconds},
     logout::Sent,
     row::{Granted, Kind, Owner},
 };
@@ -31,13 +28,12 @@ use crate::{
     accounts::{
         fields::{self, Text},
         origin::Origin,
-        page::PageQuery,
     },
     auth::{
         Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission,
         refresh::RefreshToken,
     },
-    edge::{Code, JsonBody, Problem},
+    edge::{Code, JsonBody, Problem, QueryOf, page::PageQuery},
     supervision::Piece,
 };
 
@@ -112,15 +108,15 @@ crate::problem_responses!(LoginProblems:
 async fn post_login(
     State(sessions): State<Arc<Sessions>>,
     origin: Origin,
-    query: Result<Query<ModeQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<ModeQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Query(query) = query?;
     let kind = query.kind()?;
     if kind == Kind::Cookie {
         sessions.csrf.check_origin(request.headers())?;
     }
     let device = Device::of(request.headers(), &sessions.accounts.keys, unix_seconds());
+    let of_cookies = sessions.session_of_cookies(request.headers());
     // With the body: once it has arrived, there is no moment at which to hang up would help.
     let tracker = sessions.background.clone();
     let attempt = Piece::Login.track(&tracker, async move {
@@ -134,6 +130,7 @@ async fn post_login(
             password: password.secret("password")?,
             kind,
             device: device.clone(),
+            replaces: of_cookies.filter(|_| kind == Kind::Cookie),
         };
         let granted = sessions.login(&origin, credentials).await?;
         let answer = sessions.answer(&granted, kind)?;
@@ -142,11 +139,6 @@ async fn post_login(
     attempt
         .await
         .unwrap_or_else(|error| Err(Problem::from(Code::Internal).with_cause(error)))
-}
-
-fn unix_seconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
 }
 
 /// A refresh token.
@@ -346,9 +338,8 @@ crate::problem_responses!(ListProblems:
 async fn get_sessions(
     State(sessions): State<Arc<Sessions>>,
     caller: May<permission::OwnAccount>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<OwnSessions>, Problem> {
-    let Query(query) = query?;
     let page = query.page()?;
     let owner = Owner {
         company: caller.company.id(),

@@ -9,7 +9,6 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
 use super::UserView;
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
         user::{State as UserState, User},
     },
     auth::{Callers, May, permission, role::Role},
-    edge::Problem,
+    edge::{Problem, page::Page},
 };
 
 /// The routes of this file.
@@ -47,7 +46,7 @@ struct Admin {
 }
 
 /// As many are named at most: whoever looks for one needs no more.
-const NAMED_ADMINS: i64 = 100;
+const NAMED_ADMINS: usize = 100;
 
 crate::problem_responses!(AdminsProblems:
     MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, NoDatabase, DatabaseUnavailable);
@@ -73,15 +72,16 @@ async fn get_admins(
             let mut users = Vec::new();
             for role in [Role::Admin, Role::Operator] {
                 let filter = (Some(UserState::Active), Some(role));
-                let page = User::page(connection, company, Uuid::nil(), filter, NAMED_ADMINS);
-                users.extend(page.await?);
+                let page = Page::first(NAMED_ADMINS);
+                let (found, _) = User::page(connection, company, filter, page).await?;
+                users.extend(found);
             }
             Ok(users)
         })
     });
     let mut users = users.await?;
     users.sort_by_key(|user| user.id);
-    users.truncate(usize::try_from(NAMED_ADMINS).unwrap_or(usize::MAX));
+    users.truncate(NAMED_ADMINS);
     let name = accounts.settings_username();
     let views = users.into_iter().map(|user| UserView::new(user, name));
     let admins = views

@@ -91,7 +91,7 @@ pub async fn invite(
         &key(company, &invitation.email, is_elsewhere),
     )
     .await?;
-    links::void(connection, id, Purpose::Invitation).await?;
+    links::void(connection, company, id, Purpose::Invitation).await?;
     let link = links::create(
         connection,
         Purpose::Invitation,

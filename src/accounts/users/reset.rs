@@ -50,7 +50,7 @@ pub async fn reset(
     })?;
     end_sessions(connection, company, id, None, "password_reset").await?;
     for purpose in [Purpose::Invitation, Purpose::Reset] {
-        links::void(connection, id, purpose).await?;
+        links::void(connection, company, id, purpose).await?;
     }
     let revoked = vec![renew_user(connection, company, id, None).await?];
     record(

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State as FromState, rejection::QueryRejection},
+    extract::{FromRef, State as FromState},
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use super::{
     Changes, UserView, Wanted, admins, invite_routes, invite_routes::role_of, remove, update,
@@ -21,12 +22,15 @@ use crate::{
         fields::{self, Text},
         names::Name,
         origin::Origin,
-        page::{Cursor, Page},
         path::Id,
         user::{State, User},
     },
     auth::{Callers, May, permission, role::Role},
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, Page},
+        query::{given, invalid},
+    },
 };
 
 /// The routes of this room.
@@ -50,7 +54,7 @@ struct Users {
     users: Vec<UserView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 /// Which users. Forms send what was left empty, so empty is absent.
@@ -74,16 +78,14 @@ struct UsersQuery {
 
 impl UsersQuery {
     fn filter(&self) -> Result<(Option<State>, Option<Role>), Problem> {
-        let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-        let wrong = |detail| Problem::from(Code::InvalidQuery).with_detail(detail);
-        let state = given(&self.state).map(|name| {
+        let state = given(self.state.as_deref()).map(|name| {
             let known = [State::Invited, State::Active, State::Disabled];
             let state = known.into_iter().find(|state| state.as_str() == name);
-            state.ok_or_else(|| wrong("state must be invited, active or disabled."))
+            state.ok_or_else(|| invalid("state must be invited, active or disabled."))
         });
-        let role = given(&self.role).map(|name| {
+        let role = given(self.role.as_deref()).map(|name| {
             let role = name.parse::<Role>();
-            role.map_err(|_| wrong("role must be viewer, member, admin or operator."))
+            role.map_err(|_| invalid("role must be viewer, member, admin or operator."))
         });
         Ok((state.transpose()?, role.transpose()?))
     }
@@ -104,19 +106,17 @@ crate::problem_responses!(ListProblems:
 async fn get_users(
     FromState(accounts): FromState<Arc<Accounts>>,
     caller: May<permission::ReadUsers>,
-    query: Result<Query<UsersQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<UsersQuery>,
 ) -> Result<Json<Users>, Problem> {
-    let Query(query) = query?;
     let page = Page::new(query.cursor.as_deref(), query.limit.as_deref())?;
     let (company, filter) = (caller.company.id(), query.filter()?);
-    let rows = accounts.read("users", move |connection| {
+    let listed = accounts.read("users", move |connection| {
         Box::pin(async move {
             connection.within(company).await?;
-            User::page(connection, company, page.after, filter, page.rows()).await
+            User::page(connection, company, filter, page).await
         })
     });
-    let mut rows = rows.await?;
-    let next = page.cut(&mut rows, |user| user.id);
+    let (rows, next) = listed.await?;
     let name = accounts.settings_username();
     let users = rows
         .into_iter()

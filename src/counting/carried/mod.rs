@@ -81,5 +81,14 @@ pub struct Stored {
     pub attributes: Attributes,
 }
 
+impl From<Attributes> for Stored {
+    /// A visit of nobody.
+    fn from(attributes: Attributes) -> Self {
+        Self {
+            visitor: None,
+            attributes,
+        }
+    }
+}
 #[cfg(test)]
 mod tests;

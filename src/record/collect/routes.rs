@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::{StatusCode, header},
     response::IntoResponse,
 };
@@ -21,16 +21,13 @@ use super::{
     table::{self, NewKey, Row},
 };
 use crate::{
-    accounts::{
-        Accounts,
-        by::By,
-        origin::Origin,
-        page::{Cursor, PageQuery},
-        path::Id,
-    },
+    accounts::{Accounts, by::By, origin::Origin, path::Id},
     audit::time,
     auth::{Callers, May, SETTINGS_ACCOUNT, permission},
-    edge::{Code, JsonBody, Problem},
+    edge::{
+        Code, JsonBody, Problem, QueryOf,
+        page::{Cursor, PageQuery},
+    },
 };
 
 /// The routes of write keys, of what pages send and of their script.
@@ -127,7 +124,7 @@ struct KeysView {
     keys: Vec<KeyView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor>,
+    next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -147,19 +144,17 @@ crate::problem_responses!(ListProblems:
 async fn get_write_keys(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::WriteKeys>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<KeysView>, Problem> {
-    let Query(query) = query?;
     let page = query.page()?;
     let company = caller.company.id();
-    let rows = accounts.read("write_keys_list", move |connection| {
+    let listed = accounts.read("write_keys_list", move |connection| {
         Box::pin(async move {
             connection.within(company).await?;
-            table::page(connection, company, page.after, page.rows()).await
+            table::page(connection, company, page).await
         })
     });
-    let mut rows = rows.await?;
-    let next = page.cut(&mut rows, |row| row.id);
+    let (rows, next) = listed.await?;
     let name = accounts.settings_username();
     let keys = rows.into_iter().map(|row| KeyView::new(row, name));
     let keys = keys.collect();

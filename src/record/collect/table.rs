@@ -11,12 +11,15 @@ use crate::{
     },
     audit::{Action, Kind, record},
     auth::revocation::Revocation,
-    edge::{Code, Problem},
+    edge::{
+        Code, Problem,
+        page::{Cursor, Page},
+    },
     storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// As many a company may have: each replica has all of all companies in memory.
-pub const MOST: i64 = 100;
+pub const MOST: usize = 100;
 
 /// A write key.
 #[derive(Debug, Clone)]
@@ -82,7 +85,8 @@ macro_rules! select {
     };
 }
 
-/// Those of a company that were not ended, in the order in which they were made.
+/// A page of those of a company that were not ended, in the order in which they were made, and where
+/// the next one begins.
 ///
 /// # Errors
 ///
@@ -90,18 +94,18 @@ macro_rules! select {
 pub async fn page(
     connection: &mut Connection<'_>,
     company: Uuid,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Row>, DatabaseError> {
-    let rows: Vec<Columns> = on_either!(connection, |database| {
+    page: Page<Uuid>,
+) -> Result<(Vec<Row>, Option<Cursor<Uuid>>), DatabaseError> {
+    let mut rows: Vec<Columns> = on_either!(connection, |database| {
         sqlx::query_as(of_company(select!("AND k.id > $2 ORDER BY k.id LIMIT $3")))
             .bind(company)
-            .bind(after)
-            .bind(limit)
+            .bind(page.after.unwrap_or(Uuid::nil()))
+            .bind(page.rows())
             .fetch_all(&mut **database)
             .await
     })?;
-    Ok(rows.into_iter().map(Row::from).collect())
+    let next = page.cut(&mut rows, |row| row.0);
+    Ok((rows.into_iter().map(Row::from).collect(), next))
 }
 
 /// One that was not ended.
@@ -163,7 +167,8 @@ pub async fn make(
     }
     // So that two at once do not both find room.
     companies::lock(connection, company).await?;
-    if page(connection, company, Uuid::nil(), MOST).await?.len() as i64 >= MOST {
+    let (all, _) = page(connection, company, Page::first(MOST)).await?;
+    if all.len() >= MOST {
         return Ok(Change::of(Err(Code::WriteKeysFull.into())));
     }
     let id = insert(connection, &new).await?;

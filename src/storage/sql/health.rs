@@ -24,6 +24,7 @@ enum State {
 pub struct DatabaseHealth {
     state: Mutex<State>,
     doubt: Notify,
+    noted: Notify,
     up: IntGauge,
 }
 
@@ -34,6 +35,7 @@ impl DatabaseHealth {
         Self {
             state: Mutex::new(State::Unknown),
             doubt: Notify::new(),
+            noted: Notify::new(),
             up,
         }
     }
@@ -48,6 +50,28 @@ impl DatabaseHealth {
             State::Up(since) => Ok(*since),
             State::Unknown => Err("not reached yet".to_owned()),
             State::Away(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// Waits until it is up, for at most `patience`.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not, as [`ready`](Self::ready) says.
+    pub async fn up_within(&self, patience: Duration) -> Result<Instant, String> {
+        let up = async {
+            loop {
+                // Before the look: what is noted after it wakes this.
+                let noted = self.noted.notified();
+                match self.ready() {
+                    Ok(since) => return since,
+                    Err(_) => noted.await,
+                }
+            }
+        };
+        match tokio::time::timeout(patience, up).await {
+            Ok(since) => Ok(since),
+            Err(_) => self.ready(),
         }
     }
 
@@ -77,6 +101,7 @@ impl DatabaseHealth {
                 State::Away(error.to_string())
             }
         };
+        self.noted.notify_waiters();
     }
 }
 
@@ -99,6 +124,27 @@ mod tests {
         }
         health.note(Ok(()));
         assert!(health.ready().unwrap() > since);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_told_when_it_is_up_or_why_it_is_not() {
+        let health = DatabaseHealth::new(IntGauge::new("up", "Whether.").unwrap());
+        let patience = Duration::from_secs(9);
+        let nobody_asks = health.up_within(patience).await;
+        assert_eq!(nobody_asks.unwrap_err(), "not reached yet");
+        let started = tokio::time::Instant::now();
+        let answers = async {
+            health.note(Err(DatabaseError::Away("away".into())));
+            tokio::task::yield_now().await;
+            health.note(Ok(()));
+        };
+        let (up, ()) = tokio::join!(health.up_within(patience), answers);
+        assert_eq!(up, health.ready());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        health.note(Err(DatabaseError::Away("gone".into())));
+        let away = health.up_within(patience).await;
+        assert_eq!(away.unwrap_err(), "gone");
+        assert_eq!(started.elapsed(), patience);
     }
 
     #[tokio::test(start_paused = true)]

@@ -66,7 +66,15 @@ async fn what_is_internal_is_nowhere() {
             "{path}"
         );
     }
-    for path in ["/METRICS", "/stub_status", "/health", "/metricsx"] {
+    for path in [
+        "/METRICS",
+        "/stub_status",
+        "/health",
+        "/metricsx",
+        "/.git/config",
+        "/.git/HEAD",
+        "/.env",
+    ] {
         let reply = client.get(path).await;
         assert_eq!(reply.status, 404, "{path}");
         assert!(reply.header("referrer-policy").is_some(), "a replica's");

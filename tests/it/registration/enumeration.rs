@@ -63,7 +63,7 @@ async fn observe(place: &Place, path: &str, body: &Value) -> Observed {
 }
 
 /// One account in each state that an address can be in.
-async fn everybody(place: &Place) -> Vec<&'static str> {
+pub async fn everybody(place: &Place) -> Vec<&'static str> {
     let known = [
         "active@a.example",
         "disabled@a.example",

@@ -422,6 +422,34 @@ async fn status_of(stack: &Stack, jar: &Jar) -> u16 {
         .as_u16()
 }
 
+/// Whoever logs in at a browser takes the place of who was logged in there, and nobody else's.
+#[tokio::test]
+async fn a_login_ends_the_session_that_the_browser_had() {
+    for stack in Stack::both(2).await {
+        let [anna, ..] = people(&stack.apps[0]).await;
+        let (before, elsewhere) = (
+            Jar::login(&stack, &anna).await,
+            Jar::login(&stack, &anna).await,
+        );
+        let again = async |password: &str| {
+            let body = json!({ "username": anna.name(), "password": password }).to_string();
+            let client = stack.client().with("sec-fetch-site", "same-origin");
+            let mut client = client.with("cookie", &before.header());
+            client.post_json("/auth/login?mode=cookie", &body).await
+        };
+        assert_eq!(again("wrong").await.status, 401);
+        assert_eq!(status_of(&stack, &before).await, 200);
+        let next = again(people::PASSWORD).await;
+        assert_eq!(next.status, 200, "{}", next.text());
+        let next = Jar::of(&next);
+        for (jar, status) in [(&before, 401), (&next, 200), (&elsewhere, 200)] {
+            assert_eq!(status_of(&stack, jar).await, status);
+        }
+        let ended = "SELECT count(*) FROM sessions WHERE end_reason = 'logout'";
+        assert_eq!(stack.number(ended).await, 1);
+    }
+}
+
 /// In production a browser is only ever reached by HTTPS.
 #[tokio::test]
 async fn production_has_cookies_of_https_alone() {

@@ -67,9 +67,12 @@ impl RedisCounts {
                 memory: &Memory {
                     requests: window,
                     keys: window,
+                    // What it records would stay.
+                    records: false,
                     ..self.memory
                 },
                 closed: Closed::default(),
+                carried: None,
             };
             call.command()
         };
