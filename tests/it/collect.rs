@@ -7,13 +7,14 @@ mod keys;
 mod known;
 mod salts;
 mod sending;
+mod told_apart;
 
 use footfall::auth::role::Role;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Reply,
+    Client, Reply, TestApp,
     stage::{Person, Stage},
     until,
 };
@@ -27,6 +28,19 @@ pub struct Site {
     pub anna: Person,
     pub id: String,
     pub key: String,
+}
+
+/// An application on a SQLite file, with more settings.
+pub async fn stage_with(settings: &[(&str, &str)]) -> Stage {
+    let mut app = TestApp::builder().env("FOOTFALL_PUBLIC_URL", "http://footfall.example");
+    for (name, value) in settings {
+        app = app.env(name, value);
+    }
+    Stage {
+        app: app.start().await,
+        kind: "sqlite",
+        servers: None,
+    }
 }
 
 impl Site {

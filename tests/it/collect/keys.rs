@@ -4,7 +4,7 @@ use footfall::auth::role::Role;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{SHOP, Site, made};
+use super::{SHOP, Site, made, stage_with};
 use crate::support::{
     Reply,
     stage::{Person, Stage, refusal},
@@ -136,27 +136,27 @@ async fn keys_of_a_suspended_company_stop() {
 
 #[tokio::test]
 async fn a_repeated_request_makes_one_key() {
-    for stage in Stage::both().await {
-        let anna = stage.person("acme", "anna", Role::Admin).await;
-        let body = json!({ "name": "n", "counters": ["a"], "origins": [SHOP] }).to_string();
-        let token = format!("Bearer {}", anna.token);
-        let headers = [
-            ("authorization", token.as_str()),
-            ("content-type", "application/json"),
-            ("x-request-id", "the-same"),
-        ];
-        let mut replies = Vec::new();
-        for _ in 0..2 {
-            let mut proxy = stage.app.proxy();
-            let reply = proxy
-                .send(Method::POST, "/api/write-keys", &headers, &body)
-                .await;
-            assert_eq!(reply.status, 201, "{reply:?}");
-            replies.push(reply.json());
-        }
-        assert_eq!(replies[0], replies[1]);
-        assert_eq!(stage.number("SELECT count(*) FROM write_keys").await, 1);
+    let stage = stage_with(&[("FOOTFALL_PROXY_REQUEST_ID", "on")]).await;
+    let anna = stage.person("acme", "anna", Role::Admin).await;
+    let body = json!({ "name": "n", "counters": ["a"], "origins": [SHOP] }).to_string();
+    let token = format!("Bearer {}", anna.token);
+    let headers = [
+        ("authorization", token.as_str()),
+        ("content-type", "application/json"),
+        ("x-request-id", "the-same"),
+    ];
+    let mut replies = Vec::new();
+    for _ in 0..2 {
+        let mut proxy = stage.app.proxy();
+        let reply = proxy
+            .send(Method::POST, "/api/write-keys", &headers, &body)
+            .await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        replies.push(reply.json());
     }
+    assert_eq!(replies[0], replies[1]);
+    let keys = "SELECT count(*) FROM write_keys";
+    assert_eq!(stage.number(keys).await, 1);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{SHOP, Site, made, post, visits};
+use super::{SHOP, Site, made, post, stage_with, visits};
 use crate::support::{Reply, TestApp, stage::Stage};
 
 #[track_caller]
@@ -260,7 +260,7 @@ async fn an_image_is_an_image_in_any_case() {
 /// A proxy repeats what it got no answer to: without an id its own makes it one visit.
 #[tokio::test]
 async fn what_a_proxy_repeats_is_one_visit() {
-    let site = Site::of(Stage::sqlite().await).await;
+    let site = Site::of(stage_with(&[("FOOTFALL_PROXY_REQUEST_ID", "on")]).await).await;
     for number in 1..=2 {
         for _ in 0..2 {
             let id = format!("request-{number}");
@@ -317,18 +317,8 @@ async fn a_key_has_a_rate() {
 /// Where pages of an origin may use the API as well, the two do not get in each other's way.
 #[tokio::test]
 async fn beside_pages_that_may_use_the_api() {
-    let app = TestApp::builder()
-        .env("FOOTFALL_PUBLIC_URL", "http://footfall.example")
-        .env(
-            "FOOTFALL_CORS_ORIGINS",
-            format!("{SHOP},https://app.example"),
-        );
-    let app = app.start().await;
-    let stage = Stage {
-        app,
-        kind: "sqlite",
-        servers: None,
-    };
+    let origins = format!("{SHOP},https://app.example");
+    let stage = stage_with(&[("FOOTFALL_CORS_ORIGINS", &origins)]).await;
     let site = Site::of(stage).await;
     let reply = site.send(&json!({})).await;
     assert_eq!(reply.status, 204);
