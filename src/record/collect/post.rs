@@ -33,6 +33,7 @@ where
 /// A visit of a web page. No more than 2 KiB of JSON.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CollectedVisit)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only documents the body")]
 struct Sent {
     /// A write key.
