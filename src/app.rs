@@ -33,7 +33,7 @@ use crate::{
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
-        CounterName, Counting,
+        Counting,
         carried::{Salts, Visitors},
         counts::{CounterStore, Recording, Undrained},
         routes::CountingState,
@@ -174,11 +174,11 @@ impl Application {
             metrics: self.metrics.accounts.clone(),
         });
         let parts = Parts {
-            counting: Arc::new(CountingState {
-                counting: counting.clone(),
-                default_counter: CounterName::default_counter(),
+            counting: Arc::new(CountingState::new(
+                counting.clone(),
                 request_ids_identify,
-            }),
+                self.database.is_some(),
+            )),
             collect: Arc::new(Collect {
                 keys: self.write_keys.clone(),
                 counting,

@@ -94,6 +94,10 @@ impl Public {
             accounts::pages::policy(),
         )
         .documented(counting::routes::router(), Policy::default())
+        .documented(
+            counting::routes::lines::router(),
+            counting::routes::lines::policy(),
+        )
         .documented(collect::routes::router(), Policy::default())
         .documented(collect::routes::images(), collect::routes::image_policy())
         .with(swagger, swagger::ROUTES, Policy::default());

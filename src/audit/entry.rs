@@ -119,11 +119,10 @@ pub enum Actor {
 
 impl From<&Caller> for Actor {
     fn from(caller: &Caller) -> Self {
-        match (&caller.scopes, &caller.pass) {
-            _ if caller.is_of_settings() && caller.scopes.is_none() => Self::Operator,
-            // The pass of an API token is its own.
-            (Some(_), Some(token)) => Self::ApiToken(token.session),
-            _ => Self::User(caller.user),
+        match caller.api_token {
+            Some(token) => Self::ApiToken(token),
+            None if caller.is_of_settings() => Self::Operator,
+            None => Self::User(caller.user),
         }
     }
 }

@@ -44,6 +44,24 @@ pub struct Listed {
 }
 
 impl Selection {
+    /// The statement that reads a page: it binds what is asked for as `$1` to `$8`, the place as `$9` to `$11`,
+    /// and how many as `$12`.
+    pub fn statement(&self, after: Option<Position>) -> String {
+        let conditions = self.conditions(after);
+        let columns = format!(
+            "audit_entries.{}",
+            COLUMNS.replace(", ", ", audit_entries.")
+        );
+        format!(
+            "SELECT {columns}, audit_addresses.address FROM audit_entries
+             LEFT JOIN audit_addresses ON audit_addresses.company_id = audit_entries.company_id
+                 AND audit_addresses.seq = audit_entries.seq
+             WHERE {conditions}
+             ORDER BY audit_entries.recorded_at DESC, audit_entries.company_id DESC, audit_entries.seq DESC
+             LIMIT $12"
+        )
+    }
+
     /// The condition for a statement that binds all of it from `$1` to `$11`. What is not asked for is
     /// no condition, rather than one that is always true, so that an index serves what is left;
     /// its parameter is named all the same, since both databases want to know each.
@@ -104,19 +122,7 @@ async fn rows(
     after: Option<Position>,
     most: i64,
 ) -> Result<Vec<Listed>, DatabaseError> {
-    let conditions = selection.conditions(after);
-    let columns = format!(
-        "audit_entries.{}",
-        COLUMNS.replace(", ", ", audit_entries.")
-    );
-    let text = format!(
-        "SELECT {columns}, audit_addresses.address FROM audit_entries
-         LEFT JOIN audit_addresses ON audit_addresses.company_id = audit_entries.company_id
-             AND audit_addresses.seq = audit_entries.seq
-         WHERE {conditions}
-         ORDER BY audit_entries.recorded_at DESC, audit_entries.company_id DESC, audit_entries.seq DESC
-         LIMIT $12"
-    );
+    let text = selection.statement(after);
     let text = match selection.company {
         Some(_) => of_company(text),
         None => AssertSqlSafe(text).into_sql_str(),

@@ -11,6 +11,7 @@ mod problems;
 mod swarm;
 mod timeouts;
 mod tls;
+mod visits;
 
 use std::{
     fs,

@@ -21,6 +21,7 @@ use crate::{
         Accounts,
         by::By,
         fields::{Text, label},
+        location::Location,
         origin::Origin,
         path::Id,
     },
@@ -30,6 +31,7 @@ use crate::{
         api_token::ApiToken,
         permission,
         role::{Role, Scope, Scopes},
+        throttle::Action,
     },
     edge::{
         Code, JsonBody, Problem, QueryOf,
@@ -227,18 +229,22 @@ impl TokenBody {
 
 crate::problem_responses!(MakeProblems:
     InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, TokensFull, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, NoDatabase, DatabaseUnavailable);
+    UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable, NoDatabase, DatabaseUnavailable);
 
 /// Make an API token.
 ///
 /// For a machine. It may do what its scopes say, as far as you may do it, and stops when you are not let in any more.
+/// When a proxy repeats the request, the same token gets another secret, and the one before stops. At most 100 an hour.
 #[utoipa::path(
     post,
     path = "/auth/tokens",
     tag = "tokens",
     security(("bearer" = [])),
     request_body = TokenBody,
-    responses((status = 201, description = "The token, shown once", body = MadeToken), MakeProblems)
+    responses(
+        (status = 201, description = "The token, shown once", body = MadeToken, headers(("Location" = String, description = "The URL of the token, relative to this one"))),
+        MakeProblems
+    )
 )]
 async fn post_token(
     State(accounts): State<Arc<Accounts>>,
@@ -258,6 +264,10 @@ async fn post_token(
         hash: token.hash,
     };
     let once = origin.once("POST /auth/tokens", &caller.user.to_string());
+    if !accounts.was_done(once.as_ref()).await? {
+        let limit = Action::MakeApiToken { user: caller.user };
+        accounts.throttle.allow(limit).await?;
+    }
     let by = By::caller(&caller, origin);
     let row = accounts.change("api_token_make", move |connection| {
         Box::pin(async move { table::make(connection, new, &by, once.as_ref()).await })
@@ -266,7 +276,13 @@ async fn post_token(
     let token = token.text.expose_secret().to_owned();
     // No cache on the way keeps it (RFC 6749, 5.1).
     let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, headers, Json(MadeToken { token, row })))
+    let location = Location::of("tokens", row.id);
+    Ok((
+        StatusCode::CREATED,
+        headers,
+        location,
+        Json(MadeToken { token, row }),
+    ))
 }
 
 crate::problem_responses!(EndProblems:

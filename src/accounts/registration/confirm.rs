@@ -161,7 +161,11 @@ async fn find(
         (Purpose::Invitation, Subject::User { company, id }) => {
             let user = User::find(connection, company, id).await?;
             let user = user.filter(|user| user.state == State::Invited && !user.company_suspended);
-            user.map(Found::Invitation)
+            match user {
+                // Whoever has confirmed the address meanwhile, in another company, has it.
+                Some(user) if is_owned(connection, &user).await? => None,
+                user => user.map(Found::Invitation),
+            }
         }
         (Purpose::Email, Subject::User { company, id }) => {
             let user = User::find(connection, company, id).await?;
@@ -171,6 +175,13 @@ async fn find(
         }
         _ => None,
     })
+}
+
+/// Whether somebody has the address with which a user is invited.
+async fn is_owned(connection: &mut Connection<'_>, user: &User) -> Result<bool, DatabaseError> {
+    let email_key = user.email.as_deref().map(str::to_ascii_lowercase);
+    let owner = User::find_by_email(connection, &email_key.unwrap_or_default()).await?;
+    Ok(owner.is_some())
 }
 
 impl Found {
@@ -189,6 +200,7 @@ impl Found {
         if !links::use_up(connection, link).await? {
             return Ok(Done::Invalid);
         }
+        // Only who founds a company goes on across all of them.
         if let Self::Invitation(user) | Self::Email(user, _) = &self {
             connection.within(user.company).await?;
         }
@@ -248,6 +260,11 @@ async fn register(
     audit::record_all(connection, &entries).await
 }
 
+/// Lets them in. The address is theirs from now on.
+///
+/// # Errors
+///
+/// [`DatabaseError::UniqueViolation`], if somebody else has it by now.
 async fn accept(
     connection: &mut Connection<'_>,
     user: &User,
@@ -256,13 +273,14 @@ async fn accept(
     let now = schema::now(connection).await?;
     let accepted = on_either!(connection, |database| {
         sqlx::query(of_company(
-            "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4
+            "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4, email_key = $5
              WHERE company_id = $1 AND id = $2 AND state = 'invited'",
         ))
         .bind(user.company)
         .bind(user.id)
         .bind(hash)
         .bind(now)
+        .bind(user.email.as_deref().map(str::to_ascii_lowercase))
         .execute(&mut **database)
         .await
         .map(|done| done.rows_affected())

@@ -1,11 +1,15 @@
 //! Logging out, and ending one's other sessions.
 
-use axum::http::HeaderMap;
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
     Sessions,
+    answer::forgotten,
     row::{self, Owner},
 };
 use crate::{
@@ -98,8 +102,24 @@ impl Sessions {
         Ok(shown)
     }
 
+    /// The answer to who has logged out: the browser forgets its cookies, also where nothing could be ended.
+    pub(super) fn logged_out(&self, ended: Result<(), Problem>) -> Result<Response, Problem> {
+        let forgotten = forgotten(self.csrf.cookies);
+        match ended {
+            Ok(()) => Ok((StatusCode::NO_CONTENT, forgotten).into_response()),
+            Err(problem) if problem.code == Code::NoDatabase => {
+                let problem = problem.with_detail(
+                    "Without a database there are no sessions: the token is good to its end. Cookies are cleared; throw away what you have else.",
+                );
+                Ok((forgotten, problem).into_response())
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
     /// Ends the session. To do it again changes nothing.
     pub(super) async fn log_out(&self, shown: Shown, origin: &Origin) -> Result<(), Problem> {
+        self.accounts.database()?;
         let Shown::Session(session) = shown else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ use axum::{
     body::Bytes,
     extract::{FromRef, FromRequest, Path, Request, State},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     Sessions,
-    answer::{Answer, forgotten},
+    answer::Answer,
     list::{self, OwnSessions},
     login::{self, unix_seconds},
     logout::Sent,
@@ -187,6 +187,7 @@ async fn post_refresh(
     origin: Origin,
     request: Request,
 ) -> Result<Response, Problem> {
+    sessions.accounts.database()?;
     let headers = request.headers().clone();
     let cookie = sessions.csrf.cookies.find(&headers, Cookie::Refresh);
     let sent = match cookie {
@@ -262,8 +263,7 @@ async fn post_logout(
 ) -> Result<Response, Problem> {
     let (headers, sent) = sent(request).await?;
     let shown = sessions.shown(&headers, &sent)?;
-    sessions.log_out(shown, &origin).await?;
-    Ok((StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response())
+    sessions.logged_out(sessions.log_out(shown, &origin).await)
 }
 
 /// Log out everywhere.
@@ -284,8 +284,7 @@ async fn post_logout_all(
 ) -> Result<Response, Problem> {
     let (headers, sent) = sent(request).await?;
     let shown = sessions.shown(&headers, &sent)?;
-    sessions.log_out_everywhere(shown, &origin).await?;
-    Ok((StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response())
+    sessions.logged_out(sessions.log_out_everywhere(shown, &origin).await)
 }
 
 /// What is in the body of a request about a session that may be in cookies: nothing, JSON, or a form.

@@ -27,9 +27,9 @@ pub async fn anonymise(
         .fetch_one(&mut **database)
         .await
     })?;
-    // Not if the address is another's, whom this company has invited without knowing it.
     let email = user.email.as_deref();
-    let email = email.filter(|email| key == Some(email.to_ascii_lowercase()));
+    // Whoever was only invited does not have the address: what others write to it is none of theirs.
+    let own = email.filter(|email| key == Some(email.to_ascii_lowercase()));
     on_either!(connection, |database| {
         for change in [
             of_company(
@@ -55,13 +55,17 @@ pub async fn anonymise(
             let change = sqlx::query(change).bind(user.company).bind(user.id);
             change.execute(&mut **database).await?;
         }
-        if let Some(email) = email {
+        if let Some(email) = own {
             let forget = sqlx::query("DELETE FROM registrations WHERE email_key = $1");
             let forget = forget.bind(email.to_ascii_lowercase());
             forget.execute(&mut **database).await?;
             let forget =
                 sqlx::query("DELETE FROM mails WHERE recipient = $1 AND state = 'waiting'");
             forget.bind(email).execute(&mut **database).await?;
+        } else if let Some(email) = email {
+            let forget = "DELETE FROM mails WHERE recipient = $1 AND company_id = $2 AND state = 'waiting' AND template ->> 'name' = 'invitation'";
+            let forget = sqlx::query(forget).bind(email).bind(user.company);
+            forget.execute(&mut **database).await?;
         }
         Ok::<_, sqlx::Error>(())
     })?;

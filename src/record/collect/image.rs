@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Collect, origin,
-    visit::{Around, NOT_COUNTED, invalid},
+    visit::{Around, NOT_COUNTED},
 };
 use crate::{
     counting::carried::Page,
@@ -114,7 +114,7 @@ async fn get_image(
     if method == Method::HEAD {
         return image().into_response();
     }
-    let page = Page::from_query(&query.unwrap_or_default()).map_err(invalid);
+    let page = Page::from_query(&query.unwrap_or_default()).map_err(Problem::from);
     let origin = origin::of_image(&around.headers);
     let ended = collect.take(page, origin, &around).await;
     let headers = ended.headers();

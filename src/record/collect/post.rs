@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRef, State},
+    extract::{FromRef, Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -13,12 +13,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Collect, origin,
-    visit::{Around, Ended, invalid},
+    visit::{Around, Ended},
 };
 use crate::{
     counting::carried::Page,
-    edge::{Code, Problem, body::SimpleBody},
-    text,
+    edge::{
+        Code, Problem,
+        body::{check, is_json_or_text, text, whole},
+    },
 };
 
 /// The route.
@@ -88,9 +90,9 @@ crate::problem_responses!(CollectProblems:
 async fn post_collect(
     State(collect): State<Arc<Collect>>,
     around: Around,
-    body: Result<SimpleBody, Problem>,
+    request: Request,
 ) -> Response {
-    let page = body.and_then(|SimpleBody(body)| read(&body));
+    let page = read(&around, request).await;
     let origin = origin::sent(&around.headers);
     let ended = collect.take(page, origin, &around).await;
     let headers = ended.headers();
@@ -98,10 +100,12 @@ async fn post_collect(
     (headers, done.map(|_| StatusCode::NO_CONTENT)).into_response()
 }
 
-fn read(body: &[u8]) -> Result<Page, Problem> {
-    let text = text::decode(body).map_err(|error| {
-        let detail = format!("The body must be UTF-8 text, as JSON is: {error}.");
-        Problem::from(Code::InvalidJson).with_detail(detail)
+async fn read(around: &Around, request: Request) -> Result<Page, Problem> {
+    check(&around.headers, is_json_or_text).map_err(|problem| match problem.code {
+        Code::UnsupportedMediaType => problem.with_detail(
+            "The body must be JSON in UTF-8, sent as `Content-Type: text/plain` or `application/json`.",
+        ),
+        _ => problem,
     })?;
-    Page::from_json(text).map_err(invalid)
+    Ok(Page::from_json(text(&whole(request).await?)?)?)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{FromRef, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::IntoResponse,
 };
 use serde::Serialize;
@@ -21,7 +21,7 @@ use super::{
     table::{self, NewKey, Row},
 };
 use crate::{
-    accounts::{Accounts, by::By, origin::Origin, path::Id},
+    accounts::{Accounts, by::By, location::Location, origin::Origin, path::Id},
     audit::time,
     auth::{Callers, May, SETTINGS_ACCOUNT, permission},
     edge::{
@@ -175,7 +175,7 @@ crate::problem_responses!(MakeProblems:
     security(("bearer" = [])),
     request_body = KeyBody,
     responses(
-        (status = 201, description = "The key", body = KeyView, headers(("Location" = String, description = "Where it is"))),
+        (status = 201, description = "The key", body = KeyView, headers(("Location" = String, description = "The URL of the key, relative to this one"))),
         MakeProblems
     )
 )]
@@ -204,8 +204,7 @@ async fn post_write_key(
     });
     let row = row.await??;
     collect.keys.wake();
-    // Relative, so that it is right under whatever prefix a proxy has taken away.
-    let location = [(header::LOCATION, format!("write-keys/{}", row.id))];
+    let location = Location::of("write-keys", row.id);
     let view = KeyView::new(row, accounts.settings_username());
     Ok((StatusCode::CREATED, location, Json(view)))
 }

@@ -17,7 +17,7 @@ use super::{Collect, known::WriteKey, metrics::Reason, unwanted};
 use crate::{
     counting::{
         CountError, CounterId, CounterName, Identity, Visit,
-        carried::{Carried, InvalidVisit, Page, Seen},
+        carried::{Carried, Page, Seen},
         identity::IdentityKind,
     },
     edge::{ClientAddress, Code, Problem, RequestContext},
@@ -194,24 +194,6 @@ impl Collect {
     fn refused(&self, reason: Reason, problem: impl Into<Problem>) -> Problem {
         self.metrics.not_counted.of(reason).inc();
         problem.into()
-    }
-}
-
-/// What is wrong with what a page has sent.
-pub fn invalid(wrong: InvalidVisit) -> Problem {
-    match wrong {
-        InvalidVisit::Syntax(_) => Problem::from(Code::InvalidJson).with_detail(wrong.to_string()),
-        InvalidVisit::Content { field, detail } => {
-            let problem = Problem::from(Code::InvalidVisit).with_detail(detail);
-            let fields = Page::MEMBERS.into_iter();
-            let field = fields
-                .filter(|known| Some(*known) == field.as_deref())
-                .next();
-            match field {
-                Some(field) => problem.of_field(field),
-                None => problem,
-            }
-        }
     }
 }
 
