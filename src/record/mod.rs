@@ -5,6 +5,7 @@
 
 mod append;
 mod chunk;
+pub mod collect;
 pub mod drain;
 mod embedded;
 pub mod metrics;

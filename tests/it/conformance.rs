@@ -21,8 +21,9 @@ const EXAMPLES: &str = "30";
 const ENDS: [&str; 2] = ["/auth/logout", "/auth/logout/all"];
 
 /// What is right by the document may still be refused for what no schema can say: a link that was used, a
-/// password that is easy to guess, a name or an address that is none, a day that no month has.
-const JUDGED: [(&str, &str); 15] = [
+/// password that is easy to guess, a name, an address or an origin that is none, a day that no month has, bytes
+/// where a schema counts characters.
+const JUDGED: [(&str, &str); 18] = [
     ("/api/counters/{name}", r#""422""#),
     ("/auth/confirm", r#""410", "422""#),
     ("/auth/password/reset", r#""410", "422""#),
@@ -38,6 +39,9 @@ const JUDGED: [(&str, &str); 15] = [
     ("/api/companies", r#""422""#),
     ("/api/companies/{id}", r#""422""#),
     ("/api/audit", r#""400""#),
+    ("/api/write-keys", r#""422""#),
+    ("/collect", r#""400", "422""#),
+    ("/collect.gif", r#""422""#),
 ];
 
 /// What may end the session that asks; it is looked at with a session of its own.

@@ -25,6 +25,7 @@ mod carried;
 mod cli;
 mod clock;
 mod cluster;
+mod collect;
 mod companies;
 mod conformance;
 mod connections;

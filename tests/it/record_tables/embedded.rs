@@ -257,8 +257,8 @@ fn batch(company: Company) -> Batch {
     let path = |path: &str| {
         let attributes = on(path).attributes;
         let carried = Arc::new(Carried {
-            visitor: None,
             attributes,
+            ..Carried::default()
         });
         Visit {
             carried: Some(carried),
