@@ -562,8 +562,10 @@ pub fn visit(data: &[u8]) {
 /// Whether a text may be what a visit carries. That no member is there twice is not seen here.
 fn is_visit(data: &[u8]) -> bool {
     let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
-    let Ok(Value::Object(members)) = serde_json::from_slice(data) else {
-        return false;
+    let members = match serde_json::from_slice(data) {
+        Ok(Value::Object(members)) => members,
+        Ok(Value::Null) => return true,
+        _ => return false,
     };
     let is_text = |text: &str| text.len() <= 512 && !text.contains('\0');
     let is_scalar = |value: &Value| match value {
