@@ -33,7 +33,7 @@ use crate::{
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
-        CounterName, Counting,
+        Counting,
         carried::{Salts, Visitors},
         counts::{CounterStore, Recorder, Recording, Undrained},
         routes::CountingState,
@@ -168,16 +168,16 @@ impl Application {
             metrics: self.metrics.accounts.clone(),
         });
         let parts = Parts {
-            counting: Arc::new(CountingState {
-                counting: Counting::start(
+            counting: Arc::new(CountingState::new(
+                Counting::start(
                     counts,
                     revocations,
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
-                default_counter: CounterName::default_counter(),
-                request_ids_identify: !settings.store.dedup_window.is_zero(),
-            }),
+                !settings.store.dedup_window.is_zero(),
+                self.database.is_some(),
+            )),
             sessions: Arc::new(Sessions {
                 accounts: accounts.clone(),
                 callers: callers.clone(),

@@ -23,7 +23,7 @@ pub struct CsrfForm {
 impl CsrfForm {
     /// Whether the token may be in a form: no other body is looked at, and none of who sends
     /// `Authorization`, which no form can.
-    pub(super) fn is_sent(headers: &HeaderMap) -> bool {
+    pub fn is_sent(headers: &HeaderMap) -> bool {
         !headers.contains_key(header::AUTHORIZATION) && is_form(headers)
     }
 

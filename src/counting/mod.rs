@@ -145,6 +145,11 @@ impl Counting {
         result
     }
 
+    /// The longest a visit waits for the store.
+    pub fn timeout(&self) -> Duration {
+        self.counts.timeout()
+    }
+
     async fn number(&self, counter: CounterId, visit: Visit) -> Result<Counted, CountError> {
         if self.counts.health().is_away() {
             let away = StoreError::Unavailable("it was away a moment ago".to_owned());

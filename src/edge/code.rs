@@ -88,7 +88,7 @@ codes! {
     /// The link was used, has expired, or never was one.
     LinkInvalid = "link_invalid", GONE, "The link is not valid: it was used already, or has expired, or was not copied whole. Have another sent.";
     /// The body is too large.
-    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB.";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is larger than this path takes.";
     /// The URI is too long.
     UriTooLong = "uri_too_long", URI_TOO_LONG, "The request target is longer than 8 KiB.";
     /// The body is not declared to be JSON.

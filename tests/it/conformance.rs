@@ -14,9 +14,8 @@ use crate::support::{Client, Footfall, Redis, eventually, postgres::Database};
 
 const PASSWORD: &str = "eleven pears on a tin roof";
 
-/// Cases of each kind for each operation, unless `CONFORMANCE_EXAMPLES` says how many; what the document alone
-/// decides (each limit, each field left out) comes on top. What takes a password hashes it, so there are not many.
-const EXAMPLES: &str = "15";
+/// Cases of each kind for each operation. What takes a password hashes it, so there are not many.
+const EXAMPLES: &str = "30";
 
 /// What ends the session that asks, and so all that comes after it.
 const ENDS: [&str; 2] = ["/auth/logout", "/auth/logout/all"];
@@ -133,12 +132,10 @@ impl Service {
         );
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("schemathesis.toml"), judged() + rows).unwrap();
-        let examples = std::env::var("CONFORMANCE_EXAMPLES");
-        let examples = examples.as_deref().unwrap_or(EXAMPLES);
         let document = format!("http://{}/openapi.json", self.footfall.public());
         let output = Command::new(program)
             .args(["--no-color", "run", &document, "--seed", "1"])
-            .args(["--max-examples", examples])
+            .args(["--max-examples", EXAMPLES])
             .args(["--header", &format!("Authorization: Bearer {token}")])
             .args(arguments)
             .current_dir(directory.path())

@@ -10,6 +10,7 @@ mod problems;
 mod swarm;
 mod timeouts;
 mod tls;
+mod visits;
 
 use std::{
     fs,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::support::stage::{PASSWORD, Person, Stage, refusal};
 
 mod concurrency;
+mod enabled;
 mod input;
 
 async fn invite(stage: &Stage, by: &Person, body: Value) -> crate::support::Reply {

@@ -200,6 +200,7 @@ impl Found {
         if !links::use_up(connection, link).await? {
             return Ok(Done::Invalid);
         }
+        // Only who founds a company goes on across all of them.
         if let Self::Invitation(user) | Self::Email(user, _) = &self {
             connection.within(user.company).await?;
         }

@@ -11,7 +11,7 @@ use crate::support::{
 
 /// Checks a problem document of nginx' own, and gives its code.
 #[track_caller]
-fn problem_of_nginx(reply: &Reply) -> String {
+pub fn problem_of_nginx(reply: &Reply) -> String {
     assert_eq!(reply.header("server"), Some("nginx"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));

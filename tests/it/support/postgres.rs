@@ -272,9 +272,12 @@ impl Postgres {
             folder=$1 removes=$2
             shift 2
             "$@" </dev/null >>"$folder/log" 2>&1 &
+            server=$!
             read -r _ <&3
-            kill -QUIT $! 2>/dev/null
-            wait $!
+            # A server that has only just begun ignores signals, as this does, and is told again.
+            while kill -QUIT $server && sleep 0.1; do :; done 2>/dev/null &
+            wait $server
+            kill -KILL $!
             [ "$removes" = false ] || rm -rf -- "$folder"
         "#;
         let mut server = as_server("postgres");
@@ -435,8 +438,14 @@ impl Postgres {
             if !alive {
                 self.forget();
                 self.keeper = Some(self.keep(false));
-                // It has yet to write who it is.
-                std::thread::sleep(std::time::Duration::from_millis(100));
+                // It has yet to write who it is, unless it has refused.
+                let written = || self.postmaster().is_some_and(is_alive);
+                for _ in 0..20 {
+                    if written() {
+                        break;
+                    }
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                }
             }
             self.try_sql("postgres", "SELECT 1").ok()
         });
