@@ -52,11 +52,10 @@ async fn is_outdated(
 pub(super) struct SqliteCounts {
     sqlite: SqliteStore,
     memory: Memory,
-    record: Option<Record>,
+    record: Option<Arc<Record>>,
 }
 
 /// The record of visits, in the same file.
-#[derive(Clone)]
 struct Record {
     visitors: Visitors,
     recorder: Arc<dyn Recorder>,
@@ -74,7 +73,7 @@ impl SqliteCounts {
     pub fn record(&mut self, recording: Recording) {
         let visitors = recording.visitors;
         let recorder = recording.recorder;
-        self.record = recorder.map(|recorder| Record { visitors, recorder });
+        self.record = recorder.map(|recorder| Arc::new(Record { visitors, recorder }));
     }
 
     /// Counts all batches in one transaction, within `limit`.
@@ -250,7 +249,7 @@ impl SqliteCounts {
             let replayed = false;
             outcomes[position] = Ok(Counted { number, replayed });
         }
-        if let Some(Record { recorder, .. }) = &self.record {
+        if let Some(record) = &self.record {
             let counter = &batch.counter;
             let numbered = Numbered {
                 counter,
@@ -259,7 +258,7 @@ impl SqliteCounts {
                 at: now,
                 carried,
             };
-            recorder.record(db, numbered).await?;
+            record.recorder.record(db, numbered).await?;
         }
         Ok(outcomes)
     }
