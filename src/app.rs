@@ -35,7 +35,7 @@ use crate::{
     counting::{
         Counting,
         carried::{Salts, Visitors},
-        counts::{CounterStore, Recording, Undrained},
+        counts::{CounterStore, Recorder, Recording, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -44,8 +44,9 @@ use crate::{
     ops::{self, OpsState},
     pages::Document,
     record::{
+        EmbeddedRecorder,
         collect::{Collect, known::WriteKeys, salting::Salting},
-        drain::{Drain, Streams},
+        drain::{Drain, RecordedInDatabase, Streams},
     },
     storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
@@ -63,6 +64,8 @@ pub struct Application {
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     api_tokens: Arc<ApiTokens>,
+    /// Of the embedded store.
+    recorder: Option<Arc<dyn Recorder>>,
     write_keys: Arc<WriteKeys>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
@@ -92,6 +95,7 @@ impl Application {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
+            recorder: database.as_ref().and_then(recorder),
             write_keys: Arc::new(WriteKeys::new(database.clone())),
             database,
             audit,
@@ -212,10 +216,15 @@ impl Application {
     /// Where visits are counted, and recorded if there is a database.
     fn counts(&self, store: Store) -> CounterStore {
         let counts = CounterStore::new(store, &self.settings.store);
-        match self.database {
-            Some(_) => counts.recording(Recording {
+        match &self.database {
+            Some(database) => counts.recording(Recording {
                 visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
                 undrained: self.undrained.clone(),
+                recorded: Some(Arc::new(RecordedInDatabase::new(
+                    database.clone(),
+                    self.settings.store.dedup_window,
+                ))),
+                recorder: self.recorder.clone(),
             }),
             None => counts,
         }
@@ -338,6 +347,12 @@ impl Application {
             background,
         )
     }
+}
+
+/// What records visits in the transaction that counts them, where the database is the embedded file.
+fn recorder(database: &Database) -> Option<Arc<dyn Recorder>> {
+    let is_embedded = database.health().is_none();
+    is_embedded.then(|| Arc::new(EmbeddedRecorder::default()) as Arc<dyn Recorder>)
 }
 
 /// The OpenAPI document of the public routes.
