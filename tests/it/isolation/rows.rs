@@ -8,7 +8,7 @@ use crate::support::{postgres::Database, stage::Stage};
 
 /// What is about no company's rows: the schema itself, who has registered and has none yet, and what
 /// every replica has to know whoever it is about.
-const OF_NOBODY: [&str; 7] = [
+const OF_NOBODY: [&str; 9] = [
     "_sqlx_migrations",
     "footfall_layout",
     "footfall_migrations",
@@ -16,6 +16,8 @@ const OF_NOBODY: [&str; 7] = [
     "registrations",
     "request_ids",
     "revocations",
+    "visitor_salts",
+    "write_keys_epoch",
 ];
 
 /// A table or view, and the column that says whose a row is.
