@@ -214,7 +214,7 @@ async fn nothing_is_recorded_while_it_is_off() {
     let closed = appended(&opened.database, &visits, 0, &[closing])
         .await
         .unwrap();
-    assert_eq!((closed.recorded, closed.unrecorded), (0, 2));
+    assert_eq!((closed.recorded, closed.unrecorded), (0, [2, 0, 0, 0]));
     visit(5).await;
     let (_, written) = Written::of(&opened.database, &visits).await;
     let off = Fate::Nothing(Reason::Off);
