@@ -13,7 +13,8 @@ const RARE: Uuid = Uuid::from_u128(9);
 
 /// One entry in 4,000 is by somebody else, or another action; of two companies by turns.
 async fn fill(trail: &Trail) {
-    let literal = |id| trail.literal(id);
+    let cast = trail.postgres.as_ref().map_or("", |_| "::uuid");
+    let literal = |id| format!("{}{cast}", trail.literal(id));
     let [one, other] = COMPANIES.map(literal);
     let (common, rare) = (literal(COMMON), literal(RARE));
     let (numbers, id, hash) = match trail.postgres {
