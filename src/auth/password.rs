@@ -220,7 +220,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::config::{Settings, Sources};
+    use crate::config::Settings;
 
     thread_local! {
         /// Password hashes computed on this thread.
@@ -289,7 +289,7 @@ mod tests {
             "caf\u{e9} caf\u{e9} caf\u{e9}",
             "cafe\u{301} cafe\u{301} cafe\u{301}",
         );
-        let settings = Settings::load(&Sources::default()).unwrap().auth;
+        let settings = Settings::of(&[]).auth;
         let settings = AuthSettings {
             admin_credential: AdminCredential::Password(SecretString::from(decomposed)),
             ..settings
@@ -315,10 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_password_is_judged() {
-        let passwords = Passwords::new(
-            &Settings::load(&Sources::default()).unwrap().auth,
-            counter(),
-        );
+        let passwords = Passwords::new(&Settings::of(&[]).auth, counter());
         let judged = async |password: &str| {
             let context = vec!["ada@example.org".to_owned()];
             let place = passwords.queue().unwrap();
