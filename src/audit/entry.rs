@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, SETTINGS_ACCOUNT};
 
 /// Longest id of an object and of a request, in bytes. What is longer is cut: none of ours is.
 const MAX_ID_BYTES: usize = 200;
@@ -120,15 +120,22 @@ pub enum Actor {
 impl From<&Caller> for Actor {
     fn from(caller: &Caller) -> Self {
         match (&caller.scopes, &caller.pass) {
-            _ if caller.is_of_settings() && caller.scopes.is_none() => Self::Operator,
             // The pass of an API token is its own.
             (Some(_), Some(token)) => Self::ApiToken(token.session),
-            _ => Self::User(caller.user),
+            _ => Self::person(caller.user),
         }
     }
 }
 
 impl Actor {
+    /// Whoever logs in with the account of this id.
+    pub fn person(id: Uuid) -> Self {
+        match id {
+            SETTINGS_ACCOUNT => Self::Operator,
+            id => Self::User(id),
+        }
+    }
+
     /// Its kind, as it is stored and shown.
     pub fn kind(self) -> &'static str {
         match self {

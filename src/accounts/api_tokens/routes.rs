@@ -113,8 +113,7 @@ struct TokensView {
     next: Option<Cursor<Uuid>>,
 }
 
-crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodNotAllowed);
 
 /// List API tokens.
 ///
@@ -239,9 +238,7 @@ fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-crate::problem_responses!(MakeProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, TokensFull, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(MakeProblems: [CALLER, JSON, DATABASE] MethodNotAllowed, TokensFull);
 
 /// Make an API token.
 ///
@@ -283,9 +280,7 @@ async fn post_token(
     Ok((StatusCode::CREATED, headers, Json(MadeToken { token, row })))
 }
 
-crate::problem_responses!(EndProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, OutcomeUnknown, StoreUnavailable, NoDatabase,
-    DatabaseUnavailable);
+crate::problem_responses!(EndProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, OutcomeUnknown, StoreUnavailable);
 
 /// End an API token.
 ///

@@ -82,8 +82,7 @@ fn company_name(name: &str) -> Result<Name, Problem> {
     fields::name(Name::of_company(name), "name")
 }
 
-crate::problem_responses!(ReadProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(ReadProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, TooManyRequests);
 
 /// Read your company.
 #[utoipa::path(
@@ -119,9 +118,8 @@ struct NameBody {
 }
 
 crate::problem_responses!(NameProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, CompanyTaken, ManagedBySettings,
-    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable,
-    NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] NotFound, MethodNotAllowed, CompanyTaken, ManagedBySettings, TooManyRequests,
+    OutcomeUnknown, StoreUnavailable);
 
 /// Rename your company.
 #[utoipa::path(
@@ -161,9 +159,7 @@ struct Companies {
     next: Option<Cursor<Uuid>>,
 }
 
-crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase,
-    DatabaseUnavailable);
+crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, NotFound, MethodNotAllowed, TooManyRequests);
 
 /// List all companies.
 ///
@@ -212,8 +208,8 @@ struct FoundingBody {
 }
 
 crate::problem_responses!(FoundProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, RegistrationClosed, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable, NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] RegistrationClosed, NotFound, MethodNotAllowed, CompanyTaken, InvalidEmail,
+    TooManyRequests, StoreUnavailable);
 
 /// Found a company.
 ///
