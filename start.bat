@@ -310,7 +310,7 @@ exit /b 0
 
 rem Sets WANTED, PORT, TLS_PORT, PROFILE, PUBLIC and SMTP to what Compose makes of its files, the environment and .env. It
 rem prints services in the order of their names, so ours comes before those that depend on it. Only
-rem nginx has the ports 80 and 443.
+rem nginx has the ports 80 and 443. The database of init-database is that of the owner of its schema.
 :ask_compose
 call %COMPOSE% %FILES% config -q
 if errorlevel 1 (
@@ -330,19 +330,20 @@ set "SMTP="
 set "TARGET="
 set "PUBLISHED="
 for /f "tokens=1-3" %%a in ('%COMPOSE% %FILES% config') do (
-    if "%%a"=="footfall:" set "OURS=1"
-    if "%%a"=="image:" call :found_image "%%~b"
-    if "%%a"=="FOOTFALL_ENV:" if not defined PROFILE set "PROFILE=%%~b"
-    if "%%a"=="FOOTFALL_PUBLIC_URL:" if not "%%~b"=="" if not "%%~b"=="''" set "PUBLIC=%%~b"
-    for %%s in (FOOTFALL_SMTP_URL: FOOTFALL_SMTP_URL_FILE:) do if "%%a"=="%%s" if not "%%~b"=="" if not "%%~b"=="''" set "SMTP=1"
-    if "%%a"=="REDIS_URL:" set "REDIS=%%~b"
-    if "%%a"=="DATABASE_URL:" if not "%%~b"=="" if not "%%~b"=="''" (
-        rem Of footfall, and after it of init-database.
-        if defined DATABASE (set "OWNER=%%~b") else set "DATABASE=%%~b"
-    )
-    if "%%a"=="-" call :found_port "%%~b" "%%~c"
-    if "%%a"=="target:" call :found_port "%%a" "%%~b"
-    if "%%a"=="published:" call :found_port "%%a" "%%~b"
+    if "%%~a"=="footfall:" set "OURS=1"
+    if "%%~a"=="image:" call :found_image "%%~b"
+    if "%%~a"=="FOOTFALL_ENV:" if not defined PROFILE set "PROFILE=%%~b"
+    if "%%~a"=="FOOTFALL_PUBLIC_URL:" if not "%%~b"=="" if not "%%~b"=="''" set "PUBLIC=%%~b"
+    for %%s in (FOOTFALL_SMTP_URL: FOOTFALL_SMTP_URL_FILE:) do if "%%~a"=="%%s" if not "%%~b"=="" if not "%%~b"=="''" set "SMTP=1"
+    if "%%~a"=="REDIS_URL:" set "REDIS=%%~b"
+    if "%%~a"=="DATABASE_URL:" if defined DATABASE if not "%%~b"=="" if not "%%~b"=="''" set "OWNER=%%~b"
+    if "%%~a"=="DATABASE_URL:" if not defined DATABASE if not "%%~b"=="" if not "%%~b"=="''" set "DATABASE=%%~b"
+    rem The next item of a list, which may be a volume with a target of its own.
+    if "%%~a"=="-" set "PUBLISHED="
+    if "%%~a"=="-" set "TARGET="
+    if "%%~a"=="-" call :found_port "%%~b" "%%~c"
+    if "%%~a"=="target:" call :found_port "%%a" "%%~b"
+    if "%%~a"=="published:" call :found_port "%%a" "%%~b"
 )
 set "UNKNOWN="
 if not defined WANTED set "UNKNOWN=1"

@@ -27,6 +27,18 @@ esac
 
 . config/packages.sh
 
+made=()
+declare -A beside=()
+finish() {
+    local job
+    for job in "${beside[@]}"; do
+        as_root kill -- "-$job" 2>/dev/null || true
+        wait "$job" || true
+    done
+    [ "${#made[@]}" = 0 ] || as_root rm -f "${made[@]}"
+}
+trap finish EXIT
+
 command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
 
 # Debian has nginx and redis-server where an ordinary user's PATH does not look.
@@ -72,8 +84,6 @@ if [ "${#packages[@]}" -gt 0 ]; then
     # The tests start servers of their own; the packages must not start theirs, nor leave one to be
     # started at the next boot, as Debian's of PostgreSQL would.
     policy=/usr/sbin/policy-rc.d clusters=/etc/postgresql-common/createcluster.d/footfall-tests.conf
-    made=()
-    trap '[ "${#made[@]}" = 0 ] || as_root rm -f "${made[@]}"' EXIT
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod +x "$policy"
@@ -105,14 +115,19 @@ cores=$(nproc) threads=4
 [ -z "$quick" ] || threads=8
 export RUST_TEST_THREADS=${RUST_TEST_THREADS-$((cores > threads ? cores : threads))}
 if [ -n "$quick" ]; then
-    # Storms of visits, random schedules, stores that are filled, all mutations of the alerts.
+    # Storms of visits, random schedules, stores that are filled, all mutations of the alerts, the API by
+    # schemathesis, the stacks as docker-compose reads them, servers that die and hang by the dozen.
     busy=(
         counting::sixty_thousand counting::fifteen_thousand counting::a_shuffled_storm model:: failures::
         turns::nobody_is_passed_over overload::floods room:: refusals::alone outages::a_flood
-        error_tracking::a_receiver_that_fails conformance:: dotenv::generated_files
-        monitoring::rules::every_wait companies::more_companies
+        error_tracking::a_receiver_that_fails conformance:: dotenv::generated_files monitoring::rules::every_wait
+        monitoring::rules::the_tests_of monitoring::live companies::more_companies
+        start::accounts start::database start::docker start::settings
+        cluster:: sentinel:: hung:: unready:: database::outages database_killed::
+        mail::kills mail::tls::each_way registration::killed registration::enumeration
+        revocation::rounds revocation::failover audit_trail::tampering
     )
-    skip=(--skip browser::)
+    skip=(--skip browser:: --skip the_pages_in_a_browser)
     for test in "${busy[@]}"; do
         skip+=(--skip "$test")
     done
@@ -120,18 +135,47 @@ if [ -n "$quick" ]; then
     "${loom[@]}"
     exit
 fi
-# Two minutes of two cores, once: what is built is kept.
+# Prepares what later tests need while others run, most of which wait; they go first. Its output is shown
+# only if it fails.
+prepare() { # NAME COMMAND…
+    # A process group of its own, so that all of it can be ended.
+    set -m
+    nice -n 19 "${@:2}" >"target/$1.log" 2>&1 </dev/null &
+    set +m
+    beside[$1]=$!
+}
+
+prepared() { # NAME
+    local status=0
+    wait "${beside[$1]}" || status=$?
+    unset "beside[$1]"
+    [ "$status" = 0 ] || {
+        cat "target/$1.log" >&2
+        fail "what could not be prepared is target/$1.log, which is above"
+    }
+}
+
+# Now somebody may be there to type a password.
+as_root true
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo -n)
+prepare images "${root[@]}" env "PATH=$PATH" "HOME=$HOME" tests/stack/engines.sh --images
+prepare loom "${loom[@]}" --no-run
+
+# A minute of two cores, once: what is built is kept.
 echo "== building the release before this one"
 PREVIOUS_RELEASE=$(tests/previous.sh)
 export PREVIOUS_RELEASE
 cargo test --locked
 cargo test --locked --test it -- --ignored previous::
+prepared loom
 "${loom[@]}"
 
 echo "== tests of docs/hardening.md"
 as_root env "PATH=$PATH" "HOME=$HOME" cargo test --locked --test it -- --ignored hardening::
 
 echo "== tests of the stack"
+prepared images
 # They take turns: there is one port 80.
 as_root env "PATH=$PATH" "HOME=$HOME" tests/stack/engines.sh \
     cargo test --locked --test stack -- --ignored --test-threads=1

@@ -39,18 +39,26 @@ install() {
     fi
     echo "== installing $*"
     "${sudo[@]}" apt-get update -qq
-    # The runs start servers of their own; the packages' own must not hold what these measure on.
+    # The runs start servers of their own; the packages' own must not hold what these measure on, nor
+    # leave one to be started at the next boot, as Debian's of PostgreSQL would.
+    local clusters=/etc/postgresql-common/createcluster.d/footfall-bench.conf made=("$clusters")
+    [ -e "$policy" ] || made+=("$policy")
+    # shellcheck disable=SC2064  # filled in now: the variables are local
+    trap "${sudo[*]} rm -f ${made[*]}" EXIT
     if [ ! -e "$policy" ]; then
-        # shellcheck disable=SC2064  # filled in now: the variables are local
-        trap "${sudo[*]} rm -f $policy" EXIT
         printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
         "${sudo[@]}" chmod +x "$policy"
     fi
+    "${sudo[@]}" mkdir -p "${clusters%/*}"
+    echo 'create_main_cluster = false' | "${sudo[@]}" tee "$clusters" >/dev/null
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
         "$@" >/dev/null || fail "could not install $*"
-    # Without a trap it was there before.
-    [ -z "$(trap -p EXIT)" ] || "${sudo[@]}" rm -f "$policy"
+    "${sudo[@]}" rm -f "${made[@]}"
     trap - EXIT
+}
+
+need_postgresql() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install postgresql
 }
 
 need_python() {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # What a request costs, function by function: callgrind on a release build with debug symbols.
-#   ./bench/profile.sh ping|count|count_with_identity|count_embedded
+#   ./bench/profile.sh ping|count|count_with_identity|count_with_session|count_embedded
 source "$(dirname "$0")/lib.sh"
-[ $# = 1 ] || fail "usage: bench/profile.sh ping|count|count_with_identity|count_embedded"
+[ $# = 1 ] || fail "usage: bench/profile.sh ping|count|count_with_identity|count_with_session|count_embedded"
 
 need_python
 need cc:gcc valgrind:valgrind redis-server:redis-server
+need_postgresql
 echo "== building with debug symbols"
 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_TARGET_DIR=$bench/profiling \
     cargo build --release --locked --quiet || fail "Footfall does not build"

@@ -32,13 +32,19 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    counting::{CounterName, Counting, counts::CounterStore, routes::CountingState},
+    counting::{
+        Counting,
+        carried::{Salts, Visitors},
+        counts::{CounterStore, Recording, Undrained},
+        routes::CountingState,
+    },
     edge::{Code, Edge, Policy, Routes},
     listen::Fitness,
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
-    storage::{Store, sql::Database},
+    record::drain::{Drain, Streams},
+    storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
 
@@ -56,6 +62,9 @@ pub struct Application {
     api_tokens: Arc<ApiTokens>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
+    undrained: Arc<Undrained>,
+    /// By which visitors are told apart for a day.
+    salts: Salts,
     document: Document,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
@@ -91,6 +100,8 @@ impl Application {
             metrics,
             vitals,
             mailer: Mailer::default(),
+            undrained: Arc::default(),
+            salts: Salts::default(),
         }
     }
 
@@ -120,7 +131,7 @@ impl Application {
     /// with its own connections to the store. What it runs there is supervised.
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
-        let counts = CounterStore::new(store.clone(), &settings.store);
+        let counts = self.counts(store.clone());
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -151,16 +162,16 @@ impl Application {
             metrics: self.metrics.accounts.clone(),
         });
         let parts = Parts {
-            counting: Arc::new(CountingState {
-                counting: Counting::start(
+            counting: Arc::new(CountingState::new(
+                Counting::start(
                     counts,
                     revocations,
                     self.metrics.counting.clone(),
                     supervisor,
                 ),
-                default_counter: CounterName::default_counter(),
-                request_ids_identify: !settings.store.dedup_window.is_zero(),
-            }),
+                !settings.store.dedup_window.is_zero(),
+                self.database.is_some(),
+            )),
             sessions: Arc::new(Sessions {
                 accounts: accounts.clone(),
                 callers: callers.clone(),
@@ -182,6 +193,29 @@ impl Application {
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
         let edge = self.edge(router, &self.routes, background);
         edge.with_cors(&settings.server.cors_origins)
+    }
+
+    /// Where visits are counted, and recorded if there is a database.
+    fn counts(&self, store: Store) -> CounterStore {
+        let counts = CounterStore::new(store, &self.settings.store);
+        match self.database {
+            Some(_) => counts.recording(Recording {
+                visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
+                undrained: self.undrained.clone(),
+            }),
+            None => counts,
+        }
+    }
+
+    /// What brings visits from Redis into the database; `None` where they are counted in it.
+    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+        let Backend::Redis(redis) = &store.backend else {
+            return None;
+        };
+        let streams = Streams::new(redis.clone(), self.settings.store.dedup_window);
+        let counters = CounterStore::new(store.clone(), &self.settings.store);
+        let (undrained, metrics) = (self.undrained.clone(), self.metrics.record.clone());
+        Some(Drain::new(database, streams, counters, undrained, metrics))
     }
 
     /// Cookies are for HTTPS, but in development, where there may be none.
@@ -222,6 +256,9 @@ impl Application {
         let monitoring = revocation::monitor(self.revocations(store.clone()));
         supervisor.spawn(Part::Revocations, monitoring);
         supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        if let Some(drain) = self.drain(store, database.clone()) {
+            supervisor.spawn(Part::Drain, drain.run());
+        }
         if let Some(keeper) = self.audit_keeper() {
             supervisor.spawn(Part::Audit, keeper.run());
         }

@@ -31,6 +31,7 @@ pub mod mail;
 pub mod ops;
 pub mod pages;
 pub mod process;
+pub mod record;
 pub mod release;
 pub mod storage;
 pub mod supervision;

@@ -20,6 +20,8 @@ if [ ! -x "$binary" ]; then
     rm -rf target/previous
     mkdir -p "$folder"
     "${git[@]}" archive "$revision" | tar -x -C "$folder"
-    cargo build --locked --manifest-path "$folder/Cargo.toml" --target-dir "$folder/target" >&2
+    # Half of its dependencies are those of this release, and built with them.
+    CARGO_BUILD_BUILD_DIR=$PWD/target CARGO_INCREMENTAL=0 \
+        cargo build --locked --manifest-path "$folder/Cargo.toml" --target-dir "$folder/target" >&2
 fi
 echo "$binary"

@@ -15,7 +15,7 @@ _MODES: dict[str, tuple[str, ...] | None] = {
     "identities": (),
     "durability": (),
     "disk": (),
-    "instructions": ("update",),
+    "instructions": ("update", "image"),
     "profile": None,
 }
 

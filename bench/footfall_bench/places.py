@@ -13,6 +13,8 @@ TARGET = ROOT / "target" / "bench"
 FOOTFALL = ROOT / "target" / "release" / "footfall"
 # The same with debug symbols.
 FOOTFALL_WITH_SYMBOLS = TARGET / "profiling" / "release" / "footfall"
+# That of the image of the tests of the stack, which tests/stack/engines.sh builds.
+FOOTFALL_OF_IMAGE = ROOT / "target" / "stack" / "footfall"
 FOOTFALL_CONFIG = ROOT / "config" / "footfall.toml"
 REDIS_CONFIG = ROOT / "config" / "redis.conf"
 

@@ -3,11 +3,19 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::storage::sql::{Database, DatabaseError, on_either, schema};
 
 /// Between two times. What is left over is not much, and in nobody's way.
 const PAUSE: Duration = Duration::from_hours(1);
+
+/// Before the first time, at the least: a process that starts has other things to do.
+const FIRST_AT_LEAST: Duration = Duration::from_mins(1);
+
+/// And at the most. Each replica chooses a moment of its own, so that those that were started together do not
+/// all do it at once; and one that is restarted every half hour still does it.
+const FIRST_AT_MOST: Duration = Duration::from_mins(5);
 
 /// How long what is over is kept, in milliseconds: for whoever asks what has become of it.
 const KEPT: i64 = 24 * 60 * 60 * 1000;
@@ -27,14 +35,25 @@ const OVER: &[&str] = &[
          (SELECT key FROM request_ids WHERE created_at < $1 LIMIT $2)",
 ];
 
-/// Does so once an hour, for as long as the process runs. That several replicas do does no harm.
+/// Does so soon after the start and then once an hour, for as long as the process runs. That several replicas
+/// do does no harm.
 pub async fn run(database: Database) {
+    let mut pause = first_pause(Uuid::now_v7());
     loop {
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = PAUSE;
         if let Err(error) = tidy(&database).await {
             tracing::warn!(%error, "what is over is still in the database; the next try is in an hour");
         }
     }
+}
+
+/// By the random bits of an id.
+fn first_pause(id: Uuid) -> Duration {
+    // The last bytes of a UUIDv7 are random.
+    let [.., high, low] = *id.as_bytes();
+    let share = f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX);
+    FIRST_AT_LEAST + (FIRST_AT_MOST - FIRST_AT_LEAST).mul_f64(share)
 }
 
 /// Does so once, in steps.
@@ -66,4 +85,22 @@ async fn forget(database: &Database, statement: &'static str) -> Result<u64, Dat
         })
     });
     step.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_time_is_soon_and_another_one_for_each_replica() {
+        let pauses: Vec<_> = (0..200).map(|_| first_pause(Uuid::now_v7())).collect();
+        let (first, last) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+        assert!(*first >= Duration::from_mins(1) && *last <= Duration::from_mins(5));
+        assert!(
+            *last - *first > Duration::from_mins(2),
+            "{first:?} {last:?}"
+        );
+        assert_eq!(first_pause(Uuid::nil()), FIRST_AT_LEAST);
+        assert_eq!(first_pause(Uuid::max()), FIRST_AT_MOST);
+    }
 }

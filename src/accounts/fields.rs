@@ -150,7 +150,7 @@ mod tests {
                 read(json!({ "name": wrong })).optional("name").unwrap_err(),
             ] {
                 assert_eq!(
-                    (problem.code, problem.field),
+                    (problem.code, problem.field.as_deref()),
                     (Code::InvalidBody, Some("name"))
                 );
             }
@@ -159,7 +159,7 @@ mod tests {
             assert_eq!(read(missing.clone()).optional("name").unwrap(), None);
             let problem = read(missing).required("name").unwrap_err();
             assert_eq!(
-                (problem.code, problem.field),
+                (problem.code, problem.field.as_deref()),
                 (Code::InvalidBody, Some("name"))
             );
         }

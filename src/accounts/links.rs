@@ -15,7 +15,7 @@ use crate::{
         keys::{BYTES, Keys, Purpose as Key},
     },
     company::DEFAULT_ID,
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// Bytes of a UUID.
@@ -212,14 +212,17 @@ pub async fn use_up(connection: &mut Connection<'_>, id: Uuid) -> Result<bool, D
 /// Those of the database.
 pub async fn void(
     connection: &mut Connection<'_>,
+    company: Uuid,
     user: Uuid,
     purpose: Purpose,
 ) -> Result<(), DatabaseError> {
     let now = schema::now(connection).await?;
     on_either!(connection, |database| {
-        sqlx::query(
-            "UPDATE links SET used_at = $3 WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL",
-        )
+        sqlx::query(of_company(
+            "UPDATE links SET used_at = $4
+             WHERE company_id = $1 AND user_id = $2 AND purpose = $3 AND used_at IS NULL",
+        ))
+        .bind(company)
         .bind(user)
         .bind(purpose.as_str())
         .bind(now)

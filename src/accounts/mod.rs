@@ -6,6 +6,7 @@ pub mod cleanup;
 pub mod companies;
 pub mod fields;
 pub mod links;
+pub mod location;
 pub mod metrics;
 pub mod names;
 pub mod once;

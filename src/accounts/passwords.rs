@@ -14,7 +14,7 @@ use crate::{
     },
     edge::{Code, Problem},
     mail::{self, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// How often one that waits for others of its address asks again: a hash takes some 20 ms.
@@ -137,10 +137,10 @@ pub(super) async fn set_password(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let set = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET password_hash = $3, updated_at = $4
              WHERE company_id = $1 AND id = $2 AND state = 'active' AND password_hash = $5",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(hash)

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::revocation::Revocation,
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// Has all tokens of a user stop that were issued so far, but for those of one session. Their
@@ -20,9 +20,9 @@ pub async fn renew_user(
     except: Option<Uuid>,
 ) -> Result<Revocation, DatabaseError> {
     let below: i64 = on_either!(connection, |database| {
-        sqlx::query_scalar(
+        sqlx::query_scalar(of_company(
             "UPDATE users SET generation = generation + 1 WHERE company_id = $1 AND id = $2 RETURNING generation",
-        )
+        ))
         .bind(company)
         .bind(user)
         .fetch_one(&mut **database)
@@ -66,10 +66,10 @@ pub async fn end_sessions(
 ) -> Result<u64, DatabaseError> {
     let now = schema::now(connection).await?;
     let ended = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE sessions SET ended_at = $3, end_reason = $4
              WHERE company_id = $1 AND user_id = $2 AND ended_at IS NULL AND id <> $5",
-        )
+        ))
         .bind(company)
         .bind(user)
         .bind(now)

@@ -107,6 +107,14 @@ impl<'a> LoginName<'a> {
     }
 }
 
+/// By what the address of somebody is compared who is invited into a company: within it alone, since no
+/// address has a blank in it. Anybody can invite any address, so an invitation must not take it: whoever
+/// confirms first, here or elsewhere, proves to own it and has it from then on. The database reads the
+/// address out of this key (`users.invited_key`).
+pub fn invited_key(company: Uuid, email_key: &str) -> String {
+    format!("{} {email_key}", company.simple())
+}
+
 /// The columns of [`Row`].
 macro_rules! select {
     ($where:literal) => {
@@ -223,7 +231,8 @@ impl User {
         Ok((users?, next))
     }
 
-    /// The user with this e-mail address, as addresses are compared.
+    /// The user with this e-mail address, as addresses are compared. Whoever is invited does not have theirs
+    /// before they accept ([`invited_key`]).
     ///
     /// # Errors
     ///
@@ -239,6 +248,51 @@ impl User {
                 .await
         })?;
         row.map(Self::of).transpose()
+    }
+
+    /// Who was last invited with this address and may still accept.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn find_invited(
+        connection: &mut Connection<'_>,
+        email_key: &str,
+    ) -> Result<Option<Self>, DatabaseError> {
+        let row: Option<Row> = on_either!(connection, |database| {
+            sqlx::query_as(select!(
+                "WHERE u.invited_key = $1 AND u.state = 'invited' AND c.state = 'active' ORDER BY u.id DESC LIMIT 1"
+            ))
+            .bind(email_key)
+            .fetch_optional(&mut **database)
+            .await
+        })?;
+        row.map(Self::of).transpose()
+    }
+
+    /// The user with this address; if nobody has confirmed it, who was invited with it by the one company that
+    /// has. `None` also if several have: then nobody says which of them is meant.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn find_by_email_or_invited(
+        connection: &mut Connection<'_>,
+        email_key: &str,
+    ) -> Result<Option<Self>, DatabaseError> {
+        if let Some(user) = Self::find_by_email(connection, email_key).await? {
+            return Ok(Some(user));
+        }
+        let rows: Vec<Row> = on_either!(connection, |database| {
+            sqlx::query_as(select!("WHERE u.invited_key = $1 LIMIT 2"))
+                .bind(email_key)
+                .fetch_all(&mut **database)
+                .await
+        })?;
+        match <[Row; 1]>::try_from(rows) {
+            Ok([row]) => Self::of(row).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     /// The user with this name, as names are compared.
@@ -278,5 +332,24 @@ impl User {
     /// Whether they are let in.
     pub fn may_log_in(&self) -> bool {
         self.state == State::Active && !self.company_suspended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::EmailAddress;
+
+    #[test]
+    fn keys_of_one_address_in_several_companies_are_apart() {
+        let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let key = invited_key(one, "anna@example.com");
+        assert_ne!(key, invited_key(other, "anna@example.com"));
+        assert!(
+            key.parse::<EmailAddress>().is_err(),
+            "nobody can ask for it"
+        );
+        // As the database cuts it.
+        assert_eq!(&key[33..], "anna@example.com");
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
     counting::metrics::CountingMetrics,
     edge::metrics::HttpMetrics,
+    record::metrics::RecordMetrics,
     storage::metrics::StoreMetrics,
     telemetry::metrics::Registry,
 };
@@ -31,6 +32,8 @@ pub struct Metrics {
     pub store: Arc<StoreMetrics>,
     /// The audit trail.
     pub audit: Arc<AuditMetrics>,
+    /// The record of visits.
+    pub record: Arc<RecordMetrics>,
 }
 
 impl Metrics {
@@ -48,6 +51,7 @@ impl Metrics {
             accounts: Arc::new(AccountsMetrics::register(&registry)?),
             store: Arc::new(StoreMetrics::register(&registry)?),
             audit: Arc::new(AuditMetrics::register(&registry)?),
+            record: Arc::new(RecordMetrics::register(&registry)?),
             registry,
         })
     }

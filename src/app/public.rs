@@ -91,6 +91,10 @@ impl Public {
             accounts::pages::policy(),
         )
         .documented(counting::routes::router(), Policy::default())
+        .documented(
+            counting::routes::lines::router(),
+            counting::routes::lines::policy(),
+        )
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
         public

@@ -119,10 +119,9 @@ pub enum Actor {
 
 impl From<&Caller> for Actor {
     fn from(caller: &Caller) -> Self {
-        match (&caller.scopes, &caller.pass) {
-            // The pass of an API token is its own.
-            (Some(_), Some(token)) => Self::ApiToken(token.session),
-            _ => Self::person(caller.user),
+        match caller.api_token {
+            Some(token) => Self::ApiToken(token),
+            None => Self::person(caller.user),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the audit trail, the newest first.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr};
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     edge::page::{Cursor, Page},
-    storage::sql::{Connection, DatabaseError, on_either},
+    storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
 
 /// Which entries are asked for.
@@ -44,6 +44,24 @@ pub struct Listed {
 }
 
 impl Selection {
+    /// The statement that reads a page: it binds what is asked for as `$1` to `$8`, the place as `$9` to `$11`,
+    /// and how many as `$12`.
+    pub fn statement(&self, after: Option<Position>) -> String {
+        let conditions = self.conditions(after);
+        let columns = format!(
+            "audit_entries.{}",
+            COLUMNS.replace(", ", ", audit_entries.")
+        );
+        format!(
+            "SELECT {columns}, audit_addresses.address FROM audit_entries
+             LEFT JOIN audit_addresses ON audit_addresses.company_id = audit_entries.company_id
+                 AND audit_addresses.seq = audit_entries.seq
+             WHERE {conditions}
+             ORDER BY audit_entries.recorded_at DESC, audit_entries.company_id DESC, audit_entries.seq DESC
+             LIMIT $12"
+        )
+    }
+
     /// The condition for a statement that binds all of it from `$1` to `$11`. What is not asked for is
     /// no condition, rather than one that is always true, so that an index serves what is left;
     /// its parameter is named all the same, since both databases want to know each.
@@ -104,21 +122,13 @@ async fn rows(
     after: Option<Position>,
     most: i64,
 ) -> Result<Vec<Listed>, DatabaseError> {
-    let conditions = selection.conditions(after);
-    let columns = format!(
-        "audit_entries.{}",
-        COLUMNS.replace(", ", ", audit_entries.")
-    );
-    let text = format!(
-        "SELECT {columns}, audit_addresses.address FROM audit_entries
-         LEFT JOIN audit_addresses ON audit_addresses.company_id = audit_entries.company_id
-             AND audit_addresses.seq = audit_entries.seq
-         WHERE {conditions}
-         ORDER BY audit_entries.recorded_at DESC, audit_entries.company_id DESC, audit_entries.seq DESC
-         LIMIT $12"
-    );
+    let text = selection.statement(after);
+    let text = match selection.company {
+        Some(_) => of_company(text),
+        None => AssertSqlSafe(text).into_sql_str(),
+    };
     on_either!(connection, |database| {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+        let rows = sqlx::query(text)
             .bind(selection.company)
             .bind(selection.actor_id)
             .bind(selection.actor)

@@ -31,6 +31,8 @@ pub struct Caller {
     pub role: Role,
     /// What their API token may be used for; `None` where they logged in.
     pub scopes: Option<Scopes>,
+    /// The id of their API token.
+    pub api_token: Option<Uuid>,
     /// What their token was issued on; `None` if that was no session.
     pub pass: Option<Arc<Pass>>,
     /// When the token stops being valid, in Unix seconds.

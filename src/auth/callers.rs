@@ -13,6 +13,7 @@ use super::{
     caller::Caller,
     cookies::Cookie,
     csrf::{Binding, Csrf},
+    form::CsrfForm,
     permission::{Permission, Rule},
     revocation::Revocations,
     throttle::Throttle,
@@ -69,12 +70,56 @@ impl Callers {
     ///
     /// The problem to answer with.
     pub async fn of(&self, parts: &Parts, rule: Rule) -> Result<Arc<Caller>, Problem> {
-        match bearer::token(&parts.headers) {
+        let (caller, is_by_cookie) = self.before_csrf(parts, rule).await?;
+        if is_by_cookie {
+            self.check_csrf(&caller, parts, rule, None)?;
+        }
+        Ok(caller)
+    }
+
+    /// Who sent this request, and whether a cookie says so: then it is still to be checked that it comes
+    /// from a page of ours, if it is to change something.
+    async fn before_csrf(&self, parts: &Parts, rule: Rule) -> Result<(Arc<Caller>, bool), Problem> {
+        let caller = match bearer::token(&parts.headers) {
             Ok(token) if token.starts_with(api_token::PREFIX) => self.machine(token, parts).await,
             Ok(token) => self.living(token),
             Err(problem) if parts.headers.contains_key(header::AUTHORIZATION) => Err(problem),
-            Err(problem) => self.by_cookie(parts, rule).unwrap_or(Err(problem)),
+            Err(problem) => {
+                let token = self.csrf.cookies.find(&parts.headers, Cookie::Access);
+                let caller = self.living(token.ok_or(problem)?)?;
+                return Ok((caller, rule.changes(&parts.method)));
+            }
+        };
+        Ok((caller?, false))
+    }
+
+    /// Lets through what a page of ours asks. `field` is what a form sends in place of the header.
+    fn check_csrf(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        rule: Rule,
+        field: Option<&str>,
+    ) -> Result<(), Problem> {
+        let binding = Binding::of(caller);
+        let is_ours = self.csrf.check_sent(&parts.headers, &binding, field);
+        if is_ours.is_err()
+            && let Some(denied) = &self.denied
+        {
+            // It is not the permission that they lack.
+            let name = Code::CsrfFailed.as_str();
+            denied(caller, parts, Rule { name, ..rule });
         }
+        is_ours
+    }
+
+    /// Lets through who may do this.
+    fn check_may<P: Permission>(&self, caller: &Caller, parts: &Parts) -> Result<(), Problem> {
+        caller.may::<P>().inspect_err(|_| {
+            if let Some(denied) = &self.denied {
+                denied(caller, parts, P::RULE);
+            }
+        })
     }
 
     /// Whose access token is in `Authorization`, also if it has been ended: to log out is not
@@ -120,27 +165,6 @@ impl Callers {
         // Apart, so that no other request carries the room this takes.
         Box::pin(self.api_tokens.look_up(token, client, checks)).await
     }
-
-    /// `None` if there is no cookie of ours.
-    fn by_cookie(&self, parts: &Parts, rule: Rule) -> Option<Result<Arc<Caller>, Problem>> {
-        let token = self.csrf.cookies.find(&parts.headers, Cookie::Access)?;
-        let caller = match self.living(token) {
-            Ok(caller) => caller,
-            Err(problem) => return Some(Err(problem)),
-        };
-        let is_ours = match rule.changes(&parts.method) {
-            true => self.csrf.check(&parts.headers, &Binding::of(&caller)),
-            false => Ok(()),
-        };
-        if is_ours.is_err()
-            && let Some(denied) = &self.denied
-        {
-            // It is not the permission that they lack.
-            let name = Code::CsrfFailed.as_str();
-            denied(&caller, parts, Rule { name, ..rule });
-        }
-        Some(is_ours.map(|()| caller))
-    }
 }
 
 /// A caller who may do this. A handler that takes one is closed to everyone else.
@@ -169,13 +193,60 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let callers = Arc::<Callers>::from_ref(state);
         let caller = callers.of(parts, P::RULE).await?;
-        caller.may::<P>().inspect_err(|_| {
-            if let Some(denied) = &callers.denied {
-                denied(&caller, parts, P::RULE);
-            }
-        })?;
+        callers.check_may::<P>(&caller, parts)?;
         Ok(Self {
             caller,
+            permission: PhantomData,
+        })
+    }
+}
+
+/// As [`May`], where a page's form may send its csrf token in a field: who calls is not told before
+/// that has been looked at ([`proven`](Self::proven)).
+pub struct MayByForm<P> {
+    caller: Arc<Caller>,
+    /// What is to be checked once the form has been read.
+    owed: Option<Box<(Arc<Callers>, Parts)>>,
+    permission: PhantomData<P>,
+}
+
+impl<P: Permission> MayByForm<P> {
+    /// The caller, if a page of ours has asked.
+    ///
+    /// # Errors
+    ///
+    /// `csrf_failed`
+    pub fn proven(self, form: &CsrfForm) -> Result<Arc<Caller>, Problem> {
+        if let Some(owed) = self.owed {
+            let (callers, parts) = *owed;
+            let field = form.csrf_token.as_deref();
+            callers.check_csrf(&self.caller, &parts, P::RULE, field)?;
+        }
+        Ok(self.caller)
+    }
+}
+
+impl<S, P> FromRequestParts<S> for MayByForm<P>
+where
+    S: Sync,
+    P: Permission,
+    Arc<Callers>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let callers = Arc::<Callers>::from_ref(state);
+        let (caller, is_by_cookie) = callers.before_csrf(parts, P::RULE).await?;
+        let mut owed = None;
+        if is_by_cookie && CsrfForm::is_sent(&parts.headers) {
+            owed = Some(Box::new((callers.clone(), parts.clone())));
+        } else if is_by_cookie {
+            callers.check_csrf(&caller, parts, P::RULE, None)?;
+        }
+        callers.check_may::<P>(&caller, parts)?;
+        Ok(Self {
+            caller,
+            owed,
             permission: PhantomData,
         })
     }

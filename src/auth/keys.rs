@@ -29,6 +29,8 @@ pub enum Purpose {
     Csrf,
     /// The cookie of a device that has logged in before.
     Device,
+    /// What is stored of a visitor, for each company by itself.
+    Visitor,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::EmailLink => b"footfall link email 1",
             Self::Csrf => b"footfall csrf 1",
             Self::Device => b"footfall device 1",
+            Self::Visitor => b"footfall visitor 1",
         }
     }
 }
@@ -65,23 +68,47 @@ impl Keys {
 
     /// The signature (HMAC-SHA-256) of some data.
     pub fn sign(&self, purpose: Purpose, data: &[u8]) -> [u8; BYTES] {
-        let signature = mac(&self.current, purpose, data).finalize();
-        signature.into_bytes().into()
+        self.sign_for(purpose, &[], data)
+    }
+
+    /// The same with a key for `whom` alone: a company, of which nothing is known by the key of another.
+    pub fn sign_for(&self, purpose: Purpose, whom: &[u8], data: &[u8]) -> [u8; BYTES] {
+        sign(&self.current, purpose, whom, data)
+    }
+
+    /// The same by each key that there is: the current one, and the previous one.
+    pub fn sign_for_by_all(
+        &self,
+        purpose: Purpose,
+        whom: &[u8],
+        data: &[u8],
+    ) -> impl Iterator<Item = [u8; BYTES]> {
+        self.masters()
+            .map(move |master| sign(master, purpose, whom, data))
     }
 
     /// Whether a signature is ours, by the current key or the previous one. Takes the same time
     /// however much of it is right.
     pub fn verify(&self, purpose: Purpose, data: &[u8], signature: &[u8]) -> bool {
-        let masters = std::iter::once(&self.current).chain(&self.previous);
-        masters
-            .map(|master| mac(master, purpose, data).verify_slice(signature).is_ok())
+        let is_right = |mac: Hmac<Sha256>| mac.verify_slice(signature).is_ok();
+        self.masters()
+            .map(|master| is_right(mac(master, purpose, &[], data)))
             .fold(false, |found, is_right| found | is_right)
+    }
+
+    fn masters(&self) -> impl Iterator<Item = &Hkdf<Sha256>> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
-fn mac(master: &Hkdf<Sha256>, purpose: Purpose, data: &[u8]) -> Hmac<Sha256> {
+fn sign(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8], data: &[u8]) -> [u8; BYTES] {
+    let signature = mac(master, purpose, whom, data).finalize();
+    signature.into_bytes().into()
+}
+
+fn mac(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8], data: &[u8]) -> Hmac<Sha256> {
     let mut key = [0; BYTES];
-    let derived = master.expand(purpose.info(), &mut key);
+    let derived = master.expand_multi_info(&[purpose.info(), whom], &mut key);
     derived.expect("it is not longer than 255 hashes");
     let mac = Hmac::<Sha256>::new_from_slice(&key);
     let mac = mac.expect("a key of any length will do");
@@ -118,6 +145,7 @@ mod tests {
             Purpose::EmailLink,
             Purpose::Csrf,
             Purpose::Device,
+            Purpose::Visitor,
         ] {
             assert!(!old.verify(purpose, b"data", &signature), "{purpose:?}");
         }

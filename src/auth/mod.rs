@@ -7,6 +7,7 @@ mod callers;
 pub mod cookies;
 pub mod csrf;
 pub mod device;
+mod form;
 mod hs256;
 pub mod keys;
 pub mod metrics;
@@ -22,5 +23,6 @@ pub mod token;
 
 pub use self::{
     caller::{Caller, SETTINGS_ACCOUNT},
-    callers::{Callers, May},
+    callers::{Callers, May, MayByForm},
+    form::CsrfForm,
 };

@@ -91,6 +91,7 @@ impl From<Claims> for Caller {
                 _ => claims.role,
             },
             scopes: None,
+            api_token: None,
             pass,
             expires_at: claims.exp,
         }

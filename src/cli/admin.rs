@@ -218,7 +218,7 @@ impl<'a> Desk<'a> {
         let user = self.change("admin_disable", move |connection| {
             Box::pin(async move {
                 connection.across_companies().await?;
-                let Some(user) = User::find_by_email(connection, &key).await? else {
+                let Some(user) = User::find_by_email_or_invited(connection, &key).await? else {
                     return Ok(Change::of(Err(Code::NotFound.into())));
                 };
                 let changes = Changes {

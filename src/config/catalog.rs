@@ -81,6 +81,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("store_timeout", "1s", "Time the store may take before a request is answered 503"),
     plain("dedup_window", "60s", "Time a proxy's X-Request-ID is remembered; 0 turns it off"),
     plain("dedup_limit", "10000000", "Identities remembered per counter and kind; then new ones are refused"),
+    plain("record_backlog", "1000000", "Visits of a counter that may wait to be recorded; then those that carry something are refused"),
     plain("counter_limit", "1000000", "Counters kept of each company; then visits on new ones are refused"),
     plain("wait_replicas", "0", "How many of Redis' replicas must have a visit before it is acknowledged"),
     bare_secret("secret_key", DEVELOPMENT_SECRET_KEY, "Key that signs tokens"),

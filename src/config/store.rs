@@ -19,6 +19,9 @@ pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_hours(24);
 /// Longest `FOOTFALL_DEDUP_WINDOW`: longer memory is what `Idempotency-Key` is for.
 const MAX_DEDUP_WINDOW: Duration = IDEMPOTENCY_WINDOW;
 
+/// More would not fit into any memory.
+const MAX_RECORD_BACKLOG: u64 = 1_000_000_000;
+
 /// Which store holds the counts.
 #[derive(Debug, Clone)]
 pub enum StoreLocation {
@@ -42,6 +45,9 @@ pub struct StoreSettings {
     /// `FOOTFALL_COUNTER_LIMIT` (1,000,000): counters kept of each company. They live for ever, so
     /// without a limit new names would fill the store.
     pub counter_limit: u32,
+    /// `FOOTFALL_RECORD_BACKLOG` (1,000,000): visits of a counter that may wait to be recorded while
+    /// the database is away, before those that carry something are refused.
+    pub record_backlog: u64,
     /// `FOOTFALL_WAIT_REPLICAS` (0): how many of Redis' replicas must have a visit before it is
     /// acknowledged.
     pub wait_replicas: u32,
@@ -61,6 +67,7 @@ impl StoreSettings {
         let dedup_window = reader.parse::<HumanDuration>("dedup_window");
         let dedup_limit = reader.parse::<u64>("dedup_limit");
         let counter_limit = reader.parse::<u32>("counter_limit");
+        let record_backlog = reader.parse::<u64>("record_backlog");
         let wait_replicas = reader.parse::<Replicas>("wait_replicas");
 
         let redis = redis_url.map(|url| parse_redis_url(reader, &url));
@@ -84,6 +91,10 @@ impl StoreSettings {
         if counter_limit == Some(0) {
             reader.reject("counter_limit", "must be greater than zero");
         }
+        if record_backlog.is_some_and(|backlog| !(1..=MAX_RECORD_BACKLOG).contains(&backlog)) {
+            let what = format!("expected a whole number from 1 to {MAX_RECORD_BACKLOG}");
+            reader.reject("record_backlog", what);
+        }
         let is_embedded = redis.is_none() && !reader.is_broken("redis_url");
         if is_embedded && wait_replicas.is_some_and(|replicas| replicas.0 > 0) {
             reader.reject("wait_replicas", "only Redis has replicas; set REDIS_URL");
@@ -97,6 +108,7 @@ impl StoreSettings {
             dedup_window: dedup_window?.0,
             dedup_limit: dedup_limit?,
             counter_limit: counter_limit?,
+            record_backlog: record_backlog?,
             wait_replicas: wait_replicas?.0,
         })
     }

@@ -297,11 +297,15 @@ impl Plan {
 /// Has all requests of a batch wait once more, each with its own pass.
 fn wait_again(batch: Batch, recipients: Vec<Recipient>, waiting: &mut Vec<Waiting>) {
     for (visit, recipient) in batch.visits.into_iter().zip(recipients) {
-        let identity = visit.identity;
+        let (identity, carried) = (visit.identity, visit.carried);
         let all = [(visit.pass, recipient.first)].into_iter();
         waiting.extend(all.chain(recipient.repeats).map(|(pass, reply)| Waiting {
             counter: batch.counter.clone(),
-            visit: Visit { identity, pass },
+            visit: Visit {
+                identity,
+                pass,
+                carried: carried.clone(),
+            },
             reply,
         }));
     }
@@ -352,7 +356,7 @@ mod tests {
             counter: CounterId { company, name },
             visit: Visit {
                 identity,
-                pass: None,
+                ..Visit::default()
             },
             reply,
         };

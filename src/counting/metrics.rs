@@ -19,6 +19,10 @@ crate::label! {
         IdentitiesFull = "identities_full",
         /// Its counter is new, and there are as many as there may be.
         CountersFull = "counters_full",
+        /// It carried something, and its counter records nothing.
+        RecordingOff = "recording_off",
+        /// It carried something, and too much waits to be recorded.
+        RecordingBehind = "recording_behind",
         /// What it was made with had been revoked.
         InvalidToken = "invalid_token",
         /// The store was away: it was not counted.
@@ -35,7 +39,7 @@ crate::metrics! {
         pub visits: IntCounter = "footfall_visits_total",
         /// Visits that had been counted before and got the same number again.
         pub visits_replayed: IntCounter = "footfall_visits_replayed_total",
-        /// Visits that got no number, by reason: overloaded, identities_full, counters_full, invalid_token, store_unavailable or outcome_unknown.
+        /// Visits that got no number, by reason: overloaded, identities_full, counters_full, recording_off, recording_behind, invalid_token, store_unavailable or outcome_unknown.
         pub visits_failed: CountersBy<VisitFailure> = "footfall_visits_failed_total",
         /// Visits the store has counted for this process, also those nobody waited for any more.
         pub visits_confirmed: IntCounter = "footfall_visits_confirmed_total",

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+pub mod carried;
 mod coalescer;
 mod counter;
 pub mod counts;
@@ -40,6 +41,12 @@ pub enum CountError {
     /// The counter is new, and there are as many as there may be. It was not counted.
     #[error("there is no room for another counter")]
     CountersFull,
+    /// It carries something, and its counter records nothing. It was not counted.
+    #[error("its counter records nothing")]
+    RecordingOff,
+    /// It carries something, and as much waits to be recorded as may. It was not counted.
+    #[error("too much waits to be recorded")]
+    RecordingBehind,
     /// What it was made with has been revoked. It was not counted.
     #[error("it was made with a token that has been revoked")]
     Revoked,
@@ -53,6 +60,8 @@ impl From<NotCounted> for CountError {
         match reason {
             NotCounted::IdentitiesFull(room_in) => Self::IdentitiesFull(room_in),
             NotCounted::CountersFull => Self::CountersFull,
+            NotCounted::RecordingOff => Self::RecordingOff,
+            NotCounted::RecordingBehind => Self::RecordingBehind,
             NotCounted::Outdated => {
                 let busy = "what was revoked changes faster than it can be read";
                 Self::Store(StoreError::Unavailable(busy.to_owned()))
@@ -67,6 +76,8 @@ impl CountError {
             Self::Overloaded | Self::Store(StoreError::Busy) => VisitFailure::Overloaded,
             Self::IdentitiesFull(_) => VisitFailure::IdentitiesFull,
             Self::CountersFull => VisitFailure::CountersFull,
+            Self::RecordingOff => VisitFailure::RecordingOff,
+            Self::RecordingBehind => VisitFailure::RecordingBehind,
             Self::Revoked => VisitFailure::InvalidToken,
             Self::Store(error) if error.outcome_is_unknown() => VisitFailure::OutcomeUnknown,
             Self::Store(_) => VisitFailure::StoreUnavailable,
@@ -132,6 +143,11 @@ impl Counting {
             Err(error) => self.metrics.visits_failed.of(error.failure()).inc(),
         }
         result
+    }
+
+    /// The longest a visit waits for the store.
+    pub fn timeout(&self) -> Duration {
+        self.counts.timeout()
     }
 
     async fn number(&self, counter: CounterId, visit: Visit) -> Result<Counted, CountError> {

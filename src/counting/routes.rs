@@ -1,42 +1,36 @@
-//! `/api/count` and `/api/counters`
+//! `/api/count`, `/api/counters` and `/api/visits`
 
 use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{FromRef, FromRequestParts, Path, State},
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    extract::{FromRef, Path, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    CountError, Counted, CounterId, CounterName, Counting, Identity, InvalidName, Visit,
-    identity::{IdentityKind, is_valid_key},
-};
+pub mod lines;
+mod schemas;
+mod state;
+mod visit_body;
+mod visit_identity;
+
+pub use self::state::CountingState;
+use self::{schemas::CarriedVisit, visit_body::VisitBody, visit_identity::VisitIdentity};
+use super::{CountError, Counted, CounterId, CounterName, InvalidName};
 use crate::{
-    auth::{Caller, Callers, May, permission},
+    auth::{Callers, CsrfForm, May, MayByForm, permission},
     edge::{
-        Code, Problem, QueryOf, RequestContext,
+        Code, Problem, QueryOf,
         page::{Cursor, Page},
     },
     storage::StoreError,
 };
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
-/// What the routes of this room use.
-pub struct CountingState {
-    /// Counting.
-    pub counting: Counting,
-    /// The counter behind `GET /api/count`.
-    pub default_counter: CounterName,
-    /// Whether a proxy's `X-Request-ID` identifies a visit.
-    pub request_ids_identify: bool,
-}
 
 /// The routes of this room.
 pub fn router<S>() -> OpenApiRouter<S>
@@ -248,18 +242,27 @@ async fn get_counter(
 }
 
 crate::problem_responses!(VisitProblems:
-    InvalidCounterName, InvalidIdempotencyKey, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed,
+    InvalidCounterName, InvalidIdempotencyKey, InvalidJson, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, InvalidVisit,
+    MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, RecordingOff, RecordingBehind, NoDatabase,
     Overloaded, StoreUnavailable, OutcomeUnknown, IdentitiesFull, CountersFull);
 
 /// Count a visit on a counter.
 ///
-/// Counts one visit and returns its number. The first visit creates the counter.
+/// Counts one visit and returns its number. The first visit creates the counter. What is sent as its body is recorded under that
+/// number; many at once are taken by `POST /api/visits`.
 #[utoipa::path(
     post,
     path = "/api/counters/{name}",
     tag = "counting",
     security(("bearer" = [])),
     params(NameInPath, IdentityHeaders),
+    request_body(
+        content(
+            (CarriedVisit = "application/json"),
+            (CsrfForm = "application/x-www-form-urlencoded")
+        ),
+        description = "What the visit carries, at most 2048 bytes of JSON. Without a body, or with an empty object, it is counted and no more. A form is only what a page's form sends, with cookies and no header"
+    ),
     responses(
         (status = 200, description = "The counter, with the number of this visit", body = Counter,
          headers(("Idempotent-Replayed" = bool, description = "`true` if this visit had been counted before; else absent"))),
@@ -268,16 +271,19 @@ crate::problem_responses!(VisitProblems:
 )]
 async fn post_counter(
     State(state): State<Arc<CountingState>>,
-    caller: May<permission::Count>,
+    caller: MayByForm<permission::Count>,
     Path(path): Path<NameInPath>,
     identity: VisitIdentity,
+    body: VisitBody,
 ) -> Result<impl IntoResponse, Problem> {
+    let caller = caller.proven(&body.form)?;
     let name: CounterName = path.name.parse()?;
     let counter = CounterId {
         company: caller.company,
         name: name.clone(),
     };
-    let visit = identity.visit(&caller);
+    let mut visit = identity.visit(&caller);
+    visit.carried = state.kept(body.carried)?;
     let counted = state.counting.visit(counter, visit).await?;
     Ok((
         replayed(counted),
@@ -304,6 +310,8 @@ impl From<CountError> for Problem {
                 Self::from(Code::IdentitiesFull).retry_after(room_in)
             }
             CountError::CountersFull => Code::CountersFull.into(),
+            CountError::RecordingOff => Code::RecordingOff.into(),
+            CountError::RecordingBehind => Code::RecordingBehind.into(),
             CountError::Revoked => Code::InvalidToken.into(),
             CountError::Store(error) => error.into(),
         }
@@ -324,43 +332,5 @@ impl From<StoreError> for Problem {
 impl From<InvalidName> for Problem {
     fn from(_: InvalidName) -> Self {
         Code::InvalidCounterName.into()
-    }
-}
-
-/// What the headers say about a visit's identity: the client's
-/// `Idempotency-Key`, else the trusted proxy's `X-Request-ID`, else nothing.
-struct VisitIdentity(Option<(IdentityKind, HeaderValue)>);
-
-impl VisitIdentity {
-    fn visit(&self, caller: &Caller) -> Visit {
-        let identity = self.0.as_ref();
-        let identity =
-            identity.map(|(kind, value)| Identity::new(*kind, &caller.subject, value.as_bytes()));
-        let pass = caller.pass.clone();
-        Visit { identity, pass }
-    }
-}
-
-impl<S> FromRequestParts<S> for VisitIdentity
-where
-    Arc<CountingState>: FromRef<S>,
-    S: Sync,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        if let Some(key) = keys.next() {
-            if keys.next().is_some() || !is_valid_key(key.as_bytes()) {
-                return Err(Code::InvalidIdempotencyKey.into());
-            }
-            return Ok(Self(Some((IdentityKind::Key, key.clone()))));
-        }
-        let context = parts.extensions.get::<RequestContext>();
-        let id = context.map(|context| &context.id);
-        let id = id.filter(|id| {
-            id.is_the_proxys && Arc::<CountingState>::from_ref(state).request_ids_identify
-        });
-        Ok(Self(id.map(|id| (IdentityKind::Request, id.value.clone()))))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{CounterId, Identity};
+use super::{CounterId, Identity, carried::Carried};
 use crate::auth::revocation::{Known, Pass};
 
 /// A visit that is to be counted.
@@ -12,6 +12,8 @@ pub struct Visit {
     pub identity: Option<Identity>,
     /// What it must not be counted without, if it was made with something that can be revoked.
     pub pass: Option<Arc<Pass>>,
+    /// What it carries, if anything.
+    pub carried: Option<Arc<Carried>>,
 }
 
 /// Visits of one counter that go to the store together.
@@ -60,6 +62,10 @@ pub enum NotCounted {
     IdentitiesFull(Duration),
     /// Its counter is new, and its company has as many as it may have.
     CountersFull,
+    /// It carries something, and its counter records nothing.
+    RecordingOff,
+    /// It carries something, and as much waits to be recorded as may.
+    RecordingBehind,
     /// More was revoked than [`Batch::known`] says: its pass has to be looked at again.
     Outdated,
 }

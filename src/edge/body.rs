@@ -1,4 +1,4 @@
-//! JSON in the body of a request.
+//! Bodies of requests, JSON above all.
 
 use axum::{
     body::Bytes,
@@ -23,15 +23,39 @@ where
 {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        check_coding(request.headers())?;
-        check_media_type(request.headers())?;
-        let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|rejection| {
-            Problem::of_status(rejection.status()).unwrap_or(Code::BadRequest.into())
-        })?;
-        parse(&body).map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        check(request.headers(), is_json)?;
+        parse(&whole(request).await?).map(Self)
     }
+}
+
+/// The body, once it has arrived to its end.
+///
+/// # Errors
+///
+/// If it is larger than the route's policy says, or cut off.
+pub async fn whole(request: Request) -> Result<Bytes, Problem> {
+    let body = Bytes::from_request(request, &()).await;
+    body.map_err(|rejection| {
+        Problem::of_status(rejection.status()).unwrap_or(Code::BadRequest.into())
+    })
+}
+
+/// Whether a media type is that of JSON.
+pub fn is_json(media_type: &Mime) -> bool {
+    let is_json = media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON);
+    media_type.type_() == mime::APPLICATION && is_json
+}
+
+/// Checks what the head says of the body: that it is as it was written, of a media type that is
+/// expected here, and UTF-8.
+///
+/// # Errors
+///
+/// `unsupported_content_encoding`, `unsupported_media_type`
+pub fn check(headers: &HeaderMap, is_expected: fn(&Mime) -> bool) -> Result<(), Problem> {
+    check_coding(headers)?;
+    check_media_type(headers, is_expected)
 }
 
 /// RFC 9110, 8.4. `identity` is what is said by those who mean none.
@@ -48,7 +72,7 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Code> {
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_media_type(headers: &HeaderMap, is_expected: fn(&Mime) -> bool) -> Result<(), Problem> {
     let unsupported = || Problem::from(Code::UnsupportedMediaType);
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -56,8 +80,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     };
     let text = value.to_str().map_err(|_| unsupported())?;
     let media_type: Mime = text.parse().map_err(|_| unsupported())?;
-    let is_json = media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON);
-    if media_type.type_() != mime::APPLICATION || !is_json {
+    if !is_expected(&media_type) {
         return Err(unsupported());
     }
     let charset = media_type.get_param(mime::CHARSET);
@@ -76,12 +99,21 @@ fn is_utf8(charset: &str) -> bool {
         .any(|known| charset.eq_ignore_ascii_case(known))
 }
 
-/// The parser's own message may quote the body, which may hold a password.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let text = text::decode(body).map_err(|error| {
+/// The body as text.
+///
+/// # Errors
+///
+/// `invalid_json`, if it is none.
+pub fn text(body: &[u8]) -> Result<&str, Problem> {
+    text::decode(body).map_err(|error| {
         let detail = format!("The body must be UTF-8 text, as JSON is: {error}.");
         Problem::from(Code::InvalidJson).with_detail(detail)
-    })?;
+    })
+}
+
+/// The parser's own message may quote the body, which may hold a password.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text = self::text(body)?;
     // A list would be taken for an object's fields in their order.
     if text.trim_start().starts_with('[') {
         return Err(Code::InvalidBody.into());

@@ -83,10 +83,12 @@ codes! {
     ManagedBySettings = "managed_by_settings", CONFLICT, "This account is set by FOOTFALL_ADMIN_USERNAME and FOOTFALL_ADMIN_PASSWORD: change it there.";
     /// The user has as many API tokens as one may have.
     TokensFull = "tokens_full", CONFLICT, "You have 50 API tokens, and nobody may have more: end one that is not used any more.";
+    /// The visit carries something, and its counter records nothing.
+    RecordingOff = "recording_off", CONFLICT, "This counter does not record what visits carry, so this one was not counted. Send it without a body, or have an admin turn recording on by PUT /api/counters/{name}/recording.";
     /// The link was used, has expired, or never was one.
     LinkInvalid = "link_invalid", GONE, "The link is not valid: it was used already, or has expired, or was not copied whole. Have another sent.";
     /// The body is too large.
-    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB.";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is larger than this path takes.";
     /// The URI is too long.
     UriTooLong = "uri_too_long", URI_TOO_LONG, "The request target is longer than 8 KiB.";
     /// The body is not declared to be JSON.
@@ -95,6 +97,8 @@ codes! {
     UnsupportedContentEncoding = "unsupported_content_encoding", UNSUPPORTED_MEDIA_TYPE, "The body must be sent as it is, without a Content-Encoding such as gzip.";
     /// The body is JSON, but not the right one.
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The JSON does not have the fields, or the types, that GET /openapi.json describes.";
+    /// What the visit carries is not what it may.
+    InvalidVisit = "invalid_visit", UNPROCESSABLE_ENTITY, "What the visit carries is not what GET /openapi.json describes. It was not counted.";
     /// The password is too easy to guess.
     WeakPassword = "weak_password", UNPROCESSABLE_ENTITY, "The password is too easy to guess.";
     /// The text is no e-mail address.
@@ -117,6 +121,8 @@ codes! {
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store did not answer in time, or failed. The visit may have been counted; to repeat it with the same Idempotency-Key is safe.";
     /// As many identities are remembered as may be.
     IdentitiesFull = "identities_full", SERVICE_UNAVAILABLE, "There is no room to remember another Idempotency-Key or request id. This visit was not counted; there is room again after the seconds that Retry-After says.";
+    /// As much waits to be recorded as may.
+    RecordingBehind = "recording_behind", SERVICE_UNAVAILABLE, "So many visits wait to be recorded that none which carries anything is taken. It was not counted; visits without a body are.";
     /// The process has not taken its addresses yet.
     Starting = "starting", SERVICE_UNAVAILABLE, "This replica is starting: its public addresses do not lead to it yet.";
     /// The process is shutting down.

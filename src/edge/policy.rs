@@ -35,8 +35,11 @@ impl Policy {
     /// An error as the client of this route sees it.
     pub fn show(&self, mut problem: Problem, request_id: &str) -> Response<Body> {
         if problem.code == Code::PayloadTooLarge {
-            let limit = self.max_body.div_ceil(1024);
-            problem = problem.with_detail(format!("The body is larger than {limit} KiB."));
+            let limit = match self.max_body.div_ceil(1024) {
+                kib if kib.is_multiple_of(1024) => format!("{} MiB", kib / 1024),
+                kib => format!("{kib} KiB"),
+            };
+            problem = problem.with_detail(format!("The body is larger than {limit}."));
         }
         (self.render)(problem, request_id)
     }

@@ -36,7 +36,7 @@ pub struct Problem {
     /// For the log only.
     pub cause: Option<String>,
     /// The field of the body that is wrong.
-    pub field: Option<&'static str>,
+    pub field: Option<Cow<'static, str>>,
     retry_after: Option<u64>,
     /// What kind of mistake is in `Authorization`, beyond what the code says.
     authorization_is_malformed: bool,
@@ -76,8 +76,8 @@ impl Problem {
 
     /// Names the field of the body that is wrong.
     #[must_use]
-    pub fn of_field(mut self, field: &'static str) -> Self {
-        self.field = Some(field);
+    pub fn of_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(field.into());
         self
     }
 
@@ -102,19 +102,29 @@ impl Problem {
         self
     }
 
-    /// The document, and the headers that go with it.
-    pub fn into_document(self, request_id: &str) -> Response<Body> {
+    /// The document. What else a client must know of it is in headers: [`Self::wait`].
+    pub fn document<'a>(&'a self, request_id: &'a str) -> ProblemDocument<'a> {
         let status = self.code.status();
-        let document = ProblemDocument {
+        ProblemDocument {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: &self.detail,
             code: self.code.as_str(),
-            field: self.field,
+            field: self.field.as_deref(),
             request_id,
-        };
-        let mut response = (status, Json(document)).into_response();
+        }
+    }
+
+    /// `Retry-After`, in seconds.
+    pub fn wait(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The document, and the headers that go with it.
+    pub fn into_document(self, request_id: &str) -> Response<Body> {
+        let document = Json(self.document(request_id));
+        let mut response = (self.code.status(), document).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some((name, value)) = self.challenge() {
@@ -187,7 +197,7 @@ pub struct ProblemDocument<'a> {
     /// A stable code for programs.
     #[schema(schema_with = any_code)]
     code: &'a str,
-    /// The field of the body that is wrong, if it is one.
+    /// The field of the body that is wrong, if it is one: its name, or of one within another a JSON Pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<&'a str>,

@@ -249,8 +249,10 @@ impl<'a> Record<'a> {
         self.cause = problem.cause.take();
         let mut document = self.route.policy.show(problem, self.id());
         let headers = document.headers_mut();
+        // Before any is added: some, such as `Set-Cookie`, are there more than once.
+        let own: Vec<_> = headers.keys().cloned().collect();
         for (name, value) in response.headers() {
-            if !headers.contains_key(name) && name != header::CONTENT_LENGTH {
+            if !own.contains(name) && name != header::CONTENT_LENGTH {
                 headers.append(name, value.clone());
             }
         }

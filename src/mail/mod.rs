@@ -14,6 +14,7 @@
 pub mod address;
 mod composer;
 mod letter;
+mod mailer;
 mod metrics;
 mod outbox;
 mod quote;
@@ -24,9 +25,10 @@ mod transport;
 pub use self::{
     address::{EmailAddress, InvalidEmail},
     composer::Tokens,
+    mailer::Mailer,
     metrics::{MailMetrics, Reason},
     outbox::{Mail, enqueue},
-    sender::{Mailer, OnFailure, Sender, TRY, Undelivered},
+    sender::{OnFailure, Sender, TRY, Undelivered},
     template::{Page, Template},
     transport::{Failure, Smtp},
 };

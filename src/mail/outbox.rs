@@ -68,27 +68,34 @@ pub struct Queue {
     pub waiting: i64,
     /// The age of the oldest.
     pub oldest: Duration,
-    /// Whether one may be tried now.
-    pub is_due: bool,
 }
 
-/// Looks at what is still to be sent.
+/// Whether one may be tried now.
+pub async fn is_due(connection: &mut Connection<'_>) -> Result<bool, DatabaseError> {
+    connection.across_companies().await?;
+    let now = schema::now(connection).await?;
+    let due: Option<i32> = on_either!(connection, |database| {
+        sqlx::query_scalar("SELECT 1 FROM mails WHERE state = 'waiting' AND due_at <= $1 LIMIT 1")
+            .bind(now)
+            .fetch_optional(&mut **database)
+            .await
+    })?;
+    Ok(due.is_some())
+}
+
+/// Looks at all that is still to be sent: the more there is the longer it takes, so not for each mail.
 pub async fn look(connection: &mut Connection<'_>) -> Result<Queue, DatabaseError> {
     connection.across_companies().await?;
     let now = schema::now(connection).await?;
-    let (waiting, oldest, due): (i64, Option<i64>, Option<i64>) =
-        on_either!(connection, |database| {
-            sqlx::query_as(
-                "SELECT count(*), min(created_at), min(due_at) FROM mails WHERE state = 'waiting'",
-            )
+    let (waiting, oldest): (i64, Option<i64>) = on_either!(connection, |database| {
+        sqlx::query_as("SELECT count(*), min(created_at) FROM mails WHERE state = 'waiting'")
             .fetch_one(&mut **database)
             .await
-        })?;
+    })?;
     let age = oldest.map_or(0, |oldest| (now - oldest).max(0));
     Ok(Queue {
         waiting,
         oldest: Duration::from_millis(age.unsigned_abs()),
-        is_due: due.is_some_and(|due| due <= now),
     })
 }
 

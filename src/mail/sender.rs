@@ -6,14 +6,12 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use tokio::{
-    sync::{Notify, watch},
-    time::{sleep, timeout_at},
-};
+use tokio::time::{sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{
     composer::{Composer, Tokens},
+    mailer::Mailer,
     metrics::{MailMetrics, Reason},
     outbox::{self, Claimed, Queue},
     template::Template,
@@ -39,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// Between two looks at the outbox: so late at most the mails of other replicas are found, when they
-/// do not send them themselves.
+/// do not send them themselves. Also between two at how much there is.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Between two tries to note what is known already, while the database is away.
@@ -69,37 +67,6 @@ pub trait OnFailure: Send + Sync {
         connection: &'c mut Connection<'_>,
         mail: &'c Undelivered,
     ) -> BoxFuture<'c, Result<(), DatabaseError>>;
-}
-
-/// What the sender of this process is told, on any thread.
-#[derive(Debug, Clone, Default)]
-pub struct Mailer(Arc<Told>);
-
-#[derive(Debug, Default)]
-struct Told {
-    wake: Notify,
-    stop: watch::Sender<bool>,
-    stopped: watch::Sender<bool>,
-}
-
-impl Mailer {
-    /// There is a new mail, and its transaction is committed.
-    pub fn wake(&self) {
-        self.0.wake.notify_one();
-    }
-
-    /// Has the sender take no more mails, and waits until the one under way, if there is one, is
-    /// sent or given back: at most as long as a try. Without a sender that is for ever.
-    pub async fn stop(&self) {
-        self.0.stop.send_replace(true);
-        until(&self.0.stopped).await;
-    }
-}
-
-async fn until(flag: &watch::Sender<bool>) {
-    let mut flag = flag.subscribe();
-    // It cannot end before its sender, which is borrowed.
-    let _ = flag.wait_for(|is_set| *is_set).await;
 }
 
 /// Sends what is in the outbox, for as long as the process lives.
@@ -145,8 +112,8 @@ impl Sender {
 
     /// Sends what is to be sent, until it is told to stop; then it waits for the end of the process.
     pub async fn run(self) {
-        let (mut delivers, mut cleaned) = (true, None::<Instant>);
-        while !*self.told.0.stop.borrow() {
+        let (mut delivers, mut cleaned, mut looked) = (true, None::<Instant>, None::<Instant>);
+        while self.told.goes_on() {
             if cleaned.is_none_or(|at| at.elapsed() >= CLEANING) {
                 let clean_up = || {
                     self.database
@@ -156,13 +123,17 @@ impl Sender {
                 while clean_up().await == Ok(true) {}
                 cleaned = Some(Instant::now());
             }
+            if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+                self.look().await;
+                looked = Some(Instant::now());
+            }
             // A panic costs this try: the mail is tried again when its lease ends.
             let turn = Piece::Mail.isolated(self.turn(&mut delivers)).await;
             if !matches!(turn, Ok(Ok(true))) {
                 self.pause().await;
             }
         }
-        self.told.0.stopped.send_replace(true);
+        self.told.has_stopped();
         std::future::pending().await
     }
 
@@ -170,19 +141,20 @@ impl Sender {
     async fn pause(&self) {
         tokio::select! {
             () = sleep(LOOK) => {}
-            () = self.told.0.wake.notified() => {}
-            () = until(&self.told.0.stop) => {}
+            () = self.told.woken() => {}
+            () = self.told.told_to_stop() => {}
         }
     }
 
     /// Tries one mail, if one is due. `false` if none is.
     async fn turn(&self, delivers: &mut bool) -> Result<bool, DatabaseError> {
-        let queue = self
+        let is_due = self
             .database
-            .read("mail_look", |connection| Box::pin(outbox::look(connection)))
+            .read("mail_due", |connection| {
+                Box::pin(outbox::is_due(connection))
+            })
             .await?;
-        self.note_queue(queue);
-        if !queue.is_due {
+        if !is_due {
             return Ok(false);
         }
         let claimed = self
@@ -203,9 +175,16 @@ impl Sender {
         Ok(true)
     }
 
-    fn note_queue(&self, queue: Queue) {
-        self.metrics.queued.set(queue.waiting);
-        let age = i64::try_from(queue.oldest.as_secs());
+    /// Measures what waits. That it could not be looked at is seen by whoever tries to send.
+    async fn look(&self) {
+        let queue = self
+            .database
+            .read("mail_look", |connection| Box::pin(outbox::look(connection)));
+        let Ok(Queue { waiting, oldest }) = queue.await else {
+            return;
+        };
+        self.metrics.queued.set(waiting);
+        let age = i64::try_from(oldest.as_secs());
         self.metrics.oldest.set(age.unwrap_or(i64::MAX));
     }
 
@@ -233,7 +212,7 @@ impl Sender {
         };
         let opened = tokio::select! {
             biased;
-            () = until(&self.told.0.stop) => return Outcome::GivenBack,
+            () = self.told.told_to_stop() => return Outcome::GivenBack,
             opened = timeout_at(end.into(), self.transport.open(&composed)) => opened,
         };
         let mut opened = match opened.unwrap_or_else(|_| Err(late())) {
@@ -336,7 +315,7 @@ impl Sender {
         }
     }
 
-    /// Notes something, for as long as the database is away. `None` if it refuses.
+    /// Notes something, for as long as the database is away and the process may live. `None` if it is not noted.
     async fn until_noted<T, F>(&self, note: impl Fn() -> F) -> Option<T>
     where
         F: Future<Output = Result<T, DatabaseError>>,
@@ -348,7 +327,14 @@ impl Sender {
                     tracing::error!(%error, "what became of a mail cannot be noted; it is tried again");
                     return None;
                 }
-                Err(_) => sleep(NOTE).await,
+                Err(error) if self.told.is_over() => {
+                    tracing::error!(%error, "what became of a mail could not be noted before the end of this process: when its lease ends it is tried again, even if it was sent");
+                    return None;
+                }
+                Err(_) => tokio::select! {
+                    () = sleep(NOTE) => {}
+                    () = self.told.over() => {}
+                },
             }
         }
     }

@@ -29,12 +29,20 @@ pub fn router() -> Router {
     let pages = SwaggerUi::new("/swagger").config(Config::from("../openapi.json"));
     let initializer = get(async || {
         let script = include_str!("swagger-initializer.js");
-        ([(header::CONTENT_TYPE, "text/javascript")], script)
+        (
+            [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
+            script,
+        )
     });
     let pages = Router::from(pages).route(INITIALIZER, initializer);
     pages.layer(map_response(async |mut response: Response<_>| {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+        let html = HeaderValue::from_static("text/html");
+        if headers.get(header::CONTENT_TYPE) == Some(&html) {
+            let html = HeaderValue::from_static("text/html; charset=utf-8");
+            headers.insert(header::CONTENT_TYPE, html);
+        }
         // The only redirect there is, from `/swagger`; the crate's own is absolute.
         if let Some(location) = headers.get_mut(header::LOCATION) {
             *location = HeaderValue::from_static("swagger/");

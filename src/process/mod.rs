@@ -322,7 +322,7 @@ impl Drain<'_> {
         running.public.clear();
         let mail_is_sent = async {
             if let Some(mailer) = self.mailer {
-                mailer.stop().await;
+                mailer.stop(server.shutdown_timeout).await;
             }
             Ok(())
         };

@@ -65,6 +65,8 @@ named! {
         Audit = "the audit trail",
         /// What takes out of the database what nobody asks for any more.
         Cleanup = "the cleanup of the database",
+        /// What writes into the database what Redis has of visits.
+        Drain = "the record of visits",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
     }

@@ -241,15 +241,19 @@ async fn wrong_ones_are_limited_by_address() {
                 .get("/api/count")
                 .await
         };
-        // With a wrong checksum none gets as far as to be counted.
-        for _ in 0..30 {
-            let bad = format!("{}0", &good[..good.len() - 1]);
-            let bad = if bad == good {
-                format!("{}1", &good[..good.len() - 1])
-            } else {
-                bad
-            };
-            assert_eq!(at("192.0.2.1", &bad).await.problem(), "invalid_token");
+        // What has a wrong checksum, or is no token at all but for how it begins, is a wrong one, too.
+        let last = if good.ends_with('0') { "1" } else { "0" };
+        let mistyped = format!("{}{last}", &good[..good.len() - 1]);
+        for bad in [&mistyped, "ffk_", "ffk_a", &good[..20]] {
+            for number in 0..21 {
+                let reply = at(&format!("192.0.2.{}", 10 + bad.len()), bad).await;
+                let expected = if number < 20 {
+                    "invalid_token"
+                } else {
+                    "too_many_requests"
+                };
+                assert_eq!(reply.problem(), expected, "{bad} {number}");
+            }
         }
         for (number, other) in others.iter().enumerate() {
             let reply = at("192.0.2.1", secrecy::ExposeSecret::expose_secret(other)).await;
@@ -264,6 +268,77 @@ async fn wrong_ones_are_limited_by_address() {
         at("192.0.2.2", &good).await.visits();
         // Remembered now, and so nothing to be guessed.
         at("192.0.2.1", &good).await.visits();
+    }
+}
+
+/// Whoever repeats a request has not seen the first secret; but somebody on the way may have.
+#[tokio::test]
+async fn a_secret_that_was_replaced_stops_with_the_answer() {
+    use crate::support::people::{PASSWORD, both};
+    for place in both(&[]).await {
+        place.founder("anna@a.example").await;
+        let reply = place.client().login("anna@a.example", PASSWORD).await;
+        let session = reply.json()["token"].as_str().unwrap().to_owned();
+        let body = json!({ "name": "n", "scopes": ["visits:write"] }).to_string();
+        let make = async |replica: usize, id: &str| {
+            let client = place.replicas[replica].proxy().with_token(&session);
+            let reply = client
+                .with("x-request-id", id)
+                .post_json("/auth/tokens", &body)
+                .await;
+            assert_eq!(reply.status, 201, "{reply:?}");
+            let made = reply.json();
+            let text = |field: &str| made[field].as_str().unwrap().to_owned();
+            assert_eq!(
+                reply.header("location"),
+                Some(format!("tokens/{}", text("id")).as_str())
+            );
+            (text("id"), text("token"))
+        };
+        let machine =
+            |replica: usize, token: &str| place.replicas[replica].proxy().with_token(token);
+        let (id, mut secret) = make(0, "one").await;
+        for replica in [1, 0, 1] {
+            // Both replicas remember it.
+            for replica in [0, 1] {
+                let count = machine(replica, &secret).get("/api/count").await;
+                assert_eq!(count.status, 200, "{}", place.kind);
+            }
+            let (same, next) = make(replica, "one").await;
+            assert_eq!(same, id);
+            for replica in [0, 1] {
+                let count = machine(replica, &secret).get("/api/count").await;
+                assert_eq!(count.problem(), "invalid_token", "{}", place.kind);
+                machine(replica, &next).get("/api/count").await.visits();
+            }
+            secret = next;
+        }
+        let mut owner = place.replicas[0].proxy().with_token(&session);
+        let path = format!("/auth/tokens/{id}");
+        assert_eq!(owner.delete(&path).await.status, 204);
+        for replica in [0, 1] {
+            let count = machine(replica, &secret).get("/api/count").await;
+            assert_eq!(count.problem(), "invalid_token");
+        }
+    }
+}
+
+/// Made and ended again without end they would fill the memory of every replica.
+#[tokio::test]
+async fn a_user_makes_a_hundred_in_an_hour() {
+    for stage in Stage::both().await {
+        let bo = stage.person("acme", "bo", Role::Member).await;
+        for _ in 0..100 {
+            let (id, _) = stage.api_token(&bo, &["visits:write"]).await;
+            let path = format!("/auth/tokens/{id}");
+            assert_eq!(stage.client(&bo).delete(&path).await.status, 204);
+        }
+        let body = json!({ "name": "n", "scopes": ["visits:write"] });
+        let reply = make(&stage, &bo, body).await;
+        assert_eq!(reply.problem(), "too_many_requests", "{}", stage.kind);
+        assert!(reply.header("retry-after").is_some());
+        let cy = stage.person("acme", "cy", Role::Member).await;
+        stage.api_token(&cy, &["visits:write"]).await;
     }
 }
 

@@ -21,6 +21,7 @@ use crate::support::{
 
 mod chain;
 mod command;
+mod indexes;
 mod notes;
 mod reading;
 mod refused;

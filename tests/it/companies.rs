@@ -46,6 +46,7 @@ impl Counts {
             dedup_window: Duration::from_hours(1),
             dedup_limit: 100,
             counter_limit,
+            record_backlog: 1_000_000,
             wait_replicas: 0,
         };
         let metrics = Arc::new(StoreMetrics::detached().unwrap());
@@ -71,7 +72,7 @@ impl Counts {
             },
             visits: vec![Visit {
                 identity: Some(identity),
-                pass: None,
+                ..Visit::default()
             }],
             known: None,
         });

@@ -136,3 +136,57 @@ async fn every_response_has_its_headers() {
     ];
     assert_ne!(ids[0].header("x-request-id"), ids[1].header("x-request-id"));
 }
+
+/// Each body says what it is, and text in which charset.
+#[tokio::test]
+async fn every_body_has_its_content_type() {
+    let app = TestApp::start().await;
+    let mut client = app.client().logged_in().await;
+    for path in [
+        "/",
+        "/api/ping",
+        "/api/count",
+        "/api/counters",
+        "/api/audit",
+        "/auth/me",
+        "/nothing",
+        "/openapi.json",
+        "/swagger/",
+        "/swagger/swagger-ui.css",
+        "/swagger/swagger-ui-bundle.js",
+        "/console/register",
+        "/console/confirm?token=x",
+    ] {
+        let reply = client.get(path).await;
+        assert!(!reply.body.is_empty(), "{path}");
+        let said = reply.header("content-type").unwrap_or_default();
+        assert!(said.contains('/'), "{path}: {said}");
+        // JSON is UTF-8 by itself (RFC 8259), and scripts and styles are what the page is.
+        if said.starts_with("text/html") || said.starts_with("text/plain") {
+            assert!(said.ends_with("; charset=utf-8"), "{path}: {said}");
+        }
+    }
+}
+
+/// No route changes its protocol: there are no WebSockets.
+#[tokio::test]
+async fn no_protocol_is_switched_to() {
+    let app = TestApp::start().await;
+    let mut client = app.client().logged_in().await;
+    let asked = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (path, status) in [
+        ("/", 200),
+        ("/api/ping", 200),
+        ("/api/count", 200),
+        ("/nothing", 404),
+    ] {
+        let reply = client.send(Method::GET, path, &asked, "").await;
+        assert_eq!(reply.status, status, "{path}");
+        assert_eq!(reply.header("upgrade"), None, "{path}");
+    }
+}

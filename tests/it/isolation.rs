@@ -2,21 +2,18 @@
 //! statements, which all say whose rows they are about, PostgreSQL's row-level security refuses the same, and
 //! foreign keys of both columns refuse rows across companies on both databases.
 
-use std::fs;
+mod forgotten;
+mod rows;
 
 use footfall::{
     auth::role::Role,
     storage::sql::{Connection, DatabaseError, on_either},
 };
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     matrix::{World, operations},
-    support::{
-        Client, Footfall, Redis, Reply, postgres,
-        stage::{PASSWORD, Stage},
-    },
+    support::{Reply, stage::Stage},
 };
 
 /// All but what each answer has of its own.
@@ -104,109 +101,6 @@ async fn lists_show_nothing_of_others() {
     }
 }
 
-/// A company with an admin and a token, made by the command of the service.
-async fn company(
-    footfall: &Footfall,
-    environment: &[(&str, String)],
-    name: &str,
-) -> (String, Client) {
-    let email = format!("admin@{name}.example");
-    let mut command = crate::admin_command::command(environment);
-    command.args(["create", "--company", name, "--email", &email]);
-    let said = crate::admin_command::typed(command, PASSWORD);
-    assert!(said.status.success(), "{said:?}");
-    let reply = footfall.client().login(&email, PASSWORD).await;
-    let token = reply.json()["token"].as_str().unwrap().to_owned();
-    let mut client = footfall.client().with_token(&token);
-    let made = client
-        .post_json("/auth/tokens", r#"{"name":"n","scopes":["visits:write"]}"#)
-        .await;
-    (made.json()["id"].as_str().unwrap().to_owned(), client)
-}
-
-/// What one company gets of another's user and token, when no statement says whose rows it is about.
-async fn without_conditions(
-    footfall: &Footfall,
-    environment: &[(&str, String)],
-    faults: &std::path::Path,
-) -> Vec<u16> {
-    let (_, mut ours) = company(footfall, environment, "ours").await;
-    let (token, mut theirs) = company(footfall, environment, "theirs").await;
-    let users = theirs.get("/api/users").await.json();
-    let user = users["users"][0]["id"].as_str().unwrap().to_owned();
-    let second = json!({ "email": "second@theirs.example", "role": "admin" });
-    let second = theirs
-        .post_json("/api/users", &second.to_string())
-        .await
-        .json();
-    fs::write(faults.join("the condition of the company.broken"), "").unwrap();
-    let listed = ours.get("/api/users").await.json()["users"]
-        .as_array()
-        .unwrap()
-        .len();
-    let mut seen = vec![u16::try_from(listed).unwrap()];
-    seen.push(
-        ours.get(&format!("/api/users/{user}"))
-            .await
-            .status
-            .as_u16(),
-    );
-    let path = format!("/api/users/{}", second["id"].as_str().unwrap());
-    seen.push(
-        ours.put_json(&path, r#"{"role":"viewer"}"#)
-            .await
-            .status
-            .as_u16(),
-    );
-    seen.push(ours.delete(&path).await.status.as_u16());
-    seen.push(
-        ours.delete(&format!("/auth/tokens/{token}"))
-            .await
-            .status
-            .as_u16(),
-    );
-    fs::remove_file(faults.join("the condition of the company.broken")).unwrap();
-    assert_eq!(theirs.get(&format!("/api/users/{user}")).await.status, 200);
-    let left = theirs.get(&path).await;
-    seen.push(left.status.as_u16());
-    if left.status == 200 {
-        assert_eq!(left.json()["role"], second["role"]);
-    }
-    seen
-}
-
-#[tokio::test]
-async fn postgres_refuses_what_a_statement_forgets() {
-    let (redis, database) = (Redis::start(), postgres::Database::migrated());
-    let faults = tempfile::tempdir().unwrap();
-    let environment = [("REDIS_URL", redis.url()), ("DATABASE_URL", database.url())];
-    let builder = Footfall::builder().env("TEST_FAULTS", faults.path().display());
-    let builder = environment
-        .iter()
-        .fold(builder, |builder, (name, value)| builder.env(name, value));
-    let footfall = builder.start();
-    footfall.ready().await;
-    footfall.metric_becomes("footfall_database_up", 1.0).await;
-    let seen = without_conditions(&footfall, &environment, faults.path()).await;
-    assert_eq!(seen, [1, 404, 404, 404, 404, 200]);
-}
-
-/// That the conditions are really gone: SQLite has nothing behind them.
-#[tokio::test]
-async fn without_its_conditions_sqlite_shows_all() {
-    let faults = tempfile::tempdir().unwrap();
-    let data = tempfile::tempdir().unwrap();
-    let environment = [("FOOTFALL_DATA_DIR", data.path().display().to_string())];
-    let builder = Footfall::builder().env("TEST_FAULTS", faults.path().display());
-    let footfall = builder
-        .env("FOOTFALL_DATA_DIR", data.path().display())
-        .start();
-    footfall.ready().await;
-    let seen = without_conditions(&footfall, &environment, faults.path()).await;
-    assert!(seen[0] > 1, "{seen:?}");
-    assert_eq!(seen[1], 200, "{seen:?}");
-}
-
 async fn insert(
     connection: &mut Connection<'_>,
     statement: &'static str,
@@ -280,36 +174,4 @@ async fn postgres_takes_no_row_of_another_company() {
             assert_eq!(done.await.is_ok(), within == company, "{statement}");
         }
     }
-}
-
-/// Each statement on rows of a company says whose, or is one on what waits for an address, whosever it is.
-#[test]
-fn every_statement_says_whose_rows() {
-    let mut seen = 0;
-    for folder in ["src/accounts/users", "src/accounts/api_tokens"] {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let text = fs::read_to_string(&path).unwrap();
-            let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
-            for literal in text.split('"').skip(1).step_by(2) {
-                let word = literal.trim_start();
-                let is_statement = ["SELECT ", "UPDATE ", "DELETE "]
-                    .iter()
-                    .any(|verb| word.starts_with(verb));
-                let is_of_an_address = ["registrations", "FROM mails"]
-                    .iter()
-                    .any(|table| word.contains(table));
-                if !is_statement || is_of_an_address {
-                    continue;
-                }
-                assert!(
-                    word.contains("company_id = $1"),
-                    "{}: {word}",
-                    path.display()
-                );
-                seen += 1;
-            }
-        }
-    }
-    assert!(seen >= 8, "{seen}");
 }

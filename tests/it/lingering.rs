@@ -192,7 +192,12 @@ async fn a_small_body_that_nobody_reads_does_not_end_the_connection() {
     let token = format!("Authorization: Bearer {}", footfall.token().await);
     for (fields, body, status) in [
         ("Content-Length: 2", "{}", 401),
-        (&format!("Content-Length: 2\r\n{token}"), "{}", 200),
+        (&format!("Content-Length: 2\r\n{token}"), "{}", 415),
+        (
+            &format!("Content-Type: application/json\r\nContent-Length: 2\r\n{token}"),
+            "{}",
+            200,
+        ),
         (
             &format!("Transfer-Encoding: chunked\r\n{token}"),
             "0\r\n\r\n",
@@ -201,7 +206,7 @@ async fn a_small_body_that_nobody_reads_does_not_end_the_connection() {
         (
             &format!("Transfer-Encoding: chunked\r\n{token}"),
             "2\r\n{}\r\n0\r\n\r\n",
-            200,
+            415,
         ),
     ] {
         for _ in 0..3 {

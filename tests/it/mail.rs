@@ -162,7 +162,7 @@ async fn sql(database: &Database, text: &'static str) {
 }
 
 /// As if so much time had passed that every mail may be tried again.
-const DUE: &str = "UPDATE mails SET due_at = 0 WHERE state = 'waiting'";
+pub const DUE: &str = "UPDATE mails SET due_at = 0 WHERE state = 'waiting'";
 
 /// The outbox in the embedded database of a process, from outside.
 pub struct File(PathBuf);

@@ -35,6 +35,7 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("head /api/count", "", ""),
     ("post /api/companies", "", "{}"),
     ("post /api/counters/{name}", "some", ""),
+    ("post /api/visits", "", "{}"),
     ("post /api/users", "", "{}"),
     ("post /auth/tokens", "", "{}"),
     ("put /api/companies/{id}", "ID", r#"{"name":1}"#),

@@ -108,7 +108,7 @@ fn visit(key: &Option<Key>) -> Visit {
     });
     Visit {
         identity,
-        pass: None,
+        ..Visit::default()
     }
 }
 
@@ -213,6 +213,7 @@ async fn open(location: &StoreLocation) -> CounterStore {
         dedup_window: Duration::from_hours(1),
         dedup_limit: LIMIT as u64,
         counter_limit: COUNTERS as u32,
+        record_backlog: 1_000_000,
         wait_replicas: 0,
     };
     let store = Store::open(&settings, Arc::new(StoreMetrics::detached().unwrap()))

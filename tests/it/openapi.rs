@@ -44,6 +44,7 @@ fn every_promised_route_is_documented() {
         "get /api/counters",
         "get /api/counters/{name}",
         "post /api/counters/{name}",
+        "post /api/visits",
         "get /healthz",
         "get /openapi.json",
     ] {

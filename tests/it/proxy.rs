@@ -1,5 +1,6 @@
 //! The shipped configuration of nginx, in a real nginx.
 
+mod accounts;
 mod clients;
 mod deaths;
 mod limits;
@@ -9,6 +10,7 @@ mod problems;
 mod swarm;
 mod timeouts;
 mod tls;
+mod visits;
 
 use std::{
     fs,

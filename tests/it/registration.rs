@@ -3,10 +3,12 @@
 
 mod enumeration;
 mod fields;
+mod invited;
 mod killed;
 mod own;
 mod pages;
 mod repeated;
+mod statements;
 
 use serde_json::json;
 
@@ -213,6 +215,25 @@ async fn registering_is_limited_by_address_and_by_email() {
             }
             assert_eq!(place.letters_sent(&email).await, 3, "{path}");
         }
+    }
+}
+
+/// To judge a password takes a third of a second at the worst: so that counts, too, and comes after.
+#[tokio::test]
+async fn a_password_is_judged_only_for_who_may_register() {
+    for place in both(&[]).await {
+        let mut client = place.client();
+        let mut body = registration("Acme", "anna@a.example", "anna");
+        body["password"] = json!("aaaaaaaaaaaaaaaaaaaa");
+        for _ in 0..5 {
+            let reply = post(&mut client, "/auth/register", &body).await;
+            assert_eq!(refusal(&reply).1, "weak_password");
+        }
+        let reply = post(&mut client, "/auth/register", &body).await;
+        assert_eq!(refusal(&reply), (429, "too_many_requests".to_owned(), None));
+        // Who found a good one at last gets the mail.
+        place.register("anna@a.example").await;
+        assert_eq!(place.letters_sent("anna@a.example").await, 1);
     }
 }
 

@@ -6,6 +6,7 @@ mod commands;
 mod failover;
 mod kept;
 mod permissions;
+mod processes;
 mod rounds;
 
 use footfall::{

@@ -183,6 +183,7 @@ fn both_services_of_integration_call_the_same_scripts() {
     let of_github: Vec<_> = of_github.collect();
     assert_eq!(of_github, of_jenkins.collect::<Vec<_>>());
     assert!(of_github.contains(&".ci/run"));
+    assert!(of_github.contains(&".ci/supply advisories"));
 
     let image = |text: &'static str, file: &str| {
         let (_, rest) = file.split_once(text).unwrap();

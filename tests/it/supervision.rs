@@ -62,7 +62,7 @@ fn names(part: Part) -> Vec<String> {
             vec![part.name().to_owned()]
         }
         // Only where there is a PostgreSQL: `pieces::the_monitor_of_the_database`.
-        Part::DatabaseMonitor => Vec::new(),
+        Part::DatabaseMonitor | Part::Drain => Vec::new(),
     }
 }
 

@@ -127,11 +127,7 @@ fn is_too_many(said: &Result<(), Refusal>, window: Duration) -> bool {
 
 type OfMail = fn(Option<IpAddr>, &'static str) -> Action<'static>;
 
-const OF_MAILS: [(&str, OfMail); 3] = [
-    ("register", |client, email| Action::Register {
-        client,
-        email,
-    }),
+const OF_MAILS: [(&str, OfMail); 2] = [
     ("forgot", |client, email| Action::Forgot { client, email }),
     ("resend", |client, email| Action::Resend { client, email }),
 ];
@@ -182,6 +178,73 @@ async fn what_sends_mails_is_limited_by_address_and_by_email() {
                 "{name}"
             );
         }
+    }
+}
+
+/// Who needs several tries to find a good password loses no mail by it.
+#[tokio::test]
+async fn registrations_are_limited_by_address_and_their_mails_by_email() {
+    for replicas in Replicas::both().await {
+        let client = address("192.0.2.1");
+        let said = replicas.allow(6, Action::Register { client }).await;
+        assert!(said[..5].iter().all(Result::is_ok), "{said:?}");
+        assert!(is_too_many(&said[5], HOUR), "{said:?}");
+        let email = "a@x";
+        let said = replicas.allow(4, Action::RegisterMail { email }).await;
+        assert_eq!(said, [Ok(()), Ok(()), Ok(()), Err(Refusal::Quietly)]);
+    }
+}
+
+#[tokio::test]
+async fn invitations_are_limited_by_inviter_company_and_email() {
+    for replicas in Replicas::both().await {
+        let company = Uuid::now_v7();
+        let email = |number: usize| format!("{number}@x");
+        for inviter in 0..3 {
+            let user = Uuid::now_v7();
+            for number in 0..101 {
+                let email = &email(1000 * inviter + number);
+                let said = replicas
+                    .allow(
+                        1,
+                        Action::Invite {
+                            user,
+                            company,
+                            email,
+                        },
+                    )
+                    .await;
+                match number < 100 {
+                    true => assert_eq!(said, [Ok(())], "{inviter} {number}"),
+                    false => assert!(is_too_many(&said[0], HOUR), "{inviter}: {said:?}"),
+                }
+            }
+        }
+        let user = Uuid::now_v7();
+        let said = replicas
+            .allow(
+                1,
+                Action::Invite {
+                    user,
+                    company,
+                    email: "b@x",
+                },
+            )
+            .await;
+        assert!(is_too_many(&said[0], HOUR), "{said:?}");
+        // Of another company: by the e-mail, of which nobody is told.
+        let company = Uuid::now_v7();
+        let said = replicas
+            .allow(
+                4,
+                Action::Invite {
+                    user,
+                    company,
+                    email: "c@x",
+                },
+            )
+            .await;
+        assert_eq!(said, [Ok(()), Ok(()), Ok(()), Err(Refusal::Quietly)]);
     }
 }
 
@@ -310,7 +373,7 @@ async fn many_at_once_are_no_more_than_the_limit() {
         let client = address("192.0.2.1");
         let emails: Vec<_> = (0..20).map(|number| format!("{number}@x")).collect();
         let asking = emails.iter().enumerate().map(|(turn, email)| {
-            let action = Action::Register { client, email };
+            let action = Action::Forgot { client, email };
             replicas.throttles[turn % 2].allow(action)
         });
         let said = futures_util::future::join_all(asking).await;

@@ -8,6 +8,7 @@ use crate::support::stage::{PASSWORD, Person, Stage, refusal};
 
 mod companies;
 mod concurrency;
+mod enabled;
 mod input;
 mod invitations;
 
@@ -37,6 +38,9 @@ async fn somebody_is_invited_changed_and_removed() {
         );
         let path = format!("/api/users/{}", bo["id"].as_str().unwrap());
         assert_eq!(client.get(&path).await.json(), bo);
+        // Relative to `/api/users`, wherever a proxy publishes that (RFC 3986, 5.2).
+        let location = reply.header("location").unwrap();
+        assert_eq!(format!("/api/{location}"), path);
         // The link is in the transaction, and so is the mail.
         assert_eq!(
             stage

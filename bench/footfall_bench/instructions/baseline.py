@@ -19,6 +19,8 @@ class Baseline:
     tolerance_percent: float
     versions: dict[str, str]
     instructions: dict[str, int]
+    # Of the image that the tests of the stack build, with the profile `start`.
+    instructions_of_image: dict[str, int]
 
     @classmethod
     def read(cls) -> "Baseline":
@@ -32,8 +34,18 @@ class Baseline:
     def write(self) -> None:
         PATH.write_text(json.dumps(vars(self), indent=2) + "\n")
 
-    def change_percent(self, name: str, counted: float) -> float:
+    def other_versions(self, used: dict[str, str]) -> list[str]:
+        """What is not what was counted with."""
+        names = sorted(self.versions.keys() | used.keys())
+        return [
+            f"{name}: noted with {self.versions.get(name)}, here is {used.get(name)}"
+            for name in names
+            if self.versions.get(name) != used.get(name)
+        ]
+
+    @staticmethod
+    def change_percent(noted: dict[str, int], name: str, counted: float) -> float:
         """How much more or less that is than noted."""
-        if name not in self.instructions:
+        if name not in noted:
             raise BenchError(f"{PATH.name} does not know {name}: make it with `update`")
-        return 100 * (counted / self.instructions[name] - 1)
+        return 100 * (counted / noted[name] - 1)

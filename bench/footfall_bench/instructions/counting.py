@@ -3,16 +3,21 @@
 The service runs under callgrind and is asked some times, one request after the other, on one
 connection. Counting begins anew after a warm-up, and what was counted is looked at after each of
 several phases: start and shutdown are in none. Of the phases the cheapest counts, for what differs
-between them (a poll too early, a look at the store once a second) only ever adds to a request.
+between them (a poll too early, a look at the store) only ever adds to a request. The first thread is
+left out: it counts nothing, and what it does goes by the clock, so a busy machine would add to that.
 """
 
+import base64
+import json
 import platform
 import re
 import reprlib
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import postgresql
 from ..contestants import CREDENTIALS, footfall
 from ..errors import BenchError
 from ..http_client import Address, Client, accepts, answers
@@ -21,10 +26,13 @@ from ..processes import Command, Supervisor
 
 FIRST_PORT = 18_500
 
-PHASES = 5
-REQUESTS = 500
+PHASES = 20
+REQUESTS = 100
 # Before: connections are opened and caches filled.
 WARM_UP = 200
+
+# Until the service has found its database, under callgrind.
+_LOGIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,31 +44,41 @@ class Case:
     # Whether visits are counted in Redis, and not in the embedded store.
     redis: bool = True
     identities: bool = False
+    # Whether there is a database beside Redis, and so a session that can be revoked: of such a
+    # token the store compares what was revoked. The embedded store always is a database.
+    postgresql: bool = False
 
     @property
     def counts(self) -> bool:
         return self.path == "/api/count"
+
+    @property
+    def has_session(self) -> bool:
+        """Whether its token is one of a session."""
+        return self.counts and (self.postgresql or not self.redis)
 
 
 CASES = (
     Case("ping", "/api/ping"),
     Case("count", "/api/count"),
     Case("count_with_identity", "/api/count", identities=True),
+    Case("count_with_session", "/api/count", postgresql=True),
     Case("count_embedded", "/api/count", redis=False),
 )
 
 
-def per_request(case: Case) -> float:
+def per_request(case: Case, binary: Path) -> float:
     """Instructions of one request."""
     with Supervisor(FIRST_PORT) as supervisor:
-        callgrind = _Callgrind(supervisor, case, FOOTFALL)
+        callgrind = _Callgrind(supervisor, case, binary, "--separate-threads=yes")
         visitor = _Visitor(callgrind.address, case)
         visitor.ask(WARM_UP)
         callgrind.begin()
         counted = []
         for _ in range(PHASES):
             visitor.ask(REQUESTS)
-            counted.append(_total(callgrind.dump()))
+            callgrind.dump()
+            counted.append(callgrind.total_of_workers())
         visitor.close()
     return min(counted) / REQUESTS
 
@@ -74,14 +92,16 @@ def profile(case: Case, requests: int) -> str:
         callgrind.begin()
         visitor.ask(requests)
         visitor.close()
-        return callgrind.dump()
+        callgrind.dump()
+        return callgrind.dumped("").read_text()
 
 
 class _Callgrind:
     """Footfall under callgrind."""
 
-    def __init__(self, supervisor: Supervisor, case: Case, binary: Path) -> None:
+    def __init__(self, supervisor: Supervisor, case: Case, binary: Path, *options: str) -> None:
         redis_url = _start_redis(supervisor) if case.redis else None
+        database_url = postgresql.start(supervisor) if case.postgresql else None
         self.address = Address(f"unix:{supervisor.folder / 'footfall.sock'}")
         self._output = supervisor.folder / "callgrind.out"
         self._dumps = 0
@@ -98,10 +118,19 @@ class _Callgrind:
         environment = contestant.environment(self.address, redis_url or "")
         if redis_url is None:
             del environment["REDIS_URL"]
+        if database_url is not None:
+            environment["DATABASE_URL"] = database_url
+            migrate: Command = [binary, "migrate"]
+            done = subprocess.run(
+                migrate, env=environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                raise BenchError(f"footfall migrate: {(done.stdout + done.stderr).strip()}")
         command: Command = [
             tool("valgrind"),
             "--tool=callgrind",
             f"--callgrind-out-file={self._output}",
+            *options,
             binary,
         ]
         self._server = supervisor.start("footfall", command, environment)
@@ -111,11 +140,20 @@ class _Callgrind:
         """Counts from zero."""
         self._control("--zero")
 
-    def dump(self) -> str:
-        """What was counted since this was asked last."""
+    def dump(self) -> None:
+        """Writes what was counted since this was asked last."""
         self._control("--dump")
         self._dumps += 1
-        return Path(f"{self._output}.{self._dumps}").read_text()
+
+    def dumped(self, thread: str) -> Path:
+        """Where that is."""
+        return self._output.with_name(f"{self._output.name}.{self._dumps}{thread}")
+
+    def total_of_workers(self) -> int:
+        """What all threads executed but the first, where nothing is done for a request."""
+        first, pattern = self.dumped("-01"), self.dumped("-*").name
+        threads = [path for path in self._output.parent.glob(pattern) if path != first]
+        return sum(_total(path.read_text()) for path in threads)
 
     def _control(self, what: str) -> None:
         command = [tool("callgrind_control"), what, str(self._server.pid)]
@@ -140,8 +178,21 @@ class _Visitor:
         self._headers: dict[str, str] = {}
         self._asked = 0
         if case.counts:
-            _, answer = self._client.request("POST", "/auth/login", body=CREDENTIALS)
-            self._headers["Authorization"] = f"Bearer {answer['token']}"
+            self._headers["Authorization"] = f"Bearer {self._log_in()}"
+
+    def _log_in(self) -> str:
+        deadline = time.monotonic() + _LOGIN_SECONDS
+        status, answer = 0, None
+        while status != 200:
+            if status not in (0, 503) or time.monotonic() > deadline:
+                raise BenchError(f"the login answered {status}: {reprlib.repr(answer)}")
+            status, answer = self._client.request("POST", "/auth/login", body=CREDENTIALS)
+        token: str = answer["token"]
+        claims = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        if ("sid" in claims) != self._case.has_session:
+            raise BenchError(f"{self._case.name}: what its token says is not as meant: {claims}")
+        return token
 
     def ask(self, times: int) -> None:
         for _ in range(times):
@@ -173,12 +224,20 @@ def _start_redis(supervisor: Supervisor) -> str:
     return f"redis://127.0.0.1:{port}"
 
 
-def versions() -> dict[str, str]:
-    """What the counts depend on beside the source."""
+def versions(binary: Path) -> dict[str, str]:
+    """What the counts of a binary depend on beside the source."""
+    # One that is linked statically has a libc of its own, which says so.
+    linked = re.search(rb"GNU C Library [^\n]* version ([\d.]+\d)", binary.read_bytes())
+    libc = " ".join(platform.libc_ver()) if linked is None else f"glibc {linked[1].decode()}"
     return {name: _version(name) for name in ("rustc", "valgrind")} | {
-        # Its functions are counted with ours.
-        "libc": " ".join(platform.libc_ver())
+        # Its functions are counted with ours, and it has others where a CPU can do more.
+        "libc": libc,
+        "cpu": f"{platform.machine()}, {'with' if _has_avx2() else 'without'} AVX2",
     }
+
+
+def _has_avx2() -> bool:
+    return re.search(r"^flags\s*:.*\bavx2\b", Path("/proc/cpuinfo").read_text(), re.M) is not None
 
 
 def _version(program: str) -> str:

@@ -17,13 +17,14 @@ use uuid::Uuid;
 
 use super::table::{self, NewToken, Row};
 use crate::{
-    accounts::{Accounts, by::By, fields::Text, origin::Origin, path::Id},
+    accounts::{Accounts, by::By, fields::Text, location::Location, origin::Origin, path::Id},
     audit::time,
     auth::{
         Callers, May, SETTINGS_ACCOUNT,
         api_token::ApiToken,
         permission,
         role::{Role, Scope, Scopes},
+        throttle::Action,
     },
     edge::{
         Code, JsonBody, Problem, QueryOf,
@@ -238,18 +239,23 @@ fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-crate::problem_responses!(MakeProblems: [CALLER, JSON, DATABASE] MethodNotAllowed, TokensFull);
+crate::problem_responses!(MakeProblems:
+    [CALLER, JSON, DATABASE] MethodNotAllowed, TokensFull, TooManyRequests, OutcomeUnknown, StoreUnavailable);
 
 /// Make an API token.
 ///
 /// For a machine. It may do what its scopes say, as far as you may do it, and stops when you are not let in any more.
+/// When a proxy repeats the request, the same token gets another secret, and the one before stops. At most 100 an hour.
 #[utoipa::path(
     post,
     path = "/auth/tokens",
     tag = "tokens",
     security(("bearer" = [])),
     request_body = TokenBody,
-    responses((status = 201, description = "The token, shown once", body = MadeToken), MakeProblems)
+    responses(
+        (status = 201, description = "The token, shown once", body = MadeToken, headers(("Location" = String, description = "The URL of the token, relative to this one"))),
+        MakeProblems
+    )
 )]
 async fn post_token(
     State(accounts): State<Arc<Accounts>>,
@@ -269,6 +275,10 @@ async fn post_token(
         hash: token.hash,
     };
     let once = origin.once("POST /auth/tokens", &caller.user.to_string());
+    if !accounts.was_done(once.as_ref()).await? {
+        let limit = Action::MakeApiToken { user: caller.user };
+        accounts.throttle.allow(limit).await?;
+    }
     let by = By::caller(&caller, origin);
     let row = accounts.change("api_token_make", move |connection| {
         Box::pin(async move { table::make(connection, new, &by, once.as_ref()).await })
@@ -277,7 +287,13 @@ async fn post_token(
     let token = token.text.expose_secret().to_owned();
     // No cache on the way keeps it (RFC 6749, 5.1).
     let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, headers, Json(MadeToken { token, row })))
+    let location = Location::of("tokens", row.id);
+    Ok((
+        StatusCode::CREATED,
+        headers,
+        location,
+        Json(MadeToken { token, row }),
+    ))
 }
 
 crate::problem_responses!(EndProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, OutcomeUnknown, StoreUnavailable);

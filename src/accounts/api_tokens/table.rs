@@ -11,7 +11,7 @@ use crate::{
     },
     audit::{Action, Details, Kind, record},
     auth::{
-        api_token::HASH_BYTES,
+        api_token::{HASH_BYTES, pass_id},
         revocation::Revocation,
         role::{Scope, Scopes},
     },
@@ -146,7 +146,7 @@ pub struct NewToken {
 }
 
 /// Makes a token. When the request is repeated the row is the same, and its secret another: whoever
-/// repeats it has not seen the first.
+/// repeats it has not seen the first, which stops.
 ///
 /// # Errors
 ///
@@ -161,9 +161,12 @@ pub async fn make(
     connection.within(company).await?;
     if let Turn::Repeated(Some(id)) = Once::begin(once, connection).await? {
         let id = id.parse().unwrap_or(Uuid::nil());
-        replace_secret(connection, &new, id).await?;
+        let revoked = replace_secret(connection, &new, id).await?;
         let row = find(connection, company, id).await?;
-        return Ok(Change::of(row.ok_or(Code::NotFound.into())));
+        return Ok(Change {
+            value: row.ok_or(Code::NotFound.into()),
+            revoked: revoked.into_iter().collect(),
+        });
     }
     let now = schema::now(connection).await?;
     if new.expires_at.is_some_and(|end| end <= now) {
@@ -221,25 +224,46 @@ async fn insert(
     Ok(id)
 }
 
+/// What revokes the secret before: replicas may remember it.
 async fn replace_secret(
     connection: &mut Connection<'_>,
     new: &NewToken,
     id: Uuid,
-) -> Result<(), DatabaseError> {
-    on_either!(connection, |database| {
-        sqlx::query(of_company(
-            "UPDATE api_tokens SET secret_hash = $4
+) -> Result<Option<Revocation>, DatabaseError> {
+    // Two repeats at once must not both take the same secret for the one before.
+    companies::lock(connection, new.company).await?;
+    let before: Option<Vec<u8>> = on_either!(connection, |database| {
+        sqlx::query_scalar(of_company(
+            "SELECT secret_hash FROM api_tokens
              WHERE company_id = $1 AND id = $2 AND user_id = $3 AND ended_at IS NULL",
         ))
         .bind(new.company)
         .bind(id)
         .bind(new.owner)
+        .fetch_optional(&mut **database)
+        .await
+    })?;
+    let Some(before) = before else {
+        return Ok(None);
+    };
+    on_either!(connection, |database| {
+        sqlx::query(of_company(
+            "UPDATE api_tokens SET secret_hash = $3 WHERE company_id = $1 AND id = $2",
+        ))
+        .bind(new.company)
+        .bind(id)
         .bind(&new.hash[..])
         .execute(&mut **database)
         .await
         .map(drop)
     })?;
-    Ok(())
+    Ok(revocation(&before))
+}
+
+/// What revokes the secret with this hash.
+fn revocation(secret_hash: &[u8]) -> Option<Revocation> {
+    let hash = secret_hash.try_into().ok()?;
+    Some(Revocation::Session(pass_id(hash)))
 }
 
 /// Ends a token of this owner, or of anybody of the company. One that was ended before is no error, so
@@ -255,17 +279,17 @@ pub async fn end(
     by: &By,
 ) -> Result<Change<Result<(), Problem>>, DatabaseError> {
     connection.within(company).await?;
-    let found: Option<(Uuid, Option<i64>)> = on_either!(connection, |database| {
+    let found: Option<(Uuid, Option<i64>, Vec<u8>)> = on_either!(connection, |database| {
         sqlx::query_as(of_company(
-            "SELECT user_id, ended_at FROM api_tokens WHERE company_id = $1 AND id = $2",
+            "SELECT user_id, ended_at, secret_hash FROM api_tokens WHERE company_id = $1 AND id = $2",
         ))
         .bind(company)
         .bind(id)
         .fetch_optional(&mut **database)
         .await
     })?;
-    let found = found.filter(|(user, _)| owner.is_none_or(|owner| owner == *user));
-    let Some((_, ended_at)) = found else {
+    let found = found.filter(|(user, ..)| owner.is_none_or(|owner| owner == *user));
+    let Some((_, ended_at, secret_hash)) = found else {
         return Ok(Change::of(Err(Code::NotFound.into())));
     };
     if ended_at.is_none() {
@@ -288,7 +312,7 @@ pub async fn end(
         .await?;
     }
     // Also if it was ended before: it may be that this could not be made known then.
-    let revoked = vec![Revocation::Session(id)];
+    let revoked = revocation(&secret_hash).into_iter().collect();
     let value = Ok(());
     Ok(Change { value, revoked })
 }

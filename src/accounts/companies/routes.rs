@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{FromRef, State},
     http::StatusCode,
+    response::IntoResponse,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,12 +23,13 @@ use crate::{
         Accounts,
         by::By,
         fields::{self, Text},
+        location::Location,
         names::Name,
         origin::Origin,
         path::Id,
         users::{
             Invitation,
-            invite_routes::{checked_email, is_open, mailed},
+            invite_routes::{charged, checked_email, is_open},
         },
     },
     audit::time,
@@ -220,14 +222,17 @@ crate::problem_responses!(FoundProblems:
     tag = "companies",
     security(("bearer" = [])),
     request_body = FoundingBody,
-    responses((status = 201, description = "The company", body = CompanyView), FoundProblems)
+    responses(
+        (status = 201, description = "The company", body = CompanyView, headers(("Location" = String, description = "The URL of the company, relative to this one"))),
+        FoundProblems
+    )
 )]
 async fn post_company(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::ManageCompanies>,
     origin: Origin,
     JsonBody(body): JsonBody<FoundingBody>,
-) -> Result<(StatusCode, Json<CompanyView>), Problem> {
+) -> Result<impl IntoResponse, Problem> {
     accounts.database()?;
     is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
@@ -240,15 +245,16 @@ async fn post_company(
         settings_username: accounts.settings_username().to_owned(),
         is_mailed: true,
     };
-    let admin = mailed(&accounts, admin).await?;
     let once = origin.once("POST /api/companies", &caller.user.to_string());
+    let admin = charged(&accounts, &caller, once.as_ref(), admin).await?;
     let new = NewCompany { name, admin };
     let row = accounts.change("company_found", move |connection| {
         Box::pin(async move { create(connection, new, &by, once.as_ref()).await })
     });
     let row = row.await??;
     accounts.wake_mailer();
-    Ok((StatusCode::CREATED, Json(row.into())))
+    let location = Location::of("companies", row.id);
+    Ok((StatusCode::CREATED, location, Json(CompanyView::from(row))))
 }
 
 /// What is to change: what is left out or null stays as it is.

@@ -54,7 +54,7 @@ impl Accounts {
                     Once::undo(once.as_ref(), connection).await?;
                     return Ok(Change::of(Outcome::Gone));
                 }
-                links::void(connection, id, Purpose::Reset).await?;
+                links::void(connection, company, id, Purpose::Reset).await?;
                 end_sessions(connection, company, id, session, "password_changed").await?;
                 let revoked = vec![renew_user(connection, company, id, session).await?];
                 tell_of_password(connection, &user).await?;

@@ -17,7 +17,7 @@ use crate::{
     company::Company,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// What is to be different. What is `None` stays.
@@ -117,6 +117,12 @@ struct Changes {
 impl Changes {
     async fn write(self, connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
         let (company, id) = (self.user.company, self.user.id);
+        let owner = match &self.email {
+            Some(email) => User::find_by_email(connection, &email.key()).await?,
+            None => None,
+        };
+        // An address may be anybody's; all that follows is about this user alone.
+        connection.within(company).await?;
         let mut entries = Vec::new();
         let entry = |action, details| {
             let entry = Entry::new(company, self.actor, action).on(Kind::User, id);
@@ -131,7 +137,7 @@ impl Changes {
             entries.push(entry(Action::AccountUpdate, details));
         }
         if let Some(email) = &self.email {
-            self.ask_to_confirm(connection, email).await?;
+            self.ask_to_confirm(connection, email, owner).await?;
             let details = Details {
                 to: Some("asked"),
                 ..Details::default()
@@ -146,11 +152,11 @@ impl Changes {
         &self,
         connection: &mut Connection<'_>,
         email: &EmailAddress,
+        owner: Option<User>,
     ) -> Result<(), DatabaseError> {
         let (company, id) = (self.user.company, self.user.id);
-        let owner = User::find_by_email(connection, &email.key()).await?;
         // The last one that was asked for is the one that is meant.
-        links::void(connection, id, Purpose::Email).await?;
+        links::void(connection, company, id, Purpose::Email).await?;
         let subject = Subject::User { company, id };
         let link = links::create(connection, Purpose::Email, subject, Some(email.as_str())).await?;
         let template = match owner.filter(|owner| owner.id != id) {
@@ -180,10 +186,10 @@ async fn rename(
 ) -> Result<(), DatabaseError> {
     let now = schema::now(connection).await?;
     on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET username = $3, username_key = $4, updated_at = $5
              WHERE company_id = $1 AND id = $2 AND state = 'active'",
-        )
+        ))
         .bind(company)
         .bind(id)
         .bind(name.as_str())

@@ -160,7 +160,7 @@ impl Page {
     #[must_use]
     pub fn refused(mut self, problem: &Problem) -> Self {
         let fields = self.form.iter_mut().flat_map(|form| &mut form.fields);
-        let field = { fields }.find(|field| Some(field.name) == problem.field);
+        let field = { fields }.find(|field| Some(field.name) == problem.field.as_deref());
         match field {
             Some(field) => {
                 // It says what the hint does, and more.

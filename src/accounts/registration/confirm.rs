@@ -18,7 +18,7 @@ use crate::{
     company::DEFAULT_ID,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// What a link is for, and whose it is.
@@ -148,7 +148,11 @@ async fn find(
         (Purpose::Invitation, Subject::User { company, id }) => {
             let user = User::find(connection, company, id).await?;
             let user = user.filter(|user| user.state == State::Invited && !user.company_suspended);
-            user.map(Found::Invitation)
+            match user {
+                // Whoever has confirmed the address meanwhile, in another company, has it.
+                Some(user) if is_owned(connection, &user).await? => None,
+                user => user.map(Found::Invitation),
+            }
         }
         (Purpose::Email, Subject::User { company, id }) => {
             let user = User::find(connection, company, id).await?;
@@ -158,6 +162,13 @@ async fn find(
         }
         _ => None,
     })
+}
+
+/// Whether somebody has the address with which a user is invited.
+async fn is_owned(connection: &mut Connection<'_>, user: &User) -> Result<bool, DatabaseError> {
+    let email_key = user.email.as_deref().map(str::to_ascii_lowercase);
+    let owner = User::find_by_email(connection, &email_key.unwrap_or_default()).await?;
+    Ok(owner.is_some())
 }
 
 impl Found {
@@ -175,6 +186,10 @@ impl Found {
         }
         if !links::use_up(connection, link).await? {
             return Ok(Done::Invalid);
+        }
+        // Only who founds a company goes on across all of them.
+        if let Self::Invitation(user) | Self::Email(user, _) = &self {
+            connection.within(user.company).await?;
         }
         match (self, hash) {
             (Self::Registration(waiting), _) => {
@@ -232,6 +247,11 @@ async fn register(
     audit::record_all(connection, &entries).await
 }
 
+/// Lets them in. The address is theirs from now on.
+///
+/// # Errors
+///
+/// [`DatabaseError::UniqueViolation`], if somebody else has it by now.
 async fn accept(
     connection: &mut Connection<'_>,
     user: &User,
@@ -239,19 +259,20 @@ async fn accept(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let accepted = on_either!(connection, |database| {
-        sqlx::query(
-            "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4
+        sqlx::query(of_company(
+            "UPDATE users SET password_hash = $3, state = 'active', updated_at = $4, email_key = $5
              WHERE company_id = $1 AND id = $2 AND state = 'invited'",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(hash)
         .bind(now)
+        .bind(user.email.as_deref().map(str::to_ascii_lowercase))
         .execute(&mut **database)
         .await
         .map(|done| done.rows_affected())
     })?;
-    links::void(connection, user.id, Purpose::Invitation).await?;
+    links::void(connection, user.company, user.id, Purpose::Invitation).await?;
     Ok(accepted == 1)
 }
 
@@ -263,10 +284,10 @@ async fn change_email(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let changed = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE users SET email = $3, email_key = $4, updated_at = $5
              WHERE company_id = $1 AND id = $2 AND state = 'active'",
-        )
+        ))
         .bind(user.company)
         .bind(user.id)
         .bind(email.as_str())
@@ -277,9 +298,9 @@ async fn change_email(
         .map(|done| done.rows_affected())
     })?;
     // Another one that was asked for before would take it back.
-    links::void(connection, user.id, Purpose::Email).await?;
+    links::void(connection, user.company, user.id, Purpose::Email).await?;
     // To the address that it no longer is.
-    links::void(connection, user.id, Purpose::Reset).await?;
+    links::void(connection, user.company, user.id, Purpose::Reset).await?;
     if let Some(before) = user.email.clone() {
         let mail = Mail {
             to: before,

@@ -75,12 +75,14 @@ impl Accounts {
             new.email.as_str(),
             new.username.as_str(),
         ];
-        self.check_strength(&new.password, "password", &context)
-            .await?;
         let limit = Limited::Register {
             client: origin.address,
-            email: &email_key,
         };
+        // First: to judge a password takes longer than all the rest.
+        self.throttle.allow(limit).await?;
+        self.check_strength(&new.password, "password", &context)
+            .await?;
+        let limit = Limited::RegisterMail { email: &email_key };
         let is_told = self.is_told(limit).await?;
         let waiting = Waiting {
             id: Uuid::now_v7(),

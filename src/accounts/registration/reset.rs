@@ -93,7 +93,7 @@ async fn set(
         return Ok(Change::of(false));
     }
     let (company, id) = (user.company, user.id);
-    links::void(connection, id, Purpose::Reset).await?;
+    links::void(connection, company, id, Purpose::Reset).await?;
     end_sessions(connection, company, id, None, "password_reset").await?;
     let revoked = vec![renew_user(connection, company, id, None).await?];
     tell_of_password(connection, user).await?;

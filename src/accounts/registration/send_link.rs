@@ -105,13 +105,20 @@ async fn prepare(
     email: &EmailAddress,
 ) -> Result<(Mail, Entry), DatabaseError> {
     let key = email.key();
-    let user = User::find_by_email(connection, &key).await?;
+    let owner = User::find_by_email(connection, &key).await?;
+    let invited = User::find_invited(connection, &key).await?;
     let waiting = Waiting::newest_of(connection, &key).await?;
-    let user = user.filter(|user| {
-        matches!(user.state, State::Active | State::Invited) && !user.company_suspended
-    });
+    // What is newest is what its reader waits for: an invitation that somebody asked for in between, or a
+    // registration, must not hide the other for good.
+    let is_newest = |user: &User| waiting.as_ref().is_none_or(|waiting| waiting.id < user.id);
+    let is_owned = owner.is_some();
+    let user = match owner {
+        Some(owner) => Some(owner).filter(User::may_log_in),
+        None => invited.filter(is_newest),
+    };
     let entry = entry(user.as_ref(), wanted);
     let company = user.as_ref().map(|user| user.company);
+    let waiting = waiting.filter(|_| !is_owned);
     let (purpose, subject, template) = plan(user, waiting, wanted);
     let link = links::create(connection, purpose, subject, None).await?;
     let mail = Mail {

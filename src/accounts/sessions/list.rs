@@ -8,7 +8,7 @@ use super::row::{IDLE, Owner};
 use crate::{
     audit::time,
     edge::page::{Cursor, Page},
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
 };
 
 /// A session of one's own.
@@ -65,12 +65,12 @@ pub async fn list(
     // The newest are first: the first page begins after all there can be.
     let before = page.after.unwrap_or(Uuid::max());
     let mut rows: Vec<Row> = on_either!(connection, |database| {
-        sqlx::query_as(
+        sqlx::query_as(of_company(
             "SELECT id, kind, user_agent, address, created_at, rotated_at, expires_at FROM sessions
              WHERE company_id = $1 AND user_id = $2 AND id < $3 AND ended_at IS NULL
                  AND expires_at > $4 AND rotated_at > $5
              ORDER BY id DESC LIMIT $6",
-        )
+        ))
         .bind(owner.company)
         .bind(owner.user)
         .bind(before)

@@ -1,6 +1,6 @@
 //! Logging in: throttle, password, session.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Sessions,
+    logout::Shown,
     lookup::{Found, Who, look_up},
     row::{Granted, IDLE, Kind, Opening, Owner, owner},
 };
@@ -45,6 +46,14 @@ pub struct Credentials {
     pub kind: Kind,
     /// What they log in with.
     pub device: Device,
+    /// The session whose cookies the next ones take the place of, and which ends.
+    pub replaces: Option<Uuid>,
+}
+
+/// The time as device cookies have it.
+pub(super) fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 impl Sessions {
@@ -61,6 +70,7 @@ impl Sessions {
         origin: &Origin,
         credentials: Credentials,
     ) -> Result<Granted, Problem> {
+        let replaces = credentials.replaces;
         let result = self.attempt(origin, credentials).await;
         let outcome = match result.as_ref().map_err(|problem| problem.code) {
             Ok(_) => LoginOutcome::Success,
@@ -70,6 +80,12 @@ impl Sessions {
             Err(_) => LoginOutcome::Failure,
         };
         self.metrics.logins.of(outcome).inc();
+        let begun = result.as_ref().ok().and_then(|granted| granted.session);
+        if let (Some(begun), Some(before)) = (begun, replaces)
+            && begun.pass.session != before
+        {
+            self.log_out(Shown::Session(before), origin).await?;
+        }
         result
     }
 
@@ -79,6 +95,7 @@ impl Sessions {
             password,
             kind,
             device,
+            replaces: _,
         } = credentials;
         let passwords = &self.accounts.passwords;
         let place = passwords.queue().map_err(|_| Code::LoginBusy)?;

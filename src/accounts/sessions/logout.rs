@@ -1,11 +1,15 @@
 //! Logging out, and ending one's other sessions.
 
-use axum::http::HeaderMap;
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
     Sessions,
+    answer::forgotten,
     row::{self, Owner},
 };
 use crate::{
@@ -74,17 +78,20 @@ impl Sessions {
         Ok(Shown::Session(token.session))
     }
 
+    /// The session whose refresh token is among the cookies, whether or not it goes on.
+    pub(super) fn session_of_cookies(&self, headers: &HeaderMap) -> Option<Uuid> {
+        let token = self.csrf.cookies.find(headers, Cookie::Refresh)?;
+        let token = RefreshToken::read(token, &self.accounts.keys)?;
+        Some(token.session)
+    }
+
     fn by_cookies(&self, headers: &HeaderMap, sent: &Sent) -> Result<Shown, Problem> {
         let cookies = self.csrf.cookies;
         let access = cookies.find(headers, Cookie::Access);
-        let refresh = cookies.find(headers, Cookie::Refresh);
-        let refresh = refresh.and_then(|token| RefreshToken::read(token, &self.accounts.keys));
+        let refresh = self.session_of_cookies(headers);
         let caller = access.map(|token| self.accounts.tokens.verify(token));
         let (shown, binding) = match (refresh, caller) {
-            (Some(token), _) => (
-                Shown::Session(token.session),
-                Binding::of_session(token.session),
-            ),
+            (Some(session), _) => (Shown::Session(session), Binding::of_session(session)),
             (None, Some(Ok(caller))) => (Shown::from(&*caller), Binding::of(&caller)),
             (None, Some(Err(TokenError::Expired))) => return Err(Code::ExpiredToken.into()),
             (None, Some(Err(TokenError::Invalid))) => return Err(Code::InvalidToken.into()),
@@ -95,8 +102,24 @@ impl Sessions {
         Ok(shown)
     }
 
+    /// The answer to who has logged out: the browser forgets its cookies, also where nothing could be ended.
+    pub(super) fn logged_out(&self, ended: Result<(), Problem>) -> Result<Response, Problem> {
+        let forgotten = forgotten(self.csrf.cookies);
+        match ended {
+            Ok(()) => Ok((StatusCode::NO_CONTENT, forgotten).into_response()),
+            Err(problem) if problem.code == Code::NoDatabase => {
+                let problem = problem.with_detail(
+                    "Without a database there are no sessions: the token is good to its end. Cookies are cleared; throw away what you have else.",
+                );
+                Ok((forgotten, problem).into_response())
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
     /// Ends the session. To do it again changes nothing.
     pub(super) async fn log_out(&self, shown: Shown, origin: &Origin) -> Result<(), Problem> {
+        self.accounts.database()?;
         let Shown::Session(session) = shown else {
             return Ok(());
         };
@@ -107,6 +130,7 @@ impl Sessions {
                 let Some((owner, _)) = row::owner(connection, session).await? else {
                     return Ok(Change::of(false));
                 };
+                connection.within(owner.company).await?;
                 let ended = row::end(connection, owner, session, EndReason::Logout).await?;
                 if ended {
                     let entry = Entry::new(
@@ -198,6 +222,7 @@ async fn end_all(
     origin: &Origin,
 ) -> Result<Change<u64>, DatabaseError> {
     let Owner { company, user } = owner;
+    connection.within(company).await?;
     let reason = EndReason::LogoutAll.value();
     let value = end_sessions(connection, company, user, None, reason).await?;
     let revoked = vec![renew_user(connection, company, user, None).await?];

@@ -83,6 +83,7 @@ pub async fn rotate(
         return Ok(Rotated::Ended);
     }
     let owner = session.owner;
+    connection.within(owner.company).await?;
     match session.counter - token.counter {
         1 if now - session.rotated_at <= GRACE => {
             grant(connection, token.session, session, now, true).await
@@ -159,6 +160,7 @@ async fn grant(
     again: bool,
 ) -> Result<Rotated, DatabaseError> {
     let Owner { company, user } = session.owner;
+    connection.within(company).await?;
     let user = User::find(connection, company, user).await?;
     let Some(user) = user.filter(User::may_log_in) else {
         return Ok(Rotated::Ended);

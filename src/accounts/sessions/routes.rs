@@ -1,16 +1,13 @@
 //! `/auth/login`, `/auth/refresh`, `/auth/logout` and `/auth/sessions`
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
     body::Bytes,
     extract::{FromRef, FromRequest, Path, Request, State},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -21,9 +18,9 @@ use uuid::Uuid;
 
 use super::{
     Sessions,
-    answer::{Answer, forgotten},
+    answer::Answer,
     list::{self, OwnSessions},
-    login,
+    login::{self, unix_seconds},
     logout::{Sent, Shown},
     row::{Granted, Kind, Owner},
 };
@@ -118,6 +115,7 @@ async fn post_login(
         sessions.csrf.check_origin(request.headers())?;
     }
     let device = Device::of(request.headers(), &sessions.accounts.keys, unix_seconds());
+    let of_cookies = sessions.session_of_cookies(request.headers());
     // With the body: once it has arrived, there is no moment at which to hang up would help.
     let tracker = sessions.background.clone();
     let attempt = Piece::Login.track(&tracker, async move {
@@ -131,6 +129,7 @@ async fn post_login(
             password: password.secret("password")?,
             kind,
             device: device.clone(),
+            replaces: of_cookies.filter(|_| kind == Kind::Cookie),
         };
         let granted = sessions.login(&origin, credentials).await?;
         let answer = sessions.answer(&granted, kind)?;
@@ -139,11 +138,6 @@ async fn post_login(
     attempt
         .await
         .unwrap_or_else(|error| Err(Problem::from(Code::Internal).with_cause(error)))
-}
-
-fn unix_seconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
 }
 
 /// A refresh token.
@@ -191,6 +185,7 @@ async fn post_refresh(
     origin: Origin,
     request: Request,
 ) -> Result<Response, Problem> {
+    sessions.accounts.database()?;
     let headers = request.headers().clone();
     let cookie = sessions.csrf.cookies.find(&headers, Cookie::Refresh);
     let sent = match cookie {
@@ -264,8 +259,7 @@ async fn post_logout(
     request: Request,
 ) -> Result<Response, Problem> {
     let shown = shown(&sessions, request).await?;
-    sessions.log_out(shown, &origin).await?;
-    Ok(logged_out(&sessions))
+    sessions.logged_out(sessions.log_out(shown, &origin).await)
 }
 
 /// Log out everywhere.
@@ -285,17 +279,12 @@ async fn post_logout_all(
     request: Request,
 ) -> Result<Response, Problem> {
     let shown = shown(&sessions, request).await?;
-    sessions.log_out_everywhere(shown, &origin).await?;
-    Ok(logged_out(&sessions))
+    sessions.logged_out(sessions.log_out_everywhere(shown, &origin).await)
 }
 
 async fn shown(sessions: &Sessions, request: Request) -> Result<Shown, Problem> {
     let (headers, sent) = sent(request).await?;
     sessions.shown(&headers, &sent)
-}
-
-fn logged_out(sessions: &Sessions) -> Response {
-    (StatusCode::NO_CONTENT, forgotten(sessions.csrf.cookies)).into_response()
 }
 
 /// What is in the body of a request about a session that may be in cookies: nothing, JSON, or a form.

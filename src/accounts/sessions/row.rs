@@ -10,7 +10,7 @@ use crate::{
     auth::{
         SETTINGS_ACCOUNT, metrics::EndReason, refresh::RefreshToken, revocation::Pass, role::Role,
     },
-    storage::sql::{Connection, DatabaseError, on_either, schema},
+    storage::sql::{Connection, DatabaseError, of_company, on_either, schema},
     telemetry::metrics::Label,
 };
 
@@ -139,10 +139,10 @@ impl Opening {
         let now = schema::now(connection).await?;
         // Locks the row in PostgreSQL: what ends a user's sessions comes before this or after it.
         let noted = on_either!(connection, |database| {
-            sqlx::query(
+            sqlx::query(of_company(
                 "UPDATE users SET last_login_at = $4, password_hash = COALESCE($5, password_hash)
                  WHERE company_id = $1 AND id = $2 AND generation = $3 AND state = 'active'",
-            )
+            ))
             .bind(self.company)
             .bind(self.user)
             .bind(self.generation)
@@ -243,10 +243,10 @@ pub async fn end(
 ) -> Result<bool, DatabaseError> {
     let now = schema::now(connection).await?;
     let ended = on_either!(connection, |database| {
-        sqlx::query(
+        sqlx::query(of_company(
             "UPDATE sessions SET ended_at = $4, end_reason = $5
              WHERE company_id = $1 AND user_id = $2 AND id = $3 AND ended_at IS NULL",
-        )
+        ))
         .bind(owner.company)
         .bind(owner.user)
         .bind(session)

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    invite::is_reserved,
+    invite::{find_here, is_reserved},
     members::{Newcomer, insert, username_is_taken},
 };
 use crate::{
@@ -73,7 +73,11 @@ pub async fn create(
         role: new.role,
         password_hash: Some(&new.password_hash),
     };
-    let Some(id) = insert(connection, &newcomer).await? else {
+    let id = match find_here(connection, company, &new.email).await? {
+        Some(_) => None,
+        None => insert(connection, &newcomer).await?,
+    };
+    let Some(id) = id else {
         let detail = "Somebody has this e-mail address already, perhaps in another company.";
         let taken = Problem::from(Code::EmailTaken).with_detail(detail);
         // A company that was founded for it must not stay.

@@ -1,9 +1,10 @@
 //! Inviting somebody into a company.
 //!
-//! An address belongs to one user of one company. Whether another company has it is nobody's
-//! business here: the invitation of such a one is a row like any other, at which this company can
-//! look, and which it can change and remove; only that its link is never sent. The owner
-//! gets a mail that explains. All statements are the same in both cases.
+//! An address belongs to one user of one company: to whoever has confirmed it. An invitation takes it from
+//! nobody, so several companies can invite one address, and whoever has it can register by themselves.
+//! Whether another company has it is nobody's business here: the invitation of such a one is a row like
+//! any other, at which this company can look, and which it can change and remove; only that its link is
+//! never sent. The owner gets a mail that explains. All statements are the same in both cases.
 
 use uuid::Uuid;
 
@@ -16,13 +17,13 @@ use crate::{
         links::{self, Purpose, Subject},
         names::Name,
         once::{Once, Turn},
-        user::{State, User},
+        user::{State, User, invited_key},
     },
     audit::{Action, Kind, record},
     auth::role::Role,
     edge::{Code, Problem},
     mail::{EmailAddress, Mail, Template, enqueue},
-    storage::sql::{Connection, DatabaseError, of_company, on_either},
+    storage::sql::{Connection, DatabaseError},
 };
 
 /// Names that are tried for somebody to whom none was given, before that is refused.
@@ -76,22 +77,15 @@ pub async fn invite(
     };
     let known = find_here(connection, company, &invitation.email).await?;
     let added = match known {
-        Some(user) if user.state == State::Invited => Ok((user.id, is_elsewhere)),
+        Some(user) if user.state == State::Invited => Ok(user.id),
         Some(_) => Err(Problem::from(Code::EmailTaken).of_field("email")),
-        None => add(connection, company, &invitation, is_elsewhere).await?,
+        None => add(connection, company, &invitation).await?,
     };
-    let (id, is_elsewhere) = match added {
-        Ok(added) => added,
+    let id = match added {
+        Ok(id) => id,
         Err(problem) => return Ok(Change::of(Err(problem))),
     };
-    claim(
-        connection,
-        company,
-        id,
-        &key(company, &invitation.email, is_elsewhere),
-    )
-    .await?;
-    links::void(connection, id, Purpose::Invitation).await?;
+    links::void(connection, company, id, Purpose::Invitation).await?;
     let link = links::create(
         connection,
         Purpose::Invitation,
@@ -134,22 +128,14 @@ async fn answer(
     Ok(Change::of(invited.ok_or(Code::NotFound.into())))
 }
 
-/// By what the address of a user is compared. That of one whose address another company has is
-/// compared within this company alone: no address has a blank in it.
-fn key(company: Uuid, email: &EmailAddress, is_elsewhere: bool) -> String {
-    match is_elsewhere {
-        true => format!("{} {}", company.simple(), email.key()),
-        false => email.key(),
-    }
-}
-
-async fn find_here(
+/// Who of a company has this address, or was invited with it.
+pub(super) async fn find_here(
     connection: &mut Connection<'_>,
     company: Uuid,
     email: &EmailAddress,
 ) -> Result<Option<User>, DatabaseError> {
-    for is_elsewhere in [false, true] {
-        let found = User::find_by_email(connection, &key(company, email, is_elsewhere)).await?;
+    for key in [email.key(), invited_key(company, &email.key())] {
+        let found = User::find_by_email(connection, &key).await?;
         if let Some(user) = found.filter(|user| user.company == company) {
             return Ok(Some(user));
         }
@@ -157,52 +143,25 @@ async fn find_here(
     Ok(None)
 }
 
-/// Adds who is invited; whether their address is another company's.
+/// Adds who is invited.
 async fn add(
     connection: &mut Connection<'_>,
     company: Uuid,
     invitation: &Invitation,
-    is_elsewhere: bool,
-) -> Result<Result<(Uuid, bool), Problem>, DatabaseError> {
+) -> Result<Result<Uuid, Problem>, DatabaseError> {
     let Some(username) = free_name(connection, company, invitation).await? else {
         return Ok(Err(Problem::from(Code::UsernameTaken).of_field("username")));
     };
-    // Somebody may have taken the address since it was looked for.
-    for is_elsewhere in [is_elsewhere, true] {
-        let new = Newcomer {
-            company,
-            email: invitation.email.as_str(),
-            email_key: &key(company, &invitation.email, is_elsewhere),
-            username: username.as_str(),
-            role: invitation.role,
-            password_hash: None,
-        };
-        if let Some(id) = insert(connection, &new).await? {
-            return Ok(Ok((id, is_elsewhere)));
-        }
-    }
-    Ok(Err(Problem::from(Code::EmailTaken).of_field("email")))
-}
-
-/// Has the address compared as it is to be now: the other company may have lost it.
-async fn claim(
-    connection: &mut Connection<'_>,
-    company: Uuid,
-    id: Uuid,
-    key: &str,
-) -> Result<(), DatabaseError> {
-    on_either!(connection, |database| {
-        sqlx::query(of_company(
-            "UPDATE users SET email_key = $3 WHERE company_id = $1 AND id = $2",
-        ))
-        .bind(company)
-        .bind(id)
-        .bind(key)
-        .execute(&mut **database)
-        .await
-        .map(drop)
-    })?;
-    Ok(())
+    let new = Newcomer {
+        company,
+        email: invitation.email.as_str(),
+        email_key: &invited_key(company, &invitation.email.key()),
+        username: username.as_str(),
+        role: invitation.role,
+        password_hash: None,
+    };
+    let added = insert(connection, &new).await?;
+    Ok(added.ok_or_else(|| Problem::from(Code::EmailTaken).of_field("email")))
 }
 
 /// The name that was wished for, or one made of the address: `anna`, `anna-2`, …
@@ -272,14 +231,5 @@ mod tests {
         }
         let long = format!("{}@example.com", "a".repeat(64));
         assert_eq!(names_of(&long.parse().unwrap()).len(), TRIES);
-    }
-
-    #[test]
-    fn keys_of_one_address_in_several_companies_are_apart() {
-        let email: EmailAddress = "Anna@Example.com".parse().unwrap();
-        let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
-        assert_eq!(key(one, &email, false), "anna@example.com");
-        assert_ne!(key(one, &email, true), key(other, &email, true));
-        assert!(key(one, &email, true).parse::<EmailAddress>().is_err());
     }
 }

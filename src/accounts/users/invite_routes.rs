@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{FromRef, State},
     http::StatusCode,
+    response::IntoResponse,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,14 +18,12 @@ use crate::{
         Accounts,
         by::By,
         fields::{self, Text},
+        location::Location,
         names::Name,
+        once::Once,
         origin::Origin,
     },
-    auth::{
-        Callers, May, permission,
-        role::Role,
-        throttle::{Action, Refusal},
-    },
+    auth::{Caller, Callers, May, permission, role::Role, throttle::Action},
     config::Registration,
     edge::{Code, JsonBody, Problem},
     mail::EmailAddress,
@@ -65,21 +64,25 @@ crate::problem_responses!(InviteProblems:
 /// Invite somebody.
 ///
 /// They get a mail with a link, and choose their password. Whoever is invited again gets another
-/// mail, three in an hour at most; role and name stay as they were.
+/// mail, three in an hour at most; role and name stay as they were. At most 100 invitations an hour by one
+/// user, and 300 by one company.
 #[utoipa::path(
     post,
     path = "/api/users",
     tag = "users",
     security(("bearer" = [])),
     request_body = InvitationBody,
-    responses((status = 201, description = "The user who is invited", body = UserView), InviteProblems)
+    responses(
+        (status = 201, description = "The user who is invited", body = UserView, headers(("Location" = String, description = "The URL of the user, relative to this one"))),
+        InviteProblems
+    )
 )]
 async fn post_user(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::WriteUsers>,
     origin: Origin,
     JsonBody(body): JsonBody<InvitationBody>,
-) -> Result<(StatusCode, Json<UserView>), Problem> {
+) -> Result<impl IntoResponse, Problem> {
     accounts.database()?;
     is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
@@ -93,16 +96,17 @@ async fn post_user(
         settings_username: accounts.settings_username().to_owned(),
         is_mailed: true,
     };
-    let invitation = mailed(&accounts, invitation).await?;
-    let company = caller.company.id();
     let once = origin.once("POST /api/users", &caller.user.to_string());
+    let invitation = charged(&accounts, &caller, once.as_ref(), invitation).await?;
+    let company = caller.company.id();
     let invited = accounts.change_unless_taken("invite", Code::UsernameTaken, move |connection| {
         Box::pin(async move { invite(connection, company, invitation, &by, once.as_ref()).await })
     });
     let user = invited.await??.user;
     accounts.wake_mailer();
+    let location = Location::of("users", user.id);
     let view = UserView::new(user, accounts.settings_username());
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((StatusCode::CREATED, location, Json(view)))
 }
 
 /// Whether anybody is invited at all (`FOOTFALL_REGISTRATION`).
@@ -131,23 +135,28 @@ pub fn checked_email(email: Text, username: Text) -> Result<(EmailAddress, Optio
     Ok((email, username.transpose()?))
 }
 
-/// An invitation, without a mail if there were too many to the address: whoever invites is not told, since
-/// it may be another company that has sent them.
+/// Charges an invitation. Without a mail if there were too many to the address: whoever invites is not told,
+/// since it may be another company that has sent them.
 ///
 /// # Errors
 ///
-/// `store_unavailable`, if nobody can say how many there were.
-pub async fn mailed(accounts: &Accounts, invitation: Invitation) -> Result<Invitation, Problem> {
-    // By the address alone: whoever invites may have many to invite.
-    let action = Action::Resend {
-        client: None,
+/// `too_many_requests`, if the caller or their company has invited too many, and `store_unavailable`, if nobody can
+/// say how many there were.
+pub async fn charged(
+    accounts: &Accounts,
+    caller: &Caller,
+    once: Option<&Once>,
+    invitation: Invitation,
+) -> Result<Invitation, Problem> {
+    if accounts.was_done(once).await? {
+        return Ok(invitation);
+    }
+    let action = Action::Invite {
+        user: caller.user,
+        company: caller.company.id(),
         email: invitation.email.as_str(),
     };
-    let is_mailed = match accounts.throttle.allow(action).await {
-        Ok(()) => true,
-        Err(Refusal::Quietly | Refusal::TooMany(_)) => false,
-        Err(Refusal::Unavailable) => return Err(Code::StoreUnavailable.into()),
-    };
+    let is_mailed = accounts.is_told(action).await?;
     Ok(Invitation {
         is_mailed,
         ..invitation

@@ -27,7 +27,7 @@ pub async fn reset(
     by: &By,
 ) -> Result<Change<Result<User, Problem>>, DatabaseError> {
     connection.across_companies().await?;
-    let found = User::find_by_email(connection, email_key).await?;
+    let found = User::find_by_email_or_invited(connection, email_key).await?;
     let user = match changeable(found, by) {
         Ok(user) => user,
         Err(problem) => return Ok(Change::of(Err(problem))),
@@ -36,7 +36,7 @@ pub async fn reset(
     let now = schema::now(connection).await?;
     on_either!(connection, |database| {
         sqlx::query(of_company(
-            "UPDATE users SET password_hash = $3, updated_at = $4,
+            "UPDATE users SET password_hash = $3, updated_at = $4, email_key = $5,
                  state = CASE state WHEN 'invited' THEN 'active' ELSE state END
              WHERE company_id = $1 AND id = $2",
         ))
@@ -44,13 +44,14 @@ pub async fn reset(
         .bind(id)
         .bind(password_hash)
         .bind(now)
+        .bind(email_key)
         .execute(&mut **database)
         .await
         .map(drop)
     })?;
     end_sessions(connection, company, id, None, "password_reset").await?;
     for purpose in [Purpose::Invitation, Purpose::Reset] {
-        links::void(connection, id, purpose).await?;
+        links::void(connection, company, id, purpose).await?;
     }
     let revoked = vec![renew_user(connection, company, id, None).await?];
     record(

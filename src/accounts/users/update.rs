@@ -171,8 +171,8 @@ async fn end(
     let (company, id) = (before.company, before.id);
     if after.state == State::Disabled && before.state != State::Disabled {
         end_sessions(connection, company, id, None, "disabled").await?;
-        links::void(connection, id, Purpose::Invitation).await?;
-        links::void(connection, id, Purpose::Reset).await?;
+        links::void(connection, company, id, Purpose::Invitation).await?;
+        links::void(connection, company, id, Purpose::Reset).await?;
         return renew_user(connection, company, id, None).await.map(Some);
     }
     if after.role != before.role {

@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 /// What each begins with, so that a scanner for leaked secrets, and who reads a log, knows one.
 pub const PREFIX: &str = "ffk_";
@@ -47,6 +48,15 @@ impl ApiToken {
 /// SHA-256, by which the database knows a token.
 pub(super) fn hash(text: &str) -> [u8; HASH_BYTES] {
     Sha256::digest(text).into()
+}
+
+/// What the secret with this hash is revoked by: not the token's id, since a token whose making is repeated
+/// gets another secret, and only the one before must stop.
+pub fn pass_id(hash: &[u8; HASH_BYTES]) -> Uuid {
+    // Hashed once more: what tokens are looked up by stays in their table.
+    let digest: [u8; HASH_BYTES] = Sha256::digest(hash).into();
+    let (id, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
+    Builder::from_custom_bytes(*id).into_uuid()
 }
 
 /// Whether a text has the form of a token, checksum included: what was cut or mistyped never gets

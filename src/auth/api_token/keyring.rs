@@ -11,6 +11,7 @@ use lru::LruCache;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    HASH_BYTES,
     format::{self, is_well_formed},
     table::{self, Found},
 };
@@ -133,12 +134,15 @@ impl ApiTokens {
         client: Option<IpAddr>,
         checks: Checks<'_>,
     ) -> Result<Arc<Caller>, Problem> {
-        let Some(database) = self.database.as_ref().filter(|_| is_well_formed(token)) else {
-            return Err(malformed());
-        };
         let charge = match self.charge(token, client, checks).await? {
             Turn::Found(caller) => return Ok(caller),
             Turn::Go(charge) => charge,
+        };
+        let Some(database) = self.database.as_ref().filter(|_| is_well_formed(token)) else {
+            if let Some(charge) = charge {
+                checks.throttle.settle(charge, false).await;
+            }
+            return Err(malformed());
         };
         let hash = format::hash(token);
         let found = database.read("api_token_find", move |connection| {
@@ -146,7 +150,7 @@ impl ApiTokens {
         });
         let caller = found
             .await
-            .map(|found| self.caller(found, checks.revocations));
+            .map(|found| self.caller(hash, found, checks.revocations));
         if let Some(charge) = charge {
             let is_right = matches!(caller, Ok(Ok(_)) | Err(_));
             checks.throttle.settle(charge, is_right).await;
@@ -189,6 +193,7 @@ impl ApiTokens {
 
     fn caller(
         &self,
+        hash: [u8; HASH_BYTES],
         found: Option<Found>,
         revocations: &Revocations,
     ) -> Result<Arc<Caller>, Problem> {
@@ -209,7 +214,7 @@ impl ApiTokens {
             return Err(Code::ExpiredToken.into());
         }
         let pass = Pass {
-            session: found.id,
+            session: format::pass_id(&hash),
             user: found.user,
             user_generation: found.user_generation,
             company: found.company,
@@ -221,6 +226,7 @@ impl ApiTokens {
             company: Company::from(found.company),
             role: found.role,
             scopes: Some(found.scopes),
+            api_token: Some(found.id),
             pass: Some(Arc::new(pass)),
             expires_at,
         };
@@ -232,10 +238,10 @@ impl ApiTokens {
 
     /// Notes the use of a token, which nobody waits for.
     fn note_use(&self, caller: &Caller) {
-        let (Some(database), Some(pass)) = (self.database.clone(), &caller.pass) else {
+        let (Some(database), Some(id)) = (self.database.clone(), caller.api_token) else {
             return;
         };
-        let (company, id) = (pass.company, pass.session);
+        let company = caller.company.id();
         Piece::LastUse.spawn(async move {
             let noted = database.write("api_token_use", move |connection| {
                 Box::pin(table::note_use(connection, company, id))

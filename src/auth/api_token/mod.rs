@@ -8,6 +8,6 @@ mod keyring;
 mod table;
 
 pub use self::{
-    format::{ApiToken, HASH_BYTES, PREFIX, is_well_formed},
+    format::{ApiToken, HASH_BYTES, PREFIX, is_well_formed, pass_id},
     keyring::{ApiTokens, Checks},
 };

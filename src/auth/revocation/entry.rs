@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// What is no longer good, though no token says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revocation {
-    /// All tokens of a session, or an API token.
+    /// All tokens of a session, or an API token by what its secret is revoked by.
     Session(Uuid),
     /// All tokens of a user that were issued for a generation below this one.
     User {

@@ -27,6 +27,7 @@ mod rules;
 mod shared;
 mod table;
 
+pub(crate) use self::table::epoch_query;
 pub use self::{
     entry::Revocation,
     knowledge::{Knowledge, Known, Look},

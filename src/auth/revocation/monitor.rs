@@ -63,11 +63,10 @@ impl Revocations {
                 let asking = redis::epoch(redis);
                 reach.store.run(Operation::Revoke, asking).await?
             }
-            Backend::Sqlite(_) => {
-                let asking = reach.database.read("revocations", |connection| {
-                    Box::pin(async move { table::epoch(connection).await })
-                });
-                asking.await.map_err(unavailable)?.to_string()
+            Backend::Sqlite(file) => {
+                let asking = table::epoch_in(file);
+                let epoch = reach.store.run(Operation::Revoke, asking).await?;
+                epoch.to_string()
             }
         };
         if *known.epoch != *epoch {

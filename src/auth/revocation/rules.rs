@@ -9,9 +9,17 @@ use super::{
     pass::Pass,
 };
 
-/// What a process holds of revocations, until they end: some 60 bytes for each. How many that can be
-/// is bounded by how many sessions can have begun in the lifetime of a token, and each has cost the
-/// hash of a password.
+/// What a process holds of revocations, until they end: up to 80 bytes for each. None can be forgotten
+/// earlier, or what it ends would be good again; so what bounds them is what each has cost.
+///
+/// - A session begins with the hash of a password: some 20 ms of a core, of which half may do that
+///   ([`phc::at_once`](crate::config::phc::at_once)). Who logs in and out without a pause for as long as a
+///   revocation is kept, 65 minutes with the usual `FOOTFALL_TOKEN_TTL`, leaves 195,000 for each such core of all
+///   replicas together: 16 MB.
+/// - A secret of an API token has cost no hash, but no user makes more than 100 in an hour
+///   ([`MakeApiToken`](crate::auth::throttle::Action::MakeApiToken)).
+/// - Of a user or a company the newest is held alone, and beside it one for each password that they
+///   have changed, which has cost a hash as well.
 #[derive(Debug, Default)]
 pub struct Rules {
     sessions: HashMap<Uuid, Times>,
@@ -259,5 +267,35 @@ mod tests {
         rules.forget(20);
         assert_eq!(rules.len(), 0);
         assert!(rules.sessions.capacity() < 8, "its room is given back");
+    }
+
+    /// Also just after a table has grown, when half of it is empty.
+    #[test]
+    fn each_takes_80_bytes_at_most() {
+        // One byte of a table beside each place in it, of which seven in eight may be taken.
+        let place = size_of::<(Uuid, Times)>() + 1;
+        for count in [1_000, 14_337, 100_000, 114_689, 195_000] {
+            let mut rules = Rules::default();
+            for _ in 0..count {
+                rules.add(&entry(Revocation::Session(Uuid::now_v7()), 10));
+            }
+            let taken = rules.sessions.capacity() * 8 / 7 * place;
+            assert!(taken <= 80 * count, "{count}: {taken}");
+        }
+    }
+
+    /// However often roles change, what is held of users does not grow by it.
+    #[test]
+    fn of_a_user_or_a_company_the_newest_is_held_alone() {
+        let (pass, mut rules) = (pass(), Rules::default());
+        let company = |below| Revocation::Company {
+            id: pass.company,
+            below,
+        };
+        for below in 1..1000 {
+            rules.add(&entry(user(&pass, below, None), 10 + below));
+            rules.add(&entry(company(below), 10 + below));
+        }
+        assert_eq!(rules.len(), 2);
     }
 }

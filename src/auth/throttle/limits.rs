@@ -8,6 +8,10 @@
 //! | `api-token` | address | 20 failures | 1 min |
 //! | `register`, `forgot`, `resend` | address | 5 | 1 h |
 //! | | e-mail | 3 | 1 h |
+//! | `invite` | inviter | 100 | 1 h |
+//! | | company | 300 | 1 h |
+//! | | e-mail | 3 | 1 h |
+//! | `api-token-make` | user | 100 | 1 h |
 //! | `refresh` | session | 30 | 1 min |
 
 use std::{
@@ -41,6 +45,16 @@ const LOGINS_OF_DEVICE: u64 = 10;
 const API_TOKENS_OF_ADDRESS: u64 = 20;
 const MAILS_OF_ADDRESS: u64 = 5;
 const MAILS_TO_ADDRESSEE: u64 = 3;
+
+/// A class or a department in one go. Whoever takes an admin's token must not send mails without end.
+const INVITATIONS_OF_USER: u64 = 100;
+
+/// Several admins at once; but admins can be invited, and each would have a hundred more.
+const INVITATIONS_OF_COMPANY: u64 = 300;
+
+/// Twice as many as a user may have. Each that ends is remembered for an hour by every replica
+/// ([`Rules`](crate::auth::revocation)).
+const API_TOKENS_OF_USER: u64 = 100;
 const REFRESHES_OF_SESSION: u64 = 30;
 
 /// A try at a secret: only those that fail count.
@@ -67,12 +81,30 @@ pub enum Guess<'a> {
 /// costs and answers the same for addresses that are and that are not.
 #[derive(Debug, Clone, Copy)]
 pub enum Action<'a> {
-    /// Founding a company.
+    /// Founding a company: before the password is judged, which takes longer than all the rest.
     Register {
         /// Who asks; not limited if nobody told.
         client: Option<IpAddr>,
+    },
+    /// The mail of a registration, once there will be one: who needs several tries to find a good
+    /// password must not lose their mail by it.
+    RegisterMail {
         /// Where the mail would go.
         email: &'a str,
+    },
+    /// Inviting somebody into a company.
+    Invite {
+        /// Who invites.
+        user: Uuid,
+        /// The company of whoever invites.
+        company: Uuid,
+        /// Where the mail would go.
+        email: &'a str,
+    },
+    /// Making an API token.
+    MakeApiToken {
+        /// Its owner.
+        user: Uuid,
     },
     /// Asking for a link that sets a new password.
     Forgot {
@@ -158,7 +190,25 @@ impl Action<'_> {
     /// Who asks comes first: from an address that has asked too often nothing is charged to anybody's e-mail.
     pub(super) fn buckets(&self) -> Vec<Bucket> {
         match *self {
-            Self::Register { client, email } => mail("register", client, email),
+            Self::Register { client } => asker("register", client).into_iter().collect(),
+            Self::RegisterMail { email } => vec![addressee("register", email)],
+            Self::Invite {
+                user,
+                company,
+                email,
+            } => {
+                let user = format!("invite:user:{user}");
+                let company = format!("invite:company:{company}");
+                vec![
+                    Bucket::new(user, INVITATIONS_OF_USER, HOUR),
+                    Bucket::new(company, INVITATIONS_OF_COMPANY, HOUR),
+                    addressee("invite", email),
+                ]
+            }
+            Self::MakeApiToken { user } => {
+                let name = format!("api-token-make:user:{user}");
+                vec![Bucket::new(name, API_TOKENS_OF_USER, HOUR)]
+            }
             Self::Forgot { client, email } => mail("forgot", client, email),
             Self::Resend { client, email } => mail("resend", client, email),
             Self::Refresh { session } => {
@@ -171,21 +221,30 @@ impl Action<'_> {
     /// Whether it goes on when the store cannot say how often it was done. Whoever is logged in
     /// stays so; but mails to strangers, without any limit, would be worse than a wait.
     pub(super) fn goes_on_without_store(&self) -> bool {
-        matches!(self, Self::Refresh { .. })
+        matches!(self, Self::Refresh { .. } | Self::MakeApiToken { .. })
     }
 }
 
 fn mail(limit: &str, client: Option<IpAddr>, email: &str) -> Vec<Bucket> {
-    let address = client.map(|client| {
+    let asker = asker(limit, client).into_iter();
+    asker.chain([addressee(limit, email)]).collect()
+}
+
+/// Who asks for mails.
+fn asker(limit: &str, client: Option<IpAddr>) -> Option<Bucket> {
+    client.map(|client| {
         let name = format!("{limit}:address:{}", network(client));
         Bucket::new(name, MAILS_OF_ADDRESS, HOUR)
-    });
-    let email = format!("{limit}:email:{}", hashed(&email.to_lowercase()));
-    let addressee = Bucket {
+    })
+}
+
+/// Who would get a mail.
+fn addressee(limit: &str, email: &str) -> Bucket {
+    let name = format!("{limit}:email:{}", hashed(&email.to_lowercase()));
+    Bucket {
         is_addressee: true,
-        ..Bucket::new(email, MAILS_TO_ADDRESSEE, HOUR)
-    };
-    address.into_iter().chain([addressee]).collect()
+        ..Bucket::new(name, MAILS_TO_ADDRESSEE, HOUR)
+    }
 }
 
 /// Hashed: people type passwords into the wrong field, and names have any length.
@@ -244,11 +303,42 @@ mod tests {
             ),
             (Guess::ApiToken { client: None }.buckets(), &[]),
             (
-                Action::Register { client, email }.buckets(),
+                Action::Register { client }.buckets(),
+                &[("register:address:2001:db8::", 5, 3600)],
+            ),
+            (Action::Register { client: None }.buckets(), &[]),
+            (
+                Action::RegisterMail { email }.buckets(),
+                &[("register:email:#", 3, 3600)],
+            ),
+            (
+                Action::Invite {
+                    user: id,
+                    company: id,
+                    email,
+                }
+                .buckets(),
                 &[
-                    ("register:address:2001:db8::", 5, 3600),
-                    ("register:email:#", 3, 3600),
+                    (
+                        "invite:user:00000000-0000-0000-0000-000000000000",
+                        100,
+                        3600,
+                    ),
+                    (
+                        "invite:company:00000000-0000-0000-0000-000000000000",
+                        300,
+                        3600,
+                    ),
+                    ("invite:email:#", 3, 3600),
                 ],
+            ),
+            (
+                Action::MakeApiToken { user: id }.buckets(),
+                &[(
+                    "api-token-make:user:00000000-0000-0000-0000-000000000000",
+                    100,
+                    3600,
+                )],
             ),
             (
                 Action::Forgot {

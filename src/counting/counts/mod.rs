@@ -8,14 +8,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod recorder;
 mod redis;
 mod sqlite;
+mod undrained;
 
-pub use self::redis::SCRIPT;
+pub use self::{
+    recorder::{Numbered, Recorder},
+    redis::{RecordKeys, SCRIPT},
+    undrained::Undrained,
+};
 
 use self::{redis::RedisCounts, sqlite::SqliteCounts};
 use super::{
-    Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, identity::IdentityKind,
+    Batch, Company, CounterId, CounterName, DEFAULT_COUNTER, Outcome, Page, carried::Visitors,
+    identity::IdentityKind,
 };
 use crate::{
     config::{IDEMPOTENCY_WINDOW, StoreSettings},
@@ -82,6 +89,11 @@ struct Memory {
     identities: u64,
     /// Per company.
     counters: u32,
+    /// Whether a counter that Redis knows nothing of is recorded.
+    records: bool,
+    /// Visits of a counter that may wait to be recorded, before those that carry something are
+    /// refused. With twice as many its recording stops.
+    backlog: u64,
 }
 
 impl Memory {
@@ -120,6 +132,15 @@ fn readable_name(stored: &[u8]) -> Option<CounterName> {
     name
 }
 
+/// What a store needs to record visits.
+#[derive(Clone)]
+pub struct Recording {
+    /// What is stored of who came.
+    pub visitors: Visitors,
+    /// Who is told what there is to record.
+    pub undrained: Arc<Undrained>,
+}
+
 #[derive(Clone)]
 enum Counts {
     Redis(Box<RedisCounts>),
@@ -137,6 +158,8 @@ impl CounterStore {
     /// Keeps counts in `store`.
     pub fn new(store: Store, settings: &StoreSettings) -> Self {
         let memory = Memory {
+            records: false,
+            backlog: settings.record_backlog,
             requests: settings.dedup_window,
             keys: IDEMPOTENCY_WINDOW,
             identities: settings.dedup_limit,
@@ -150,6 +173,16 @@ impl CounterStore {
             Backend::Sqlite(sqlite) => Counts::Sqlite(SqliteCounts::new(sqlite.clone(), memory)),
         };
         Self { store, counts }
+    }
+
+    /// Has visits recorded: there is a database for them.
+    #[must_use]
+    pub fn recording(mut self, recording: Recording) -> Self {
+        match &mut self.counts {
+            Counts::Redis(redis) => redis.record(recording),
+            Counts::Sqlite(_) => {}
+        }
+        self
     }
 
     /// The longest an operation takes.

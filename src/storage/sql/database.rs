@@ -164,11 +164,12 @@ impl Database {
             + Send
             + 'static,
     {
+        // Boxed, since it takes kilobytes, and a task is moved several times as it begins and ends.
         let task = match &self.kind {
             Kind::Postgres(postgres) => {
                 let postgres = postgres.clone();
                 let work = async move { postgres.run(operation, access, work).await };
-                Piece::Operation.spawn_on(&self.runtime, work)
+                Piece::Operation.spawn_on(&self.runtime, Box::pin(work))
             }
             Kind::Sqlite(embedded) => {
                 let embedded = embedded.clone();
@@ -176,7 +177,7 @@ impl Database {
                     let done = timeout(embedded.timeout, embedded.transact(access, work)).await;
                     done.unwrap_or(Err(DatabaseError::Timeout))
                 };
-                Piece::Operation.spawn_on(&self.runtime, work)
+                Piece::Operation.spawn_on(&self.runtime, Box::pin(work))
             }
         };
         // It has panicked, which is in the log, or the process ends.

@@ -33,6 +33,9 @@ const FILES: &[Files] = files![
     5 "revocations" "0005_revocations.sql",
     6 "mail" "0006_mail.sql",
     7 "audit" "0007_audit.sql",
+    8 "audit index and invitations" "0008_audit_index_and_invitations.sql",
+    9 "record" "0009_record.sql",
+    11 "drain" "0011_drain.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

@@ -356,6 +356,8 @@ fn pool(connections: u32, timeout: Duration) -> SqlitePoolOptions {
         .acquire_timeout(timeout * 3 / 4)
         .idle_timeout(None)
         .max_lifetime(None)
+        // sqlx looks at each connection when it is given back, and no server can hang up meanwhile.
+        .test_before_acquire(false)
 }
 
 /// Now, as the database keeps it: Unix milliseconds.

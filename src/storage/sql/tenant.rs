@@ -20,7 +20,8 @@ const NO_CONDITION: &str = "company_id = $1 IS NOT NULL";
 
 /// A statement about the rows of one company, which is its first parameter. In a build for tests it can
 /// lose its condition, so that they see that PostgreSQL refuses all the same.
-pub fn of_company(statement: &'static str) -> SqlStr {
+pub fn of_company(statement: impl Into<Cow<'static, str>>) -> SqlStr {
+    let statement = statement.into();
     debug_assert!(statement.contains(CONDITION), "{statement}");
     match without_condition(statement) {
         Cow::Borrowed(statement) => statement.into_sql_str(),
@@ -28,10 +29,10 @@ pub fn of_company(statement: &'static str) -> SqlStr {
     }
 }
 
-fn without_condition(statement: &'static str) -> Cow<'static, str> {
+fn without_condition(statement: Cow<'static, str>) -> Cow<'static, str> {
     match is_broken("the condition of the company") {
         true => statement.replace(CONDITION, NO_CONDITION).into(),
-        false => statement.into(),
+        false => statement,
     }
 }
 

@@ -83,6 +83,21 @@ async fn bodies_of_a_login() {
             "unsupported_media_type",
         ),
         ("text/plain", None, LOGIN, 415, "unsupported_media_type"),
+        // Nothing reads XML, and nobody can send a file.
+        (
+            "application/xml",
+            None,
+            "<a/>",
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            None,
+            "--x--",
+            415,
+            "unsupported_media_type",
+        ),
         (
             json,
             Some("gzip"),

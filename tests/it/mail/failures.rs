@@ -271,7 +271,7 @@ async fn a_sender_that_is_to_stop() {
             let steps = smtp.steps(step);
             smtp.reaches(step, steps + 1).await;
             let begin = Instant::now();
-            replica.mailer.stop().await;
+            replica.mailer.stop(PATIENCE).await;
             assert!(
                 begin.elapsed().as_secs() < 15,
                 "{step}: it is not waited for"
@@ -287,7 +287,7 @@ async fn a_sender_that_is_to_stop() {
         smtp.reaches("data", 1).await;
         let stopping = tokio::spawn({
             let mailer = replica.mailer.clone();
-            async move { mailer.stop().await }
+            async move { mailer.stop(PATIENCE).await }
         });
         tokio::task::yield_now().await;
         assert!(!stopping.is_finished());
@@ -299,4 +299,24 @@ async fn a_sender_that_is_to_stop() {
         replica.mailer.wake();
         assert_eq!(smtp.taken().len(), 1);
     }
+}
+
+/// A database that stays away does not keep a process from ending in time.
+#[tokio::test]
+async fn a_database_that_is_away_holds_up_no_end() {
+    let (mut postgres, smtp) = (Postgres::start(), Smtp::start());
+    let opened = databases::at(&postgres.url("migrated"), &[])
+        .await
+        .up()
+        .await;
+    smtp.fault("taken", "hang");
+    post(&opened, one()).await;
+    let replica = Replica::start(&opened.database, &smtp.url());
+    smtp.reaches("taken", 1).await;
+    postgres.kill();
+    smtp.heal("taken");
+    // It has half of this time, and one note may take as long as the database's timeout.
+    let stopping = replica.mailer.stop(std::time::Duration::from_secs(2));
+    let stopped = tokio::time::timeout(PATIENCE, stopping).await;
+    assert!(stopped.is_ok(), "it notes what nobody takes");
 }

@@ -82,3 +82,48 @@ async fn a_folder_that_cannot_be_written() {
         .await;
     footfall.logged("mails are sent again");
 }
+
+/// To count what waits takes longer the more there is: if that were done for each mail, a thousand would
+/// take a million looks.
+#[tokio::test]
+async fn what_waits_is_counted_once_in_a_while() {
+    const MAILS: u32 = 200;
+    let begin = std::time::Instant::now();
+    let place = crate::support::people::postgres(&[]).await;
+    let database = place.replicas[0].database.clone().unwrap();
+    let written = database.write("post", |connection| {
+        Box::pin(async move {
+            connection.across_companies().await?;
+            for _ in 0..MAILS {
+                enqueue(
+                    connection,
+                    &to("somebody@b.example", Template::EmailChanged),
+                )
+                .await?;
+            }
+            Ok(())
+        })
+    });
+    written.await.unwrap();
+    let sent = place.letters_sent("somebody@b.example").await;
+    assert_eq!(sent, MAILS as usize);
+    let operations = async |name: &str| {
+        let series = format!(
+            "footfall_database_operation_duration_seconds_count{{operation=\"{name}\",outcome=\"ok\"}}"
+        );
+        let mut all = 0.0;
+        for replica in &place.replicas {
+            all += replica.metric(&series).await.unwrap_or_default();
+        }
+        all
+    };
+    let looks = operations("mail_look").await;
+    assert!(operations("mail_claim").await >= f64::from(MAILS));
+    // Each replica once in two seconds, and once at its start.
+    let most = 2.0 * (begin.elapsed().as_secs_f64() / 2.0 + 2.0);
+    assert!(
+        (1.0..=most).contains(&looks),
+        "{looks} in {:?}",
+        begin.elapsed()
+    );
+}

@@ -18,7 +18,7 @@ use super::{
 use crate::support::model_proxy::Cut;
 
 /// Schedules each world follows, unless `MODEL_CASES` says how many.
-const CASES: u32 = 16;
+const CASES: u32 = 8;
 
 /// Worlds that each test follows schedules in, at the same time: most of a schedule is waiting.
 const WORLDS: usize = 4;

@@ -158,6 +158,7 @@ impl World {
             dedup_window: Duration::from_hours(1),
             dedup_limit: 1_000_000,
             counter_limit: 1_000_000,
+            record_backlog: 1_000_000,
             wait_replicas: 0,
         };
         let runtime = Builder::new_multi_thread()
@@ -339,7 +340,7 @@ async fn call_library(counting: &Counting, counter: &str, key: Option<Key>) -> O
             counter,
             Visit {
                 identity,
-                pass: None,
+                ..Visit::default()
             },
         )
         .await

@@ -11,7 +11,7 @@ use crate::support::{
 
 /// Checks a problem document of nginx' own, and gives its code.
 #[track_caller]
-fn problem_of_nginx(reply: &Reply) -> String {
+pub fn problem_of_nginx(reply: &Reply) -> String {
     assert_eq!(reply.header("server"), Some("nginx"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
@@ -66,7 +66,15 @@ async fn what_is_internal_is_nowhere() {
             "{path}"
         );
     }
-    for path in ["/METRICS", "/stub_status", "/health", "/metricsx"] {
+    for path in [
+        "/METRICS",
+        "/stub_status",
+        "/health",
+        "/metricsx",
+        "/.git/config",
+        "/.git/HEAD",
+        "/.env",
+    ] {
         let reply = client.get(path).await;
         assert_eq!(reply.status, 404, "{path}");
         assert!(reply.header("referrer-policy").is_some(), "a replica's");

@@ -8,12 +8,16 @@ use std::{
     },
 };
 
+use hyper::Method;
 use tokio::net::UdpSocket;
 
-use crate::support::{
-    Footfall,
-    process::free_port,
-    proxy::{Prepared, Proxy},
+use crate::{
+    support::{
+        Footfall,
+        process::free_port,
+        proxy::{Prepared, Proxy},
+    },
+    visits_ndjson::largest,
 };
 
 /// The name server of Docker's network: `tasks.footfall` has these addresses,
@@ -147,6 +151,14 @@ async fn when_all_of_this_node_died_at_once_others_serve() {
     }
     assert!(proxy.path("sockets/1.sock").symlink_metadata().is_ok());
     assert_counts(&proxy, 4).await;
+    // Also what is larger than elsewhere.
+    let mut client = proxy.client().logged_in().await;
+    let headers = [("content-type", "application/x-ndjson")];
+    let body = largest(1024 * 1024);
+    let reply = client
+        .send(Method::POST, "/api/visits", &headers, body)
+        .await;
+    assert_eq!(reply.text().lines().count(), 1000, "{}", reply.text());
 }
 
 #[tokio::test]

@@ -110,6 +110,36 @@ fn old_tls_is_refused() {
     }
 }
 
+/// Only what encrypts and authenticates in one step, with keys that are made for each connection.
+#[test]
+fn weak_ciphers_are_refused() {
+    let proxy = Prepared::new("tls.conf").start();
+    let connect = |cipher: &str| {
+        let mut client = Command::new("openssl");
+        client.args(["s_client", "-connect", &proxy.tls, "-tls1_2", "-CAfile"]);
+        client.arg(proxy.path("tls/tls.crt"));
+        client.args(["-cipher", &format!("{cipher}:@SECLEVEL=0")]);
+        client.stdin(std::process::Stdio::null()).output().unwrap()
+    };
+    for good in ["ECDHE+AESGCM", "ECDHE+CHACHA20"] {
+        let output = connect(good);
+        assert!(output.status.success(), "{good}: {output:?}");
+    }
+    for weak in [
+        "ECDHE+AES+SHA",
+        "ECDHE+AES+SHA256",
+        "kRSA",
+        "AES128-GCM-SHA256",
+        "DHE",
+        "NULL",
+        "aNULL",
+    ] {
+        let output = connect(weak);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("alert handshake failure"), "{weak}: {said}");
+    }
+}
+
 #[test]
 fn a_certificate_for_trying_names_what_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();

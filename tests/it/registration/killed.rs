@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    mail::File,
+    mail::{DUE, File},
     support::{
-        Client, Footfall, eventually,
+        Client, Footfall, Redis, eventually,
         people::{OTHER, PASSWORD},
+        postgres,
     },
 };
 
@@ -23,29 +24,57 @@ enum Moment {
     Done,
 }
 
-/// Two replicas of one file, of which the first dies again and again.
+/// What the replicas share.
+enum Shared {
+    File(File),
+    Servers(Redis, postgres::Database),
+}
+
+impl Shared {
+    fn sql(&self, text: &str) -> String {
+        match self {
+            Self::File(file) => file.sql(text),
+            Self::Servers(_, database) => database.sql(text),
+        }
+    }
+}
+
+/// Two replicas, of which the first dies again and again.
 struct Pair {
     folder: tempfile::TempDir,
-    file: File,
+    shared: Shared,
     second: Footfall,
     moment: Moment,
 }
 
-fn replica(folder: &Path) -> Footfall {
+/// A replica that can do what it is asked.
+async fn replica(folder: &Path, shared: &Shared) -> Footfall {
     let builder = Footfall::builder().directory(folder);
-    let builder = builder.env("FOOTFALL_PROXY_REQUEST_ID", "on");
-    builder
-        .env("FOOTFALL_TRUSTED_PROXIES", "127.0.0.0/8")
-        .start()
+    let builder = builder
+        .env("FOOTFALL_PROXY_REQUEST_ID", "on")
+        .env("FOOTFALL_TRUSTED_PROXIES", "127.0.0.0/8");
+    let builder = match shared {
+        Shared::File(_) => builder,
+        Shared::Servers(redis, database) => builder
+            .env("REDIS_URL", redis.url())
+            .env("DATABASE_URL", database.url()),
+    };
+    let replica = builder.start();
+    if let Shared::Servers(..) = shared {
+        replica.ready().await;
+        replica.metric_becomes("footfall_database_up", 1.0).await;
+    }
+    replica
 }
 
 impl Pair {
-    fn start(moment: Moment) -> Self {
+    async fn start(on: fn(&Path) -> Shared, moment: Moment) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let shared = on(folder.path());
         Self {
-            file: File::of(folder.path()),
-            second: replica(folder.path()),
+            second: replica(folder.path(), &shared).await,
             folder,
+            shared,
             moment,
         }
     }
@@ -54,12 +83,12 @@ impl Pair {
         let count = format!(
             "SELECT count(*) FROM audit_entries WHERE action = '{action}' AND outcome = 'success'"
         );
-        self.file.sql(&count).parse().unwrap()
+        self.shared.sql(&count).parse().unwrap()
     }
 
     /// Posts it to the first, which dies, and then to the second: what it does is done once.
     async fn post(&self, path: &str, token: Option<&str>, body: &Value, status: u16, action: &str) {
-        let mut first = replica(self.folder.path());
+        let mut first = replica(self.folder.path(), &self.shared).await;
         let id = Uuid::now_v7().to_string();
         let client = |replica: &Footfall| {
             let client = replica.client().with("x-request-id", &id);
@@ -94,7 +123,7 @@ impl Pair {
     /// The token of the newest mail with this in its link.
     fn link(&self, page: &str) -> String {
         // What the first was about to send waits for the end of its lease.
-        self.file.end_leases();
+        self.shared.sql(DUE);
         let folder = self.folder.path().join("data/mail");
         let page = format!("/console/{page}?token=");
         eventually("the mail is written", || {
@@ -117,8 +146,8 @@ impl Pair {
     }
 }
 
-async fn every_post_has_one_effect(moment: Moment) {
-    let (pair, anna) = (Pair::start(moment), "anna@a.example");
+async fn every_post_has_one_effect(on: fn(&Path) -> Shared, moment: Moment) {
+    let (pair, anna) = (Pair::start(on, moment).await, "anna@a.example");
     let body =
         json!({ "company": "Acme", "email": anna, "username": "anna", "password": PASSWORD });
     pair.post("/auth/register", None, &body, 202, "account.register")
@@ -180,12 +209,30 @@ async fn every_post_has_one_effect(moment: Moment) {
     .await;
 }
 
+fn file(folder: &Path) -> Shared {
+    Shared::File(File::of(folder))
+}
+
+fn servers(_: &Path) -> Shared {
+    Shared::Servers(Redis::start(), postgres::Database::migrated())
+}
+
 #[tokio::test]
 async fn before_its_answer() {
-    every_post_has_one_effect(Moment::UnderWay).await;
+    every_post_has_one_effect(file, Moment::UnderWay).await;
 }
 
 #[tokio::test]
 async fn with_its_answer() {
-    every_post_has_one_effect(Moment::Done).await;
+    every_post_has_one_effect(file, Moment::Done).await;
+}
+
+#[tokio::test]
+async fn before_its_answer_over_redis_and_postgres() {
+    every_post_has_one_effect(servers, Moment::UnderWay).await;
+}
+
+#[tokio::test]
+async fn with_its_answer_over_redis_and_postgres() {
+    every_post_has_one_effect(servers, Moment::Done).await;
 }

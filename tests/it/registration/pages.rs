@@ -166,6 +166,35 @@ async fn the_access_log_has_no_token() {
     assert!(!footfall.log().iter().any(|line| line.contains(&token)));
 }
 
+/// Passwords are hidden as they are typed, and password managers are told which is which.
+#[tokio::test]
+async fn password_fields_are_such() {
+    let (place, email) = (sqlite(&[]).await, "anna@a.example");
+    place.register(email).await;
+    let letter = place.letter(email, "Confirm your e-mail address").await;
+    let confirm = format!("/console/confirm?token={}", letter.token());
+    place.founder("bo@a.example").await;
+    submit(&place, "/console/forgot", &[("email", "bo@a.example")]).await;
+    let letter = place.letter("bo@a.example", "Reset your password").await;
+    let reset = format!("/console/reset?token={}", letter.token());
+    for (path, autocomplete) in [
+        ("/console/register", "new-password"),
+        (confirm.as_str(), "current-password"),
+        (reset.as_str(), "new-password"),
+    ] {
+        let text = place.client().get(path).await.text();
+        let (_, field) = text.split_once("name=\"password\"").expect(path);
+        let field = field.split('>').next().unwrap();
+        for said in [
+            "type=\"password\"",
+            &format!("autocomplete=\"{autocomplete}\""),
+        ] {
+            assert!(field.contains(said), "{path}: {field}");
+        }
+        assert!(!text.contains("onpaste"), "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();

@@ -98,6 +98,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("dedup_limit", "1", "0", "must be greater than zero"),
     ("counter_limit", "1", "0", "must be greater than zero"),
     (
+        "record_backlog",
+        "1",
+        "0",
+        "expected a whole number from 1 to 1000000000",
+    ),
+    (
         "wait_replicas",
         "0",
         "-1",

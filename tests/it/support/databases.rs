@@ -30,15 +30,16 @@ impl Drop for Opened {
     }
 }
 
-/// One of each.
+/// One of each, with patience: machines that test are slow at times, and some tests write a thousand rows.
 pub async fn both() -> [Opened; 2] {
     let postgres = postgres::Database::migrated();
-    [sqlite().await, at(&postgres.url(), &[]).await.up().await]
+    let postgres = at(&postgres.url(), &[("FOOTFALL_DATABASE_TIMEOUT", "8s")]).await;
+    [sqlite().await, postgres.up().await]
 }
 
 /// A SQLite file.
 pub async fn sqlite() -> Opened {
-    open("sqlite", &[]).await
+    open("sqlite", &[("FOOTFALL_STORE_TIMEOUT", "8s")]).await
 }
 
 /// The PostgreSQL of this URL, up or not, with more settings.

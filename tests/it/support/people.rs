@@ -1,6 +1,7 @@
 //! People who register and follow links: replicas with a database, their mails, and what was written.
 
 use std::{
+    any::Any,
     net::Ipv4Addr,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
@@ -26,7 +27,7 @@ pub struct Place {
     pub kind: &'static str,
     pub replicas: Vec<TestApp>,
     folder: tempfile::TempDir,
-    _servers: Option<(Redis, postgres::Database)>,
+    _servers: Vec<Box<dyn Any>>,
 }
 
 /// A mail that was sent.
@@ -61,39 +62,46 @@ pub async fn both(settings: &[(&str, &str)]) -> [Place; 2] {
 
 /// On SQLite.
 pub async fn sqlite(settings: &[(&str, &str)]) -> Place {
-    let folder = tempfile::tempdir().unwrap();
-    start("sqlite", folder, None, settings).await
+    start("sqlite", &[], settings).await
 }
 
 /// On Redis with PostgreSQL.
 pub async fn postgres(settings: &[(&str, &str)]) -> Place {
-    let servers = (Redis::start(), postgres::Database::migrated());
-    let folder = tempfile::tempdir().unwrap();
-    start("postgres", folder, Some(servers), settings).await
+    let (redis, database) = (Redis::start(), postgres::Database::migrated());
+    let urls = [("REDIS_URL", redis.url()), ("DATABASE_URL", database.url())];
+    let mut place = start("postgres", &urls, settings).await;
+    place._servers = vec![Box::new(redis), Box::new(database)];
+    place
 }
 
-async fn start(
-    kind: &'static str,
-    folder: tempfile::TempDir,
-    servers: Option<(Redis, postgres::Database)>,
-    settings: &[(&str, &str)],
-) -> Place {
+/// On Redis with a PostgreSQL that the test has for itself.
+pub async fn on(server: &postgres::Postgres, settings: &[(&str, &str)]) -> Place {
+    let redis = Redis::start();
+    let urls = [
+        ("REDIS_URL", redis.url()),
+        ("DATABASE_URL", server.url("migrated")),
+    ];
+    let mut place = start("postgres", &urls, settings).await;
+    place._servers = vec![Box::new(redis)];
+    place
+}
+
+async fn start(kind: &'static str, urls: &[(&str, String)], settings: &[(&str, &str)]) -> Place {
+    let folder = tempfile::tempdir().unwrap();
     let mut replicas = Vec::new();
     for _ in 0..2 {
         let mut builder = TestApp::builder()
             .directory(folder.path())
             .env("FOOTFALL_PROXY_REQUEST_ID", "on");
-        if let Some((redis, database)) = &servers {
-            builder = builder
-                .env("REDIS_URL", redis.url())
-                .env("DATABASE_URL", database.url());
+        for (name, url) in urls {
+            builder = builder.env(name, url);
         }
         for (name, value) in settings {
             builder = builder.env(name, value);
         }
         let app = builder.start().await;
         app.ready().await;
-        if servers.is_some() {
+        if !urls.is_empty() {
             app.metric_becomes("footfall_database_up", 1.0).await;
         }
         replicas.push(app);
@@ -102,7 +110,7 @@ async fn start(
         kind,
         replicas,
         folder,
-        _servers: servers,
+        _servers: Vec::new(),
     }
 }
 

@@ -8,6 +8,8 @@
 //! | `footfall:{COUNTER}:count` | string | the number of its last visit |
 //! | `footfall:{COUNTER}:requests`, `…:requests:previous` | hash | identities from proxies and their numbers |
 //! | `footfall:{COUNTER}:keys`, `…:keys:previous` | hash | `Idempotency-Key`s and their numbers |
+//! | `footfall:{COUNTER}:record` | hash | whether and how visits are recorded, and up to which number |
+//! | `footfall:{COUNTER}:visits` | stream | batches of visits that are not in the database yet |
 //! | `footfall:counters` | sorted set | the names of all counters of `default` |
 //! | `footfall:counters:COMPANY` | sorted set | the names of all counters of another company |
 //! | `footfall:companies` | sorted set | the companies that have such a set |
@@ -62,11 +64,41 @@ impl Keys {
         self.named("count")
     }
 
-    /// One of [`Self::SETS`].
+    /// The state of the record and its stream, as the script wants them.
+    pub const RECORD: [&str; 2] = ["record", "visits"];
+
+    /// One of [`Self::SETS`] or [`Self::RECORD`].
     pub fn named(&mut self, suffix: &str) -> &str {
         self.name.truncate(self.prefix);
         self.name.push_str(suffix);
         &self.name
+    }
+}
+
+/// The keys of a counter that the record of its visits needs.
+pub struct RecordKeys {
+    /// The count.
+    pub count: String,
+    /// The state of the record.
+    pub state: String,
+    /// The stream.
+    pub stream: String,
+    /// The sets of identities in use: of requests, of keys.
+    pub identities: [String; 2],
+}
+
+impl RecordKeys {
+    /// Those of this counter.
+    pub fn of(counter: &CounterId) -> Self {
+        let mut keys = Keys::of(counter);
+        let [requests, _, known_keys, _] = Keys::SETS;
+        let [state, stream] = Keys::RECORD;
+        Self {
+            count: keys.count().to_owned(),
+            state: keys.named(state).to_owned(),
+            stream: keys.named(stream).to_owned(),
+            identities: [requests, known_keys].map(|set| keys.named(set).to_owned()),
+        }
     }
 }
 
@@ -88,7 +120,9 @@ mod tests {
         let count = keys.count().to_owned();
         assert_eq!(count, super::count(&counter));
         let sets = Keys::SETS.map(|set| keys.named(set).to_owned());
-        [&[count], &sets[..], &[index(company).into_owned()]].concat()
+        let record = Keys::RECORD.map(|key| keys.named(key).to_owned());
+        let index = index(company).into_owned();
+        [&[count], &sets[..], &record, &[index]].concat()
     }
 
     /// What is stored, and what older versions of Footfall look for, must not change.
@@ -102,6 +136,8 @@ mod tests {
                 "footfall:{a.b-c}:requests:previous",
                 "footfall:{a.b-c}:keys",
                 "footfall:{a.b-c}:keys:previous",
+                "footfall:{a.b-c}:record",
+                "footfall:{a.b-c}:visits",
                 "footfall:counters",
             ]
         );
@@ -118,6 +154,8 @@ mod tests {
                 format!("footfall:{{{id}/a.b-c}}:requests:previous"),
                 format!("footfall:{{{id}/a.b-c}}:keys"),
                 format!("footfall:{{{id}/a.b-c}}:keys:previous"),
+                format!("footfall:{{{id}/a.b-c}}:record"),
+                format!("footfall:{{{id}/a.b-c}}:visits"),
                 format!("footfall:counters:{id}"),
             ]
         );

@@ -8,6 +8,7 @@ use std::{
 
 use deadpool_redis::Connection;
 use futures_util::future::{join_all, try_join_all};
+use lru::LruCache;
 use redis::{
     Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, aio::MultiplexedConnection,
 };
@@ -22,12 +23,12 @@ mod reading;
 mod room;
 mod script;
 
-pub use self::script::SCRIPT;
-use self::script::{Call, OUTDATED, UNLISTED, interpret};
-use super::{BatchResult, Memory};
+use self::script::{Call, Carried, OTHER_MODE, OUTDATED, UNLISTED, interpret};
+pub use self::{keys::RecordKeys, script::SCRIPT};
+use super::{BatchResult, Memory, Recording};
 use crate::{
     auth::revocation::Known,
-    counting::{Batch, Company, CounterId, NotCounted, Outcome},
+    counting::{Batch, Company, CounterId, NotCounted, Outcome, carried::VisitorMode},
     storage::{
         RedisStore, StoreError, StoreHealth,
         redis::{Node, Place, REDIRECTIONS, moving, pause_before},
@@ -36,6 +37,12 @@ use crate::{
 
 /// The script that puts a counter into the index.
 const LIST_SCRIPT: &str = include_str!("list.lua");
+
+/// Calls of the script for one batch at most: see [`RedisCounts::count_batch`].
+const ROUNDS: usize = 4;
+
+/// Counters of which a worker keeps in mind how their visitors are stored.
+const MODES: usize = 1024;
 
 /// What a store may refuse that refuses no counter it has listed: the keys of each company are
 /// others, and so are those that a user may use.
@@ -53,6 +60,10 @@ pub(super) struct RedisCounts {
     redis: RedisStore,
     memory: Memory,
     wait_replicas: u32,
+    /// `None` where nothing is recorded.
+    recording: Option<Recording>,
+    /// How visitors are stored, as far as it is known and not as for a new counter.
+    modes: Mutex<LruCache<CounterId, VisitorMode>>,
     /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
     held: Mutex<Vec<(Node, Arc<OnceCell<Held>>)>>,
     /// [`StoreHealth::outages`](crate::storage::StoreHealth::outages) when they were opened.
@@ -71,7 +82,9 @@ struct Held {
 impl Clone for RedisCounts {
     /// A clone opens connections of its own when it needs them.
     fn clone(&self) -> Self {
-        Self::new(self.redis.clone(), self.memory, self.wait_replicas)
+        let mut clone = Self::new(self.redis.clone(), self.memory, self.wait_replicas);
+        clone.recording = self.recording.clone();
+        clone
     }
 }
 
@@ -81,10 +94,19 @@ impl RedisCounts {
             redis,
             memory,
             wait_replicas,
+            recording: None,
+            // Not with its capacity, which would be allocated at once.
+            modes: Mutex::new(LruCache::unbounded()),
             held: Mutex::default(),
             outages: 0,
             looked: None,
         }
+    }
+
+    /// Has visits recorded.
+    pub fn record(&mut self, recording: Recording) {
+        self.memory.records = true;
+        self.recording = Some(recording);
     }
 
     pub async fn count(&mut self, batches: &[Batch], health: &StoreHealth) -> Vec<BatchResult> {
@@ -103,6 +125,17 @@ impl RedisCounts {
         let mut results = join_all(calls).await;
         if self.wait_replicas > 0 {
             self.confirm(&mut results, deadline).await;
+        }
+        if let Some(recording) = &self.recording {
+            for (batch, result) in batches.iter().zip(&results) {
+                // Whatever became of it: an answer that did not come may be one of many visits.
+                if !matches!(
+                    result,
+                    Err(StoreError::Unavailable(_) | StoreError::Refused(_))
+                ) {
+                    recording.undrained.note(&batch.counter);
+                }
+            }
         }
         results
             .into_iter()
@@ -151,35 +184,83 @@ impl RedisCounts {
         health: &StoreHealth,
     ) -> Result<(Node, Vec<Outcome>), StoreError> {
         let key = keys::count(&batch.counter);
+        let carries = batch.visits.iter().any(|visit| visit.carried.is_some());
         let mut call = Call {
             batch,
             listed: false,
             waits: self.wait_replicas > 0,
             memory: &self.memory,
-            closed: self.closed(batch, &key).await,
+            closed: self.closed(&key).await,
+            carried: carries.then(|| self.stored(batch, self.mode(&batch.counter))),
         };
-        let (mut node, mut numbers) = self.call(&key, &call, health).await?;
-        if numbers == [OUTDATED] {
-            return Ok((node, outdated(batch)));
-        }
-        if numbers == [UNLISTED] {
-            // As long as nothing is counted, nothing is unknown.
-            let listed = self.list_counter(&batch.counter).await;
-            let listed = listed.map_err(StoreError::of_reading);
-            let subject = || new_counters(batch.counter.company);
-            health.refusals.note(subject, &listed);
-            if !listed? {
-                let outcomes = batch.visits.iter();
-                let outcomes = outcomes.map(|_| Err(NotCounted::CountersFull));
-                return Ok((node, outcomes.collect()));
+        // Each round but the last has learnt something, and counted nothing: that the counter is
+        // new, and how its visitors are stored, which somebody may change meanwhile.
+        for _ in 0..ROUNDS {
+            let (node, numbers) = self.call(&key, &call, health).await?;
+            match *numbers {
+                [OUTDATED] => {
+                    let outcomes = vec![Err(NotCounted::Outdated); batch.visits.len()];
+                    return Ok((node, outcomes));
+                }
+                [UNLISTED] => {
+                    // As long as nothing is counted, nothing is unknown.
+                    let listed = self.list_counter(&batch.counter).await;
+                    let listed = listed.map_err(StoreError::of_reading);
+                    let subject = || new_counters(batch.counter.company);
+                    health.refusals.note(subject, &listed);
+                    if !listed? {
+                        let outcomes = vec![Err(NotCounted::CountersFull); batch.visits.len()];
+                        return Ok((node, outcomes));
+                    }
+                    call.listed = true;
+                }
+                [OTHER_MODE, mode] => {
+                    let mode = self.learn_mode(&batch.counter, mode)?;
+                    call.carried = Some(self.stored(batch, mode));
+                }
+                ref numbers => return Ok((node, interpret(batch, numbers, call.closed)?)),
             }
-            call.listed = true;
-            (node, numbers) = self.call(&key, &call, health).await?;
-            if numbers == [OUTDATED] {
-                return Ok((node, outdated(batch)));
-            }
         }
-        Ok((node, interpret(batch, &numbers, call.closed)?))
+        let busy = "how its visitors are stored changes faster than it can be read";
+        Err(StoreError::Unavailable(busy.to_owned()))
+    }
+
+    /// What is stored of each visit of a batch, `None` for those that carry nothing.
+    fn stored(&self, batch: &Batch, mode: VisitorMode) -> Carried {
+        let visitors = self.recording.as_ref().map(|recording| &recording.visitors);
+        let visits = batch.visits.iter();
+        let stored = visits.map(|visit| {
+            let carried = visit.carried.as_ref()?;
+            let stored = match visitors {
+                Some(visitors) => visitors.stored(batch.counter.company, mode, carried),
+                // It will be refused, if other replicas do not record either.
+                None => carried.attributes.clone().into(),
+            };
+            Some(serde_json::to_string(&stored).expect("texts, numbers, true and false are JSON"))
+        });
+        let visits = stored.collect();
+        Carried { mode, visits }
+    }
+
+    fn mode(&self, counter: &CounterId) -> VisitorMode {
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.get(counter).copied().unwrap_or_default()
+    }
+
+    fn learn_mode(&self, counter: &CounterId, code: i64) -> Result<VisitorMode, StoreError> {
+        let mode = u8::try_from(code).ok().and_then(VisitorMode::from_code);
+        let unknown = || {
+            StoreError::Refused(format!(
+                "visitors of {counter} are stored in the way {code}, which this version does not know"
+            ))
+        };
+        let mode = mode.ok_or_else(unknown)?;
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.put(counter.clone(), mode);
+        if modes.len() > MODES {
+            modes.pop_lru();
+        }
+        Ok(mode)
     }
 
     /// Puts a counter into the index of its company; says whether there was room.
@@ -346,11 +427,6 @@ impl RedisCounts {
         }
         Ok(())
     }
-}
-
-/// Nothing was done for any of them.
-fn outdated(batch: &Batch) -> Vec<Outcome> {
-    vec![Err(NotCounted::Outdated); batch.visits.len()]
 }
 
 async fn send_to<T: FromRedisValue>(

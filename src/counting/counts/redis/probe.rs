@@ -67,9 +67,12 @@ impl RedisCounts {
                 memory: &Memory {
                     requests: window,
                     keys: window,
+                    // What it records would stay.
+                    records: false,
                     ..self.memory
                 },
                 closed: Closed::default(),
+                carried: None,
             };
             call.command()
         };
@@ -113,7 +116,7 @@ fn visits(counter: &CounterId, visit: u8) -> Batch {
         visits: all
             .map(|identity| Visit {
                 identity,
-                pass: None,
+                ..Visit::default()
             })
             .collect(),
         ..Batch::new(counter.clone())

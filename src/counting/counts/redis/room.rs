@@ -16,7 +16,7 @@ use redis::aio::MultiplexedConnection;
 use super::RedisCounts;
 use crate::{
     config::IDEMPOTENCY_WINDOW,
-    counting::{Batch, identity::IdentityKind},
+    counting::identity::IdentityKind,
     storage::{
         StoreError,
         redis::{Fill, Node},
@@ -30,6 +30,12 @@ const KEYS_PERCENT: u64 = 70;
 
 /// The same for request ids. What is above is for visits without identity and for new counters.
 const REQUESTS_PERCENT: u64 = 90;
+
+/// The same for what visits carry: all of it waits in memory while the database is away.
+const CARRIED_PERCENT: u64 = 70;
+
+/// The same for the record of visits that carry nothing. Above, counting goes on without it.
+const RECORD_PERCENT: u64 = 85;
 
 /// What an identity takes at least, in bytes (`bench/identities.sh`).
 const IDENTITY_BYTES: u64 = 64;
@@ -51,6 +57,20 @@ type Set = (Duration, u64);
 pub(super) struct Closed {
     requests: Option<Duration>,
     keys: Option<Duration>,
+    /// To what is recorded.
+    pub record: ClosedRecord,
+}
+
+/// What is not recorded any more, as the script knows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ClosedRecord {
+    /// All is recorded.
+    #[default]
+    Open = 0,
+    /// Visits that carry something are refused.
+    Carried = 1,
+    /// And others are counted without a record.
+    All = 2,
 }
 
 impl Closed {
@@ -65,6 +85,11 @@ impl Closed {
             // A set of them expires in each window.
             requests: closed(REQUESTS_PERCENT).then_some(requests_window),
             keys: closed(KEYS_PERCENT).then_some(relief),
+            record: match () {
+                () if fill.above(RECORD_PERCENT) > 0 => ClosedRecord::All,
+                () if fill.above(CARRIED_PERCENT) > 0 => ClosedRecord::Carried,
+                () => ClosedRecord::Open,
+            },
         }
     }
 
@@ -78,10 +103,10 @@ impl Closed {
 }
 
 impl RedisCounts {
-    /// Whether the server of a batch, whose count has this key, is closed to new identities.
-    pub(super) async fn closed(&self, batch: &Batch, key: &str) -> Closed {
+    /// What the server that has this key is closed to.
+    pub(super) async fn closed(&self, key: &str) -> Closed {
         // With room everywhere, which is nearly always, this is all that a visit pays.
-        if !self.redis.any_full() || batch.identities().next().is_none() {
+        if !self.redis.any_full() {
             return Closed::default();
         }
         let place = self.redis.place(key).await;
@@ -259,13 +284,16 @@ mod tests {
     #[test]
     fn each_kind_is_closed_above_its_share() {
         let window = Duration::from_secs(60);
-        for (used, requests, keys) in [
-            (70, false, false),
-            (71, false, true),
-            (90, false, true),
-            (91, true, true),
-            (100, false, false),
-            (150, false, false),
+        use ClosedRecord::{All, Carried, Open};
+        for (used, requests, keys, record) in [
+            (70, false, false, Open),
+            (71, false, true, Carried),
+            (85, false, true, Carried),
+            (86, false, true, All),
+            (90, false, true, All),
+            (91, true, true, All),
+            (100, false, false, All),
+            (150, false, false, All),
         ] {
             let fill = Fill {
                 used: used << 20,
@@ -278,8 +306,8 @@ mod tests {
                 closed.to(IdentityKind::Key),
             );
             assert_eq!(
-                (open.0.is_some(), open.1.is_some()),
-                (requests, keys),
+                (open.0.is_some(), open.1.is_some(), closed.record),
+                (requests, keys, record),
                 "{used}"
             );
         }

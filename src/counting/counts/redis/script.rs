@@ -10,7 +10,10 @@ use redis::{Cmd, Script};
 use super::{keys::Keys, room::Closed};
 use crate::{
     auth::revocation::EPOCH_KEY,
-    counting::{Batch, Counted, NotCounted, Outcome, counts::Memory, identity::IdentityKind},
+    counting::{
+        Batch, Counted, NotCounted, Outcome, Visit, carried::VisitorMode, counts::Memory,
+        identity::IdentityKind,
+    },
     storage::StoreError,
 };
 
@@ -28,8 +31,21 @@ const KINDS: [IdentityKind; 2] = [IdentityKind::Request, IdentityKind::Key];
 /// What the script answers where more was revoked than is known.
 pub const OUTDATED: i64 = -2;
 
-/// Arguments of a call, without the epoch of what was revoked.
-const ARGUMENTS: usize = 17;
+/// What the script answers, with what is right, where visitors are stored otherwise.
+pub const OTHER_MODE: i64 = -3;
+
+/// What the script answers for a visit that carries something, where nothing is recorded.
+const RECORDING_OFF: i64 = -9_007_199_254_740_991;
+
+/// The same, where too much waits to be recorded.
+const RECORDING_BEHIND: i64 = -9_007_199_254_740_990;
+
+/// Bytes of a counter's stream that may wait to be recorded, before visits that carry something are
+/// refused: a quarter of the `maxmemory` that is shipped.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Arguments of a call, without the epoch of what was revoked and what visits carry.
+const ARGUMENTS: usize = 23;
 
 /// Bytes of a call beside keys and identities.
 const CALL_BYTES: usize = 128;
@@ -51,6 +67,16 @@ pub struct Call<'a> {
     pub memory: &'a Memory,
     /// What may not be, since the server is too full.
     pub closed: Closed,
+    /// Where visits carry something: what is stored of each of them.
+    pub carried: Option<Carried>,
+}
+
+/// What is stored of the visits of a batch.
+pub struct Carried {
+    /// How visitors are stored in it.
+    pub mode: VisitorMode,
+    /// For each visit its JSON, if it carries something.
+    pub visits: Vec<Option<String>>,
 }
 
 impl Call<'_> {
@@ -60,7 +86,7 @@ impl Call<'_> {
         let mut anonymous = 0_u64;
         for visit in &self.batch.visits {
             match &visit.identity {
-                None => anonymous += 1,
+                None => anonymous += u64::from(visit.carried.is_none()),
                 Some(identity) => {
                     packed[identity.kind as usize].extend_from_slice(&identity.digest);
                 }
@@ -70,14 +96,16 @@ impl Call<'_> {
         let bytes = packed.iter().map(Vec::len).sum::<usize>() + CALL_BYTES;
         let longest = keys.named(Keys::SETS[1]).len();
         let known = self.batch.known.as_ref();
-        let keys_sent = 1 + Keys::SETS.len() + usize::from(known.is_some());
-        let mut call = Cmd::with_capacity(ARGUMENTS + 2, bytes + keys_sent * longest);
+        let keys_sent = 1 + Keys::SETS.len() + Keys::RECORD.len() + usize::from(known.is_some());
+        let carried = self.carried.as_ref();
+        let most = carried.map_or(0, |carried| 3 + 2 * carried.visits.len());
+        let mut call = Cmd::with_capacity(ARGUMENTS + 2 + most, bytes + keys_sent * longest);
         call.arg("EVALSHA")
             .arg(SCRIPT_SHA1.as_str())
             .arg(keys_sent)
             .arg(keys.count());
-        for set in Keys::SETS {
-            call.arg(keys.named(set));
+        for key in Keys::SETS.into_iter().chain(Keys::RECORD) {
+            call.arg(keys.named(key));
         }
         if known.is_some() {
             call.arg(EPOCH_KEY);
@@ -94,10 +122,43 @@ impl Call<'_> {
                 .arg(limit)
                 .arg(packed.as_slice());
         }
-        if let Some(known) = known {
-            call.arg(&*known.epoch);
+        call.arg(u8::from(self.memory.records))
+            .arg(self.memory.backlog)
+            .arg(MOST_BYTES)
+            .arg(self.closed.record as u8);
+        match (known, carried) {
+            (Some(known), _) => call.arg(&*known.epoch),
+            (None, Some(_)) => call.arg(""),
+            (None, None) => &mut call,
+        };
+        if let Some(carried) = carried {
+            self.add_carried(&mut call, carried);
         }
         call
+    }
+
+    /// What visits carry, by where the script has each of them.
+    fn add_carried(&self, call: &mut Cmd, carried: &Carried) {
+        call.arg(carried.mode.code());
+        let visits = || self.batch.visits.iter().zip(&carried.visits);
+        for kind in KINDS {
+            let of_kind = visits()
+                .filter(|(visit, _)| visit.identity.is_some_and(|identity| identity.kind == kind));
+            let of_kind = of_kind.map(|(_, stored)| stored);
+            let with: Vec<_> = (1_u64..)
+                .zip(of_kind)
+                .filter_map(|(position, stored)| Some((position, stored.as_ref()?)))
+                .collect();
+            call.arg(with.len());
+            for (position, stored) in with {
+                call.arg(position).arg(stored);
+            }
+        }
+        for (visit, stored) in visits() {
+            if let (None, Some(stored)) = (&visit.identity, stored) {
+                call.arg(stored);
+            }
+        }
     }
 }
 
@@ -124,7 +185,9 @@ pub fn interpret(
     };
     let of_kinds = KINDS.map(of_kind);
     let (requests, rest) = rest.split_at_checked(of_kinds[0]).ok_or_else(wrong)?;
-    let (keys, waits) = rest.split_at_checked(of_kinds[1]).ok_or_else(wrong)?;
+    let (keys, rest) = rest.split_at_checked(of_kinds[1]).ok_or_else(wrong)?;
+    let bare = batch.visits.iter().filter(|visit| is_bare(visit)).count();
+    let (bare, waits) = rest.split_at_checked(bare).ok_or_else(wrong)?;
     let waits = match waits {
         [] => [0; 2],
         [requests, keys] => [*requests, *keys],
@@ -132,11 +195,14 @@ pub fn interpret(
     };
     let mut anonymous = first.unsigned_abs()..;
     let mut identified = [requests.iter(), keys.iter()];
+    let mut bare = bare.iter();
     let outcomes = batch.visits.iter().map(|visit| {
         let Some(identity) = &visit.identity else {
-            let number = anonymous.next()?;
-            let replayed = false;
-            return Some(Ok(Counted { number, replayed }));
+            let number = match is_bare(visit) {
+                true => *bare.next()?,
+                false => i64::try_from(anonymous.next()?).ok()?,
+            };
+            return Some(recorded(number));
         };
         let kind = identity.kind as usize;
         match *identified[kind].next()? {
@@ -146,13 +212,27 @@ pub fn interpret(
                 let room_in = closed.to(identity.kind).unwrap_or(wait);
                 Some(Err(NotCounted::IdentitiesFull(room_in)))
             }
-            number => Some(Ok(Counted {
-                number: number.unsigned_abs(),
-                replayed: number < 0,
-            })),
+            number => Some(recorded(number)),
         }
     });
     outcomes.collect::<Option<_>>().ok_or_else(wrong)
+}
+
+/// Whether a visit has no identity and carries something.
+fn is_bare(visit: &Visit) -> bool {
+    visit.identity.is_none() && visit.carried.is_some()
+}
+
+/// What a number other than 0 says.
+fn recorded(number: i64) -> Outcome {
+    match number {
+        RECORDING_OFF => Err(NotCounted::RecordingOff),
+        RECORDING_BEHIND => Err(NotCounted::RecordingBehind),
+        number => Ok(Counted {
+            number: number.unsigned_abs(),
+            replayed: number < 0,
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +240,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::revocation::Known,
-        counting::{Company, CounterId, Identity, Visit},
+        counting::{Company, CounterId, Identity},
     };
 
     /// A visit without identity, or with one of a kind.
@@ -169,7 +249,7 @@ mod tests {
         let company = Company::Default;
         let identity = |(number, kind): (usize, &Option<IdentityKind>)| Visit {
             identity: kind.map(|kind| Identity::new(kind, "", &[number as u8])),
-            pass: None,
+            ..Visit::default()
         };
         Batch {
             visits: kinds.iter().enumerate().map(identity).collect(),
@@ -234,6 +314,8 @@ mod tests {
             keys: Duration::from_hours(24),
             identities: 100,
             counters: 1,
+            records: true,
+            backlog: 1000,
         };
         let call = Call {
             batch: &batch,
@@ -241,6 +323,7 @@ mod tests {
             waits: false,
             memory: &memory,
             closed: Closed::default(),
+            carried: None,
         };
         let command = call.command();
         let arguments = arguments(&command);
@@ -248,11 +331,12 @@ mod tests {
         let text = |position: usize| std::str::from_utf8(arguments[position]).unwrap();
         assert_eq!(
             (text(0), text(2), text(3)),
-            ("EVALSHA", "5", "footfall:{a}:count")
+            ("EVALSHA", "7", "footfall:{a}:count")
         );
         assert_eq!(text(7), "footfall:{a}:keys:previous");
-        assert_eq!([text(8), text(9), text(10)], ["2", "1", "0"]);
-        assert_eq!([text(11), text(12)], ["60000", "100"]);
+        assert_eq!(text(9), "footfall:{a}:visits");
+        assert_eq!([text(10), text(11), text(12)], ["2", "1", "0"]);
+        assert_eq!([text(13), text(14)], ["60000", "100"]);
         let digests = |kind| {
             let of_kind = batch
                 .identities()
@@ -261,8 +345,8 @@ mod tests {
                 .flat_map(|identity| identity.digest)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(arguments[13], digests(IdentityKind::Request));
-        assert_eq!(arguments[16], digests(IdentityKind::Key));
+        assert_eq!(arguments[15], digests(IdentityKind::Request));
+        assert_eq!(arguments[18], digests(IdentityKind::Key));
     }
 
     fn arguments(command: &Cmd) -> Vec<&[u8]> {
@@ -282,6 +366,8 @@ mod tests {
             keys: Duration::from_hours(24),
             identities: 100,
             counters: 1,
+            records: true,
+            backlog: 1000,
         };
         let command = |batch: &Batch| {
             let call = Call {
@@ -290,6 +376,7 @@ mod tests {
                 waits: false,
                 memory: &memory,
                 closed: Closed::default(),
+                carried: None,
             };
             call.command()
         };
@@ -301,8 +388,8 @@ mod tests {
         });
         let with = command(&batch);
         let mut expected = arguments(&without);
-        expected[2] = b"6";
-        expected.insert(8, EPOCH_KEY.as_bytes());
+        expected[2] = b"8";
+        expected.insert(10, EPOCH_KEY.as_bytes());
         expected.push(b"7");
         assert_eq!(arguments(&with), expected);
     }

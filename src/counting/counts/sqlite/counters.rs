@@ -6,9 +6,18 @@ use uuid::Uuid;
 
 use super::SqliteCounts;
 use crate::{
+    auth::revocation::epoch_query,
     counting::{Company, CounterId, CounterName, Page, Tally, counts::readable_name},
     storage::StoreError,
 };
+
+/// With the number of a visit, up to where something was revoked: one more statement to ask for
+/// that would cost a visit a tenth more.
+macro_rules! returning {
+    ($statement:literal) => {
+        concat!($statement, " RETURNING visits, (", epoch_query!(), ")")
+    };
+}
 
 /// What is asked of the counters of one company. In each statement `?1` is the company (where
 /// there is but one, it is not looked at) and `?2` a counter's name.
@@ -21,9 +30,11 @@ struct Statements {
 }
 
 const OF_DEFAULT: Statements = Statements {
-    add: "UPDATE counters SET visits = visits + ?3 WHERE name = ?2 RETURNING visits",
-    create: "INSERT INTO counters (name, visits)
-             SELECT ?2, ?3 FROM counter_total WHERE counters < ?4 RETURNING visits",
+    add: returning!("UPDATE counters SET visits = visits + ?3 WHERE name = ?2"),
+    create: returning!(
+        "INSERT INTO counters (name, visits)
+         SELECT ?2, ?3 FROM counter_total WHERE counters < ?4"
+    ),
     remove: "DELETE FROM counters WHERE name = ?2",
     get: "SELECT visits FROM counters WHERE name = ?2",
     // Bytes, since what is no name may be no text either.
@@ -32,12 +43,14 @@ const OF_DEFAULT: Statements = Statements {
 };
 
 const OF_OTHERS: Statements = Statements {
-    add: "UPDATE company_counters SET visits = visits + ?3
-          WHERE company = ?1 AND name = ?2 RETURNING visits",
-    create: "INSERT INTO company_counters (company, name, visits)
-             SELECT ?1, ?2, ?3 WHERE ?4 >
-             (SELECT coalesce(max(counters), 0) FROM company_totals WHERE company = ?1)
-             RETURNING visits",
+    add: returning!(
+        "UPDATE company_counters SET visits = visits + ?3 WHERE company = ?1 AND name = ?2"
+    ),
+    create: returning!(
+        "INSERT INTO company_counters (company, name, visits)
+         SELECT ?1, ?2, ?3 WHERE ?4 >
+         (SELECT coalesce(max(counters), 0) FROM company_totals WHERE company = ?1)"
+    ),
     remove: "DELETE FROM company_counters WHERE company = ?1 AND name = ?2",
     get: "SELECT visits FROM company_counters WHERE company = ?1 AND name = ?2",
     list: "SELECT CAST(name AS BLOB), visits FROM company_counters
@@ -52,20 +65,35 @@ fn statements(company: &Company) -> (&'static Statements, Option<&[u8]>) {
     }
 }
 
-/// Adds to a counter that is there: the number of its last visit.
+/// What was added.
+pub struct Added {
+    /// The number of the counter's last visit.
+    pub last: u64,
+    /// Up to where something was revoked at that moment.
+    pub epoch: i64,
+}
+
+impl From<(i64, i64)> for Added {
+    fn from((visits, epoch): (i64, i64)) -> Self {
+        let last = visits.unsigned_abs();
+        Self { last, epoch }
+    }
+}
+
+/// Adds to a counter that is there.
 async fn add(
     db: &mut SqliteConnection,
     counter: &CounterId,
     visits: u64,
-) -> Result<Option<u64>, StoreError> {
+) -> Result<Option<Added>, StoreError> {
     let (of, company) = statements(&counter.company);
-    let added: Option<i64> = sqlx::query_scalar(of.add)
+    let added: Option<(i64, i64)> = sqlx::query_as(of.add)
         .bind(company)
         .bind(counter.name.as_str())
         .bind(visits as i64)
         .fetch_optional(db)
         .await?;
-    Ok(added.map(i64::unsigned_abs))
+    Ok(added.map(Added::from))
 }
 
 /// Creates a counter, if its company has fewer than so many.
@@ -74,16 +102,16 @@ async fn create(
     counter: &CounterId,
     visits: u64,
     counters: u32,
-) -> Result<Option<u64>, StoreError> {
+) -> Result<Option<Added>, StoreError> {
     let (of, company) = statements(&counter.company);
-    let created: Option<i64> = sqlx::query_scalar(of.create)
+    let created: Option<(i64, i64)> = sqlx::query_as(of.create)
         .bind(company)
         .bind(counter.name.as_str())
         .bind(visits as i64)
         .bind(counters)
         .fetch_optional(db)
         .await?;
-    Ok(created.map(i64::unsigned_abs))
+    Ok(created.map(Added::from))
 }
 
 /// Does all that counting does, and removes what it has done.
@@ -97,16 +125,15 @@ pub async fn probe(db: &mut SqliteConnection, counter: &CounterId) -> Result<(),
 }
 
 impl SqliteCounts {
-    /// The number of the last visit; `None` if the counter is new and there is
-    /// no room for it.
+    /// Adds to a counter; `None` if it is new and there is no room for it.
     pub(super) async fn add(
         &self,
         db: &mut SqliteConnection,
         counter: &CounterId,
         visits: u64,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<Option<Added>, StoreError> {
         match add(db, counter, visits).await? {
-            Some(last) => Ok(Some(last)),
+            Some(added) => Ok(Some(added)),
             None => create(db, counter, visits, self.memory.counters_before(counter)).await,
         }
     }

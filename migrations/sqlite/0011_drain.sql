@@ -1,0 +1,1 @@
+-- Nothing is drained into SQLite: visits are recorded in the transaction that counts them.

@@ -1,0 +1,44 @@
+//! The record of the embedded store: written in the transaction that counts.
+
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+
+use crate::{
+    counting::{
+        CounterId,
+        carried::{Stored, VisitorMode},
+    },
+    storage::StoreError,
+};
+
+/// Visits of a batch that were counted now, and so have numbers that follow each other.
+#[derive(Debug)]
+pub struct Numbered<'a> {
+    /// The counter.
+    pub counter: &'a CounterId,
+    /// The number of the last of them.
+    pub last: u64,
+    /// How many they are.
+    pub visits: u64,
+    /// When, in Unix milliseconds, by the clock of this machine: it may go back.
+    pub at: i64,
+    /// Those that carry something, by their numbers.
+    pub carried: Vec<(u64, Stored)>,
+}
+
+/// Writes the record of visits into the database that has the counts.
+pub trait Recorder: Send + Sync {
+    /// How visitors of this counter are stored; `None` if it records nothing.
+    fn mode<'a>(
+        &'a self,
+        db: &'a mut SqliteConnection,
+        counter: &'a CounterId,
+    ) -> BoxFuture<'a, Result<Option<VisitorMode>, StoreError>>;
+
+    /// Records visits, unless the counter records nothing.
+    fn record<'a>(
+        &'a self,
+        db: &'a mut SqliteConnection,
+        visits: Numbered<'a>,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+}

@@ -1,0 +1,200 @@
+//! One counter, in one transaction.
+
+use super::{
+    State, Streams,
+    stream::{Chunk, Taught},
+};
+use crate::{
+    counting::CounterId,
+    record::{
+        Appended, append,
+        metrics::RecordMetrics,
+        table::{
+            identities::{self, Kind},
+            recordings::{self, Recording},
+            repeated,
+        },
+    },
+    storage::{
+        StoreError,
+        sql::{Connection, DatabaseError},
+    },
+};
+
+/// For how long before a loss the identities of visits are remembered again, in milliseconds. What
+/// Redis loses is what came after its last synchronisation: seconds, and with it a good deal more.
+const TAUGHT: i64 = 600_000;
+
+/// What became of a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// There was no more to read.
+    All,
+    /// There is more.
+    More,
+    /// Another replica is at it.
+    Taken,
+}
+
+/// What a transaction did, for when it has been committed.
+#[derive(Debug)]
+pub enum One {
+    /// Another replica has its row.
+    Taken,
+    /// Its company is gone, so nothing of it is recorded any more.
+    Nobodys,
+    /// It was read.
+    Read(Box<Read>),
+    /// Redis did not answer.
+    Unread(StoreError),
+}
+
+/// What was read and written of a counter.
+#[derive(Debug)]
+pub struct Read {
+    recording: Recording,
+    state: State,
+    appended: Appended,
+    /// The bytes ever written to the stream up to what is recorded.
+    bytes: u64,
+    more: bool,
+    /// Visits under numbers that are recorded for others.
+    repeated: u64,
+    /// What Redis may have forgotten, where it has.
+    taught: Taught,
+}
+
+/// Takes the row of a counter, reads what comes after it and writes that.
+pub async fn drain(
+    connection: &mut Connection<'_>,
+    streams: &Streams,
+    counter: &CounterId,
+    state: State,
+) -> Result<One, DatabaseError> {
+    let recording = recordings::take(connection, counter, state.through, state.at).await?;
+    let Some(mut recording) = recording else {
+        return Ok(match recordings::find(connection, counter).await? {
+            Some(_) => One::Taken,
+            None => One::Nobodys,
+        });
+    };
+    // From where the stream begins: what is recorded already should be the same.
+    let after = state.through.min(recording.through);
+    let Chunk {
+        entries,
+        bytes,
+        more,
+    } = match streams.read(counter, after).await {
+        Ok(chunk) => chunk,
+        Err(error) => return Ok(One::Unread(error)),
+    };
+    // Times never fall as numbers rise, so what is later than all that is recorded, under a number
+    // that is recorded, is another visit.
+    let bytes = if entries.is_empty() {
+        state.bytes
+    } else {
+        bytes
+    };
+    let known = (recording.through, recording.through_at);
+    let mut repeated = 0;
+    for entry in &entries {
+        if entry.last <= known.0 && entry.at > known.1 && entry.visits > 0 {
+            repeated += repeated::keep(connection, &recording, entry).await?;
+        }
+    }
+    let appended = append(connection, &mut recording, &entries).await?;
+    let taught = match known.0 > state.top || known.0 > state.count {
+        true => taught(connection, &recording, known.1 - TAUGHT).await?,
+        false => Taught::default(),
+    };
+    Ok(One::Read(Box::new(Read {
+        recording,
+        state,
+        appended,
+        bytes,
+        more,
+        repeated,
+        taught,
+    })))
+}
+
+/// Identities that were recorded since then.
+pub async fn taught(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+    since: i64,
+) -> Result<Taught, DatabaseError> {
+    let mut taught = Taught::default();
+    for (kind, into) in [
+        (Kind::Request, &mut taught.requests),
+        (Kind::Key, &mut taught.keys),
+    ] {
+        let remembered = identities::since(connection, recording, kind, since).await?;
+        into.extend(remembered.into_iter().flat_map(|some| some.identities));
+    }
+    Ok(taught)
+}
+
+impl One {
+    /// Counts what was done.
+    pub fn note(&self, counter: &CounterId, metrics: &RecordMetrics) {
+        let Self::Read(read) = self else { return };
+        metrics.recorded.inc_by(read.appended.recorded);
+        metrics
+            .unrecorded
+            .inc_by(read.appended.unrecorded - read.appended.lost);
+        if read.appended.lost > 0 {
+            metrics.lost.inc_by(read.appended.lost);
+            tracing::error!(
+                %counter,
+                visits = read.appended.lost,
+                "visits were gone from Redis before they were recorded; their numbers stay"
+            );
+        }
+        if read.repeated > 0 {
+            metrics.repeated.inc_by(read.repeated);
+            tracing::error!(
+                %counter,
+                visits = read.repeated,
+                "Redis gave numbers again that were given before, since it had lost them: these visits are kept aside, in the table repeated_visits"
+            );
+        }
+    }
+
+    /// Tells Redis what is recorded.
+    pub async fn settle(
+        self,
+        streams: &Streams,
+        counter: &CounterId,
+    ) -> Result<Drained, StoreError> {
+        let read = match self {
+            Self::Taken => return Ok(Drained::Taken),
+            Self::Nobodys => return Ok(Drained::All),
+            Self::Unread(error) => return Err(error),
+            Self::Read(read) => read,
+        };
+        let recording = &read.recording;
+        if recording.version > read.state.version {
+            streams.switch(counter, recording).await?;
+        }
+        if recording.through > read.state.count || recording.through > read.state.top {
+            let (through, at) = (recording.through, recording.through_at);
+            let raised = streams.raise(counter, through, at, &read.taught).await?;
+            if raised > 0 {
+                tracing::error!(
+                    %counter,
+                    raised,
+                    through,
+                    "Redis had lost visits that are recorded: the count was raised to them"
+                );
+            }
+        }
+        if recording.through > read.state.through {
+            streams.trim(counter, recording.through, read.bytes).await?;
+        }
+        Ok(match read.more {
+            true => Drained::More,
+            false => Drained::All,
+        })
+    }
+}

@@ -1,0 +1,322 @@
+//! The stream of a counter in Redis: what was counted and is not in the database yet.
+
+use redis::Pipeline;
+
+use crate::{
+    config::IDEMPOTENCY_WINDOW,
+    counting::{CounterId, carried::Stored, counts::RecordKeys},
+    record::{Entry, Reason, table::recordings::Recording},
+    storage::{RedisStore, StoreError},
+};
+
+const TRIM: &str = include_str!("trim.lua");
+const SETTLE: &str = include_str!("settle.lua");
+const SWITCH: &str = include_str!("switch.lua");
+const RAISE: &str = include_str!("raise.lua");
+
+/// Entries read at a time: of a thousand visits each, with as much as they may carry, 16 MiB.
+const ENTRIES: usize = 8;
+
+/// Visits from which on no more is read into one chunk, and bytes.
+const CHUNK_VISITS: u64 = 8192;
+const CHUNK_BYTES: u64 = 4 << 20;
+
+/// How far a counter is, as Redis knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// The number of its last visit.
+    pub count: u64,
+    /// Whether visits are recorded.
+    pub recorded: bool,
+    /// The version of what says so.
+    pub version: i64,
+    /// Up to which number the stream has an entry.
+    pub top: u64,
+    /// When the last entry was written, in Unix milliseconds.
+    pub at: i64,
+    /// Up to which number it has been trimmed.
+    pub through: u64,
+    /// The bytes ever written to it.
+    pub bytes: u64,
+}
+
+impl State {
+    /// Visits that wait to be recorded.
+    pub fn waiting(&self) -> u64 {
+        self.top.saturating_sub(self.through)
+    }
+}
+
+/// What was read of a stream.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The entries, in the order of their numbers.
+    pub entries: Vec<Entry>,
+    /// The bytes that had ever been written when the last of them was.
+    pub bytes: u64,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// The identities of visits that are recorded, with their numbers.
+#[derive(Debug, Default)]
+pub struct Taught {
+    /// Those of requests.
+    pub requests: Vec<(u64, [u8; 16])>,
+    /// Those of keys.
+    pub keys: Vec<(u64, [u8; 16])>,
+}
+
+/// The streams of all counters.
+#[derive(Clone)]
+pub struct Streams {
+    redis: RedisStore,
+    /// How long a proxy's request id is an identity, in milliseconds.
+    requests_window: u64,
+}
+
+impl Streams {
+    /// Those in this Redis.
+    pub fn new(redis: RedisStore, requests_window: std::time::Duration) -> Self {
+        let requests_window = requests_window.as_millis() as u64;
+        Self {
+            redis,
+            requests_window,
+        }
+    }
+
+    /// How far a counter is; `None` if nothing of it was ever to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis, and what is there is not what counting has written.
+    pub async fn state(&self, counter: &CounterId) -> Result<Option<State>, StoreError> {
+        let keys = RecordKeys::of(counter);
+        let mut asking = redis::pipe();
+        asking.get(&keys.count);
+        let fields = ["on", "version", "top", "at", "through", "bytes"];
+        asking.cmd("HMGET").arg(&keys.state).arg(&fields);
+        type Answer = (Option<u64>, Vec<Option<i64>>);
+        let (count, state): Answer = self.redis.query(&keys.count, &asking).await?;
+        let [Some(on), version, Some(top), at, Some(through), bytes] = state[..] else {
+            return Ok(None);
+        };
+        Ok(Some(State {
+            count: count.unwrap_or(0),
+            recorded: on == 1,
+            version: version.unwrap_or(0),
+            top: top.unsigned_abs(),
+            at: at.unwrap_or(0),
+            through: through.unsigned_abs(),
+            bytes: bytes.unwrap_or(0).unsigned_abs(),
+        }))
+    }
+
+    /// Reads what was counted after this number.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn read(&self, counter: &CounterId, after: u64) -> Result<Chunk, StoreError> {
+        let keys = RecordKeys::of(counter);
+        let mut chunk = Chunk::default();
+        let (mut after, mut visits, mut bytes) = (after, 0, 0);
+        loop {
+            let mut asking = redis::pipe();
+            asking
+                .cmd("XRANGE")
+                .arg(&keys.stream)
+                .arg(format!("({after}-0"))
+                .arg("+")
+                .arg("COUNT")
+                .arg(ENTRIES);
+            let (read,): (Vec<(String, Fields)>,) = self.redis.query(&keys.stream, &asking).await?;
+            chunk.more = read.len() == ENTRIES;
+            for (id, fields) in read {
+                let last = id.split('-').next().and_then(|id| id.parse().ok());
+                let last = last.ok_or_else(|| unreadable(counter, &id))?;
+                let (entry, written) = parse(last, &fields).unwrap_or_else(|| {
+                    tracing::error!(%counter, id, "an entry of the record cannot be read; its visits are counted as lost");
+                    (lost(last), chunk.bytes)
+                });
+                visits += entry.visits;
+                bytes += fields
+                    .iter()
+                    .map(|(_, value)| value.len() as u64)
+                    .sum::<u64>();
+                chunk.bytes = written;
+                chunk.entries.push(entry);
+                after = last;
+            }
+            if !chunk.more || visits >= CHUNK_VISITS || bytes >= CHUNK_BYTES {
+                return Ok(chunk);
+            }
+        }
+    }
+
+    /// When the oldest visit that waits was counted, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn oldest(
+        &self,
+        counter: &CounterId,
+        through: u64,
+    ) -> Result<Option<i64>, StoreError> {
+        let keys = RecordKeys::of(counter);
+        let mut asking = redis::pipe();
+        asking
+            .cmd("XRANGE")
+            .arg(&keys.stream)
+            .arg(format!("({through}-0"))
+            .arg("+")
+            .arg("COUNT")
+            .arg(1);
+        let (read,): (Vec<(String, Fields)>,) = self.redis.query(&keys.stream, &asking).await?;
+        let at = read.first().and_then(|(_, fields)| {
+            let (_, at) = fields.iter().find(|(name, _)| name == b"t")?;
+            std::str::from_utf8(at).ok()?.parse().ok()
+        });
+        Ok(at)
+    }
+
+    /// Removes what is recorded by now.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn trim(
+        &self,
+        counter: &CounterId,
+        through: u64,
+        bytes: u64,
+    ) -> Result<(), StoreError> {
+        let keys = RecordKeys::of(counter);
+        let mut call = call(TRIM, &[&keys.state, &keys.stream]);
+        call.arg(through).arg(bytes);
+        self.redis.query::<()>(&keys.state, &call).await
+    }
+
+    /// Has the stream say that visits were counted which nobody recorded.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn settle(&self, counter: &CounterId) -> Result<(), StoreError> {
+        let keys = RecordKeys::of(counter);
+        let call = call(SETTLE, &[&keys.count, &keys.state, &keys.stream]);
+        self.redis.query::<()>(&keys.state, &call).await
+    }
+
+    /// Has visits recorded, or not, as the database says.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn switch(
+        &self,
+        counter: &CounterId,
+        recording: &Recording,
+    ) -> Result<(), StoreError> {
+        let keys = RecordKeys::of(counter);
+        let mut call = call(SWITCH, &[&keys.count, &keys.state]);
+        call.arg(u8::from(recording.recorded))
+            .arg(recording.visitor.code())
+            .arg(recording.version)
+            .arg(recording.through);
+        self.redis.query::<()>(&keys.state, &call).await
+    }
+
+    /// Raises the count to what is recorded, and has Redis remember identities again. Says by how much.
+    ///
+    /// # Errors
+    ///
+    /// Those of Redis.
+    pub async fn raise(
+        &self,
+        counter: &CounterId,
+        through: u64,
+        through_at: i64,
+        taught: &Taught,
+    ) -> Result<u64, StoreError> {
+        let keys = RecordKeys::of(counter);
+        let [requests, known_keys] = &keys.identities;
+        let mut call = call(RAISE, &[&keys.count, &keys.state, requests, known_keys]);
+        call.arg(through).arg(through_at);
+        let window = IDEMPOTENCY_WINDOW.as_millis() as u64;
+        call.arg(self.requests_window).arg(taught.requests.len());
+        call.arg(window).arg(taught.keys.len());
+        for (number, digest) in taught.requests.iter().chain(&taught.keys) {
+            call.arg(number).arg(&digest[..]);
+        }
+        let (raised,): (u64,) = self.redis.query(&keys.count, &call).await?;
+        Ok(raised)
+    }
+}
+
+/// Fields of an entry and their values.
+type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A call of a script. With its text: these are rare beside counting.
+fn call(script: &str, keys: &[&str]) -> Pipeline {
+    let mut call = redis::pipe();
+    call.cmd("EVAL").arg(script).arg(keys.len()).arg(keys);
+    call
+}
+
+fn unreadable(counter: &CounterId, id: &str) -> StoreError {
+    StoreError::Failed(format!("the stream of {counter} has an entry {id:?}"))
+}
+
+/// An entry of which nothing is known but its number.
+fn lost(last: u64) -> Entry {
+    Entry {
+        last,
+        before: last,
+        ..Entry::default()
+    }
+}
+
+/// What an entry says, as `count.lua` has written it, and the bytes written up to it.
+fn parse(last: u64, fields: &Fields) -> Option<(Entry, u64)> {
+    let mut entry = Entry {
+        last,
+        ..Entry::default()
+    };
+    let (mut bytes, mut before, mut identified, mut carried) = (0, None, 0, Vec::new());
+    for (name, value) in fields {
+        let number = || std::str::from_utf8(value).ok()?.parse::<u64>().ok();
+        match &name[..] {
+            b"n" => entry.visits = number()?,
+            b"t" => entry.at = i64::try_from(number()?).ok()?,
+            b"c" => bytes = number()?,
+            b"p" => before = Some(number()?),
+            b"i" => identified = number()?,
+            b"w" => entry.reason = Reason::from_text(std::str::from_utf8(value).ok()?),
+            b"r" => entry.requests = digests(value)?,
+            b"k" => entry.keys = digests(value)?,
+            offset => {
+                let offset: u64 = std::str::from_utf8(offset).ok()?.parse().ok()?;
+                let stored: Stored = serde_json::from_slice(value).ok()?;
+                carried.push((offset, stored));
+            }
+        }
+    }
+    let first = last.checked_sub(entry.visits)? + 1;
+    entry.before = before.unwrap_or(first - 1);
+    entry.identified = first + identified;
+    if carried.iter().any(|(offset, _)| *offset >= entry.visits) {
+        return None;
+    }
+    entry.carried = carried
+        .into_iter()
+        .map(|(offset, stored)| (first + offset, stored))
+        .collect();
+    Some((entry, bytes))
+}
+
+fn digests(packed: &[u8]) -> Option<Vec<[u8; 16]>> {
+    let (digests, rest) = packed.as_chunks::<16>();
+    rest.is_empty().then(|| digests.to_vec())
+}

@@ -1,0 +1,72 @@
+//! What nobody has said: visits whose replica was killed before it drained them, counters that older
+//! versions counted, and settings that did not reach Redis.
+
+use std::time::Duration;
+
+use super::Drain;
+use crate::{
+    counting::{CounterId, CounterName},
+    record::table::sweeps,
+    storage::StoreError,
+};
+
+/// How often it is asked whether it is time.
+pub const LOOK: Duration = Duration::from_secs(10);
+
+/// Between two sweeps, all replicas together.
+const PERIOD: Duration = Duration::from_secs(30);
+
+/// Counters whose names are read at a time.
+const PAGE: usize = 500;
+
+impl Drain {
+    /// Looks at all counters, if no replica has done so for a while.
+    pub(super) async fn sweep(&mut self) {
+        let period = PERIOD.as_millis() as i64;
+        let turn = self.database.write("sweep", move |connection| {
+            Box::pin(async move { Ok(sweeps::take(connection, period).await?) })
+        });
+        match turn.await {
+            Ok(true) => {}
+            // When the database is back there will be a next time.
+            Ok(false) | Err(_) => return,
+        }
+        if let Err(error) = self.sweep_all().await {
+            tracing::debug!(%error, "not all counters could be looked at for visits to record");
+        }
+    }
+
+    async fn sweep_all(&mut self) -> Result<(), StoreError> {
+        for company in self.counters.companies().await? {
+            let mut after: Option<CounterName> = None;
+            loop {
+                let page = self.counters.list(company, after.as_ref(), PAGE).await?;
+                for tally in page.counters {
+                    let counter = CounterId {
+                        company,
+                        name: tally.name,
+                    };
+                    self.sweep_one(counter).await?;
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_one(&mut self, counter: CounterId) -> Result<(), StoreError> {
+        let Some(state) = self.streams.state(&counter).await? else {
+            return Ok(());
+        };
+        if state.recorded && state.count > state.top {
+            self.streams.settle(&counter).await?;
+            self.pending.insert(counter);
+        } else if state.waiting() > 0 {
+            self.pending.insert(counter);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,17 @@
+//! The record of visits: what is known of each beside its number, exactly once and under it.
+//!
+//! Numbers of a counter have no gaps, so one number says how much is recorded. [`append()`] is the one
+//! way in which it grows. `docs/record.md` says what is kept, and how it is written.
+
+mod append;
+mod chunk;
+pub mod drain;
+pub mod metrics;
+mod plan;
+pub mod table;
+pub mod times;
+
+pub use self::{
+    append::{Appended, append},
+    chunk::{Entry, Reason},
+};
