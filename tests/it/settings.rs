@@ -191,38 +191,6 @@ fn unknown_names_are_errors_with_a_suggestion() {
 }
 
 #[test]
-fn all_errors_are_reported_at_once() {
-    let folder = folder();
-    write(folder.path(), ".env", "FOOTFALL_DATADIR hidden\n");
-    write(folder.path(), "config/footfall.toml", "[default\n");
-    let bad: Vec<_> = TABLE
-        .iter()
-        .filter(|(key, _, bad, _)| {
-            !matches!(*key, "config" | "env" | "store_timeout") && !bad.is_empty()
-        })
-        .collect();
-    let names: Vec<_> = bad
-        .iter()
-        .map(|(key, ..)| Setting::named(key).env_name())
-        .collect();
-    let environment: Vec<_> = names
-        .iter()
-        .zip(&bad)
-        .map(|(name, (_, _, value, _))| (name.as_str(), *value))
-        .collect();
-    let error = load(folder.path(), &environment).unwrap_err();
-    assert!(
-        error.starts_with(&format!("{} settings are wrong:", bad.len() + 2)),
-        "{error}"
-    );
-    assert!(
-        error.contains("FOOTFALL_DATADIR in .env, line 1: no setting") && !error.contains("hidden"),
-        "{error}"
-    );
-    assert!(error.contains("footfall.toml: "), "{error}");
-}
-
-#[test]
 fn replicas_are_waited_for_only_where_there_are_some() {
     let folder = folder();
     let wait = ("FOOTFALL_WAIT_REPLICAS", "1");

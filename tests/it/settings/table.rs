@@ -251,3 +251,35 @@ fn every_secret_is_taken_from_a_file() {
         }
     }
 }
+
+#[test]
+fn all_errors_are_reported_at_once() {
+    let folder = folder();
+    write(folder.path(), ".env", "FOOTFALL_DATADIR hidden\n");
+    write(folder.path(), "config/footfall.toml", "[default\n");
+    let bad: Vec<_> = TABLE
+        .iter()
+        .filter(|(key, _, bad, _)| {
+            !matches!(*key, "config" | "env" | "store_timeout") && !bad.is_empty()
+        })
+        .collect();
+    let names: Vec<_> = bad
+        .iter()
+        .map(|(key, ..)| Setting::named(key).env_name())
+        .collect();
+    let environment: Vec<_> = names
+        .iter()
+        .zip(&bad)
+        .map(|(name, (_, _, value, _))| (name.as_str(), *value))
+        .collect();
+    let error = load(folder.path(), &environment).unwrap_err();
+    assert!(
+        error.starts_with(&format!("{} settings are wrong:", bad.len() + 2)),
+        "{error}"
+    );
+    assert!(
+        error.contains("FOOTFALL_DATADIR in .env, line 1: no setting") && !error.contains("hidden"),
+        "{error}"
+    );
+    assert!(error.contains("footfall.toml: "), "{error}");
+}
