@@ -35,7 +35,7 @@ use crate::{
     counting::{
         Counting,
         carried::{Salts, Visitors},
-        counts::{CounterStore, Recording, Undrained},
+        counts::{CounterStore, Recorder, Recording, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -43,7 +43,11 @@ use crate::{
     mail::{Mailer, Sender},
     ops::{self, OpsState},
     pages::Document,
-    record::drain::{Drain, Streams},
+    record::{
+        EmbeddedRecorder,
+        collect::{Collect, known::WriteKeys, salting::Salting},
+        drain::{Drain, RecordedInDatabase, Streams},
+    },
     storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
@@ -60,6 +64,9 @@ pub struct Application {
     keeper: Mutex<Option<Keeper>>,
     vitals: Vitals,
     api_tokens: Arc<ApiTokens>,
+    /// Of the embedded store.
+    recorder: Option<Arc<dyn Recorder>>,
+    write_keys: Arc<WriteKeys>,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     undrained: Arc<Undrained>,
@@ -88,6 +95,8 @@ impl Application {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
+            recorder: database.as_ref().and_then(recorder),
+            write_keys: Arc::new(WriteKeys::new(database.clone())),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -148,6 +157,13 @@ impl Application {
         let callers =
             callers.telling(move |caller, request, rule| audit.note(denied(caller, request, rule)));
         let callers = Arc::new(callers);
+        let counting = Counting::start(
+            counts,
+            revocations.clone(),
+            self.metrics.counting.clone(),
+            supervisor,
+        );
+        let request_ids_identify = !settings.store.dedup_window.is_zero();
         let accounts = Arc::new(Accounts {
             database: self.database.clone(),
             keys: self.keys.clone(),
@@ -163,15 +179,17 @@ impl Application {
         });
         let parts = Parts {
             counting: Arc::new(CountingState::new(
-                Counting::start(
-                    counts,
-                    revocations,
-                    self.metrics.counting.clone(),
-                    supervisor,
-                ),
-                !settings.store.dedup_window.is_zero(),
+                counting.clone(),
+                request_ids_identify,
                 self.database.is_some(),
             )),
+            collect: Arc::new(Collect {
+                keys: self.write_keys.clone(),
+                counting,
+                revocations,
+                request_ids_identify,
+                metrics: self.metrics.collect.clone(),
+            }),
             sessions: Arc::new(Sessions {
                 accounts: accounts.clone(),
                 callers: callers.clone(),
@@ -198,10 +216,15 @@ impl Application {
     /// Where visits are counted, and recorded if there is a database.
     fn counts(&self, store: Store) -> CounterStore {
         let counts = CounterStore::new(store, &self.settings.store);
-        match self.database {
-            Some(_) => counts.recording(Recording {
+        match &self.database {
+            Some(database) => counts.recording(Recording {
                 visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
                 undrained: self.undrained.clone(),
+                recorded: Some(Arc::new(RecordedInDatabase::new(
+                    database.clone(),
+                    self.settings.store.dedup_window,
+                ))),
+                recorder: self.recorder.clone(),
             }),
             None => counts,
         }
@@ -256,6 +279,7 @@ impl Application {
         let monitoring = revocation::monitor(self.revocations(store.clone()));
         supervisor.spawn(Part::Revocations, monitoring);
         supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
+        self.start_collecting(store, &database, supervisor);
         if let Some(drain) = self.drain(store, database.clone()) {
             supervisor.spawn(Part::Drain, drain.run());
         }
@@ -276,6 +300,16 @@ impl Application {
         )?;
         supervisor.spawn(Part::MailSender, sender.run());
         Ok(())
+    }
+
+    /// What web pages need, and nothing of which a visit waits for.
+    fn start_collecting(&self, store: &Store, database: &Database, supervisor: &Supervisor) {
+        let metrics = &self.metrics.collect;
+        let keys = self.write_keys.clone();
+        let reading = keys.run(self.revocations(store.clone()), metrics.clone());
+        supervisor.spawn(Part::WriteKeys, reading);
+        let salting = Salting::new(database.clone(), self.salts.clone(), metrics.clone());
+        supervisor.spawn(Part::VisitorSalts, salting.run());
     }
 
     /// How the sender of mails is told things, where there is one.
@@ -313,6 +347,12 @@ impl Application {
             background,
         )
     }
+}
+
+/// What records visits in the transaction that counts them, where the database is the embedded file.
+fn recorder(database: &Database) -> Option<Arc<dyn Recorder>> {
+    let is_embedded = database.health().is_none();
+    is_embedded.then(|| Arc::new(EmbeddedRecorder::default()) as Arc<dyn Recorder>)
 }
 
 /// The OpenAPI document of the public routes.

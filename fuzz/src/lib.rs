@@ -55,6 +55,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("request_id", request_id),
     ("settings", settings),
     ("settings_file", settings_file),
+    ("visit", visit),
 ];
 
 /// Below every limit of the edge on targets and heads.
@@ -506,6 +507,95 @@ pub fn login(data: &[u8]) {
         422 => assert_eq!(answer.code(), "invalid_body"),
         status => panic!("{status}"),
     }
+}
+
+/// What a visit carries: as the body of a request, and as the lines of another.
+pub fn visit(data: &[u8]) {
+    if data.len() > 2 * SHORT {
+        return;
+    }
+    let authorization = format!("Bearer {TOKEN}");
+    let post = |target: &str, media_type: &[u8]| {
+        let headers = [
+            ("authorization", authorization.as_bytes()),
+            ("content-type", media_type),
+        ];
+        let question = Question {
+            method: Method::POST,
+            body: data,
+            ..Question::get(target, &headers)
+        };
+        answer(&question).expect("any body can be sent")
+    };
+    let alone = post("/api/counters/a", b"application/json");
+    match alone.status.as_u16() {
+        // It is right, and would have been counted.
+        503 => assert!(data.is_empty() || is_visit(data)),
+        422 => assert_eq!(alone.code(), "invalid_visit"),
+        400 => {
+            assert_eq!(alone.code(), "invalid_json");
+            let without_mark = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+            assert!(serde_json::from_slice::<Value>(without_mark).is_err());
+        }
+        status => panic!("{status}"),
+    }
+
+    let lines = data.split(|byte| *byte == b'\n');
+    let is_blank = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
+    let numbers = (1..).zip(lines).filter(|(_, line)| !is_blank(line));
+    let numbers: Vec<u64> = numbers.map(|(number, _)| number).collect();
+    let answer = post("/api/visits", b"application/x-ndjson");
+    if numbers.len() > 1000 {
+        return assert_eq!(answer.code(), "invalid_visit");
+    }
+    assert_eq!(answer.status, 200);
+    let answers = answer.body.split(|byte| *byte == b'\n');
+    let answered = answers.filter(|line| !line.is_empty()).map(|line| {
+        let line: Value = serde_json::from_slice(line).expect("JSON");
+        let code = line["code"].as_str().expect("nothing is counted here");
+        assert!(code == "invalid_visit" || line["status"] == 503, "{line}");
+        line["line"].as_u64().expect("a number")
+    });
+    assert_eq!(answered.collect::<Vec<_>>(), numbers);
+}
+
+/// Whether a text may be what a visit carries. That no member is there twice is not seen here.
+fn is_visit(data: &[u8]) -> bool {
+    let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+    let members = match serde_json::from_slice(data) {
+        Ok(Value::Object(members)) => members,
+        Ok(Value::Null) => return true,
+        _ => return false,
+    };
+    let is_text = |text: &str| text.len() <= 512 && !text.contains('\0');
+    let is_scalar = |value: &Value| match value {
+        Value::String(text) => is_text(text),
+        Value::Array(_) | Value::Object(_) => false,
+        _ => true,
+    };
+    let is_country = |text: &str| {
+        text.is_empty() || text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    data.trim_ascii_end().len() <= 2048
+        && members
+            .iter()
+            .all(|(name, value)| match (name.as_str(), value) {
+                (
+                    "visitor" | "path" | "referrer" | "campaign" | "country" | "properties",
+                    Value::Null,
+                ) => true,
+                ("visitor" | "path" | "referrer" | "campaign", Value::String(text)) => {
+                    is_text(text)
+                }
+                ("country", Value::String(text)) => is_country(text),
+                ("properties", Value::Object(properties)) => {
+                    let is_key = |key: &String| key.len() <= 64 && !key.contains('\0');
+                    properties.len() <= 20
+                        && properties.keys().all(is_key)
+                        && properties.values().all(is_scalar)
+                }
+                _ => false,
+            })
 }
 
 /// Part of every secret here: nothing that is shown may hold it.

@@ -190,7 +190,8 @@ BEGIN
     END IF;
     -- Until the end of the transaction: who waits for it finds the partition.
     PERFORM pg_advisory_xact_lock(hashtextextended('footfall visits', 'visits'::regclass::oid::bigint));
-    IF to_regclass(name) IS NOT NULL THEN
+    -- Not by its name again: that there was none is remembered.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = name AND relnamespace = home) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %s.%I (LIKE visits INCLUDING ALL)', home, name);

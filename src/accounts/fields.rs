@@ -81,6 +81,42 @@ impl Text {
     }
 }
 
+/// Longest name of something that is not a person, in characters.
+const MAX_LABEL_CHARS: usize = 64;
+
+/// What something is called: one line that can be read.
+///
+/// # Errors
+///
+/// `invalid_body` with the field's name.
+pub fn label(text: Text, field: &'static str) -> Result<String, Problem> {
+    let label = text.required(field)?;
+    let invalid = |detail| {
+        Problem::from(Code::InvalidBody)
+            .with_detail(detail)
+            .of_field(field)
+    };
+    let is_printable = |c: char| !c.is_control() && !is_invisible(c);
+    if label.chars().count() > MAX_LABEL_CHARS || label.trim().is_empty() {
+        let detail = format!("The field `{field}` must have 1 to {MAX_LABEL_CHARS} characters.");
+        return Err(invalid(detail));
+    }
+    if !label.chars().all(is_printable) || label.trim() != label {
+        let detail = format!(
+            "The field `{field}` must be one line of visible characters, without blanks around it."
+        );
+        return Err(invalid(detail));
+    }
+    Ok(label)
+}
+
+/// What would make one name look like another, or turn around what follows it (Unicode's categories
+/// Cf, Zl and Zp, as far as they are of any use in a name).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// What is said of a field that is not there.
 pub fn missing(field: &'static str) -> Problem {
     Problem::from(Code::InvalidBody)

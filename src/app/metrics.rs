@@ -8,7 +8,7 @@ use crate::{
     auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
     counting::metrics::CountingMetrics,
     edge::metrics::HttpMetrics,
-    record::metrics::RecordMetrics,
+    record::{collect::metrics::CollectMetrics, metrics::RecordMetrics},
     storage::metrics::StoreMetrics,
     telemetry::metrics::Registry,
 };
@@ -22,6 +22,8 @@ pub struct Metrics {
     pub http: Arc<HttpMetrics>,
     /// Visits.
     pub counting: Arc<CountingMetrics>,
+    /// Visits that web pages send.
+    pub collect: Arc<CollectMetrics>,
     /// Logins.
     pub auth: Arc<AuthMetrics>,
     /// What was revoked.
@@ -46,6 +48,7 @@ impl Metrics {
         Ok(Self {
             http: Arc::new(HttpMetrics::register(&registry)?),
             counting: Arc::new(CountingMetrics::register(&registry)?),
+            collect: Arc::new(CollectMetrics::register(&registry)?),
             auth: Arc::new(AuthMetrics::register(&registry)?),
             revocation: Arc::new(RevocationMetrics::register(&registry)?),
             accounts: Arc::new(AccountsMetrics::register(&registry)?),

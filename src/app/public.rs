@@ -18,6 +18,7 @@ use crate::{
     edge::{Code, Policy},
     ops,
     pages::{self, Document, openapi, swagger},
+    record::collect::{self, Collect},
     supervision::Vitals,
 };
 
@@ -29,6 +30,8 @@ pub struct AppState(pub Arc<Parts>);
 pub struct Parts {
     /// Visits.
     pub counting: Arc<CountingState>,
+    /// Visits that web pages send.
+    pub collect: Arc<Collect>,
     /// People.
     pub accounts: Arc<Accounts>,
     /// The audit trail.
@@ -54,7 +57,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 /// The public routes.
 pub struct Public {
@@ -95,6 +98,8 @@ impl Public {
             counting::routes::lines::router(),
             counting::routes::lines::policy(),
         )
+        .documented(collect::routes::router(), Policy::default())
+        .documented(collect::routes::images(), collect::routes::image_policy())
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
         public

@@ -246,6 +246,10 @@ texts! {
         TokenCreate = "token.create",
         /// An API token was ended.
         TokenEnd = "token.end",
+        /// A write key was made.
+        WriteKeyCreate = "write_key.create",
+        /// A write key was ended.
+        WriteKeyEnd = "write_key.end",
         /// A company was founded.
         CompanyCreate = "company.create",
         /// A company was changed; the details name the fields.
@@ -304,6 +308,8 @@ texts! {
         Session = "session",
         /// An API token.
         ApiToken = "api_token",
+        /// A write key of web pages.
+        WriteKey = "write_key",
         /// A company.
         Company = "company",
         /// A preset.

@@ -31,7 +31,8 @@ const QUEUE: usize = 4096;
 /// Rows that may wait to be written: what comes while the database is away.
 const MOST_DUE: usize = 8192;
 
-/// Rows that are written in one transaction at most: others wait for it.
+/// Rows that are written in one transaction at most: others wait for it. Where that takes longer than
+/// the database may take, they are fewer.
 const BATCH: usize = 64;
 
 /// The time between two looks at which minutes are over.
@@ -241,9 +242,10 @@ impl Writing {
             Ok(()) => {
                 self.due.drain(..number);
                 (self.again, self.violations) = (false, 0);
-                if self.due.is_empty() {
-                    self.batch = BATCH;
-                }
+                self.batch = match self.due.is_empty() {
+                    true => BATCH,
+                    false => (self.batch + 1).min(BATCH),
+                };
                 self.tell_flushed();
             }
             // Such a row was written meanwhile, by a transaction of which it was not known how it
@@ -266,6 +268,10 @@ impl Writing {
             }
             Err(error) => {
                 self.again |= error.outcome_is_unknown();
+                if !matches!(error, DatabaseError::Away(_)) {
+                    // As many may never be written in time.
+                    self.batch = (number / 2).max(1);
+                }
                 self.not_before = Instant::now() + AFTER_A_FAILURE;
             }
         }

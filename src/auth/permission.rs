@@ -65,6 +65,8 @@ permissions! {
     ReadUsers = "read_users", Admin, Some(Scope::UsersRead);
     /// Invite, change and remove the company's users.
     WriteUsers = "write_users", Admin, Some(Scope::UsersWrite);
+    /// Make and end the keys by which web pages send visits.
+    WriteKeys = "write_keys", Admin, None;
     /// Change what the company is called and does.
     ManageCompany = "manage_company", Admin, None;
     /// Read the company's audit trail.

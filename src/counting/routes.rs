@@ -258,8 +258,8 @@ crate::problem_responses!(VisitProblems:
     params(NameInPath, IdentityHeaders),
     request_body(
         content(
-            (CarriedVisit = "application/json"),
-            (CsrfForm = "application/x-www-form-urlencoded")
+            (Option<CarriedVisit> = "application/json"),
+            (Option<CsrfForm> = "application/x-www-form-urlencoded")
         ),
         description = "What the visit carries, at most 2048 bytes of JSON. Without a body, or with an empty object, it is counted and no more. A form is only what a page's form sends, with cookies and no header"
     ),

@@ -41,6 +41,12 @@ pub async fn whole(request: Request) -> Result<Bytes, Problem> {
     })
 }
 
+/// Whether a media type is that of JSON, or that of text, by which pages of another origin send JSON without
+/// asking first (Fetch standard, 2.2.2).
+pub fn is_json_or_text(media_type: &Mime) -> bool {
+    is_json(media_type) || media_type.essence_str() == mime::TEXT_PLAIN
+}
+
 /// Whether a media type is that of JSON.
 pub fn is_json(media_type: &Mime) -> bool {
     let is_json = media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON);

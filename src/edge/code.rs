@@ -57,6 +57,10 @@ codes! {
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "The user name or the password is wrong.";
     /// The caller is known, and may not.
     Forbidden = "forbidden", FORBIDDEN, "Your role does not allow this.";
+    /// No key by which web pages send visits.
+    InvalidWriteKey = "invalid_write_key", FORBIDDEN, "There is no such write key, or it was ended. Nothing was counted. Was it copied whole? An admin makes another by POST /api/write-keys.";
+    /// A page of an origin that the write key is not for.
+    OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "This write key is not for pages of the origin that sent this, or the browser did not say which it is. Nothing was counted. The origins of a key are listed by GET /api/write-keys.";
     /// The request of a page, but not of one of ours.
     CsrfFailed = "csrf_failed", FORBIDDEN, "With cookies a request that changes something must come from a page of this service and send X-CSRF-Token with the value of the csrf cookie.";
     /// Nobody can register.
@@ -83,6 +87,8 @@ codes! {
     ManagedBySettings = "managed_by_settings", CONFLICT, "This account is set by FOOTFALL_ADMIN_USERNAME and FOOTFALL_ADMIN_PASSWORD: change it there.";
     /// The user has as many API tokens as one may have.
     TokensFull = "tokens_full", CONFLICT, "You have 50 API tokens, and nobody may have more: end one that is not used any more.";
+    /// The company has as many write keys as one may have.
+    WriteKeysFull = "write_keys_full", CONFLICT, "The company has 100 write keys, and none may have more: end one that is not used any more.";
     /// The visit carries something, and its counter records nothing.
     RecordingOff = "recording_off", CONFLICT, "This counter does not record what visits carry, so this one was not counted. Send it without a body, or have an admin turn recording on by PUT /api/counters/{name}/recording.";
     /// The link was used, has expired, or never was one.

@@ -77,7 +77,10 @@ impl Asked {
     /// Adds what the browser must know. The methods of a path are those its `Allow` has.
     pub fn answer(self, headers: &mut HeaderMap) {
         // Also where the origin is not one of the list, or sent none: a cache would give that answer to others.
-        headers.append(VARY, HeaderValue::from_name(ORIGIN));
+        let vary = HeaderValue::from_name(ORIGIN);
+        if !headers.get_all(VARY).iter().any(|said| *said == vary) {
+            headers.append(VARY, vary);
+        }
         let Some(origin) = self.origin else {
             return;
         };

@@ -5,7 +5,9 @@
 
 mod append;
 mod chunk;
+pub mod collect;
 pub mod drain;
+mod embedded;
 pub mod metrics;
 mod plan;
 pub mod table;
@@ -14,4 +16,5 @@ pub mod times;
 pub use self::{
     append::{Appended, append},
     chunk::{Entry, Reason},
+    embedded::EmbeddedRecorder,
 };

@@ -11,7 +11,7 @@ use crate::counting::carried::Stored;
 const TIMES: usize = 1024;
 
 /// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
+pub const DAY: i64 = 86_400_000;
 
 /// Milliseconds of a minute.
 const MINUTE: i64 = 60_000;

@@ -65,6 +65,10 @@ named! {
         Audit = "the audit trail",
         /// What takes out of the database what nobody asks for any more.
         Cleanup = "the cleanup of the database",
+        /// What reads the write keys of web pages.
+        WriteKeys = "the reader of write keys",
+        /// What makes the salts of days, and forgets them.
+        VisitorSalts = "the keeper of visitors' salts",
         /// What writes into the database what Redis has of visits.
         Drain = "the record of visits",
         /// What reads what was revoked, and publishes what nobody has.

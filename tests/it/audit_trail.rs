@@ -38,7 +38,8 @@ struct Trail {
 
 async fn both() -> [Trail; 2] {
     let postgres = postgres::Database::migrated();
-    let opened = databases::at(&postgres.url(), &[]).await.up().await;
+    let patience = [("FOOTFALL_DATABASE_TIMEOUT", "8s")];
+    let opened = databases::at(&postgres.url(), &patience).await.up().await;
     [
         Trail {
             opened: databases::sqlite().await,

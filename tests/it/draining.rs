@@ -7,7 +7,7 @@ use footfall::{
     config::StoreLocation,
     counting::{Visit, identity::IdentityKind::Key},
     record::{
-        drain::{Drain, Streams},
+        drain::{Drain, RecordedInDatabase, Streams},
         metrics::RecordMetrics,
     },
     storage::{Backend, Store, metrics::StoreMetrics},
@@ -27,7 +27,7 @@ use crate::{
 
 /// A Redis, a PostgreSQL, one worker that counts, and what drains.
 struct Place {
-    _redis: Redis,
+    redis: Redis,
     postgres: postgres::Database,
     counts: Counts,
     opened: Opened,
@@ -52,7 +52,7 @@ impl Place {
         let opened = databases::at(&postgres.url(), &[]).await.up().await;
         Self {
             counts: Counts::at(&redis, true).await,
-            _redis: redis,
+            redis,
             postgres,
             opened,
         }
@@ -312,4 +312,37 @@ async fn a_redis_that_has_lost_visits_is_raised_to_what_is_recorded() {
     assert_eq!(again.await.unwrap(), [replayed(5), replayed(4), counted(6)]);
     place.is_drained().await;
     assert_eq!(place.runs(), "1-6");
+}
+
+#[tokio::test]
+async fn over_a_new_connection_no_number_is_given_that_is_recorded() {
+    let mut place = Place::new().await;
+    place.counts.count(paths(1..=3)).await.unwrap();
+    let before = place.dump().await;
+    let lost = vec![to("/4", with(Key, 4)), to("/5", with(Key, 5))];
+    place.counts.count(lost).await.unwrap();
+    let draining = place.drain().await;
+    place.is_drained().await;
+    drop(draining);
+    place.put_back(&before).await;
+    let window = place.counts.settings().dedup_window;
+    let recorded = RecordedInDatabase::new(place.opened.database.clone(), window);
+    let recorded = Some(Arc::new(recorded) as _);
+    place.counts = Counts::knowing(&place.redis, true, recorded).await;
+    let again = place
+        .counts
+        .count(vec![with(Key, 5), with(Key, 4), plain()]);
+    assert_eq!(again.await.unwrap(), [replayed(5), replayed(4), counted(6)]);
+    let draining = place.drain().await;
+    place.is_drained().await;
+    assert_eq!(draining.metrics.repeated.get(), 0);
+    assert_eq!(place.runs(), "1-6");
+    // As if none of it was ever there.
+    place.counts.ask::<()>("FLUSHALL").await;
+    let recorded = RecordedInDatabase::new(place.opened.database.clone(), window);
+    place.counts = Counts::knowing(&place.redis, true, Some(Arc::new(recorded))).await;
+    assert_eq!(
+        place.counts.count(vec![plain()]).await.unwrap(),
+        [counted(7)]
+    );
 }

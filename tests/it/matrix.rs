@@ -41,6 +41,14 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("put /api/companies/{id}", "ID", r#"{"name":1}"#),
     ("put /api/company", "", "{}"),
     ("put /api/users/{id}", "ID", "{}"),
+    // Web pages.
+    ("get /api/write-keys", "", ""),
+    ("post /api/write-keys", "", "{}"),
+    ("get /api/write-keys/{id}", "ID", ""),
+    ("delete /api/write-keys/{id}", "ID", ""),
+    ("post /collect", "", "{}"),
+    ("get /collect.gif", "", ""),
+    ("get /footfall.js", "", ""),
     // Audit.
     ("get /api/audit", "", ""),
     // Sessions. Whoever logs out is asked last of all, with a token of their own.
@@ -83,6 +91,7 @@ pub struct World {
     their_user: String,
     their_token: String,
     their_session: String,
+    their_key: String,
 }
 
 impl World {
@@ -91,12 +100,16 @@ impl World {
         let zoe = stage.person("other", "zoe", Role::Admin).await;
         let (their_token, _) = stage.api_token(&zoe, &["visits:write"]).await;
         let sessions = stage.client(&zoe).get("/auth/sessions").await.json();
+        let body = r#"{"name":"n","counters":["a"],"origins":["https://other.example"]}"#;
+        let made = stage.client(&zoe).post_json("/api/write-keys", body).await;
+        let their_key = made.json()["id"].as_str().unwrap().to_owned();
         let their_session = sessions["sessions"][0]["id"].as_str().unwrap().to_owned();
         Self {
             admin,
             their_user: zoe.id,
             their_token,
             their_session,
+            their_key,
         }
     }
 
@@ -107,6 +120,7 @@ impl World {
             "/api/users/{id}" => &self.their_user,
             "/auth/tokens/{id}" => &self.their_token,
             "/auth/sessions/{id}" => &self.their_session,
+            "/api/write-keys/{id}" => &self.their_key,
             path => panic!("which row of another company is {path} about? Add one to `World`"),
         }
         .clone()

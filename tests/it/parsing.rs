@@ -10,6 +10,7 @@ use proptest::{
     collection::vec,
     prelude::*,
     sample::select,
+    string::string_regex,
     test_runner::{TestCaseError, TestRunner},
 };
 
@@ -215,6 +216,31 @@ fn settings_files() {
     let lines = ("[!-~]{0,9}[\"']?", vec(line, 0..4))
         .prop_map(|(end, lines)| format!("{end}\n{}", lines.join("\n")));
     check(properties::settings_file, near(lines));
+}
+
+#[test]
+fn visits() {
+    let text = "\"([a-z/]{0,9}|\\\\u00[0-9a-f]{2}|\\\\ud[89a-f][0-9a-f]{2}|[A-Z]{2}|ä{250,260})\"";
+    let number = "-?[0-9]{1,25}(\\.[0-9]{1,9})?([eE]-?[0-9]{1,3})?";
+    let scalar = format!("{text}|{number}|true|false|null|\\[\\]|\\{{\\}}");
+    let object = |names: &'static str, value: BoxedStrategy<String>, most: usize| {
+        vec((names, value), 0..most).prop_map(|members| {
+            let members = members
+                .iter()
+                .map(|(name, value)| format!("\"{name}\":{value}"));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        })
+    };
+    let scalar = || string_regex(&scalar).unwrap().boxed();
+    let properties = object("[a-z]{1,2}|k{60,66}", scalar(), 23).boxed();
+    let value = prop_oneof![4 => scalar(), 1 => properties.clone()].boxed();
+    let names = "visitor|path|referrer|campaign|country|properties|counter|key";
+    let all = properties.prop_map(|properties| format!("{{\"properties\":{properties}}}"));
+    let lines = vec(object(names, value.clone(), 4), 0..4).prop_map(|lines| lines.join("\n"));
+    check(
+        properties::visit,
+        near(prop_oneof![object(names, value, 4), all, lines]),
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod clients;
+mod collecting;
 mod deaths;
 mod limits;
 mod pages;

@@ -8,6 +8,7 @@ mod kept;
 mod permissions;
 mod processes;
 mod rounds;
+mod two_masters;
 
 use footfall::{
     auth::revocation::{Pass, Revocation},
@@ -42,8 +43,13 @@ fn session(pass: &Pass) -> [Revocation; 1] {
 
 /// Replicas on one Redis and one PostgreSQL, which are up.
 async fn replicas(count: usize, url: &str, database: &postgres::Database) -> Vec<TestApp> {
+    replicas_at(&vec![url.to_owned(); count], database).await
+}
+
+/// One replica for each of these URLs.
+async fn replicas_at(urls: &[String], database: &postgres::Database) -> Vec<TestApp> {
     let mut apps = Vec::new();
-    for _ in 0..count {
+    for url in urls {
         let app = TestApp::builder()
             .env("REDIS_URL", url)
             .env("DATABASE_URL", database.url())
@@ -56,6 +62,14 @@ async fn replicas(count: usize, url: &str, database: &postgres::Database) -> Vec
         app.ready().await;
     }
     apps
+}
+
+/// Revokes until that is acknowledged.
+async fn acknowledged(app: &TestApp, pass: &Pass) {
+    until("it is acknowledged", async || {
+        app.revoke(&session(pass)).await.ok()
+    })
+    .await;
 }
 
 fn client(app: &TestApp, pass: &Pass) -> Client {

@@ -8,7 +8,7 @@ use footfall::{
     counting::{
         Batch, Company, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
         carried::{Attributes, Carried, Salts, Visitors},
-        counts::{CounterStore, Recording, Undrained},
+        counts::{CounterStore, Recorded, Recording, Undrained},
         identity::IdentityKind,
     },
     storage::{Store, StoreError, metrics::StoreMetrics},
@@ -32,6 +32,15 @@ pub struct Counts {
 
 impl Counts {
     pub async fn at(redis: &Redis, records: bool) -> Self {
+        Self::knowing(redis, records, None).await
+    }
+
+    /// That asks what is recorded before it counts.
+    pub async fn knowing(
+        redis: &Redis,
+        records: bool,
+        recorded: Option<Arc<dyn Recorded>>,
+    ) -> Self {
         let url = format!("redis://127.0.0.1:{}", redis.port);
         let settings = StoreSettings {
             location: StoreLocation::Redis(Box::new(url.parse().unwrap())),
@@ -48,6 +57,8 @@ impl Counts {
         let recording = Recording {
             visitors: visitors(),
             undrained: undrained.clone(),
+            recorded,
+            recorder: None,
         };
         let store = CounterStore::new(store, &settings);
         Self {

@@ -58,6 +58,8 @@ fn names(part: Part) -> Vec<String> {
         | Part::Audit
         | Part::MailSender
         | Part::Cleanup
+        | Part::WriteKeys
+        | Part::VisitorSalts
         | Part::Revocations => {
             vec![part.name().to_owned()]
         }

@@ -17,7 +17,14 @@ use uuid::Uuid;
 
 use super::table::{self, NewToken, Row};
 use crate::{
-    accounts::{Accounts, by::By, fields::Text, location::Location, origin::Origin, path::Id},
+    accounts::{
+        Accounts,
+        by::By,
+        fields::{Text, label},
+        location::Location,
+        origin::Origin,
+        path::Id,
+    },
     audit::time,
     auth::{
         Callers, May, SETTINGS_ACCOUNT,
@@ -31,9 +38,6 @@ use crate::{
         page::{Cursor, PageQuery},
     },
 };
-
-/// Longest name of a token, in characters.
-const MAX_NAME_CHARS: usize = 64;
 
 /// The routes of this room.
 pub fn router<S>() -> OpenApiRouter<S>
@@ -187,17 +191,7 @@ fn invalid(field: &'static str, detail: impl Into<std::borrow::Cow<'static, str>
 
 impl TokenBody {
     fn name(&mut self) -> Result<String, Problem> {
-        let name = std::mem::take(&mut self.name).required("name")?;
-        let is_printable = |c: char| !c.is_control() && !is_invisible(c);
-        if name.chars().count() > MAX_NAME_CHARS || name.trim().is_empty() {
-            let detail = format!("The field `name` must have 1 to {MAX_NAME_CHARS} characters.");
-            return Err(invalid("name", detail));
-        }
-        if !name.chars().all(is_printable) || name.trim() != name {
-            let detail = "The field `name` must be one line of visible characters, without blanks around it.";
-            return Err(invalid("name", detail));
-        }
-        Ok(name)
+        label(std::mem::take(&mut self.name), "name")
     }
 
     fn scopes(&self) -> Result<Scopes, Problem> {
@@ -230,13 +224,6 @@ impl TokenBody {
         });
         time.transpose()
     }
-}
-
-/// What would make one name look like another, or turn around what follows it (Unicode's categories
-/// Cf, Zl and Zp, as far as they are of any use in a name).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 crate::problem_responses!(MakeProblems:

@@ -36,13 +36,22 @@ impl ApiToken {
     ///
     /// If the system has no randomness.
     pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut secret = [0; SECRET_BYTES];
-        getrandom::fill(&mut secret)?;
-        let text = written(secret);
+        let text = generate(PREFIX)?;
         let hash = hash(&text);
         let text = SecretString::from(text);
         Ok(Self { text, hash })
     }
+}
+
+/// Makes a text of this form that nobody guesses, with another beginning.
+///
+/// # Errors
+///
+/// If the system has no randomness.
+pub fn generate(prefix: &str) -> Result<String, getrandom::Error> {
+    let mut secret = [0; SECRET_BYTES];
+    getrandom::fill(&mut secret)?;
+    Ok(written(prefix, secret))
 }
 
 /// SHA-256, by which the database knows a token.
@@ -62,7 +71,12 @@ pub fn pass_id(hash: &[u8; HASH_BYTES]) -> Uuid {
 /// Whether a text has the form of a token, checksum included: what was cut or mistyped never gets
 /// as far as the database.
 pub fn is_well_formed(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(PREFIX) else {
+    has_form(PREFIX, text)
+}
+
+/// The same for texts with another beginning.
+pub fn has_form(prefix: &str, text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(prefix) else {
         return false;
     };
     let is_of_digits = rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -73,10 +87,10 @@ pub fn is_well_formed(text: &str) -> bool {
     check == checksum(secret)
 }
 
-fn written(secret: [u8; SECRET_BYTES]) -> String {
+fn written(prefix: &str, secret: [u8; SECRET_BYTES]) -> String {
     let secret = in_digits(&secret, SECRET_DIGITS);
     let check = checksum(&secret);
-    format!("{PREFIX}{secret}{check}")
+    format!("{prefix}{secret}{check}")
 }
 
 /// CRC-32 (ISO-HDLC, as in zip) of the digits before it.
@@ -138,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_was_changed_anywhere_is_no_token() {
-        let good = written([7; 32]);
+        let good = written(PREFIX, [7; 32]);
         assert!(is_well_formed(&good));
         for at in PREFIX.len()..good.len() {
             for by in ["0", "a", "Z", "_", " ", "ä"] {

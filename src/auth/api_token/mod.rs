@@ -8,6 +8,6 @@ mod keyring;
 mod table;
 
 pub use self::{
-    format::{ApiToken, HASH_BYTES, PREFIX, is_well_formed, pass_id},
+    format::{ApiToken, HASH_BYTES, PREFIX, generate, has_form, is_well_formed, pass_id},
     keyring::{ApiTokens, Checks},
 };

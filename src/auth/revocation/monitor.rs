@@ -107,7 +107,7 @@ impl Revocations {
         let (rows, entries): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         // Several replicas find the same: only the first of them publishes it.
         let known = self.look().known().epoch.clone();
-        if reach.publish(redis, &known, &entries).await? {
+        if reach.publish(redis, &known, &entries).await?.is_some() {
             self.knowledge
                 .metrics
                 .published

@@ -8,6 +8,7 @@
 //! The braces put both into one slot of a cluster: what is in them is the whole first key. The
 //! truth is the database's: what a Redis loses is published again.
 
+use futures_util::future::try_join_all;
 use redis::Cmd;
 use uuid::Uuid;
 
@@ -89,34 +90,55 @@ pub async fn epoch(redis: &RedisStore) -> Result<String, StoreError> {
     Ok(epoch.unwrap_or_default())
 }
 
-/// Publishes entries where the epoch is this one, and waits for so many replicas; whether it was.
-/// Without entries only what has ended is removed.
+/// Publishes entries where the epoch is this one, and waits for so many replicas; on which server that
+/// was, `None` if it has another epoch. Without entries only what has ended is removed.
 pub async fn publish(
     redis: &RedisStore,
     expected: &str,
     entries: &[Entry],
     wait_replicas: u32,
-) -> Result<bool, StoreError> {
-    let mut expected = expected.to_owned();
+) -> Result<Option<Node>, StoreError> {
+    let (mut expected, mut all_on) = (expected.to_owned(), None);
     // Once for no entries.
     let rest = entries.chunks(PUBLISHED_AT_ONCE);
     let all = rest.chain(entries.is_empty().then_some(entries));
     for some in all {
-        match publish_some(redis, &expected, some, wait_replicas).await? {
-            Some(_) if expected == ANY => {}
-            Some(epoch) => expected = epoch,
-            None => return Ok(false),
+        let (node, epoch) = publish_some(redis, &expected, some, wait_replicas).await?;
+        let Some(epoch) = epoch else {
+            return Ok(None);
+        };
+        if expected != ANY {
+            expected = epoch;
+        }
+        if all_on.replace(node.clone()).is_some_and(|on| on != node) {
+            let moved = "the master was replaced while revocations were published";
+            return Err(StoreError::Unavailable(moved.to_owned()));
         }
     }
-    Ok(true)
+    Ok(all_on)
 }
 
-async fn publish_some(
+/// Publishes entries on all masters but this one, whatever their epoch is. No replica is waited for:
+/// what one of them loses is looked for in the database.
+pub async fn publish_on_others(
     redis: &RedisStore,
-    expected: &str,
+    than: &Node,
     entries: &[Entry],
-    wait_replicas: u32,
-) -> Result<Option<String>, StoreError> {
+) -> Result<(), StoreError> {
+    let masters = redis.other_masters(than).await?;
+    let publishing = masters.into_iter().map(async |mut master| {
+        for some in entries.chunks(PUBLISHED_AT_ONCE) {
+            let (command, _) = publishing(ANY, some);
+            command.query_async::<()>(&mut master).await?;
+        }
+        Ok::<_, StoreError>(())
+    });
+    try_join_all(publishing).await?;
+    Ok(())
+}
+
+/// The call of the script, and for how many milliseconds what it writes is kept.
+fn publishing(expected: &str, entries: &[Entry]) -> (Cmd, i64) {
     let now = unix_millis();
     let life = entries.iter().map(|entry| entry.until - now).max();
     let life = life.unwrap_or_default().max(1);
@@ -130,23 +152,34 @@ async fn publish_some(
     for entry in entries {
         publish.arg(entry.to_string());
     }
+    (publish, life)
+}
+
+async fn publish_some(
+    redis: &RedisStore,
+    expected: &str,
+    entries: &[Entry],
+    wait_replicas: u32,
+) -> Result<(Node, Option<String>), StoreError> {
+    let (publish, life) = publishing(expected, entries);
     let mut call = redis::pipe();
     call.add_command(publish);
     if wait_replicas == 0 || entries.is_empty() {
-        let (epoch,): (Option<String>,) = redis.query(EPOCH, &call).await?;
+        let (node, (epoch,)): (Node, (Option<String>,)) = redis.query_at(EPOCH, &call).await?;
         if epoch.is_some() && !entries.is_empty() {
             wait_for_one(redis, life).await;
         }
-        return Ok(epoch);
+        return Ok((node, epoch));
     }
     call.add_command(wait(redis, wait_replicas));
-    let (epoch, replicas): (Option<String>, u32) = redis.query(EPOCH, &call).await?;
+    let (node, (epoch, replicas)): (Node, (Option<String>, u32)) =
+        redis.query_at(EPOCH, &call).await?;
     if epoch.is_some() && replicas < wait_replicas {
         return Err(StoreError::Unconfirmed(format!(
             "{replicas} of {wait_replicas} replicas answered in time"
         )));
     }
-    Ok(epoch)
+    Ok((node, epoch))
 }
 
 fn wait(redis: &RedisStore, replicas: u32) -> Cmd {

@@ -19,6 +19,7 @@ use crate::{
     config::Settings,
     storage::{
         Backend, Operation, RedisStore, SqliteStore, Store, StoreError,
+        redis::Node,
         sql::{Connection, Database, DatabaseError},
     },
 };
@@ -140,7 +141,7 @@ impl Revocations {
             return Ok(());
         };
         if let Backend::Redis(redis) = &reach.store.backend {
-            reach.publish_to_master(redis, &noted.entries).await?;
+            reach.publish_to_masters(redis, &noted.entries).await?;
             // If this fails it is published once more, which changes nothing.
             let _ = reach.mark(noted.rows).await;
         }
@@ -215,7 +216,8 @@ impl Revocations {
                 return Ok(());
             }
             self.knowledge.learn(&missing, None);
-            if redis::publish(redis, &all.epoch, &missing, reach.wait_replicas).await? {
+            let publishing = redis::publish(redis, &all.epoch, &missing, reach.wait_replicas);
+            if publishing.await?.is_some() {
                 let count = missing.len();
                 self.knowledge.metrics.published.inc_by(count as u64);
                 tracing::warn!(
@@ -272,30 +274,24 @@ impl Reach {
         redis: &RedisStore,
         expected: &str,
         entries: &[Entry],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Node>, StoreError> {
         let publishing = redis::publish(redis, expected, entries, self.wait_replicas);
         self.store.run(Operation::Revoke, publishing).await
     }
 
-    /// Publishes on the master, and once more on another that has taken its place meanwhile: the
-    /// old one still takes what it is told, until it learns of it.
-    async fn publish_to_master(
+    /// Publishes on the master, and on any other server that says that it is one: on which of them
+    /// another process counts nobody can say. A server that becomes a master after it was asked
+    /// needs nothing: whoever goes there compares with the database first, which has it by now.
+    async fn publish_to_masters(
         &self,
         redis: &RedisStore,
         entries: &[Entry],
     ) -> Result<(), StoreError> {
-        for _ in 0..REPAIRS {
-            let before = redis.place(redis::EPOCH).await?.node;
-            self.publish(redis, ANY, entries).await?;
-            self.store
-                .run(Operation::Revoke, self.store.follow())
-                .await?;
-            if redis.is_cluster() || redis.place(redis::EPOCH).await?.node == before {
-                return Ok(());
-            }
+        if let Some(master) = self.publish(redis, ANY, entries).await? {
+            let publishing = redis::publish_on_others(redis, &master, entries);
+            self.store.run(Operation::Revoke, publishing).await?;
         }
-        let moving = "the sentinels name one master after the other";
-        Err(StoreError::Unavailable(moving.to_owned()))
+        Ok(())
     }
 
     pub async fn mark(&self, rows: Vec<i64>) -> Result<(), DatabaseError> {

@@ -1,6 +1,6 @@
 //! What a visit carries beside being one: who came, from where, to what.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +10,7 @@ mod line;
 mod members;
 mod mode;
 mod number;
+mod page;
 mod reading;
 mod salts;
 mod visitor;
@@ -18,6 +19,7 @@ pub use self::{
     invalid::InvalidVisit,
     line::Line,
     mode::VisitorMode,
+    page::Page,
     reading::{MAX_KEY_BYTES, MAX_PROPERTIES, MAX_TEXT_BYTES, MAX_VISIT_BYTES, Member},
     salts::{SALT_BYTES, Salt, Salts},
     visitor::Visitors,
@@ -30,8 +32,20 @@ pub struct Carried {
     /// Whoever came, by a name of the client's choice. It is stored as the counter's
     /// [`VisitorMode`] says.
     pub visitor: Option<Box<str>>,
+    /// How they were seen, if they have no name.
+    pub seen: Option<Seen>,
     /// All else.
     pub attributes: Attributes,
+}
+
+/// By what a visitor without a name is told apart for a day (UTC), whatever the mode of the counter.
+/// None of it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The client's address.
+    pub address: IpAddr,
+    /// The client's `User-Agent`; empty if there was none.
+    pub agent: Box<str>,
 }
 
 /// What is stored of a visit as it was sent.

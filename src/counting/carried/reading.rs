@@ -71,7 +71,10 @@ impl Carried {
     ///
     /// If it is not JSON, not a visit, or beyond a limit.
     pub fn from_json(text: &str) -> Result<Option<Self>, InvalidVisit> {
-        read(text, |_, _| Ok(false))
+        match text.trim_ascii() {
+            "null" => Ok(None),
+            _ => read(text, |_, _| Ok(false)),
+        }
     }
 
     /// Sets one member. An empty text says nothing, as one that is left out: pages send what they have.

@@ -1,13 +1,13 @@
 //! What is stored of who came.
 
-use std::iter;
+use std::{iter, net::IpAddr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{
-    Carried, Salts, Stored, VisitorMode,
+    Carried, Salts, Seen, Stored, VisitorMode,
     salts::{SALT_BYTES, Salt},
 };
 use crate::{
@@ -35,9 +35,14 @@ impl Visitors {
     /// What is stored of a visit. Where the salt of the day is not known it says of nobody who it was:
     /// whatever else it said would be good for longer than a day.
     pub fn stored(&self, company: Company, mode: VisitorMode, carried: &Carried) -> Stored {
-        let visitor = carried.visitor.as_deref();
+        let today = Salts::today();
+        let visitor = match (&carried.visitor, &carried.seen) {
+            (Some(raw), _) => self.key_on(today, company, mode, raw),
+            (None, Some(seen)) => self.seen_on(today, company, seen),
+            (None, None) => None,
+        };
         Stored {
-            visitor: visitor.and_then(|raw| self.key_on(Salts::today(), company, mode, raw)),
+            visitor,
             attributes: carried.attributes.clone(),
         }
     }
@@ -54,6 +59,16 @@ impl Visitors {
             VisitorMode::Daily => Some(daily(&self.salts.of(day)?, company, raw)),
             VisitorMode::Given => Some(given(raw)),
         }
+    }
+
+    fn seen_on(&self, day: i64, company: Company, seen: &Seen) -> Option<Box<str>> {
+        let address = match seen.address.to_canonical() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        // No name begins with a NUL: whoever is called like this is another.
+        let raw = [&[0], &address.octets()[..], seen.agent.as_bytes()].concat();
+        Some(daily(&self.salts.of(day)?, company, raw))
     }
 
     /// All that may be stored of a visitor, whatever the mode of a counter was: hashed with the current
@@ -81,7 +96,7 @@ fn given(raw: &str) -> Box<str> {
     format!("={raw}").into()
 }
 
-fn daily(salt: &Salt, company: Company, raw: &str) -> Box<str> {
+fn daily(salt: &Salt, company: Company, raw: impl AsRef<[u8]>) -> Box<str> {
     const _: () = assert!(
         SALT_BYTES >= HASH_BYTES,
         "a salt is no easier to guess than a hash"
@@ -159,6 +174,53 @@ mod tests {
             &*key(&visitors, 1, OTHER, VisitorMode::Given, "#ann"),
             "=#ann"
         );
+    }
+
+    /// Whatever the mode, since neither is to be kept for longer.
+    #[test]
+    fn whoever_has_no_name_is_told_apart_for_a_day() {
+        let visitors = Visitors::new(keys(&[]), salts(&[(20_000, 1), (20_001, 2)]));
+        let seen = |address: &str, agent: &str| Seen {
+            address: address.parse().unwrap(),
+            agent: agent.into(),
+        };
+        let one = seen("192.0.2.1", "Firefox");
+        let all = [
+            (20_000, OTHER, one.clone()),
+            (20_001, OTHER, one.clone()),
+            (20_000, Company::Default, one.clone()),
+            (20_000, OTHER, seen("192.0.2.2", "Firefox")),
+            (20_000, OTHER, seen("2001:db8::1", "Firefox")),
+            (20_000, OTHER, seen("192.0.2.1", "Chrome")),
+            (20_000, OTHER, seen("192.0.2.1", "")),
+        ]
+        .map(|(day, company, seen)| visitors.seen_on(day, company, &seen).unwrap());
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert!(
+            all.iter()
+                .all(|key| key.starts_with('~') && key.len() == 23)
+        );
+        let mapped = seen("::ffff:192.0.2.1", "Firefox");
+        assert_eq!(visitors.seen_on(20_000, OTHER, &mapped).unwrap(), all[0]);
+        assert_eq!(visitors.seen_on(1, OTHER, &one), None);
+
+        visitors.salts.set(BTreeMap::from([
+            (Salts::today(), [1; 32]),
+            (Salts::today() + 1, [1; 32]),
+        ]));
+        let stored = |mode, visitor: Option<&str>| {
+            let carried = Carried {
+                visitor: visitor.map(Into::into),
+                seen: Some(one.clone()),
+                ..Carried::default()
+            };
+            visitors.stored(OTHER, mode, &carried).visitor.unwrap()
+        };
+        for mode in [VisitorMode::Hashed, VisitorMode::Daily, VisitorMode::Given] {
+            assert_eq!(stored(mode, None), all[0], "{mode:?}");
+        }
+        assert_eq!(&*stored(VisitorMode::Given, Some("ann")), "=ann");
     }
 
     /// As any other HKDF and HMAC make them. They must not change: every visitor would be a new one.

@@ -8,12 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod recorded;
 mod recorder;
 mod redis;
 mod sqlite;
 mod undrained;
 
 pub use self::{
+    recorded::Recorded,
     recorder::{Numbered, Recorder},
     redis::{RecordKeys, SCRIPT},
     undrained::Undrained,
@@ -139,6 +141,10 @@ pub struct Recording {
     pub visitors: Visitors,
     /// Who is told what there is to record.
     pub undrained: Arc<Undrained>,
+    /// What says what is recorded.
+    pub recorded: Option<Arc<dyn Recorded>>,
+    /// What records visits as they are counted, where the store has the record as well.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 #[derive(Clone)]
@@ -180,7 +186,7 @@ impl CounterStore {
     pub fn recording(mut self, recording: Recording) -> Self {
         match &mut self.counts {
             Counts::Redis(redis) => redis.record(recording),
-            Counts::Sqlite(_) => {}
+            Counts::Sqlite(sqlite) => sqlite.record(recording),
         }
         self
     }

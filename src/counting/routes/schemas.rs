@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 use utoipa::{
-    ToSchema,
+    PartialSchema, ToSchema,
     openapi::{
-        ObjectBuilder, Schema,
+        ObjectBuilder, RefOr, Schema,
         schema::{AdditionalProperties, AnyOfBuilder, Type},
     },
 };
@@ -38,17 +38,44 @@ pub(super) struct CarriedVisit {
     properties: Option<serde_json::Value>,
 }
 
-/// A visit among others.
-#[derive(Deserialize, ToSchema)]
-pub(super) struct VisitLine {
-    /// The counter on which it is counted.
-    #[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", example = "signup.page")]
-    counter: String,
-    /// Makes it one visit however often it is sent, as an `Idempotency-Key` does.
-    #[schema(pattern = "^[!-~]{1,255}$", example = "order-4711")]
-    key: Option<String>,
-    #[serde(flatten)]
-    carried: CarriedVisit,
+/// A visit among others: what it carries, on which counter it is counted, and its key.
+pub(super) struct VisitLine;
+
+impl ToSchema for VisitLine {}
+
+/// Not by `allOf`: what a visit carries alone has no other members.
+impl PartialSchema for VisitLine {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = CarriedVisit::schema();
+        if let RefOr::T(Schema::Object(line)) = &mut schema {
+            line.description = Some("A visit among others.".to_owned());
+            let members = [
+                (
+                    "counter",
+                    "The counter on which it is counted.",
+                    "^[a-z0-9][a-z0-9._-]{0,63}$",
+                    "signup.page",
+                ),
+                (
+                    "key",
+                    "Makes it one visit however often it is sent, as an `Idempotency-Key` does.",
+                    "^[!-~]{1,255}$",
+                    "order-4711",
+                ),
+            ];
+            for (name, description, pattern, example) in members {
+                let member = ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some(description))
+                    .pattern(Some(pattern))
+                    .examples([example]);
+                let member = Schema::from(member.build());
+                line.properties.insert(name.to_owned(), member.into());
+            }
+            line.required.push("counter".to_owned());
+        }
+        schema
+    }
 }
 
 /// What became of a line: the number of the visit, or the problem.

@@ -15,11 +15,15 @@ use std::{
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 mod one;
+mod recorded;
 mod stream;
 mod sweep;
 
 use self::one::{Drained, drain};
-pub use self::stream::{State, Streams, Taught};
+pub use self::{
+    recorded::RecordedInDatabase,
+    stream::{State, Streams, Taught},
+};
 use super::metrics::RecordMetrics;
 use crate::{
     counting::{

@@ -104,7 +104,7 @@ pub async fn drain(
     }
     let appended = append(connection, &mut recording, &entries).await?;
     let taught = match known.0 > state.top || known.0 > state.count {
-        true => taught(connection, &recording, known.1 - TAUGHT).await?,
+        true => taught(connection, &recording, state.through).await?,
         false => Taught::default(),
     };
     Ok(One::Read(Box::new(Read {
@@ -118,19 +118,21 @@ pub async fn drain(
     })))
 }
 
-/// Identities that were recorded since then.
+/// The identities of visits after this number, which Redis may have forgotten.
 pub async fn taught(
     connection: &mut Connection<'_>,
     recording: &Recording,
-    since: i64,
+    after: u64,
 ) -> Result<Taught, DatabaseError> {
+    let since = recording.through_at - TAUGHT;
     let mut taught = Taught::default();
     for (kind, into) in [
         (Kind::Request, &mut taught.requests),
         (Kind::Key, &mut taught.keys),
     ] {
         let remembered = identities::since(connection, recording, kind, since).await?;
-        into.extend(remembered.into_iter().flat_map(|some| some.identities));
+        let all = remembered.into_iter().flat_map(|some| some.identities);
+        into.extend(all.filter(|(number, _)| *number > after));
     }
     Ok(taught)
 }

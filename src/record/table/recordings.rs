@@ -1,5 +1,7 @@
 //! The counters that are recorded. The row of one is the lock of all that is recorded of it.
 
+use std::collections::HashSet;
+
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -132,8 +134,9 @@ fn stored_mode(text: &str) -> Result<VisitorMode, Error> {
         .into_iter()
         .find(|mode| visitor_text(*mode) == text)
         .ok_or_else(|| {
-            let what = format!("{text:?} is no way to store visitors (recordings.visitor)");
-            Error::Decode(what.into())
+            Error::InvalidArgument(format!(
+                "recordings.visitor is {text:?}, and should be daily, hashed or given"
+            ))
         })
 }
 
@@ -196,6 +199,27 @@ pub async fn take(
         Some(recording) => Ok(Some(recording)),
         None => create(connection, counter, began, at).await,
     }
+}
+
+/// The counters, of all companies, of which visits were recorded since this time.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn since(connection: &mut Connection<'_>, at: i64) -> Result<HashSet<CounterId>, Error> {
+    let rows: Vec<(Uuid, String)> = on_either!(connection, |database| {
+        sqlx::query_as("SELECT company_id, counter FROM recordings WHERE through_at >= $1")
+            .bind(at)
+            .fetch_all(&mut **database)
+            .await
+    })?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .filter_map(|(company, name)| {
+            let (company, name) = (company.into(), name.parse().ok()?);
+            Some(CounterId { company, name })
+        })
+        .collect())
 }
 
 async fn select(

@@ -102,7 +102,7 @@ async fn extend(
 /// The last run is not where the row of the counter says.
 pub(in crate::record) fn does_not_join(recording: &Recording, position: &Position) -> Error {
     let first = position.tail.map_or(0, |tail| tail.first);
-    Error::Protocol(format!(
+    Error::InvalidArgument(format!(
         "the last run of {} should begin with {first} and end with {}, and does not; restore a backup",
         recording.counter, position.through
     ))

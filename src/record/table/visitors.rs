@@ -44,7 +44,9 @@ pub(in crate::record) async fn number(
     }
     match missing.first() {
         None => Ok(numbers),
-        Some(_) => Err(Error::Protocol("a visitor was removed meanwhile".into())),
+        Some(_) => Err(Error::InvalidArgument(
+            "a visitor was removed meanwhile".into(),
+        )),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     counting::carried::{Attributes, Stored},
+    record::plan::DAY,
     storage::sql::Connection,
 };
 
@@ -53,6 +54,9 @@ pub(in crate::record) fn uses<'a>(carried: &[Carried<'a>]) -> HashMap<&'a str, i
     }
     uses
 }
+
+const MAKE_PARTITIONS: &str =
+    "SELECT footfall_make_visits_partition(moment) FROM unnest($1) AS moments (moment)";
 
 /// Writes visits and who came. The texts that they name have these ids.
 pub(in crate::record) async fn write(
@@ -102,13 +106,17 @@ fn row(
             Some(json.map_err(|error| Error::Encode(error.into()))?)
         }
     };
-    Ok((
-        *number as i64,
-        *at,
-        visitor.and_then(|key| numbers.get(key).copied()),
-        texts_of(attributes).map(|text| text.and_then(|text| ids.get(text).copied())),
-        properties,
-    ))
+    let mut texts = [None; 4];
+    for (id, text) in texts.iter_mut().zip(texts_of(attributes)) {
+        *id = text.map(|text| id_of(text, ids)).transpose()?;
+    }
+    let visitor = visitor.map(|key| id_of(key, numbers)).transpose()?;
+    Ok((*number as i64, *at, visitor, texts, properties))
+}
+
+fn id_of(text: &str, ids: &HashMap<String, i64>) -> Result<i64, Error> {
+    let none = || Error::InvalidArgument("a text or a visitor was given no id".into());
+    ids.get(text).copied().ok_or_else(none)
 }
 
 async fn into_postgres(
@@ -134,16 +142,15 @@ async fn into_postgres(
     insert.execute(database).await.map(drop)
 }
 
-/// Makes the partitions that these rows need, if nobody has made them ahead. Rows are in the order of
-/// their times, so those between the first and the last of a chunk are found by days.
+/// Makes the partitions that these rows need, if nobody has made them ahead.
 async fn make_partitions(database: &mut PgConnection, rows: &[Row]) -> Result<(), Error> {
-    let days: BTreeSet<i64> = rows
-        .iter()
-        .map(|(_, at, ..)| at.div_euclid(86_400_000))
-        .collect();
-    let moments: Vec<i64> = days.iter().map(|day| day * 86_400_000).collect();
-    let make = sqlx::query(
-        "SELECT footfall_make_visits_partition(moment) FROM unnest($1) AS moments (moment)",
-    );
-    make.bind(moments).execute(database).await.map(drop)
+    // No month begins within a day.
+    let days = rows.iter().map(|(_, at, ..)| at.div_euclid(DAY));
+    let days: BTreeSet<i64> = days.collect();
+    let moments: Vec<i64> = days.iter().map(|day| day * DAY).collect();
+    sqlx::query(MAKE_PARTITIONS)
+        .bind(moments)
+        .execute(database)
+        .await
+        .map(drop)
 }

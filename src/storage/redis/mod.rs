@@ -19,6 +19,7 @@ use redis::{
 mod answer;
 mod container;
 mod layout;
+mod masters;
 mod memory;
 mod report;
 mod shared_map;

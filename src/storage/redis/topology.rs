@@ -154,7 +154,7 @@ pub async fn discover(url: &RedisUrl, limit: Duration) -> Result<HashSlots, Stor
     Ok(select_ok(answers).await?.0)
 }
 
-async fn connect(
+pub(super) async fn connect(
     info: ConnectionInfo,
     config: &AsyncConnectionConfig,
 ) -> Result<MultiplexedConnection, StoreError> {
@@ -193,17 +193,22 @@ async fn ask_sentinel(
     };
     let master = Node::new(&host, port);
     let mut connection = connect(master.connection_info(url), config).await?;
-    let role: Vec<Value> = redis::cmd("ROLE")
-        .query_async(&mut connection)
-        .await
-        .map_err(StoreError::from)
-        .map_err(StoreError::of_reading)?;
-    match role.first() {
-        Some(Value::BulkString(role)) if role == b"master" => Ok(HashSlots::one(master)),
-        _ => Err(StoreError::Unavailable(format!(
+    match is_master(&mut connection).await? {
+        true => Ok(HashSlots::one(master)),
+        false => Err(StoreError::Unavailable(format!(
             "{master}, which is to be the master, says that it is none"
         ))),
     }
+}
+
+/// What a server itself says.
+pub(super) async fn is_master(connection: &mut MultiplexedConnection) -> Result<bool, StoreError> {
+    let role: Vec<Value> = redis::cmd("ROLE")
+        .query_async(connection)
+        .await
+        .map_err(StoreError::from)
+        .map_err(StoreError::of_reading)?;
+    Ok(matches!(role.first(), Some(Value::BulkString(role)) if role == b"master"))
 }
 
 async fn ask_cluster(

@@ -185,6 +185,22 @@ impl Database {
             .unwrap_or_else(|error| Err(DatabaseError::ConnectionLost(error.to_string())))
     }
 
+    /// What was deleted with SQLite's `secure_delete` is in the file no more, but still in its log:
+    /// empties that. `false` if somebody is in the way now. PostgreSQL's log is the server's matter.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub async fn empty_log(&self) -> Result<bool, DatabaseError> {
+        match &self.kind {
+            Kind::Postgres(_) => Ok(true),
+            Kind::Sqlite(embedded) => {
+                let emptied = timeout(embedded.timeout, embedded.file.empty_log()).await;
+                Ok(emptied.unwrap_or(Ok(false))?)
+            }
+        }
+    }
+
     /// Closes its connections; those of a file are the store's.
     pub async fn close(&self) {
         if let Kind::Postgres(postgres) = &self.kind {

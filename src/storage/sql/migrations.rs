@@ -35,6 +35,7 @@ const FILES: &[Files] = files![
     7 "audit" "0007_audit.sql",
     8 "audit index and invitations" "0008_audit_index_and_invitations.sql",
     9 "record" "0009_record.sql",
+    10 "collect" "0010_collect.sql",
     11 "drain" "0011_drain.sql",
 ];
 

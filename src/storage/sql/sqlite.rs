@@ -216,6 +216,22 @@ impl SqliteStore {
         &self.reader
     }
 
+    /// Moves all of the log into the file and empties it, so that what was overwritten in the file is in
+    /// the log no more either. `false` if somebody reads or writes at this moment.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or written.
+    pub async fn empty_log(&self) -> Result<bool, StoreError> {
+        // A connection of its own, which does not wait: nobody who counts has to wait for readers then.
+        let options = (*self.writer.connect_options()).clone();
+        let mut database = options.busy_timeout(Duration::ZERO).connect().await?;
+        let emptied = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)");
+        let (busy, ..): (i64, i64, i64) = emptied.fetch_one(&mut database).await?;
+        database.close().await?;
+        Ok(busy == 0)
+    }
+
     /// How much room the file has to grow; `None` if that cannot be found out.
     pub fn disk(&self) -> Option<Disk> {
         let found = rustix::fs::statvfs(&*self.file).ok()?;

@@ -1,6 +1,8 @@
 //! Sessions of a browser: cookies in place of tokens in bodies, and no page but ours may use them.
 
 mod csrf;
+mod forms;
+mod without_database;
 
 use hyper::Method;
 
@@ -267,41 +269,6 @@ async fn a_strange_page_cannot_log_in() {
     );
 }
 
-/// A form has its token in a field.
-#[tokio::test]
-async fn a_form_refreshes_and_logs_out() {
-    let stack = Stack::sqlite(1, &[]).await;
-    let [anna, ..] = people(&stack.apps[0]).await;
-    let jar = Jar::login(&stack, &anna).await;
-    let send = async |path: &str, body: String| {
-        let cookies = jar.header();
-        let headers = [
-            ("cookie", cookies.as_str()),
-            ("origin", "http://localhost"),
-            ("content-type", "application/x-www-form-urlencoded"),
-        ];
-        stack
-            .client()
-            .send(Method::POST, path, &headers, body)
-            .await
-    };
-    for wrong in [
-        String::new(),
-        "csrf_token=".to_owned(),
-        format!("csrf_token={0}&csrf_token={0}", jar.csrf),
-        format!("x={}", jar.csrf),
-    ] {
-        for path in ["/auth/refresh", "/auth/logout"] {
-            refused(&send(path, wrong.clone()).await, 403, "csrf_failed");
-        }
-    }
-    for (path, status) in [("/auth/refresh", 200), ("/auth/logout", 204)] {
-        let reply = send(path, format!("a=b&csrf_token={}", jar.csrf)).await;
-        assert_eq!(reply.status, status, "{path} {}", reply.text());
-    }
-    assert_eq!(status_of(&stack, &jar).await, 401);
-}
-
 async fn status_of(stack: &Stack, jar: &Jar) -> u16 {
     jar.send(&stack.apps[0], Method::GET, "/api/count")
         .await
@@ -387,146 +354,4 @@ async fn production_has_cookies_of_https_alone() {
         401,
         "missing_token",
     );
-}
-
-/// The account of the settings without any database logs in with a browser as well.
-#[tokio::test]
-async fn a_browser_needs_no_database() {
-    let redis = Redis::start();
-    let app = TestApp::builder()
-        .env("REDIS_URL", redis.url())
-        .start()
-        .await;
-    let mut client = app.client().with("sec-fetch-site", "same-origin");
-    let body = json!({ "username": "admin", "password": "password" }).to_string();
-    let jar = Jar::of(&client.post_json("/auth/login?mode=cookie", &body).await);
-    let names: Vec<_> = jar.cookies.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["footfall-access", "footfall-csrf"]);
-    assert_eq!(jar.send(&app, Method::GET, "/api/count").await.visits(), 1);
-    refused(
-        &jar.with(&app, Method::GET, "/api/count", &[]).await,
-        403,
-        "csrf_failed",
-    );
-}
-
-/// Nor can it be told that a session has ended where there is none.
-#[tokio::test]
-async fn without_a_database_nothing_is_ended_and_that_is_said() {
-    let redis = Redis::start();
-    let app = TestApp::builder()
-        .env("REDIS_URL", redis.url())
-        .start()
-        .await;
-    for path in ["/auth/logout", "/auth/logout/all"] {
-        let mut client = app.client().with("sec-fetch-site", "same-origin");
-        let body = json!({ "username": "admin", "password": "password" }).to_string();
-        let jar = Jar::of(&client.post_json("/auth/login?mode=cookie", &body).await);
-        refused(
-            &jar.with(&app, Method::POST, path, &[]).await,
-            403,
-            "csrf_failed",
-        );
-        let reply = jar.send(&app, Method::POST, path).await;
-        refused(&reply, 501, "no_database");
-        let cleared: Vec<_> = reply.headers.get_all("set-cookie").iter().collect();
-        for name in ["footfall-access=;", "footfall-csrf=;"] {
-            let is_cleared = |cookie: &&&hyper::header::HeaderValue| {
-                let cookie = cookie.to_str().unwrap();
-                cookie.starts_with(name) && cookie.contains("Max-Age=0")
-            };
-            assert!(
-                cleared.iter().any(|cookie| is_cleared(&cookie)),
-                "{name} {cleared:?}"
-            );
-        }
-        // It is as good as before, which is why it must not be said that it was ended.
-        assert_eq!(jar.send(&app, Method::GET, "/api/count").await.status, 200);
-        let mut bearer = app.client().logged_in().await;
-        refused(&bearer.post(path).await, 501, "no_database");
-    }
-    for body in [
-        r#"{"refresh_token":"ffr_x"}"#,
-        r#"{"refresh_token":""}"#,
-        "{}",
-    ] {
-        let reply = app.client().post_json("/auth/refresh", body).await;
-        refused(&reply, 501, "no_database");
-    }
-}
-
-/// A page without scripts counts by a form, which sends its csrf token in a field.
-#[tokio::test]
-async fn a_form_counts() {
-    let stack = Stack::sqlite(1, &[]).await;
-    let [anna, ..] = people(&stack.apps[0]).await;
-    let jar = Jar::login(&stack, &anna).await;
-    let form = "application/x-www-form-urlencoded";
-    let send = async |media_type: &str, more: &[(&str, &str)], body: &str| {
-        let cookies = jar.header();
-        let mut headers = vec![
-            ("cookie", cookies.as_str()),
-            ("origin", "http://localhost"),
-            ("content-type", media_type),
-        ];
-        headers.extend(more);
-        stack
-            .client()
-            .send(Method::POST, "/api/counters/form", &headers, body)
-            .await
-    };
-    let token = format!("csrf_token={}", jar.csrf);
-    let header = ("x-csrf-token", jar.csrf.as_str());
-    let mut visits = 0;
-    for (media_type, more, body, code) in [
-        (form, &[][..], token.as_str(), ""),
-        (
-            "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
-            &[],
-            &token,
-            "",
-        ),
-        (form, &[header], &token, ""),
-        (form, &[header], "", ""),
-        (form, &[], "", "csrf_failed"),
-        (form, &[], "csrf_token=", "csrf_failed"),
-        (form, &[], "csrf_token=rubbish", "csrf_failed"),
-        (form, &[header], "csrf_token=rubbish", "csrf_failed"),
-        (
-            form,
-            &[
-                ("sec-fetch-site", "cross-site"),
-                ("origin", "http://evil.example"),
-            ],
-            &token,
-            "csrf_failed",
-        ),
-        (form, &[], &format!("{token}&{token}"), "invalid_body"),
-        (form, &[], &format!("{token}&a=b"), "invalid_body"),
-        (form, &[header], "a=b", "invalid_body"),
-        (
-            "multipart/form-data; boundary=x",
-            &[],
-            &token,
-            "csrf_failed",
-        ),
-        ("text/plain", &[], &token, "csrf_failed"),
-        ("application/json", &[], &token, "csrf_failed"),
-    ] {
-        let reply = send(media_type, more, body).await;
-        match code {
-            "" => {
-                visits += 1;
-                assert_eq!(reply.visits(), visits, "{media_type} {body}");
-            }
-            code => assert_eq!(reply.problem(), code, "{media_type} {more:?} {body}"),
-        }
-    }
-    // Whoever sends a token in `Authorization` is no form: the body is none of what is looked at.
-    let mut bearer = stack.client().logged_in().await;
-    let headers = [("content-type", form)];
-    let reply = bearer
-        .send(Method::POST, "/api/counters/form", &headers, "a=b")
-        .await;
-    assert_eq!(reply.status, 200, "{}", reply.text());
 }

@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use super::{
@@ -13,6 +15,20 @@ use super::{
 
 /// What the sentinels call the master.
 const NAME: &str = "main";
+
+fn spawn(directory: &Path, port: u16, watching: &str) -> Process {
+    let path = directory.join(format!("{port}.conf"));
+    // Sentinels write what they learn into their configuration.
+    let directory = directory.display();
+    let configuration = format!("port {port}\nbind 127.0.0.1\ndir {directory}\n{watching}");
+    fs::write(&path, configuration).unwrap();
+    Process::spawn(
+        Command::new("redis-server")
+            .arg(&path)
+            .arg("--sentinel")
+            .stdout(Stdio::null()),
+    )
+}
 
 pub struct Sentinels {
     /// The first of them is the master at first.
@@ -28,25 +44,15 @@ impl Sentinels {
         let replicas = [master.replica(), master.replica()];
         let directory = tempfile::tempdir().unwrap();
         let ports: Vec<_> = (0..3).map(|_| free_port()).collect();
-        let processes = ports.iter().map(|port| {
-            let path = directory.path().join(format!("{port}.conf"));
-            // Sentinels write what they learn into their configuration.
-            let configuration = format!(
-                "port {port}\nbind 127.0.0.1\ndir {}\n\
-                 sentinel monitor {NAME} 127.0.0.1 {} 2\n\
-                 sentinel down-after-milliseconds {NAME} 1000\n\
-                 sentinel failover-timeout {NAME} 5000\n",
-                directory.path().display(),
-                master.port,
-            );
-            fs::write(&path, configuration).unwrap();
-            Process::spawn(
-                Command::new("redis-server")
-                    .arg(&path)
-                    .arg("--sentinel")
-                    .stdout(Stdio::null()),
-            )
-        });
+        let watching = format!(
+            "sentinel monitor {NAME} 127.0.0.1 {} 2\n\
+             sentinel down-after-milliseconds {NAME} 1000\n\
+             sentinel failover-timeout {NAME} 5000\n",
+            master.port,
+        );
+        let processes = ports
+            .iter()
+            .map(|port| spawn(directory.path(), *port, &watching));
         let _processes = processes.collect();
         let [first, second] = replicas;
         let sentinels = Self {
@@ -113,5 +119,44 @@ impl Sentinels {
     pub fn switch(&self) {
         let reply = ask(self.ports[0], &format!("SENTINEL FAILOVER {NAME}")).unwrap();
         assert!(reply.starts_with("+OK"), "{reply}");
+    }
+}
+
+/// A sentinel by itself, that names a master whatever others say. It makes no other the master.
+pub struct Lone {
+    name: &'static str,
+    port: u16,
+    _process: Process,
+    _directory: tempfile::TempDir,
+}
+
+impl Lone {
+    /// With another server, which it knows as a replica, and calls down after so long.
+    pub fn start(name: &'static str, master: &Redis, other: &Redis, down_after: Duration) -> Self {
+        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
+        // Two would have to agree that the master is down.
+        let watching = format!(
+            "sentinel monitor {name} 127.0.0.1 {} 2\n\
+             sentinel down-after-milliseconds {name} {}\n\
+             sentinel known-replica {name} 127.0.0.1 {}\n",
+            master.port,
+            down_after.as_millis(),
+            other.port,
+        );
+        let process = spawn(directory.path(), port, &watching);
+        eventually("the sentinel answers", || {
+            let reply = ask(port, "PING")?;
+            reply.starts_with("+PONG").then_some(())
+        });
+        Self {
+            name,
+            port,
+            _process: process,
+            _directory: directory,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:{}/{}", self.port, self.name)
     }
 }

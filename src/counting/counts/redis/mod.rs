@@ -62,6 +62,9 @@ pub(super) struct RedisCounts {
     wait_replicas: u32,
     /// `None` where nothing is recorded.
     recording: Option<Recording>,
+    /// Counters that may be recorded further than the servers of the held connections know, once
+    /// that was asked.
+    behind: Option<HashSet<CounterId>>,
     /// How visitors are stored, as far as it is known and not as for a new counter.
     modes: Mutex<LruCache<CounterId, VisitorMode>>,
     /// Each is opened once, whoever needs it first; one to a dead server keeps nobody else waiting.
@@ -95,6 +98,7 @@ impl RedisCounts {
             memory,
             wait_replicas,
             recording: None,
+            behind: None,
             // Not with its capacity, which would be allocated at once.
             modes: Mutex::new(LruCache::unbounded()),
             held: Mutex::default(),
@@ -116,6 +120,7 @@ impl RedisCounts {
             self.outages = outages;
         }
         let deadline = Instant::now() + self.redis.timeout();
+        self.catch_up(batches, deadline).await;
         // Sent at once, these calls share one round trip: the connection pipelines them. One that
         // takes too long, on a server that hangs, does not take the others' numbers with it.
         let calls = batches.iter().map(async |batch| {
@@ -143,6 +148,31 @@ impl RedisCounts {
             .collect()
     }
 
+    /// Over new connections, before anything is counted: raises the counts that are less than what is
+    /// recorded.
+    async fn catch_up(&mut self, batches: &[Batch], deadline: Instant) {
+        let recording = self.recording.as_ref();
+        let Some(recorded) = recording.and_then(|recording| recording.recorded.as_ref()) else {
+            return;
+        };
+        let behind = match &mut self.behind {
+            Some(behind) => behind,
+            behind => behind.insert(recorded.lately().await),
+        };
+        if behind.is_empty() {
+            return;
+        }
+        for batch in batches {
+            if behind.contains(&batch.counter) {
+                let raising = recorded.raise(&self.redis, &batch.counter);
+                // What fails here fails in a moment as well, and is asked again then.
+                if let Ok(Ok(())) = timeout_at(deadline, raising).await {
+                    behind.remove(&batch.counter);
+                }
+            }
+        }
+    }
+
     /// Gives the held connections up; the next batch opens others, where the
     /// masters are by then.
     pub fn disconnect(&mut self) {
@@ -153,6 +183,7 @@ impl RedisCounts {
             held.map(|held| Connection::take(held.connection));
         }
         self.redis.forget_hash_slots();
+        self.behind = None;
     }
 
     /// Gives the held connections up if one of them has died.

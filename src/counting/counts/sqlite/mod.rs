@@ -2,7 +2,10 @@
 
 use std::{
     pin::pin,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,11 +17,12 @@ mod counters;
 mod identities;
 
 use self::identities::{Room, purge, remember, remembered};
-use super::{BatchResult, Memory};
+use super::{BatchResult, Memory, Numbered, Recorder, Recording};
 use crate::{
     auth::revocation::{EPOCH_QUERY, Known},
     counting::{
         Batch, Company, Counted, CounterId, CounterName, Identity, NotCounted, Outcome,
+        carried::{VisitorMode, Visitors},
         identity::IdentityKind,
     },
     storage::{SqliteStore, StoreError, StoreHealth, sql::sqlite::unix_millis},
@@ -48,11 +52,28 @@ async fn is_outdated(
 pub(super) struct SqliteCounts {
     sqlite: SqliteStore,
     memory: Memory,
+    record: Option<Arc<Record>>,
+}
+
+/// The record of visits, in the same file.
+struct Record {
+    visitors: Visitors,
+    recorder: Arc<dyn Recorder>,
 }
 
 impl SqliteCounts {
     pub fn new(sqlite: SqliteStore, memory: Memory) -> Self {
-        Self { sqlite, memory }
+        Self {
+            sqlite,
+            memory,
+            record: None,
+        }
+    }
+
+    pub fn record(&mut self, recording: Recording) {
+        let visitors = recording.visitors;
+        let recorder = recording.recorder;
+        self.record = recorder.map(|recorder| Arc::new(Record { visitors, recorder }));
     }
 
     /// Counts all batches in one transaction, within `limit`.
@@ -184,15 +205,21 @@ impl SqliteCounts {
     ) -> Result<Vec<Outcome>, StoreError> {
         let counter = batch.counter.text();
         let mut room = Room::of(self, db, batch, &counter, now).await?;
+        let mode = self.mode(db, batch).await?;
         let mut outcomes = Vec::with_capacity(batch.visits.len());
         let mut fresh = Vec::new();
         for (position, visit) in batch.visits.iter().enumerate() {
             let known = match &visit.identity {
                 None => None,
-                Some(identity) => match remembered(db, &counter, identity, now).await? {
-                    Some(counted) => Some(Ok(counted)),
-                    None => room.take(db, identity.kind).await?.map(Err),
-                },
+                Some(identity) => remembered(db, &counter, identity, now).await?.map(Ok),
+            };
+            let known = match (known, &visit.identity) {
+                (Some(known), _) => Some(known),
+                _ if visit.carried.is_some() && mode.is_none() => {
+                    Some(Err(NotCounted::RecordingOff))
+                }
+                (None, Some(identity)) => room.take(db, identity.kind).await?.map(Err),
+                (None, None) => None,
             };
             outcomes.push(known.unwrap_or_else(|| {
                 fresh.push(position);
@@ -208,14 +235,45 @@ impl SqliteCounts {
             return Ok(outcomes);
         };
         *epoch = Some(added.epoch);
+        let mut carried = Vec::new();
         for (number, position) in (added.last + 1 - visits..).zip(fresh) {
-            if let Some(identity) = &batch.visits[position].identity {
+            let visit = &batch.visits[position];
+            if let Some(identity) = &visit.identity {
                 let window = self.memory.window(identity.kind).as_millis() as i64;
                 remember(db, &counter, identity, number, now + window).await?;
+            }
+            if let (Some(said), Some(mode), Some(record)) = (&visit.carried, mode, &self.record) {
+                let stored = record.visitors.stored(batch.counter.company, mode, said);
+                carried.push((number, stored));
             }
             let replayed = false;
             outcomes[position] = Ok(Counted { number, replayed });
         }
+        if let Some(record) = &self.record {
+            let counter = &batch.counter;
+            let numbered = Numbered {
+                counter,
+                last: added.last,
+                visits,
+                at: now,
+                carried,
+            };
+            record.recorder.record(db, numbered).await?;
+        }
         Ok(outcomes)
+    }
+
+    /// How visitors of the counter are stored, if any of its visits carries anything and that is recorded.
+    async fn mode(
+        &self,
+        db: &mut SqliteConnection,
+        batch: &Batch,
+    ) -> Result<Option<VisitorMode>, StoreError> {
+        match &self.record {
+            Some(record) if batch.visits.iter().any(|visit| visit.carried.is_some()) => {
+                record.recorder.mode(db, &batch.counter).await
+            }
+            _ => Ok(None),
+        }
     }
 }

@@ -1,0 +1,200 @@
+//! The record of the embedded store, written in the transaction that counts.
+//!
+//! That of most batches is three rows that are there already, and one call: each is a way to the thread
+//! of the connection and back.
+
+use std::{
+    num::NonZero,
+    sync::{Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+use lru::LruCache;
+use sqlx::{Error, SqliteConnection};
+
+use super::{
+    append,
+    chunk::Entry,
+    plan::{Plan, Tail},
+    table::{
+        recordings::{self, Recording},
+        runs,
+    },
+};
+use crate::{
+    counting::{
+        CounterId,
+        carried::VisitorMode,
+        counts::{Numbered, Recorder},
+    },
+    storage::{
+        StoreError,
+        sql::{Connection, of_company},
+    },
+};
+
+/// How many counters are known at most. Of any other one two rows are read at each batch.
+const COUNTERS: NonZero<usize> = NonZero::new(10_000).expect("it is not 0");
+
+/// Adds times to the last run, for visits that carry nothing. All of it is done, three rows, or nothing:
+/// if somebody else has written since, the first row is not found, and the others only go on from it.
+const EXTEND: &str = "
+    UPDATE recordings SET through = $3, through_at = $4
+    WHERE company_id = $1 AND id = $2 AND through = $5 AND through_at = $6
+        AND tail = $7 AND last_text = $8 AND version = $9;
+    UPDATE runs SET last = $3, last_at = $4, times = CAST(times || $10 AS BLOB)
+    WHERE recording_id = $2 AND first = $7 AND last = $5
+        AND EXISTS (SELECT 1 FROM recordings WHERE id = $2 AND through = $3 AND through_at = $4);
+    INSERT INTO marks (company_id, recording_id, minute, number)
+    SELECT $1, $2, $11, $3 FROM recordings WHERE id = $2 AND through = $3 AND through_at = $4
+    ON CONFLICT (recording_id, minute) DO UPDATE SET number = excluded.number";
+
+/// Rows that [`EXTEND`] writes.
+const EXTENDED: u64 = 3;
+
+/// Writes the record into the file that has the counts, for all threads of a process.
+pub struct EmbeddedRecorder {
+    /// As they were after the last batch of this process. Others write to the same file, and what was
+    /// written may have been rolled back: each use finds out.
+    known: Mutex<LruCache<CounterId, Known>>,
+}
+
+/// How far the record of a counter was.
+#[derive(Clone)]
+struct Known {
+    recording: Recording,
+    tail: Option<Tail>,
+}
+
+impl Default for EmbeddedRecorder {
+    fn default() -> Self {
+        Self {
+            known: Mutex::new(LruCache::new(COUNTERS)),
+        }
+    }
+}
+
+impl EmbeddedRecorder {
+    fn known(&self, counter: &CounterId) -> Option<Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(counter).cloned()
+    }
+
+    fn note(&self, known: Known) {
+        let counter = known.recording.counter.clone();
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        all.put(counter, known);
+    }
+
+    async fn write(
+        &self,
+        db: &mut SqliteConnection,
+        visits: Numbered<'_>,
+    ) -> Result<(), StoreError> {
+        let before = visits.last.saturating_sub(visits.visits);
+        // One that records nothing may be recorded again: that is in its row alone. And what is known
+        // of visits with these numbers was rolled back.
+        let goes_on = |known: &Known| known.recording.recorded && known.recording.through == before;
+        if let Some(known) = self.known(visits.counter).filter(goes_on)
+            && self.go_on(db, known, &visits).await?
+        {
+            return Ok(());
+        }
+        let connection = &mut Connection::Sqlite(db);
+        let taken = recordings::take(connection, visits.counter, before, visits.at).await?;
+        let Some(recording) = taken.filter(|recording| recording.recorded) else {
+            return Ok(());
+        };
+        let tail = runs::tail(connection, &recording).await?;
+        let known = Known { recording, tail };
+        match self.go_on(db, known, &visits).await? {
+            true => Ok(()),
+            false => Err(StoreError::Refused(format!(
+                "the record of {} is not as it was read",
+                visits.counter
+            ))),
+        }
+    }
+
+    /// Records visits, if the record is still as far as it was known to be.
+    async fn go_on(
+        &self,
+        db: &mut SqliteConnection,
+        mut known: Known,
+        visits: &Numbered<'_>,
+    ) -> Result<bool, Error> {
+        let recording = &mut known.recording;
+        let entries = [Entry {
+            last: visits.last,
+            visits: visits.visits,
+            at: visits.at,
+            // What was counted since, and is not recorded, another process has counted that knows
+            // nothing of the record.
+            before: recording.through,
+            carried: visits.carried.clone(),
+            ..Entry::default()
+        }];
+        let plan = Plan::of(recording.position(known.tail), &entries);
+        let done = match plan.only_extends() {
+            true => extend(db, recording, &plan).await?,
+            false => append::write(&mut Connection::Sqlite(db), recording, &plan).await?,
+        };
+        if done {
+            known.tail = plan.to.tail;
+            self.note(known);
+        }
+        Ok(done)
+    }
+}
+
+async fn extend(
+    db: &mut SqliteConnection,
+    recording: &mut Recording,
+    plan: &Plan<'_>,
+) -> Result<bool, Error> {
+    let (from, to) = (plan.from, plan.to);
+    let minute = plan.marks.first().map(|(minute, _)| *minute);
+    let done = sqlx::query(of_company(EXTEND))
+        .bind(recording.company())
+        .bind(recording.id)
+        .bind(to.through as i64)
+        .bind(to.through_at)
+        .bind(from.through as i64)
+        .bind(from.through_at)
+        .bind(from.tail.map(|tail| tail.first as i64))
+        .bind(recording.last_text)
+        .bind(recording.version)
+        .bind(&plan.extension)
+        .bind(minute)
+        .execute(db)
+        .await?;
+    match done.rows_affected() {
+        EXTENDED => {
+            (recording.through, recording.through_at) = (to.through, to.through_at);
+            Ok(true)
+        }
+        0 => Ok(false),
+        _ => Err(runs::does_not_join(recording, &from)),
+    }
+}
+
+impl Recorder for EmbeddedRecorder {
+    fn mode<'a>(
+        &'a self,
+        db: &'a mut SqliteConnection,
+        counter: &'a CounterId,
+    ) -> BoxFuture<'a, Result<Option<VisitorMode>, StoreError>> {
+        Box::pin(async move {
+            let mode = recordings::mode(&mut Connection::Sqlite(db), counter).await?;
+            Ok(mode)
+        })
+    }
+
+    fn record<'a>(
+        &'a self,
+        db: &'a mut SqliteConnection,
+        visits: Numbered<'a>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.write(db, visits))
+    }
+}
