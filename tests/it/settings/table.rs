@@ -96,13 +96,13 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("dedup_window", "0", "25h", "must not be longer than 24h"),
     ("dedup_limit", "1", "0", "must be greater than zero"),
-    ("counter_limit", "1", "0", "must be greater than zero"),
     (
         "record_backlog",
         "1",
         "0",
         "expected a whole number from 1 to 1000000000",
     ),
+    ("counter_limit", "1", "0", "must be greater than zero"),
     (
         "wait_replicas",
         "0",
