@@ -121,8 +121,14 @@ fn unknown(name: &str) -> InvalidVisit {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
     use crate::counting::carried::Attributes;
+
+    const NAMES: [&str; 9] = [
+        "key", "counter", "id", "path", "referrer", "campaign", "visitor", "other", "",
+    ];
 
     fn encoded(pairs: &[(&str, &str)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -176,6 +182,18 @@ mod tests {
         }
         for nothing in [encoded(&empty), String::new(), "&&".into(), "key".into()] {
             assert_eq!(Page::from_query(&nothing), Ok(Page::default()), "{nothing}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is sent, and however often: what one way takes the other does, for the same.
+        #[test]
+        fn both_ways_take_the_same(
+            pairs in vec((select(&NAMES[..]), "([!-~]{0,80}|.{0,80}|[a-z]{500,515})"), 0..4)
+        ) {
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let (json, query) = (Page::from_json(&json(&pairs)), Page::from_query(&encoded(&pairs)));
+            prop_assert_eq!(json.ok(), query.ok());
         }
     }
 
