@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use crate::support::stage::{PASSWORD, Person, Stage, refusal};
 
+mod companies;
 mod concurrency;
 mod enabled;
 mod input;
+mod invitations;
 
 async fn invite(stage: &Stage, by: &Person, body: Value) -> crate::support::Reply {
     stage
@@ -151,73 +153,6 @@ async fn lists_are_pages_of_ones_own_company() {
             let reply = client.get(&format!("/api/users?{bad}")).await;
             assert_eq!(reply.problem(), "invalid_query", "{bad}");
         }
-    }
-}
-
-const TO_NEW: &str = "SELECT count(*) FROM mails WHERE template ->> 'name' = 'invitation'";
-const TO_ZOE: &str = "SELECT count(*) FROM mails WHERE template ->> 'name' = 'invited_elsewhere'";
-
-/// Another company's address looks like any other, in all that can be seen.
-#[tokio::test]
-async fn an_address_of_another_company_looks_like_success() {
-    for stage in Stage::both().await {
-        let anna = stage.person("acme", "anna", Role::Admin).await;
-        let zoe = stage.person("other", "zoe", Role::Admin).await;
-        let mut client = stage.client(&anna);
-        let fresh = invite(
-            &stage,
-            &anna,
-            json!({ "email": "new@other.example", "role": "member", "username": "a" }),
-        )
-        .await;
-        let known = invite(
-            &stage,
-            &anna,
-            json!({ "email": zoe.email, "role": "member", "username": "b" }),
-        )
-        .await;
-        let shape = |reply: &crate::support::Reply| {
-            let mut body = reply.json();
-            for field in ["id", "created_at", "email", "username"] {
-                assert!(body[field].is_string(), "{body}");
-                body[field] = Value::Null;
-            }
-            (reply.status, body)
-        };
-        assert_eq!(shape(&fresh), shape(&known));
-        let (mut rows, mut mails) = (Vec::new(), Vec::new());
-        for invited in [&fresh, &known] {
-            let id = invited.json()["id"].as_str().unwrap().to_owned();
-            let path = format!("/api/users/{id}");
-            assert_eq!(client.get(&path).await.json(), invited.json());
-            let again = json!({ "email": invited.json()["email"], "role": "member" });
-            assert_eq!(invite(&stage, &anna, again).await.status, 201);
-            let changed = client.put_json(&path, r#"{"role":"viewer"}"#).await;
-            rows.push(changed.status);
-            // As many mails; only that the other's has no link.
-            mails.push(match rows.len() {
-                1 => stage.number(TO_NEW).await,
-                _ => stage.number(TO_ZOE).await,
-            });
-            assert_eq!(client.delete(&path).await.status, 204);
-            rows.push(client.get(&path).await.status);
-        }
-        assert_eq!(rows[..2], rows[2..]);
-        assert_eq!(mails, [2, 2]);
-        // Whoever removes the row of an invitation takes nothing from whose address it is.
-        assert_eq!(stage.number(TO_ZOE).await, 2);
-        assert_eq!(
-            stage.app.client().login(&zoe.email, PASSWORD).await.status,
-            200
-        );
-        // Of one's own company it is said.
-        let reply = invite(
-            &stage,
-            &anna,
-            json!({ "email": "ANNA@acme.example", "role": "viewer" }),
-        )
-        .await;
-        assert_eq!(refusal(&reply), (409, "email_taken".into(), json!("email")));
     }
 }
 
@@ -382,153 +317,4 @@ async fn everybody_may_know_the_admins_and_the_company() {
             json!({ "admins": [{ "username": "admin" }] })
         );
     }
-}
-
-#[tokio::test]
-async fn companies_are_founded_named_suspended_and_resumed() {
-    for stage in Stage::both().await {
-        let mut operator = stage.operator().await;
-        let body = json!({ "name": "Acme Ltd", "email": "boss@acme.example" });
-        let founded = operator
-            .post_json("/api/companies", &body.to_string())
-            .await;
-        assert_eq!(founded.status, 201, "{founded:?}");
-        let same = json!({ "name": "ACME ltd", "email": "other@acme.example" });
-        let taken = operator
-            .post_json("/api/companies", &same.to_string())
-            .await;
-        assert_eq!(
-            refusal(&taken),
-            (409, "company_taken".into(), json!("name"))
-        );
-        let anna = stage.person("Acme Ltd", "anna", Role::Admin).await;
-        let path = format!("/api/companies/{}", founded.json()["id"].as_str().unwrap());
-        assert_eq!(anna.company, founded.json()["id"]);
-        assert_eq!(
-            stage
-                .client(&anna)
-                .get("/api/users?state=invited")
-                .await
-                .json()["users"][0]["email"],
-            "boss@acme.example"
-        );
-
-        let (_, machine) = stage.api_token(&anna, &["visits:write"]).await;
-        let mut machine = stage.app.client().with_token(&machine);
-        machine.get("/api/count").await.visits();
-        for _ in 0..2 {
-            let suspended = operator.put_json(&path, r#"{"state":"suspended"}"#).await;
-            assert_eq!(suspended.json()["state"], "suspended");
-        }
-        assert_eq!(machine.get("/api/count").await.status, 401);
-        assert_eq!(stage.client(&anna).get("/api/count").await.status, 401);
-        assert_eq!(
-            stage.app.client().login(&anna.email, PASSWORD).await.status,
-            401
-        );
-        assert_eq!(
-            operator
-                .put_json(&path, r#"{"state":"active"}"#)
-                .await
-                .status,
-            200
-        );
-        machine.get("/api/count").await.visits();
-        let token = stage.log_in(&anna).await;
-        let mut anna = stage.app.client().with_token(&token);
-        assert_eq!(
-            anna.put_json("/api/company", r#"{"name":"Acme"}"#)
-                .await
-                .json()["name"],
-            "Acme"
-        );
-        let taken = anna.put_json("/api/company", r#"{"name":"DEFAULT"}"#).await;
-        assert_eq!(
-            refusal(&taken),
-            (409, "company_taken".into(), json!("name"))
-        );
-
-        let listed = operator.get("/api/companies?limit=1").await.json();
-        assert_eq!(listed["companies"][0]["name"], "default");
-        let default = format!(
-            "/api/companies/{}",
-            listed["companies"][0]["id"].as_str().unwrap()
-        );
-        for (body, field) in [
-            (r#"{"state":"suspended"}"#, "state"),
-            (r#"{"name":"x"}"#, "name"),
-        ] {
-            let reply = operator.put_json(&default, body).await;
-            assert_eq!(
-                refusal(&reply),
-                (409, "managed_by_settings".into(), json!(field))
-            );
-        }
-        let next = listed["next"].as_str().unwrap();
-        let page = operator
-            .get(&format!("/api/companies?cursor={next}"))
-            .await
-            .json();
-        assert_eq!(
-            (&page["companies"][0]["name"], &page["next"]),
-            (&json!("Acme"), &Value::Null)
-        );
-        assert_eq!(
-            operator
-                .put_json(&format!("/api/companies/{}", Uuid::now_v7()), "{}")
-                .await
-                .status,
-            404
-        );
-    }
-}
-
-/// Nothing says to others that there are routes for operators.
-#[tokio::test]
-async fn to_others_companies_are_as_if_absent() {
-    let stage = Stage::sqlite().await;
-    let anna = stage.person("acme", "anna", Role::Admin).await;
-    let mut client = stage.client(&anna);
-    let document = |reply: &crate::support::Reply| {
-        let mut body = reply.json();
-        body["request_id"] = Value::Null;
-        (reply.status, body)
-    };
-    let unknown = document(&client.get("/api/nothing").await);
-    let id = format!("/api/companies/{}", anna.company);
-    for reply in [
-        client.get("/api/companies").await,
-        client.post_json("/api/companies", "{").await,
-        client.put_json(&id, "{}").await,
-        client.put_json("/api/companies/x", "{}").await,
-    ] {
-        assert_eq!(document(&reply), unknown);
-    }
-}
-
-/// Then accounts are made by `footfall admin` alone.
-#[tokio::test]
-async fn where_registration_is_closed_nobody_is_invited() {
-    let app = crate::support::TestApp::builder().env("FOOTFALL_REGISTRATION", "closed");
-    let stage = Stage {
-        app: app.start().await,
-        kind: "sqlite",
-        servers: None,
-    };
-    let anna = stage.person("acme", "anna", Role::Admin).await;
-    let reply = invite(
-        &stage,
-        &anna,
-        json!({ "email": "x@x.example", "role": "viewer" }),
-    )
-    .await;
-    assert_eq!(reply.problem(), "registration_closed");
-    let body = json!({ "name": "b", "email": "x@x.example" }).to_string();
-    let reply = stage
-        .operator()
-        .await
-        .post_json("/api/companies", &body)
-        .await;
-    assert_eq!(reply.problem(), "registration_closed");
-    assert_eq!(stage.number("SELECT count(*) FROM mails").await, 0);
 }

@@ -13,7 +13,8 @@ const RARE: Uuid = Uuid::from_u128(9);
 
 /// One entry in 4,000 is by somebody else, or another action; of two companies by turns.
 async fn fill(trail: &Trail) {
-    let literal = |id| trail.literal(id);
+    let cast = trail.postgres.as_ref().map_or("", |_| "::uuid");
+    let literal = |id| format!("{}{cast}", trail.literal(id));
     let [one, other] = COMPANIES.map(literal);
     let (common, rare) = (literal(COMMON), literal(RARE));
     let (numbers, id, hash) = match trail.postgres {
@@ -30,11 +31,20 @@ async fn fill(trail: &Trail) {
             "zeroblob(32)",
         ),
     };
+    // What a literal is, PostgreSQL does not see through a CASE.
+    let of = |case: String| match trail.postgres {
+        Some(_) => format!("({case})::uuid"),
+        None => case,
+    };
+    let company = of(format!("CASE n % 2 WHEN 0 THEN {one} ELSE {other} END"));
+    let actor = of(format!(
+        "CASE WHEN n % 4000 < 2 THEN {rare} ELSE {common} END"
+    ));
     let text = format!(
         "INSERT INTO audit_entries (company_id, seq, id, recorded_at, events, first_at, last_at, actor, actor_id, action, outcome, details, hash)
-         SELECT CASE n % 2 WHEN 0 THEN {one} ELSE {other} END, n, {id}, n, 1, n, n,
+         SELECT {company}, n, {id}, n, 1, n, n,
              CASE WHEN n % 4000 < 2 THEN 'command' ELSE 'user' END,
-             CASE WHEN n % 4000 < 2 THEN {rare} ELSE {common} END,
+             {actor},
              CASE WHEN n % 4000 < 2 THEN 'company.update' ELSE 'session.login' END,
              'success', '{{}}', {hash} FROM ({numbers}) AS all_of_them;
          {}",
