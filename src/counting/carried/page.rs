@@ -5,7 +5,7 @@ use url::form_urlencoded;
 use super::{
     Carried, InvalidVisit, Member,
     invalid::shortened,
-    reading::{read, text},
+    reading::{check, read, text},
 };
 use crate::counting::{
     CounterName, InvalidName,
@@ -86,6 +86,7 @@ impl Page {
 
     /// Sets what is not of the visit itself.
     fn put(&mut self, name: &'static str, value: &str) -> Result<(), InvalidVisit> {
+        check(value).map_err(|wrong| InvalidVisit::member(name, &wrong))?;
         match (name, value) {
             (_, "") => {}
             ("counter", value) => {
