@@ -128,7 +128,12 @@ impl Table {
             }
         };
         let refused = as_service(database, to, &add).expect_err(&what);
-        let says = ["violates row-level security", "permission denied"];
+        // Of a table in parts, the part is looked for first.
+        let says = [
+            "violates row-level security",
+            "permission denied",
+            "no partition of relation",
+        ];
         assert!(
             says.iter().any(|reason| refused.contains(reason)),
             "{what}: {refused}"
