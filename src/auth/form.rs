@@ -105,7 +105,7 @@ mod tests {
                 None,
                 true,
             ),
-            (Some(FORM), Some("Bearer x"), false),
+            (Some(FORM), Some("Bearer x"), true),
             (Some("application/x-www-form-urlencodedx"), None, false),
             (Some("multipart/form-data; boundary=x"), None, false),
             (Some("text/plain"), None, false),

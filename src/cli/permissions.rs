@@ -21,6 +21,8 @@ pub enum Purpose {
     NewCounters,
     /// Counting for companies other than `default`, whose keys may match another pattern.
     Companies,
+    /// Recording visits, where there is a database.
+    Record,
     /// Reading counters, and the layout of the data.
     Reading,
     /// Limiting failed logins.
@@ -37,10 +39,11 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Counting,
         Self::NewCounters,
         Self::Companies,
+        Self::Record,
         Self::Reading,
         Self::Logins,
         Self::Revocations,
@@ -55,6 +58,9 @@ impl Purpose {
             Self::Counting => "no visit can be counted",
             Self::NewCounters => "no counter can be created",
             Self::Companies => "no visit can be counted for a company other than default",
+            Self::Record => {
+                "visits are counted and not recorded, and those that carry something are refused"
+            }
             Self::Reading => {
                 "no counter can be read, and a replica that starts does not become ready"
             }
@@ -73,7 +79,10 @@ impl Purpose {
     /// Whether all visits are counted as they should be without its commands: as is common with
     /// managed services, or as long as there is no such company, or there are no accounts.
     pub fn is_dispensable(self) -> bool {
-        matches!(self, Self::LeavingRoom | Self::Companies | Self::Limits)
+        matches!(
+            self,
+            Self::LeavingRoom | Self::Companies | Self::Limits | Self::Record
+        )
     }
 }
 
@@ -81,6 +90,8 @@ impl Purpose {
 const COUNT: &str = "footfall:{.doctor}:count";
 const SET: &str = "footfall:{.doctor}:keys";
 const PREVIOUS: &str = "footfall:{.doctor}:keys:previous";
+const RECORD: &str = "footfall:{.doctor}:record";
+const STREAM: &str = "footfall:{.doctor}:visits";
 const INDEX: &str = "footfall:counters";
 const COMPANY_COUNT: &str = "footfall:{00000000-0000-0000-0000-000000000000/.doctor}:count";
 const COMPANY_INDEX: &str = "footfall:counters:00000000-0000-0000-0000-000000000000";
@@ -118,6 +129,22 @@ const COMMANDS: &[(Purpose, &[&str])] = &[
         Purpose::Companies,
         &["ZADD", COMPANIES, "XX", "0", ".doctor"],
     ),
+    (Purpose::Record, &["EVALSHA", "0", "1", STREAM]),
+    (Purpose::Record, &["EVAL", "return 0", "1", STREAM]),
+    (Purpose::Record, &["HMGET", RECORD, "a"]),
+    (Purpose::Record, &["HSET", RECORD, "a", "0"]),
+    (Purpose::Record, &["HSETNX", SET, "a", "0"]),
+    (Purpose::Record, &["GET", COUNT]),
+    (Purpose::Record, &["TIME"]),
+    (Purpose::Record, &["DEL", STREAM]),
+    (
+        Purpose::Record,
+        &["XADD", STREAM, "NOMKSTREAM", "*", "a", "0"],
+    ),
+    (Purpose::Record, &["XDEL", STREAM, "0-1"]),
+    (Purpose::Record, &["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
+    (Purpose::Record, &["XSETID", STREAM, "0-1"]),
+    (Purpose::Record, &["XTRIM", STREAM, "MINID", "0"]),
     (Purpose::Reading, &["GET", SCHEMA]),
     (Purpose::Reading, &["GET", LAYOUT]),
     (

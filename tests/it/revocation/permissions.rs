@@ -50,6 +50,11 @@ async fn the_documented_ones_are_enough() {
     assert_eq!(count(&mut client(&apps[1], &pass)).await, Some(1));
     apps[0].revoke(&session(&pass)).await.unwrap();
     assert_eq!(count(&mut client(&apps[1], &pass)).await, None);
+    until("the visit is recorded", async || {
+        let waiting = redis.command("XLEN footfall:{visits}:visits");
+        (database.sql("SELECT count(*) FROM runs") == "1" && waiting == ":0\r\n").then_some(())
+    })
+    .await;
     let refused = redis.command("ACL LOG");
     assert!(refused.starts_with("*0"), "{refused}");
 }
