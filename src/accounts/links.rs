@@ -236,14 +236,10 @@ pub async fn void(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Settings, Sources};
+    use crate::config::Settings;
 
     fn keys(key: &str) -> Keys {
-        let sources = Sources {
-            environment: [("SECRET_KEY".into(), key.into())].into_iter().collect(),
-            ..Sources::default()
-        };
-        Keys::new(&Settings::load(&sources).unwrap().auth)
+        Keys::new(&Settings::of(&[("SECRET_KEY", key)]).auth)
     }
 
     #[test]

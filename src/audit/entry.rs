@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, SETTINGS_ACCOUNT};
 
 /// Longest id of an object and of a request, in bytes. What is longer is cut: none of ours is.
 const MAX_ID_BYTES: usize = 200;
@@ -121,13 +121,20 @@ impl From<&Caller> for Actor {
     fn from(caller: &Caller) -> Self {
         match caller.api_token {
             Some(token) => Self::ApiToken(token),
-            None if caller.is_of_settings() => Self::Operator,
-            None => Self::User(caller.user),
+            None => Self::person(caller.user),
         }
     }
 }
 
 impl Actor {
+    /// Whoever logs in with the account of this id.
+    pub fn person(id: Uuid) -> Self {
+        match id {
+            SETTINGS_ACCOUNT => Self::Operator,
+            id => Self::User(id),
+        }
+    }
+
     /// Its kind, as it is stored and shown.
     pub fn kind(self) -> &'static str {
         match self {

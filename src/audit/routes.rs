@@ -164,9 +164,7 @@ impl From<Listed> for AuditEntry {
     }
 }
 
-crate::problem_responses!(AuditProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed,
-    NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(AuditProblems: [CALLER, DATABASE] InvalidQuery, NotFound, MethodNotAllowed);
 
 /// Read the audit trail.
 ///

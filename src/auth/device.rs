@@ -132,18 +132,12 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Settings, Sources};
+    use crate::config::Settings;
 
     const NOW: u64 = 1_800_000_000;
 
     fn keys(options: &[(&str, &str)]) -> Keys {
-        let variables = options.iter();
-        let variables = variables.map(|(name, value)| ((*name).into(), (*value).into()));
-        let sources = Sources {
-            environment: variables.collect(),
-            ..Sources::default()
-        };
-        Keys::new(&Settings::load(&sources).unwrap().auth)
+        Keys::new(&Settings::of(options).auth)
     }
 
     fn sent(lines: &[&str]) -> HeaderMap {

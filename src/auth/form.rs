@@ -23,7 +23,7 @@ pub struct CsrfForm {
 impl CsrfForm {
     /// Whether the token may be in a form: no other body is looked at, and none of who sends
     /// `Authorization`, which no form can.
-    pub fn is_sent(headers: &HeaderMap) -> bool {
+    pub(super) fn is_sent(headers: &HeaderMap) -> bool {
         !headers.contains_key(header::AUTHORIZATION) && is_form(headers)
     }
 
@@ -44,7 +44,8 @@ impl CsrfForm {
     }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+/// Whether the body is a form.
+pub fn is_form(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE);
     let media_type = media_type.and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
     media_type.is_some_and(|media_type| {
@@ -57,7 +58,7 @@ impl<S: Sync> FromRequest<S> for CsrfForm {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !Self::is_sent(request.headers()) {
+        if !is_form(request.headers()) {
             return Ok(Self::default());
         }
         let body = Bytes::from_request(request, &()).await;

@@ -118,16 +118,10 @@ fn mac(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8], data: &[u8]) -> Hma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Settings, Sources};
+    use crate::config::Settings;
 
     fn keys(options: &[(&str, &str)]) -> Keys {
-        let variables = options.iter();
-        let variables = variables.map(|(name, value)| ((*name).into(), (*value).into()));
-        let sources = Sources {
-            environment: variables.collect(),
-            ..Sources::default()
-        };
-        Keys::new(&Settings::load(&sources).unwrap().auth)
+        Keys::new(&Settings::of(options).auth)
     }
 
     #[test]

@@ -24,5 +24,5 @@ pub mod token;
 pub use self::{
     caller::{Caller, SETTINGS_ACCOUNT},
     callers::{Callers, May, MayByForm},
-    form::CsrfForm,
+    form::{CsrfForm, is_form},
 };

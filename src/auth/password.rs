@@ -248,7 +248,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::config::{Settings, Sources};
+    use crate::config::Settings;
 
     thread_local! {
         /// Password hashes computed on this thread, by the blocks of memory that each took.
@@ -324,7 +324,7 @@ mod tests {
             "caf\u{e9} caf\u{e9} caf\u{e9}",
             "cafe\u{301} cafe\u{301} cafe\u{301}",
         );
-        let settings = Settings::load(&Sources::default()).unwrap().auth;
+        let settings = Settings::of(&[]).auth;
         let settings = AuthSettings {
             admin_credential: AdminCredential::Password(SecretString::from(decomposed)),
             ..settings
@@ -350,10 +350,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_password_is_judged() {
-        let passwords = Passwords::new(
-            &Settings::load(&Sources::default()).unwrap().auth,
-            counter(),
-        );
+        let passwords = Passwords::new(&Settings::of(&[]).auth, counter());
         let judged = async |password: &str| {
             let context = vec!["ada@example.org".to_owned()];
             let place = passwords.queue().unwrap();

@@ -59,20 +59,14 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Settings, Sources};
+    use crate::config::Settings;
 
     fn keys(key: &str, previous: &str) -> Keys {
-        let variables = [
+        let options = [
             ("SECRET_KEY", key),
             ("FOOTFALL_SECRET_KEY_PREVIOUS", previous),
         ];
-        let variables = variables.iter();
-        let variables = variables.map(|(name, value)| ((*name).into(), (*value).into()));
-        let sources = Sources {
-            environment: variables.collect(),
-            ..Sources::default()
-        };
-        Keys::new(&Settings::load(&sources).unwrap().auth)
+        Keys::new(&Settings::of(&options).auth)
     }
 
     #[test]

@@ -193,3 +193,18 @@ impl fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
+
+#[cfg(test)]
+impl Settings {
+    /// What a test needs of them, with these variables in the environment.
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter();
+        let sources = Sources {
+            environment: variables
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
+            ..Sources::default()
+        };
+        Self::load(&sources).unwrap()
+    }
+}

@@ -224,11 +224,30 @@ const ANYWHERE: &[Code] = &[
     Code::Internal,
 ];
 
-/// The OpenAPI entries of problems, one per status, with an example per code.
+/// What a route answers that wants to know who calls.
+pub const CALLER: &[Code] = &[
+    Code::MissingToken,
+    Code::InvalidToken,
+    Code::ExpiredToken,
+    Code::Forbidden,
+];
+
+/// What a route answers that takes JSON.
+pub const JSON: &[Code] = &[
+    Code::InvalidJson,
+    Code::UnsupportedMediaType,
+    Code::UnsupportedContentEncoding,
+    Code::InvalidBody,
+];
+
+/// What a route answers that needs the database.
+pub const DATABASE: &[Code] = &[Code::NoDatabase, Code::DatabaseUnavailable];
+
+/// The OpenAPI entries of problems, one per status, with an example per code, in the order of [`Code::ALL`].
 pub fn documented(codes: &[Code]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    let anywhere = ANYWHERE.iter().filter(|code| !codes.contains(code));
-    for code in codes.iter().chain(anywhere) {
+    let is_answered = |code: &&Code| codes.contains(code) || ANYWHERE.contains(code);
+    for code in Code::ALL.iter().filter(is_answered) {
         by_status
             .entry(code.status().as_u16())
             .or_default()
@@ -302,10 +321,10 @@ fn example(code: Code) -> utoipa::openapi::example::Example {
         .build()
 }
 
-/// Declares the problems a route may answer beyond those of every route.
+/// Declares the problems a route may answer beyond those of every route: groups of them, and single ones.
 #[macro_export]
 macro_rules! problem_responses {
-    ($name:ident: $($code:ident),*) => {
+    ($name:ident: $([$($group:ident),+])? $($code:ident),*) => {
         struct $name;
 
         impl utoipa::IntoResponses for $name {
@@ -313,7 +332,11 @@ macro_rules! problem_responses {
                 String,
                 utoipa::openapi::RefOr<utoipa::openapi::Response>,
             > {
-                $crate::edge::problem::documented(&[$($crate::edge::Code::$code),*])
+                let groups: &[&[$crate::edge::Code]] = &[
+                    $($($crate::edge::problem::$group,)+)?
+                    &[$($crate::edge::Code::$code),*],
+                ];
+                $crate::edge::problem::documented(&groups.concat())
             }
         }
     };

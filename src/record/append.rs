@@ -1,7 +1,7 @@
 //! Writing what was counted into the tables.
 
 use super::{
-    chunk::Entry,
+    chunk::{Entry, Reason},
     plan::Plan,
     table::{
         identities::{self, Kind},
@@ -17,10 +17,8 @@ use crate::storage::sql::{Connection, DatabaseError};
 pub struct Appended {
     /// Visits that are recorded now.
     pub recorded: u64,
-    /// Visits of which nothing will be recorded.
-    pub unrecorded: u64,
-    /// Those of them that waited to be recorded, and are gone.
-    pub lost: u64,
+    /// Visits of which nothing will be recorded, by [`Reason`].
+    pub unrecorded: [u64; Reason::ALL.len()],
     /// Visits that carry something.
     pub carried: u64,
 }
@@ -81,7 +79,6 @@ impl Plan<'_> {
         Appended {
             recorded: self.recorded,
             unrecorded: self.unrecorded,
-            lost: self.lost,
             carried: self.carried.len() as u64,
         }
     }

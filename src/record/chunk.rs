@@ -16,6 +16,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All there are, in their order.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Behind, Self::Lost, Self::OlderVersion];
+
     /// As the table `runs` has it.
     pub fn text(self) -> &'static str {
         match self {
@@ -28,9 +31,7 @@ impl Reason {
 
     /// The reason of a text.
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Off, Self::Behind, Self::Lost, Self::OlderVersion]
-            .into_iter()
-            .find(|reason| reason.text() == text)
+        Self::ALL.into_iter().find(|reason| reason.text() == text)
     }
 }
 

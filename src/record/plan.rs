@@ -86,10 +86,8 @@ pub struct Plan<'a> {
     pub keys: Identified<'a>,
     /// Visits that are recorded by it.
     pub recorded: u64,
-    /// Visits of which nothing is recorded by it.
-    pub unrecorded: u64,
-    /// Those of them that are lost.
-    pub lost: u64,
+    /// Visits of which nothing is recorded by it, by [`Reason`].
+    pub unrecorded: [u64; Reason::ALL.len()],
     open: Option<Open>,
 }
 
@@ -161,8 +159,7 @@ impl<'a> Plan<'a> {
             requests: Vec::new(),
             keys: Vec::new(),
             recorded: 0,
-            unrecorded: 0,
-            lost: 0,
+            unrecorded: [0; Reason::ALL.len()],
             open,
         };
         for entry in entries {
@@ -220,10 +217,7 @@ impl<'a> Plan<'a> {
             return;
         }
         self.close();
-        self.unrecorded += last - through;
-        if reason == Reason::Lost {
-            self.lost += last - through;
-        }
+        self.unrecorded[reason as usize] += last - through;
         self.to.through = last;
         self.runs.push(Run {
             first: through + 1,

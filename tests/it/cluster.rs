@@ -1,6 +1,6 @@
 //! Redis Cluster: each counter on the master that has its slot, wherever that goes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -10,7 +10,7 @@ use crate::support::{
     cluster::Cluster,
     footfall::AWAY,
     load::{Insistent, assert_exact},
-    process::until,
+    process::{throughout, until},
 };
 
 /// Enough to have some on each master.
@@ -135,13 +135,12 @@ async fn a_slot_that_nobody_serves_takes_no_other_with_it() {
     let node = &cluster.nodes[0];
     let slot = cluster.slot("footfall:{lost}:count");
     node.told(&format!("CLUSTER DELSLOTS {slot}"));
-    let trying = Instant::now();
     // Long enough for the store to be asked about it more than once.
-    while trying.elapsed() < Duration::from_millis(2500) {
+    throughout(Duration::from_millis(2500), async || {
         let refused = client.post("/api/counters/lost").await;
         assert_eq!(refused.problem(), "store_unavailable");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    })
+    .await;
     load.count(50).await;
     node.told(&format!("CLUSTER ADDSLOTS {slot}"));
     until("it is counted again", async || {

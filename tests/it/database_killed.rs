@@ -42,11 +42,7 @@ async fn make(
 ) -> (Vec<String>, BTreeSet<String>) {
     let mut client = Client::new(target).with_token(&token);
     let (mut made, mut refused) = (Vec::new(), BTreeSet::new());
-    while !stop.load(Ordering::Relaxed) {
-        if made.len() == MADE {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        }
+    while !stop.load(Ordering::Relaxed) && made.len() < MADE {
         let body = json!({ "name": format!("number {}", made.len()), "scopes": ["counters:read"] });
         let headers = [("content-type", "application/json")];
         let reply = client
@@ -121,10 +117,11 @@ async fn visits_go_on_exactly_and_accounts_are_back_within_three_seconds() {
     let back = Instant::now();
     for replica in &replicas {
         let mut client = replica.client().with_token(&token);
-        while client.get("/auth/sessions").await.status != 200 {
-            assert!(back.elapsed() < BACK, "accounts are not back");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("accounts are back", async || {
+            (client.get("/auth/sessions").await.status == 200).then_some(())
+        })
+        .await;
+        assert!(back.elapsed() < BACK, "after {:?}", back.elapsed());
     }
     goes_on(&mut client).await;
     stop.store(true, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use rustix::process::Signal;
 
-use crate::support::{Client, Footfall, Redis, eventually};
+use crate::support::{Client, Footfall, Redis, eventually, until};
 
 fn is_socket(path: &Path) -> bool {
     path.symlink_metadata()
@@ -362,7 +362,8 @@ async fn a_client_that_never_reads_is_hung_up_on() {
         readers.push(slow_reader(&socket).await);
     }
     assert!(footfall.metric("process_open_fds").await.unwrap() >= before + 10.0);
-    while footfall.metric("process_open_fds").await.unwrap() > before {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until("their connections are closed", async || {
+        (footfall.metric("process_open_fds").await.unwrap() <= before).then_some(())
+    })
+    .await;
 }

@@ -8,7 +8,7 @@ use footfall::{
     counting::{Visit, identity::IdentityKind::Key},
     record::{
         drain::{Drain, RecordedInDatabase, Streams},
-        metrics::RecordMetrics,
+        metrics::{RecordMetrics, Unrecorded},
     },
     storage::{Backend, Store, metrics::StoreMetrics},
     telemetry::metrics::Registry,
@@ -223,7 +223,7 @@ async fn what_is_taken_from_the_stream_by_hand_is_said_to_be_lost() {
     let draining = place.drain().await;
     place.is_drained().await;
     assert_eq!(place.runs(), "1-4 lost, 5-6");
-    assert_eq!(draining.metrics.lost.get(), 4);
+    assert_eq!(draining.metrics.unrecorded.of(Unrecorded::Lost).get(), 4);
     assert_eq!(place.paths(), "5 /5, 6 /6");
 }
 
@@ -238,7 +238,14 @@ async fn what_older_versions_count_is_said_to_be_unrecorded() {
     place.counts.count(paths(8..=8)).await.unwrap();
     place.is_drained().await;
     assert_eq!(place.runs(), "1-2, 3-7 older_version, 8-8");
-    assert_eq!(draining.metrics.unrecorded.get(), 5);
+    assert_eq!(
+        draining
+            .metrics
+            .unrecorded
+            .of(Unrecorded::OlderVersion)
+            .get(),
+        5
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::support::{
     client::{Target, pings},
     eventually,
     load::assert_exact,
-    process::{PATIENCE, Process},
+    process::{PATIENCE, Process, throughout},
     proxy::Proxy,
     slots::Slots,
     steady::{Exchange, SteadyLoad, p99, slowest_by_second},
@@ -296,11 +296,7 @@ async fn a_replica_of_which_all_workers_are_stuck_loses_its_slot() {
     let held = [0, 1].map(|index| HeldThread::hold(&stuck, &format!("worker-{index}")));
     slots.become_sockets(&[1]);
     // Its keeper is well, and does not publish what nobody answers on.
-    let begin = Instant::now();
-    while begin.elapsed() < PROMISE {
-        assert_eq!(slots.sockets(), [1]);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    throughout(PROMISE, async || assert_eq!(slots.sockets(), [1])).await;
     let mut client = Client::unix(slots.slot(2)).logged_in().await;
     assert_eq!(client.get("/api/count").await.visits(), 1);
     held.into_iter().for_each(HeldThread::release);

@@ -11,7 +11,7 @@ mod parts;
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Footfall, Redis, client::Target, footfall::AWAY, footfall::Builder};
+use crate::support::{Footfall, Redis, client::Target, footfall::AWAY, footfall::Builder, until};
 
 /// The time in which it is known that the store refuses all: a second, and what a busy machine
 /// adds to it.
@@ -70,22 +70,23 @@ async fn reason(footfall: &Footfall) -> Option<String> {
 /// Waits until `/readyz` gives a reason for the store's absence.
 async fn noticed(footfall: &Footfall) -> String {
     let started = Instant::now();
-    loop {
-        if let Some(reason) = reason(footfall).await {
-            return reason;
-        }
-        assert!(started.elapsed() < NOTICED, "{:?}", footfall.log());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let reason = until("it is noticed", async || reason(footfall).await).await;
+    assert!(started.elapsed() < NOTICED, "{:?}", footfall.log());
+    reason
 }
 
 /// Waits until `/readyz` is 200.
 async fn recovered(footfall: &Footfall) {
     let started = Instant::now();
-    while let Some(reason) = reason(footfall).await {
-        assert!(started.elapsed() < RECOVERED, "still {reason}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it is ready again", async || {
+        reason(footfall).await.is_none().then_some(())
+    })
+    .await;
+    assert!(
+        started.elapsed() < RECOVERED,
+        "after {:?}",
+        started.elapsed()
+    );
 }
 
 /// The log lines that say that the store is away.

@@ -21,6 +21,7 @@ const STREAM: &str = "footfall:{a}:visits";
 const BACKLOG: u64 = 400;
 
 type Fields = BTreeMap<String, Vec<u8>>;
+type Answered = Vec<(String, Vec<u8>)>;
 
 /// One worker's counting on the counter `a`, and what Redis has of it.
 pub struct Counts {
@@ -101,8 +102,7 @@ impl Counts {
     }
 
     pub async fn entries(&self) -> Vec<(String, Fields)> {
-        let entries: Vec<(String, Vec<(String, Vec<u8>)>)> =
-            self.ask(&format!("XRANGE {STREAM} - +")).await;
+        let entries: Vec<(String, Answered)> = self.ask(&format!("XRANGE {STREAM} - +")).await;
         let entries = entries.into_iter();
         entries
             .map(|(id, fields)| (id, fields.into_iter().collect()))

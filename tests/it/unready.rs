@@ -9,6 +9,7 @@ use crate::support::{
     client::{Client, Target},
     fault_proxy::{FaultProxy, Mischief},
     load::{assert_exact, count_visits},
+    process::throughout,
     proxy::Proxy,
     slots::Slots,
     steady::{SteadyLoad, p99},
@@ -93,11 +94,10 @@ async fn when_none_can_count_all_stay() {
     for replica in &replicas {
         replica.logged(crate::support::footfall::AWAY);
     }
-    let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(3) {
+    throughout(Duration::from_secs(3), async || {
         assert_eq!(slots.inodes(), sockets);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    })
+    .await;
     let mut client = Client::unix(slots.slot(2)).logged_in().await;
     assert_eq!(
         client.get("/api/count").await.problem(),
@@ -124,10 +124,10 @@ async fn when_the_store_hangs_for_all_all_stay() {
         redis.signal(Signal::STOP);
         let begin = Instant::now();
         assert_eq!(client.get("/api/count").await.status, 503);
-        while begin.elapsed() < Duration::from_secs(4) {
+        throughout(Duration::from_secs(4), async || {
             assert_eq!(slots.inodes(), sockets, "{round}: {:?}", begin.elapsed());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        })
+        .await;
         redis.signal(Signal::CONT);
         for replica in &replicas {
             replica.metric_becomes("footfall_store_up", 1.0).await;
@@ -187,9 +187,8 @@ async fn one_that_drains_leaves_at_once_while_others_serve() {
     // The last one stays to the end of the delay.
     replicas[1].process.signal(Signal::TERM);
     replicas[1].logged("draining");
-    let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(2) {
+    throughout(Duration::from_secs(2), async || {
         assert!(!slots.sockets().is_empty());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    })
+    .await;
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{compose::public, support::client::Client};
+use crate::{
+    compose::public,
+    support::{client::Client, until},
+};
 
 const EMAIL: &str = "anna@example.com";
 const PASSWORD: &str = "stapling nine damp envelopes";
@@ -11,19 +14,14 @@ const PASSWORD: &str = "stapling nine damp envelopes";
 async fn caught() -> Value {
     // It may close a connection after each answer.
     let catcher = || Client::tcp("127.0.0.1:8025");
-    for _ in 0..300 {
+    let id = until("a mail is caught", async || {
         let listed = catcher().get("/api/v1/messages").await.json();
-        let messages = listed["messages"].as_array().unwrap();
-        let found = messages
-            .iter()
-            .find(|message| message["To"][0]["Address"] == EMAIL);
-        if let Some(message) = found {
-            let id = message["ID"].as_str().unwrap();
-            return catcher().get(&format!("/api/v1/message/{id}")).await.json();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("no mail was caught");
+        let mut messages = listed["messages"].as_array().unwrap().iter();
+        let found = messages.find(|message| message["To"][0]["Address"] == EMAIL)?;
+        Some(found["ID"].as_str().unwrap().to_owned())
+    });
+    let path = format!("/api/v1/message/{}", id.await);
+    catcher().get(&path).await.json()
 }
 
 /// Registers, has the mail caught, confirms, logs in and counts, all through nginx.

@@ -118,8 +118,7 @@ struct TokensView {
     next: Option<Cursor<Uuid>>,
 }
 
-crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodNotAllowed);
 
 /// List API tokens.
 ///
@@ -228,8 +227,7 @@ impl TokenBody {
 }
 
 crate::problem_responses!(MakeProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, TokensFull, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable, NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] MethodNotAllowed, TokensFull, TooManyRequests, OutcomeUnknown, StoreUnavailable);
 
 /// Make an API token.
 ///
@@ -285,9 +283,7 @@ async fn post_token(
     ))
 }
 
-crate::problem_responses!(EndProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, OutcomeUnknown, StoreUnavailable, NoDatabase,
-    DatabaseUnavailable);
+crate::problem_responses!(EndProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, OutcomeUnknown, StoreUnavailable);
 
 /// End an API token.
 ///

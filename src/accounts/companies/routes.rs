@@ -84,8 +84,7 @@ fn company_name(name: &str) -> Result<Name, Problem> {
     fields::name(Name::of_company(name), "name")
 }
 
-crate::problem_responses!(ReadProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(ReadProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, TooManyRequests);
 
 /// Read your company.
 #[utoipa::path(
@@ -121,9 +120,8 @@ struct NameBody {
 }
 
 crate::problem_responses!(NameProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, CompanyTaken, ManagedBySettings,
-    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable,
-    NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] NotFound, MethodNotAllowed, CompanyTaken, ManagedBySettings, TooManyRequests,
+    OutcomeUnknown, StoreUnavailable);
 
 /// Rename your company.
 #[utoipa::path(
@@ -163,9 +161,7 @@ struct Companies {
     next: Option<Cursor<Uuid>>,
 }
 
-crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase,
-    DatabaseUnavailable);
+crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, NotFound, MethodNotAllowed, TooManyRequests);
 
 /// List all companies.
 ///
@@ -214,8 +210,8 @@ struct FoundingBody {
 }
 
 crate::problem_responses!(FoundProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, RegistrationClosed, NotFound, MethodNotAllowed, CompanyTaken, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable, NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] RegistrationClosed, NotFound, MethodNotAllowed, CompanyTaken, InvalidEmail,
+    TooManyRequests, StoreUnavailable);
 
 /// Found a company.
 ///

@@ -122,8 +122,7 @@ struct PasswordChange {
     new_password: Text,
 }
 
-crate::problem_responses!(GetMeProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, DatabaseUnavailable, NoDatabase);
+crate::problem_responses!(GetMeProblems: [CALLER, DATABASE] MethodNotAllowed);
 
 /// Look at your account.
 #[utoipa::path(
@@ -142,9 +141,8 @@ async fn get_me(
 }
 
 crate::problem_responses!(PutMeProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidCredentials, Forbidden, MethodNotAllowed,
-    UsernameTaken, ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, InvalidEmail,
-    TooManyLogins, TooManyRequests, LoginBusy, StoreUnavailable, DatabaseUnavailable, NoDatabase);
+    [CALLER, JSON, DATABASE] InvalidCredentials, MethodNotAllowed, UsernameTaken, ManagedBySettings, InvalidEmail,
+    TooManyLogins, TooManyRequests, LoginBusy, StoreUnavailable);
 
 /// Change the name or the address of your account.
 ///
@@ -178,9 +176,8 @@ async fn put_me(
 }
 
 crate::problem_responses!(DeleteMeProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidCredentials, Forbidden, MethodNotAllowed,
-    LastAdmin, ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyLogins, LoginBusy,
-    DatabaseUnavailable, NoDatabase);
+    [CALLER, JSON, DATABASE] InvalidCredentials, MethodNotAllowed, LastAdmin, ManagedBySettings, TooManyLogins,
+    LoginBusy);
 
 /// Delete your account.
 ///
@@ -205,9 +202,8 @@ async fn delete_me(
 }
 
 crate::problem_responses!(PostPasswordProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidCredentials, Forbidden, MethodNotAllowed,
-    ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, WeakPassword, TooManyLogins, LoginBusy,
-    DatabaseUnavailable, NoDatabase);
+    [CALLER, JSON, DATABASE] InvalidCredentials, MethodNotAllowed, ManagedBySettings, WeakPassword, TooManyLogins,
+    LoginBusy);
 
 /// Change your password.
 ///

@@ -104,11 +104,9 @@ impl LinkPage {
             return Ok(invalid());
         }
         let password = SecretString::from(typed.get("password"));
-        let done = match self.purpose {
-            Purpose::Reset => accounts.reset(origin, &token, password).await,
-            _ => accounts.confirm(origin, &token, password).await,
-        };
-        match done {
+        let purposes = [self.purpose];
+        let done = accounts.follow(origin, &purposes, &token, password);
+        match done.await {
             Ok(()) => {
                 let (title, says) = self.done;
                 let page = Page::new(title).saying(says).leading("../", "Home");
@@ -120,12 +118,7 @@ impl LinkPage {
     }
 
     fn is_ours(&self, accounts: &Accounts, token: &str) -> bool {
-        match self.purpose {
-            Purpose::Reset => accounts.reset_by(token).is_some(),
-            purpose => accounts
-                .confirmed_by(token)
-                .is_some_and(|(found, _)| found == purpose),
-        }
+        accounts.link_of(&[self.purpose], token).is_some()
     }
 
     fn form(&self, accounts: &Accounts, token: &str) -> Page {

@@ -44,31 +44,18 @@ enum Done {
     Invalid,
 }
 
-/// What can be confirmed.
-const CONFIRMED: [Purpose; 3] = [Purpose::Registration, Purpose::Invitation, Purpose::Email];
-
 impl Accounts {
-    /// Which purpose a token that confirms something is for, and of which link it is.
-    pub fn confirmed_by(&self, token: &str) -> Option<(Purpose, Uuid)> {
-        CONFIRMED.into_iter().find_map(|purpose| {
-            let id = links::verify(&self.keys, purpose, token)?;
-            Some((purpose, id))
-        })
-    }
-
     /// Does what the link is for, if the password is right.
     ///
     /// # Errors
     ///
     /// `link_invalid`, `invalid_credentials`, `weak_password`, `too_many_logins`, `login_busy`, and those of the database.
-    pub async fn confirm(
+    pub(super) async fn confirm(
         &self,
         origin: &Origin,
-        token: &str,
+        (purpose, id): (Purpose, Uuid),
         password: SecretString,
     ) -> Result<(), Problem> {
-        self.database()?;
-        let (purpose, id) = self.confirmed_by(token).ok_or(Code::LinkInvalid)?;
         let once = origin.once("confirm", &id.to_string());
         if self.was_done(once.as_ref()).await? {
             return Ok(());

@@ -3,6 +3,7 @@
 //! Who registers founds a company: whoever has the link and the password is its first admin.
 
 mod confirm;
+mod follow;
 mod founding;
 mod register;
 mod reset;

@@ -20,24 +20,17 @@ use crate::{
 };
 
 impl Accounts {
-    /// Which link a token is of that sets a password.
-    pub fn reset_by(&self, token: &str) -> Option<Uuid> {
-        links::verify(&self.keys, Purpose::Reset, token)
-    }
-
     /// Sets a new password, and ends all sessions.
     ///
     /// # Errors
     ///
     /// `link_invalid`, `weak_password`, `login_busy`, and those of the database.
-    pub async fn reset(
+    pub(super) async fn reset(
         &self,
         origin: &Origin,
-        token: &str,
+        link: Uuid,
         password: SecretString,
     ) -> Result<(), Problem> {
-        self.database()?;
-        let link = self.reset_by(token).ok_or(Code::LinkInvalid)?;
         let once = origin.once("reset", &link.to_string());
         if self.was_done(once.as_ref()).await? {
             return Ok(());

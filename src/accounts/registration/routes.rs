@@ -12,11 +12,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Registration, Wanted};
+use super::{Registration, Wanted, follow::CONFIRMED};
 use crate::{
     accounts::{
         Accounts,
         fields::{self, Text},
+        links::Purpose,
         origin::Origin,
     },
     edge::{JsonBody, Problem},
@@ -81,8 +82,8 @@ struct Addressee {
 }
 
 crate::problem_responses!(RegisterProblems:
-    InvalidJson, RegistrationClosed, MethodNotAllowed, UnsupportedMediaType, UnsupportedContentEncoding,
-    InvalidBody, InvalidEmail, WeakPassword, TooManyRequests, LoginBusy, StoreUnavailable, DatabaseUnavailable, NoDatabase);
+    [JSON, DATABASE] RegistrationClosed, MethodNotAllowed, InvalidEmail, WeakPassword, TooManyRequests, LoginBusy,
+    StoreUnavailable);
 
 /// Found a company, and be its first admin.
 ///
@@ -113,8 +114,7 @@ async fn post_register(
 }
 
 crate::problem_responses!(ConfirmProblems:
-    InvalidJson, InvalidCredentials, MethodNotAllowed, LinkInvalid, UnsupportedMediaType,
-    UnsupportedContentEncoding, InvalidBody, WeakPassword, TooManyLogins, LoginBusy, DatabaseUnavailable, NoDatabase);
+    [JSON, DATABASE] InvalidCredentials, MethodNotAllowed, LinkInvalid, WeakPassword, TooManyLogins, LoginBusy);
 
 /// Confirm what a mail asks to confirm.
 ///
@@ -132,19 +132,11 @@ async fn post_confirm(
     origin: Origin,
     JsonBody(body): JsonBody<LinkAndPassword>,
 ) -> Result<StatusCode, Problem> {
-    let (token, password) = (
-        body.token.secret("token")?,
-        body.password.secret("password")?,
-    );
-    accounts
-        .confirm(&origin, token.expose_secret(), password)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    follow(&accounts, &origin, CONFIRMED, body).await
 }
 
 crate::problem_responses!(SendLinkProblems:
-    InvalidJson, MethodNotAllowed, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody,
-    InvalidEmail, TooManyRequests, StoreUnavailable, DatabaseUnavailable, NoDatabase);
+    [JSON, DATABASE] MethodNotAllowed, InvalidEmail, TooManyRequests, StoreUnavailable);
 
 /// Have the mail of a registration or an invitation sent again.
 ///
@@ -196,9 +188,7 @@ async fn send_link(
     Ok(StatusCode::ACCEPTED)
 }
 
-crate::problem_responses!(ResetProblems:
-    InvalidJson, MethodNotAllowed, LinkInvalid, UnsupportedMediaType, UnsupportedContentEncoding,
-    InvalidBody, WeakPassword, LoginBusy, DatabaseUnavailable, NoDatabase);
+crate::problem_responses!(ResetProblems: [JSON, DATABASE] MethodNotAllowed, LinkInvalid, WeakPassword, LoginBusy);
 
 /// Set a new password with a link.
 ///
@@ -215,12 +205,18 @@ async fn post_password_reset(
     origin: Origin,
     JsonBody(body): JsonBody<LinkAndPassword>,
 ) -> Result<StatusCode, Problem> {
-    let (token, password) = (
-        body.token.secret("token")?,
-        body.password.secret("password")?,
-    );
-    accounts
-        .reset(&origin, token.expose_secret(), password)
-        .await?;
+    follow(&accounts, &origin, &[Purpose::Reset], body).await
+}
+
+async fn follow(
+    accounts: &Accounts,
+    origin: &Origin,
+    purposes: &[Purpose],
+    body: LinkAndPassword,
+) -> Result<StatusCode, Problem> {
+    let token = body.token.secret("token")?;
+    let password = body.password.secret("password")?;
+    let done = accounts.follow(origin, purposes, token.expose_secret(), password);
+    done.await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -345,8 +345,7 @@ async fn begin_once(
 
 fn login_entry(owner: Option<(Uuid, Uuid)>, origin: &Origin, kind: Kind) -> Entry {
     let (company, actor) = match owner {
-        Some((company, SETTINGS_ACCOUNT)) => (company, Actor::Operator),
-        Some((company, user)) => (company, Actor::User(user)),
+        Some((company, user)) => (company, Actor::person(user)),
         None => (company::DEFAULT_ID, Actor::Anonymous),
     };
     let entry = Entry::new(company, actor, Action::SessionLogin).because(Details {

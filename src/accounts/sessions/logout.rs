@@ -20,8 +20,8 @@ use crate::{
     },
     audit::{self, Action, Actor, Entry, Kind as Object},
     auth::{
-        Caller, SETTINGS_ACCOUNT, cookies::Cookie, csrf::Binding, metrics::EndReason,
-        refresh::RefreshToken, revocation::Revocation, token::TokenError,
+        Caller, cookies::Cookie, csrf::Binding, metrics::EndReason, refresh::RefreshToken,
+        revocation::Revocation, token::TokenError,
     },
     edge::{Code, Problem},
     storage::sql::{Connection, DatabaseError},
@@ -133,7 +133,11 @@ impl Sessions {
                 connection.within(owner.company).await?;
                 let ended = row::end(connection, owner, session, EndReason::Logout).await?;
                 if ended {
-                    let entry = Entry::new(owner.company, actor(owner), Action::SessionLogout);
+                    let entry = Entry::new(
+                        owner.company,
+                        Actor::person(owner.user),
+                        Action::SessionLogout,
+                    );
                     let entry = origin.of(entry.on(Object::Session, session));
                     audit::record(connection, &entry).await?;
                 }
@@ -222,15 +226,7 @@ async fn end_all(
     let reason = EndReason::LogoutAll.value();
     let value = end_sessions(connection, company, user, None, reason).await?;
     let revoked = vec![renew_user(connection, company, user, None).await?];
-    let entry = Entry::new(company, actor(owner), Action::SessionLogoutAll);
+    let entry = Entry::new(company, Actor::person(user), Action::SessionLogoutAll);
     audit::record(connection, &origin.of(entry.on(Object::User, user))).await?;
     Ok(Change { value, revoked })
-}
-
-/// Who has shown something of a session.
-pub(super) fn actor(owner: Owner) -> Actor {
-    match owner.user {
-        SETTINGS_ACCOUNT => Actor::Operator,
-        user => Actor::User(user),
-    }
 }

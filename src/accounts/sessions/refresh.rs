@@ -2,13 +2,12 @@
 
 use super::{
     Sessions,
-    logout::actor,
     rotation::{self, Rotated},
     row::{Granted, Kind, Owner},
 };
 use crate::{
     accounts::{Change, origin::Origin, user::User},
-    audit::{self, Action, Entry, Kind as Object, Outcome},
+    audit::{self, Action, Actor, Entry, Kind as Object, Outcome},
     auth::{
         metrics::{EndReason, RefreshOutcome},
         refresh::RefreshToken,
@@ -113,7 +112,11 @@ async fn tell(
         };
         mail::enqueue(connection, &mail).await?;
     }
-    let entry = Entry::new(owner.company, actor(owner), Action::SessionRefreshReused);
+    let entry = Entry::new(
+        owner.company,
+        Actor::person(owner.user),
+        Action::SessionRefreshReused,
+    );
     let entry = entry
         .on(Object::Session, token.session)
         .ended(Outcome::Denied);

@@ -21,7 +21,7 @@ use super::{
     answer::Answer,
     list::{self, OwnSessions},
     login::{self, unix_seconds},
-    logout::Sent,
+    logout::{Sent, Shown},
     row::{Granted, Kind, Owner},
 };
 use crate::{
@@ -90,9 +90,8 @@ impl ModeQuery {
 }
 
 crate::problem_responses!(LoginProblems:
-    InvalidJson, InvalidQuery, InvalidCredentials, EmailUnconfirmed, CsrfFailed, MethodNotAllowed,
-    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyLogins, LoginBusy,
-    DatabaseUnavailable);
+    [JSON] InvalidQuery, InvalidCredentials, EmailUnconfirmed, CsrfFailed, MethodNotAllowed, TooManyLogins,
+    LoginBusy, DatabaseUnavailable);
 
 /// Get a token.
 ///
@@ -167,9 +166,8 @@ struct RefreshInBody {
 }
 
 crate::problem_responses!(RefreshProblems:
-    InvalidJson, InvalidRefreshToken, RefreshTokenReused, SessionEnded, CsrfFailed, MethodNotAllowed,
-    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyRequests, NoDatabase,
-    DatabaseUnavailable);
+    [JSON, DATABASE] InvalidRefreshToken, RefreshTokenReused, SessionEnded, CsrfFailed, MethodNotAllowed,
+    TooManyRequests);
 
 /// Get the next tokens.
 ///
@@ -240,9 +238,8 @@ impl Sessions {
 }
 
 crate::problem_responses!(LogoutProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, InvalidRefreshToken, CsrfFailed,
-    MethodNotAllowed, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, NoDatabase,
-    StoreUnavailable, DatabaseUnavailable);
+    [JSON, DATABASE] MissingToken, InvalidToken, ExpiredToken, InvalidRefreshToken, CsrfFailed, MethodNotAllowed,
+    StoreUnavailable);
 
 /// Log out.
 ///
@@ -261,8 +258,7 @@ async fn post_logout(
     origin: Origin,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (headers, sent) = sent(request).await?;
-    let shown = sessions.shown(&headers, &sent)?;
+    let shown = shown(&sessions, request).await?;
     sessions.logged_out(sessions.log_out(shown, &origin).await)
 }
 
@@ -282,9 +278,13 @@ async fn post_logout_all(
     origin: Origin,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (headers, sent) = sent(request).await?;
-    let shown = sessions.shown(&headers, &sent)?;
+    let shown = shown(&sessions, request).await?;
     sessions.logged_out(sessions.log_out_everywhere(shown, &origin).await)
+}
+
+async fn shown(sessions: &Sessions, request: Request) -> Result<Shown, Problem> {
+    let (headers, sent) = sent(request).await?;
+    sessions.shown(&headers, &sent)
 }
 
 /// What is in the body of a request about a session that may be in cookies: nothing, JSON, or a form.
@@ -321,9 +321,7 @@ async fn sent(request: Request) -> Result<(HeaderMap, Sent), Problem> {
     Ok((headers, sent))
 }
 
-crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, NoDatabase,
-    DatabaseUnavailable);
+crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodNotAllowed);
 
 /// List one's own sessions.
 #[utoipa::path(
@@ -363,9 +361,7 @@ struct IdInPath {
     id: String,
 }
 
-crate::problem_responses!(EndProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, CsrfFailed, NotFound, MethodNotAllowed,
-    NoDatabase, StoreUnavailable, DatabaseUnavailable);
+crate::problem_responses!(EndProblems: [CALLER, DATABASE] CsrfFailed, NotFound, MethodNotAllowed, StoreUnavailable);
 
 /// End one of one's own sessions.
 ///

@@ -48,8 +48,7 @@ struct Admin {
 /// As many are named at most: whoever looks for one needs no more.
 const NAMED_ADMINS: usize = 100;
 
-crate::problem_responses!(AdminsProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(AdminsProblems: [CALLER, DATABASE] MethodNotAllowed);
 
 /// List who administers your company.
 ///

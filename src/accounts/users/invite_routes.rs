@@ -58,9 +58,8 @@ struct InvitationBody {
 }
 
 crate::problem_responses!(InviteProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, RegistrationClosed, MethodNotAllowed, EmailTaken, UsernameTaken,
-    UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, InvalidEmail, TooManyRequests, StoreUnavailable,
-    NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] RegistrationClosed, MethodNotAllowed, EmailTaken, UsernameTaken, InvalidEmail,
+    TooManyRequests, StoreUnavailable);
 
 /// Invite somebody.
 ///

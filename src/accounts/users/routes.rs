@@ -91,8 +91,7 @@ impl UsersQuery {
     }
 }
 
-crate::problem_responses!(ListProblems:
-    InvalidQuery, MissingToken, InvalidToken, ExpiredToken, Forbidden, MethodNotAllowed, TooManyRequests, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodNotAllowed, TooManyRequests);
 
 /// List the users of the company.
 #[utoipa::path(
@@ -125,8 +124,7 @@ async fn get_users(
     Ok(Json(Users { users, next }))
 }
 
-crate::problem_responses!(ReadProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, TooManyRequests, NoDatabase, DatabaseUnavailable);
+crate::problem_responses!(ReadProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, TooManyRequests);
 
 /// Read a user.
 #[utoipa::path(
@@ -197,9 +195,8 @@ impl ChangesBody {
 }
 
 crate::problem_responses!(ChangeProblems:
-    InvalidJson, MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, UsernameTaken, LastAdmin,
-    ManagedBySettings, UnsupportedMediaType, UnsupportedContentEncoding, InvalidBody, TooManyRequests, OutcomeUnknown, StoreUnavailable,
-    NoDatabase, DatabaseUnavailable);
+    [CALLER, JSON, DATABASE] NotFound, MethodNotAllowed, UsernameTaken, LastAdmin, ManagedBySettings,
+    TooManyRequests, OutcomeUnknown, StoreUnavailable);
 
 /// Change a user.
 ///
@@ -233,8 +230,8 @@ async fn put_user(
 }
 
 crate::problem_responses!(RemoveProblems:
-    MissingToken, InvalidToken, ExpiredToken, Forbidden, NotFound, MethodNotAllowed, LastAdmin, ManagedBySettings,
-    TooManyRequests, OutcomeUnknown, StoreUnavailable, NoDatabase, DatabaseUnavailable);
+    [CALLER, DATABASE] NotFound, MethodNotAllowed, LastAdmin, ManagedBySettings, TooManyRequests, OutcomeUnknown,
+    StoreUnavailable);
 
 /// Remove a user.
 ///

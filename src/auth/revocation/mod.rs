@@ -12,7 +12,8 @@
 //! has a copy, and may lose the end of it in a failover or a crash. The connections that lead to it
 //! break then; so what is known is good only for connections that were open when everything was
 //! read and compared with the database, and whoever finds that something is missing publishes it
-//! again.
+//! again. While sentinels switch there are two masters, each of which somebody counts on: both are
+//! told before anybody is told that it is done.
 //!
 //! In a Redis Cluster no script can compare an epoch that is on another server, and what does not
 //! count asks no store: for these each process reads the epoch four times a second.

@@ -127,8 +127,9 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// If the store did not take it, or too few replicas have it. It is published later, by whoever
-    /// finds it in the table; but nobody must be told before that it is done.
+    /// If the store did not take it, too few replicas have it, or there may be another master that
+    /// does not know of it. It is published later, by whoever finds it in the table; but nobody must
+    /// be told before that it is done.
     pub async fn publish(&self, noted: Noted) -> Result<(), StoreError> {
         if noted.entries.is_empty() {
             return Ok(());

@@ -226,22 +226,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{
-        config::{Settings, Sources},
-        storage::StoreError,
-        storage::metrics::StoreMetrics,
-    };
+    use crate::{config::Settings, storage::StoreError, storage::metrics::StoreMetrics};
 
     /// A right password whose login ended while the store was away is no failure.
     #[tokio::test]
     async fn a_charge_is_given_back_when_the_store_is_there_again() {
         let folder = tempfile::tempdir().unwrap();
-        let options = [("data_dir".to_owned(), folder.path().display().to_string())];
-        let sources = Sources {
-            options: options.into_iter().collect(),
-            ..Sources::default()
-        };
-        let settings = Settings::load(&sources).unwrap();
+        let data_dir = folder.path().to_str().unwrap();
+        let settings = Settings::of(&[("FOOTFALL_DATA_DIR", data_dir)]);
         let metrics = Arc::new(StoreMetrics::detached().unwrap());
         let store = Store::open(&settings.store, metrics).await.unwrap();
         let throttle = Throttle::new(store.clone());

@@ -5,7 +5,7 @@ use url::form_urlencoded;
 use super::{
     Carried, InvalidVisit, Member,
     invalid::shortened,
-    reading::{read, text},
+    reading::{check, read, text},
 };
 use crate::counting::{
     CounterName, InvalidName,
@@ -86,6 +86,7 @@ impl Page {
 
     /// Sets what is not of the visit itself.
     fn put(&mut self, name: &'static str, value: &str) -> Result<(), InvalidVisit> {
+        check(value).map_err(|wrong| InvalidVisit::member(name, &wrong))?;
         match (name, value) {
             (_, "") => {}
             ("counter", value) => {
@@ -121,8 +122,14 @@ fn unknown(name: &str) -> InvalidVisit {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
     use crate::counting::carried::Attributes;
+
+    const NAMES: [&str; 9] = [
+        "key", "counter", "id", "path", "referrer", "campaign", "visitor", "other", "",
+    ];
 
     fn encoded(pairs: &[(&str, &str)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -176,6 +183,18 @@ mod tests {
         }
         for nothing in [encoded(&empty), String::new(), "&&".into(), "key".into()] {
             assert_eq!(Page::from_query(&nothing), Ok(Page::default()), "{nothing}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is sent, and however often: what one way takes the other does, for the same.
+        #[test]
+        fn both_ways_take_the_same(
+            pairs in vec((select(&NAMES[..]), "([!-~]{0,80}|.{0,80}|[a-z]{500,515})"), 0..4)
+        ) {
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let (json, query) = (Page::from_json(&json(&pairs)), Page::from_query(&encoded(&pairs)));
+            prop_assert_eq!(json.ok(), query.ok());
         }
     }
 

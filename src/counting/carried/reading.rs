@@ -166,7 +166,8 @@ pub(super) fn text(value: &str) -> Result<Option<Cow<'_, str>>, String> {
     Ok(Some(text))
 }
 
-fn check(text: &str) -> Result<(), String> {
+/// Whether a text is within the limits; else what is wrong with it.
+pub(super) fn check(text: &str) -> Result<(), String> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(format!(
             "must be at most {MAX_TEXT_BYTES} bytes of UTF-8, and is {}",

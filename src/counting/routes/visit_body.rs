@@ -6,7 +6,7 @@ use axum::{
 };
 
 use crate::{
-    auth::CsrfForm,
+    auth::{CsrfForm, is_form},
     counting::carried::{Carried, InvalidVisit},
     edge::{
         Code, Problem,
@@ -38,7 +38,7 @@ impl<S: Sync> FromRequest<S> for VisitBody {
 
 /// In chunks it may still be none, whatever media type it has.
 async fn read(mut request: Request) -> Result<VisitBody, Problem> {
-    if CsrfForm::is_sent(request.headers()) {
+    if is_form(request.headers()) {
         let form = CsrfForm::from_request(request, &()).await?;
         let carried = None;
         return Ok(VisitBody { carried, form });

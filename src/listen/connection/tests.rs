@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::{
-    config::{Settings, Sources},
+    config::Settings,
     edge::Routes,
     listen::Fitness,
     listen::{
@@ -58,12 +58,8 @@ struct Fixture {
 
 async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let options = [("data_dir".to_owned(), folder.path().display().to_string())];
-    let sources = Sources {
-        options: options.into_iter().collect(),
-        ..Sources::default()
-    };
-    let settings = Settings::load(&sources).unwrap();
+    let data_dir = folder.path().to_str().unwrap();
+    let settings = Settings::of(&[("FOOTFALL_DATA_DIR", data_dir)]);
     let metrics = Arc::new(StoreMetrics::detached().unwrap());
     let store = Store::open(&settings.store, metrics).await.unwrap();
     let vitals = Vitals::default();

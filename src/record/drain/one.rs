@@ -7,7 +7,7 @@ use super::{
 use crate::{
     counting::CounterId,
     record::{
-        Appended, append,
+        Appended, Reason, append,
         metrics::RecordMetrics,
         table::{
             identities::{self, Kind},
@@ -142,14 +142,15 @@ impl One {
     pub fn note(&self, counter: &CounterId, metrics: &RecordMetrics) {
         let Self::Read(read) = self else { return };
         metrics.recorded.inc_by(read.appended.recorded);
-        metrics
-            .unrecorded
-            .inc_by(read.appended.unrecorded - read.appended.lost);
-        if read.appended.lost > 0 {
-            metrics.lost.inc_by(read.appended.lost);
+        for reason in Reason::ALL {
+            let visits = read.appended.unrecorded[reason as usize];
+            metrics.unrecorded.of(reason.into()).inc_by(visits);
+        }
+        let lost = read.appended.unrecorded[Reason::Lost as usize];
+        if lost > 0 {
             tracing::error!(
                 %counter,
-                visits = read.appended.lost,
+                visits = lost,
                 "visits were gone from Redis before they were recorded; their numbers stay"
             );
         }

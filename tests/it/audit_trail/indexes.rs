@@ -31,11 +31,20 @@ async fn fill(trail: &Trail) {
             "zeroblob(32)",
         ),
     };
+    // What a literal is, PostgreSQL does not see through a CASE.
+    let of = |case: String| match trail.postgres {
+        Some(_) => format!("({case})::uuid"),
+        None => case,
+    };
+    let company = of(format!("CASE n % 2 WHEN 0 THEN {one} ELSE {other} END"));
+    let actor = of(format!(
+        "CASE WHEN n % 4000 < 2 THEN {rare} ELSE {common} END"
+    ));
     let text = format!(
         "INSERT INTO audit_entries (company_id, seq, id, recorded_at, events, first_at, last_at, actor, actor_id, action, outcome, details, hash)
-         SELECT CASE n % 2 WHEN 0 THEN {one} ELSE {other} END, n, {id}, n, 1, n, n,
+         SELECT {company}, n, {id}, n, 1, n, n,
              CASE WHEN n % 4000 < 2 THEN 'command' ELSE 'user' END,
-             CASE WHEN n % 4000 < 2 THEN {rare} ELSE {common} END,
+             {actor},
              CASE WHEN n % 4000 < 2 THEN 'company.update' ELSE 'session.login' END,
              'success', '{{}}', {hash} FROM ({numbers}) AS all_of_them;
          {}",

@@ -179,13 +179,16 @@ async fn robots_and_what_is_fetched_ahead_are_not_counted() {
     assert_eq!(site.visits("shop").await, 0);
 }
 
+/// A query and header fields; the status, and why it is not counted.
+type Case<'a> = (String, &'a [(&'a str, &'a str)], u16, Option<&'a str>);
+
 /// Whatever becomes of it, a page shows nothing that is broken.
 #[tokio::test]
 async fn an_image_is_an_image_in_any_case() {
     let site = Site::of(Stage::sqlite().await).await;
     let key = &site.key;
     let page = ("referer", "https://shop.example/some/page?q=1");
-    let cases: [(String, &[(&str, &str)], u16, Option<&str>); 11] = [
+    let cases: [Case; 11] = [
         (format!("key={key}"), &[page], 200, None),
         (
             format!("key={key}&counter=shop&id=a&path=%2Fp&referrer=&campaign=c&visitor=v"),

@@ -96,9 +96,10 @@ fn mails(stack: &Stack) {
     stack.postgres.sql("migrated", mails);
 }
 
-/// Loses visits that were acknowledged.
+/// Loses visits that were acknowledged, and what would tell the count so.
 fn loss(stack: &Stack) {
-    stack.redis.command("DEL footfall:{visits}:count");
+    let keys = ["count", "record", "visits"].map(|key| format!("footfall:{{visits}}:{key}"));
+    stack.redis.command(&format!("DEL {}", keys.join(" ")));
 }
 
 /// Ends a session, as another replica would: how long it takes to be known has a value only where

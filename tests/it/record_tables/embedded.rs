@@ -14,6 +14,7 @@ use footfall::{
     storage::{Store, metrics::StoreMetrics},
 };
 use futures_util::future::join_all;
+use hyper::Method;
 
 use super::*;
 use crate::support::TestApp;
@@ -213,7 +214,7 @@ async fn nothing_is_recorded_while_it_is_off() {
     let closed = appended(&opened.database, &visits, 0, &[closing])
         .await
         .unwrap();
-    assert_eq!((closed.recorded, closed.unrecorded), (0, 2));
+    assert_eq!((closed.recorded, closed.unrecorded), (0, [2, 0, 0, 0]));
     visit(5).await;
     let (_, written) = Written::of(&opened.database, &visits).await;
     let off = Fate::Nothing(Reason::Off);
@@ -301,4 +302,50 @@ async fn what_is_carried_is_stored_or_refused() {
     assert_eq!(numbers(count(nobody).await), [off, Ok(1), off]);
     let (recording, _) = Written::of(&opened.database, &visits).await;
     assert_eq!(recording.through, 3);
+}
+
+/// By the API: what is sent is what is stored under the number of the answer, once.
+#[tokio::test]
+async fn what_is_sent_is_stored_once() {
+    let app = TestApp::start().await;
+    let database = app.database.as_ref().unwrap();
+    let mut client = app.client().logged_in().await;
+    let visits = "/api/counters/visits";
+    let body = r#"{"visitor":"ann","path":"/a","referrer":"/a","country":"fr","properties":{"n":1.5,"ok":true}}"#;
+    let mut post = async |key: &str| {
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", key),
+        ];
+        client.send(Method::POST, visits, &headers, body).await
+    };
+    for replayed in [false, true, true] {
+        let reply = post("same").await;
+        assert_eq!((reply.visits(), reply.replayed()), (1, replayed));
+    }
+    let of_visits = counter(Company::Default, "visits");
+    let (_, written) = Written::of(database, &of_visits).await;
+    assert_eq!(written.carried.len(), 1);
+    let (at, stored) = &written.carried[&1];
+    assert_eq!(written.fates[&1], Fate::At(*at));
+    let visitor = stored.visitor.as_deref().unwrap();
+    assert!(visitor.starts_with('#') && !visitor.contains("ann"));
+    let expected = Attributes {
+        path: Some("/a".into()),
+        referrer: Some("/a".into()),
+        campaign: None,
+        country: Some("FR".into()),
+        properties: serde_json::from_str(r#"{"n":1.5,"ok":true}"#).unwrap(),
+    };
+    assert_eq!(stored.attributes, expected);
+    let uses = [("/a".into(), 2), ("FR".into(), 1)];
+    assert_eq!(written.uses, BTreeMap::from(uses));
+    let off = "UPDATE recordings SET recorded = 0, version = version + 1";
+    sql(database, off).await;
+    // It was recorded before, so it gets its number again.
+    assert_eq!(post("same").await.visits(), 1);
+    let refused = post("another").await;
+    assert_eq!(refused.status, 409);
+    assert_eq!(refused.problem(), "recording_off");
+    assert_eq!(client.post(visits).await.visits(), 2);
 }

@@ -228,7 +228,7 @@ async fn append_all(
         let chunk = &entries[done.saturating_sub(again)..to];
         let appended = appended(database, counter, began, chunk).await.unwrap();
         recorded += appended.recorded;
-        unrecorded += appended.unrecorded;
+        unrecorded += appended.unrecorded.iter().sum::<u64>();
         carried += appended.carried;
         done = to;
     }

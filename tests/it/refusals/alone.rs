@@ -10,7 +10,7 @@ use super::{Clerk, lines, metric, outages, reason, target};
 use crate::support::{
     Client, Footfall, eventually,
     load::{Insistent, assert_exact},
-    process::run,
+    process::{run, throughout},
 };
 
 /// What is said of a counter that is refused alone, and when it no longer is.
@@ -89,8 +89,8 @@ const POISONS: &[Poison] = &[
 
 /// Visits the counter for a while; each time it is refused, and certainly not counted.
 async fn refused_for(client: &mut Client, time: Duration) {
-    let (started, mut visit) = (Instant::now(), 0);
-    while started.elapsed() < time {
+    let mut visit = 0;
+    throughout(time, async || {
         visit += 1;
         let key = format!("refused-{visit}");
         let headers = [("idempotency-key", key.as_str())];
@@ -99,8 +99,8 @@ async fn refused_for(client: &mut Client, time: Duration) {
             .await;
         assert_eq!(reply.problem(), "store_unavailable", "{reply:?}");
         assert!(reply.header("retry-after").is_some());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    })
+    .await;
 }
 
 /// How often the store was asked to do all that counting does: each time the script is sent.

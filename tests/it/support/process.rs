@@ -113,6 +113,15 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
     answer.unwrap_or_else(|_| panic!("never came true: {what}"))
 }
 
+/// Looks again and again for as long as this, at what must hold all the time.
+pub async fn throughout(time: Duration, mut look: impl AsyncFnMut()) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        look().await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// A TCP port nobody has now. The kernel may offer one twice; it is given out once.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());

@@ -18,40 +18,27 @@ use tokio::{
 };
 
 mod keys;
+mod listing;
 mod probe;
 mod reading;
+mod recording;
 mod room;
 mod script;
 
-use self::script::{Call, Carried, OTHER_MODE, OUTDATED, UNLISTED, interpret};
+use self::script::{Call, OTHER_MODE, OUTDATED, UNLISTED, interpret};
 pub use self::{keys::RecordKeys, script::SCRIPT};
 use super::{BatchResult, Memory, Recording};
 use crate::{
     auth::revocation::Known,
-    counting::{Batch, Company, CounterId, NotCounted, Outcome, carried::VisitorMode},
+    counting::{Batch, CounterId, NotCounted, Outcome, carried::VisitorMode},
     storage::{
         RedisStore, StoreError, StoreHealth,
         redis::{Node, Place, REDIRECTIONS, moving, pause_before},
     },
 };
 
-/// The script that puts a counter into the index.
-const LIST_SCRIPT: &str = include_str!("list.lua");
-
 /// Calls of the script for one batch at most: see [`RedisCounts::count_batch`].
 const ROUNDS: usize = 4;
-
-/// Counters of which a worker keeps in mind how their visitors are stored.
-const MODES: usize = 1024;
-
-/// What a store may refuse that refuses no counter it has listed: the keys of each company are
-/// others, and so are those that a user may use.
-fn new_counters(company: Company) -> String {
-    match company {
-        Company::Default => "new counters".to_owned(),
-        Company::Id(id) => format!("new counters of the company {id}"),
-    }
-}
 
 /// Counts in Redis, over one connection to each master that is held for good:
 /// pipelining needs no second one, and a pool would ask it for a PING before
@@ -107,12 +94,6 @@ impl RedisCounts {
         }
     }
 
-    /// Has visits recorded.
-    pub fn record(&mut self, recording: Recording) {
-        self.memory.records = true;
-        self.recording = Some(recording);
-    }
-
     pub async fn count(&mut self, batches: &[Batch], health: &StoreHealth) -> Vec<BatchResult> {
         let outages = health.outages();
         if self.outages != outages {
@@ -146,31 +127,6 @@ impl RedisCounts {
             .into_iter()
             .map(|result| result.map(|(_, outcomes)| outcomes))
             .collect()
-    }
-
-    /// Over new connections, before anything is counted: raises the counts that are less than what is
-    /// recorded.
-    async fn catch_up(&mut self, batches: &[Batch], deadline: Instant) {
-        let recording = self.recording.as_ref();
-        let Some(recorded) = recording.and_then(|recording| recording.recorded.as_ref()) else {
-            return;
-        };
-        let behind = match &mut self.behind {
-            Some(behind) => behind,
-            behind => behind.insert(recorded.lately().await),
-        };
-        if behind.is_empty() {
-            return;
-        }
-        for batch in batches {
-            if behind.contains(&batch.counter) {
-                let raising = recorded.raise(&self.redis, &batch.counter);
-                // What fails here fails in a moment as well, and is asked again then.
-                if let Ok(Ok(())) = timeout_at(deadline, raising).await {
-                    behind.remove(&batch.counter);
-                }
-            }
-        }
     }
 
     /// Gives the held connections up; the next batch opens others, where the
@@ -237,7 +193,7 @@ impl RedisCounts {
                     // As long as nothing is counted, nothing is unknown.
                     let listed = self.list_counter(&batch.counter).await;
                     let listed = listed.map_err(StoreError::of_reading);
-                    let subject = || new_counters(batch.counter.company);
+                    let subject = || listing::new_counters(batch.counter.company);
                     health.refusals.note(subject, &listed);
                     if !listed? {
                         let outcomes = vec![Err(NotCounted::CountersFull); batch.visits.len()];
@@ -254,74 +210,6 @@ impl RedisCounts {
         }
         let busy = "how its visitors are stored changes faster than it can be read";
         Err(StoreError::Unavailable(busy.to_owned()))
-    }
-
-    /// What is stored of each visit of a batch, `None` for those that carry nothing.
-    fn stored(&self, batch: &Batch, mode: VisitorMode) -> Carried {
-        let visitors = self.recording.as_ref().map(|recording| &recording.visitors);
-        let visits = batch.visits.iter();
-        let stored = visits.map(|visit| {
-            let carried = visit.carried.as_ref()?;
-            let stored = match visitors {
-                Some(visitors) => visitors.stored(batch.counter.company, mode, carried),
-                // It will be refused, if other replicas do not record either.
-                None => carried.attributes.clone().into(),
-            };
-            Some(serde_json::to_string(&stored).expect("texts, numbers, true and false are JSON"))
-        });
-        let visits = stored.collect();
-        Carried { mode, visits }
-    }
-
-    fn mode(&self, counter: &CounterId) -> VisitorMode {
-        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
-        modes.get(counter).copied().unwrap_or_default()
-    }
-
-    fn learn_mode(&self, counter: &CounterId, code: i64) -> Result<VisitorMode, StoreError> {
-        let mode = u8::try_from(code).ok().and_then(VisitorMode::from_code);
-        let unknown = || {
-            StoreError::Refused(format!(
-                "visitors of {counter} are stored in the way {code}, which this version does not know"
-            ))
-        };
-        let mode = mode.ok_or_else(unknown)?;
-        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
-        modes.put(counter.clone(), mode);
-        if modes.len() > MODES {
-            modes.pop_lru();
-        }
-        Ok(mode)
-    }
-
-    /// Puts a counter into the index of its company; says whether there was room.
-    async fn list_counter(&self, counter: &CounterId) -> Result<bool, StoreError> {
-        if let Company::Id(id) = counter.company {
-            // Counting needs no database, so no other place is sure to know the companies.
-            self.enter(keys::COMPANIES, &id.to_string(), u32::MAX)
-                .await?;
-        }
-        let index = keys::index(counter.company);
-        let most = self.memory.counters_before(counter);
-        self.enter(&index, counter.name.as_str(), most).await
-    }
-
-    /// Puts a member into a set, unless it has as many as it may have. The set may be on
-    /// another server than the counter, so it has replicas of its own.
-    async fn enter(&self, set: &str, member: &str, most: u32) -> Result<bool, StoreError> {
-        // With its text: what is listed is never listed again.
-        let list = redis::cmd("EVAL")
-            .arg(LIST_SCRIPT)
-            .arg(1)
-            .arg(set)
-            .arg(member)
-            .arg(most)
-            .take();
-        let (node, listed) = self.send(set, &list).await?;
-        if listed && self.wait_replicas > 0 {
-            self.wait(&node).await?;
-        }
-        Ok(listed)
     }
 
     /// Calls the script, where this key is.

@@ -1,0 +1,89 @@
+//! What a batch needs to know of the record: how visitors are stored, and how far the database is.
+
+use std::sync::PoisonError;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{RedisCounts, script::Carried};
+use crate::{
+    counting::{Batch, CounterId, carried::VisitorMode, counts::Recording},
+    storage::StoreError,
+};
+
+/// Counters of which a worker keeps in mind how their visitors are stored.
+const MODES: usize = 1024;
+
+impl RedisCounts {
+    /// Has visits recorded.
+    pub fn record(&mut self, recording: Recording) {
+        self.memory.records = true;
+        self.recording = Some(recording);
+    }
+
+    /// Over new connections, before anything is counted: raises the counts that are less than what is
+    /// recorded.
+    pub(super) async fn catch_up(&mut self, batches: &[Batch], deadline: Instant) {
+        let recording = self.recording.as_ref();
+        let Some(recorded) = recording.and_then(|recording| recording.recorded.as_ref()) else {
+            return;
+        };
+        let behind = match &mut self.behind {
+            Some(behind) => behind,
+            behind => behind.insert(recorded.lately().await),
+        };
+        if behind.is_empty() {
+            return;
+        }
+        for batch in batches {
+            if behind.contains(&batch.counter) {
+                let raising = recorded.raise(&self.redis, &batch.counter);
+                // What fails here fails in a moment as well, and is asked again then.
+                if let Ok(Ok(())) = timeout_at(deadline, raising).await {
+                    behind.remove(&batch.counter);
+                }
+            }
+        }
+    }
+
+    /// What is stored of each visit of a batch, `None` for those that carry nothing.
+    pub(super) fn stored(&self, batch: &Batch, mode: VisitorMode) -> Carried {
+        let visitors = self.recording.as_ref().map(|recording| &recording.visitors);
+        let visits = batch.visits.iter();
+        let stored = visits.map(|visit| {
+            let carried = visit.carried.as_ref()?;
+            let stored = match visitors {
+                Some(visitors) => visitors.stored(batch.counter.company, mode, carried),
+                // It will be refused, if other replicas do not record either.
+                None => carried.attributes.clone().into(),
+            };
+            Some(serde_json::to_string(&stored).expect("texts, numbers, true and false are JSON"))
+        });
+        let visits = stored.collect();
+        Carried { mode, visits }
+    }
+
+    pub(super) fn mode(&self, counter: &CounterId) -> VisitorMode {
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.get(counter).copied().unwrap_or_default()
+    }
+
+    pub(super) fn learn_mode(
+        &self,
+        counter: &CounterId,
+        code: i64,
+    ) -> Result<VisitorMode, StoreError> {
+        let mode = u8::try_from(code).ok().and_then(VisitorMode::from_code);
+        let unknown = || {
+            StoreError::Refused(format!(
+                "visitors of {counter} are stored in the way {code}, which this version does not know"
+            ))
+        };
+        let mode = mode.ok_or_else(unknown)?;
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.put(counter.clone(), mode);
+        if modes.len() > MODES {
+            modes.pop_lru();
+        }
+        Ok(mode)
+    }
+}
