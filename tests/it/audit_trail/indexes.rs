@@ -95,13 +95,13 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
     for trail in both().await {
         fill(&trail).await;
         let company = Some(COMPANIES[0]);
-        for (selection, indexes) in [
+        for (selection, index) in [
             (
                 Selection {
                     actor_id: Some(RARE),
                     ..Selection::default()
                 },
-                &["audit_entries_by_actor_id"][..],
+                "audit_entries_by_actor_id",
             ),
             (
                 Selection {
@@ -109,18 +109,14 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
                     actor_id: Some(RARE),
                     ..Selection::default()
                 },
-                // Somebody is of one company, so the one is as good as the other.
-                &[
-                    "audit_entries_of_company_by_actor_id",
-                    "audit_entries_by_actor_id",
-                ],
+                "audit_entries_of_company_by_actor_id",
             ),
             (
                 Selection {
                     actor: Some("command"),
                     ..Selection::default()
                 },
-                &["audit_entries_by_actor"][..],
+                "audit_entries_by_actor",
             ),
             (
                 Selection {
@@ -128,14 +124,14 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
                     actor: Some("command"),
                     ..Selection::default()
                 },
-                &["audit_entries_of_company_by_actor"][..],
+                "audit_entries_of_company_by_actor",
             ),
             (
                 Selection {
                     action: Some("company.update".to_owned()),
                     ..Selection::default()
                 },
-                &["audit_entries_by_action"][..],
+                "audit_entries_by_action",
             ),
             (
                 Selection {
@@ -143,7 +139,7 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
                     action: Some("company.update".to_owned()),
                     ..Selection::default()
                 },
-                &["audit_entries_of_company_by_action"][..],
+                "audit_entries_of_company_by_action",
             ),
         ] {
             let asked = selection.clone();
@@ -153,8 +149,10 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
             let lines = lines.await.unwrap();
             let plan = lines.join("\n");
             let uses = |word: &str| plan.split([' ', '\n']).any(|found| found == word);
+            // What is rare in all companies is as quickly found without its own.
+            let of_all = index.replace("of_company_", "");
             assert!(
-                indexes.iter().any(|index| uses(index)),
+                uses(index) || uses(&of_all),
                 "{} {selection:?}:\n{plan}",
                 trail.kind()
             );
