@@ -149,7 +149,13 @@ async fn a_rare_actor_or_action_is_found_by_an_index() {
             let lines = lines.await.unwrap();
             let plan = lines.join("\n");
             let uses = |word: &str| plan.split([' ', '\n']).any(|found| found == word);
-            assert!(uses(index), "{} {selection:?}:\n{plan}", trail.kind());
+            // What is rare in all companies is as quickly found without its own.
+            let of_all = index.replace("of_company_", "");
+            assert!(
+                uses(index) || uses(&of_all),
+                "{} {selection:?}:\n{plan}",
+                trail.kind()
+            );
             for bad in [
                 "Seq Scan on audit_entries",
                 "Sort",

@@ -11,6 +11,8 @@ async fn companies_are_founded_named_suspended_and_resumed() {
             .post_json("/api/companies", &body.to_string())
             .await;
         assert_eq!(founded.status, 201, "{founded:?}");
+        let location = format!("companies/{}", founded.json()["id"].as_str().unwrap());
+        assert_eq!(founded.header("location"), Some(location.as_str()));
         let same = json!({ "name": "ACME ltd", "email": "other@acme.example" });
         let taken = operator
             .post_json("/api/companies", &same.to_string())
