@@ -32,7 +32,7 @@ impl Known {
     }
 }
 
-/// What a process knows. It only grows, until what is in it has ended; what bounds it is told at [`Rules`].
+/// What a process knows. It only grows, until what is in it has ended; what bounds it is told at `Rules`.
 #[derive(Debug)]
 pub struct Knowledge {
     /// How many are held: where there are none, nothing else has to be looked at.
