@@ -44,9 +44,10 @@ use crate::{
     ops::{self, OpsState},
     pages::Document,
     record::{
-        EmbeddedRecorder,
+        EmbeddedRecorder, Record,
         collect::{Collect, known::WriteKeys, salting::Salting},
         drain::{Drain, RecordedInDatabase, Streams},
+        upkeep,
     },
     storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
@@ -141,6 +142,7 @@ impl Application {
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = self.counts(store.clone());
+        let record = self.record(&store);
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -205,6 +207,7 @@ impl Application {
                 database: self.database.clone(),
             },
             callers,
+            record,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -230,12 +233,30 @@ impl Application {
         }
     }
 
-    /// What brings visits from Redis into the database; `None` where they are counted in it.
-    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+    /// What is read of the record.
+    fn record(&self, store: &Store) -> Record {
+        Record {
+            database: self.database.clone(),
+            streams: self.streams(store),
+            counts: Arc::new(CounterStore::new(store.clone(), &self.settings.store)),
+            counter_limit: self.settings.store.counter_limit,
+        }
+    }
+
+    /// What waits in Redis to be recorded; `None` where visits are counted in the database.
+    fn streams(&self, store: &Store) -> Option<Streams> {
         let Backend::Redis(redis) = &store.backend else {
             return None;
         };
-        let streams = Streams::new(redis.clone(), self.settings.store.dedup_window);
+        let window = self.settings.store.dedup_window;
+        self.database
+            .as_ref()
+            .map(|_| Streams::new(redis.clone(), window))
+    }
+
+    /// What brings visits from Redis into the database; `None` where they are counted in it.
+    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+        let streams = self.streams(store)?;
         let counters = CounterStore::new(store.clone(), &self.settings.store);
         let (undrained, metrics) = (self.undrained.clone(), self.metrics.record.clone());
         Some(Drain::new(database, streams, counters, undrained, metrics))
@@ -280,6 +301,7 @@ impl Application {
         supervisor.spawn(Part::Revocations, monitoring);
         supervisor.spawn(Part::Cleanup, cleanup::run(database.clone()));
         self.start_collecting(store, &database, supervisor);
+        supervisor.spawn(Part::Upkeep, upkeep::run(database.clone()));
         if let Some(drain) = self.drain(store, database.clone()) {
             supervisor.spawn(Part::Drain, drain.run());
         }

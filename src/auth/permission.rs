@@ -69,6 +69,10 @@ permissions! {
     WriteKeys = "write_keys", Admin, None;
     /// Change what the company is called and does.
     ManageCompany = "manage_company", Admin, None;
+    /// Read what visits carried, and what it amounts to.
+    ReadRecord = "read_record", Viewer, Some(Scope::RecordRead);
+    /// Change what is recorded of visits.
+    Recording = "manage_recording", Admin, None;
     /// Read the company's audit trail.
     ReadAudit = "read_audit", Admin, None;
     /// Look at all companies, found, change and suspend them.

@@ -105,6 +105,8 @@ codes! {
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The JSON does not have the fields, or the types, that GET /openapi.json describes.";
     /// What the visit carries is not what it may.
     InvalidVisit = "invalid_visit", UNPROCESSABLE_ENTITY, "What the visit carries is not what GET /openapi.json describes. It was not counted.";
+    /// The history would have too many buckets.
+    UnitTooSmall = "unit_too_small", UNPROCESSABLE_ENTITY, "There would be more than 2,000 buckets, or minutes of more than 90 days ago: ask for the next larger unit, or for less by `from` and `to`.";
     /// The password is too easy to guess.
     WeakPassword = "weak_password", UNPROCESSABLE_ENTITY, "The password is too easy to guess.";
     /// The text is no e-mail address.

@@ -4,17 +4,28 @@
 //! way in which it grows. `docs/record.md` says what is kept, and how it is written.
 
 mod append;
+mod calendar;
 mod chunk;
 pub mod collect;
 pub mod drain;
 mod embedded;
+mod handle;
+pub mod history;
 pub mod metrics;
+mod path;
 mod plan;
+pub mod reading;
+pub mod recording;
+pub mod routes;
+mod span;
 pub mod table;
 pub mod times;
+pub mod upkeep;
+pub mod values;
 
 pub use self::{
     append::{Appended, append},
     chunk::{Entry, Reason},
     embedded::EmbeddedRecorder,
+    handle::Record,
 };

@@ -71,6 +71,8 @@ named! {
         VisitorSalts = "the keeper of visitors' salts",
         /// What writes into the database what Redis has of visits.
         Drain = "the record of visits",
+        /// What thins, sums up and ends what is in the record.
+        Upkeep = "the upkeep of the record",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
     }

@@ -353,3 +353,24 @@ async fn over_a_new_connection_no_number_is_given_that_is_recorded() {
         [counted(7)]
     );
 }
+
+/// Also of what waited before anything was recorded of the counter.
+#[tokio::test]
+async fn times_are_those_at_which_visits_were_counted() {
+    let mut place = Place::new().await;
+    let mut times = std::collections::BTreeSet::new();
+    until("the clock has moved on twice", async || {
+        place.counts.count(paths(1..=1)).await.unwrap();
+        let (_, fields) = place.counts.last().await;
+        times.insert(String::from_utf8(fields["t"].clone()).unwrap());
+        (times.len() == 3).then_some(())
+    })
+    .await;
+    let _draining = place.drain().await;
+    place.is_drained().await;
+    let recorded = place
+        .postgres
+        .sql("SELECT string_agg(DISTINCT at::text, ' ' ORDER BY at::text) FROM visits");
+    let times: Vec<_> = times.into_iter().collect();
+    assert_eq!(recorded, times.join(" "));
+}

@@ -69,6 +69,7 @@ mod proofs;
 mod proxies;
 mod proxy;
 mod readme;
+mod record_reading;
 mod record_tables;
 mod refusals;
 mod registration;

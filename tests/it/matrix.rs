@@ -49,6 +49,13 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("post /collect", "", "{}"),
     ("get /collect.gif", "", ""),
     ("get /footfall.js", "", ""),
+    // The record.
+    ("get /api/counters/{name}/recording", "none", ""),
+    ("put /api/counters/{name}/recording", "none", r#"{"on":1}"#),
+    ("get /api/counters/{name}/history", "none", ""),
+    ("get /api/counters/{name}/values", "none", ""),
+    ("get /api/counters/{name}/visits", "none", ""),
+    ("get /api/counters/{name}/visits/{number}", "none", ""),
     // Audit.
     ("get /api/audit", "", ""),
     // Sessions. Whoever logs out is asked last of all, with a token of their own.
@@ -138,6 +145,7 @@ fn request(operation: &str, id: &str) -> (Method, String, &'static str) {
         panic!("the matrix of roles has no sample of `{operation}`: add one to SAMPLES in tests/it/matrix.rs")
     });
     let (method, path) = operation.split_once(' ').unwrap();
+    let path = path.replace("{number}", "1");
     let path = match path.split_once('{') {
         Some((before, rest)) => {
             let (_, after) = rest.split_once('}').unwrap();

@@ -71,7 +71,9 @@ pub async fn drain(
     counter: &CounterId,
     state: State,
 ) -> Result<One, DatabaseError> {
-    let recording = recordings::take(connection, counter, state.through, state.at).await?;
+    // Nobody knows when what came before it was counted: in Redis is the time of the last entry, and those
+    // that wait are older.
+    let recording = recordings::take(connection, counter, state.through, 0).await?;
     let Some(mut recording) = recording else {
         return Ok(match recordings::find(connection, counter).await? {
             Some(_) => One::Taken,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Drain;
 use crate::{
     counting::{CounterId, CounterName},
-    record::table::sweeps,
+    record::table::{settings, sweeps},
     storage::StoreError,
 };
 
@@ -15,6 +15,9 @@ pub const LOOK: Duration = Duration::from_secs(10);
 
 /// Between two sweeps, all replicas together.
 const PERIOD: Duration = Duration::from_secs(30);
+
+/// Counters of which Redis is told in one sweep what is recorded.
+const UNTOLD: i64 = 1000;
 
 /// Counters whose names are read at a time.
 const PAGE: usize = 500;
@@ -31,8 +34,38 @@ impl Drain {
             // When the database is back there will be a next time.
             Ok(false) | Err(_) => return,
         }
+        self.tell().await;
         if let Err(error) = self.sweep_all().await {
             tracing::debug!(%error, "not all counters could be looked at for visits to record");
+        }
+    }
+
+    /// Tells Redis what was to be recorded from some moment on, where it could not be told then.
+    async fn tell(&self) {
+        let untold = self.database.read("recording_untold", |connection| {
+            Box::pin(async move {
+                connection.across_companies().await?;
+                settings::untold(connection, UNTOLD).await
+            })
+        });
+        for recording in untold.await.unwrap_or_default() {
+            if self
+                .streams
+                .switch(&recording.counter, &recording)
+                .await
+                .is_err()
+            {
+                return;
+            }
+            let noted = self.database.write("recording_told", move |connection| {
+                Box::pin(async move {
+                    connection.within(recording.company()).await?;
+                    Ok(settings::told(connection, &recording).await?)
+                })
+            });
+            if noted.await.is_err() {
+                return;
+            }
         }
     }
 

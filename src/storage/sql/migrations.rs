@@ -37,6 +37,7 @@ const FILES: &[Files] = files![
     9 "record" "0009_record.sql",
     10 "collect" "0010_collect.sql",
     11 "drain" "0011_drain.sql",
+    12 "reading" "0012_reading.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.
