@@ -6,7 +6,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ObjectBuilder, RefOr, Schema,
-        schema::{AdditionalProperties, AnyOfBuilder, Type},
+        schema::{AdditionalProperties, AnyOfBuilder, SchemaType, Type},
     },
 };
 
@@ -127,7 +127,7 @@ fn properties() -> Schema {
         .item(of(Type::Boolean))
         .item(of(Type::Null));
     ObjectBuilder::new()
-        .schema_type(Type::Object)
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
         .description(Some(
             "Anything else: up to 20 texts (512 bytes), numbers, true and false, by keys of up to 64 bytes. \
              Numbers are kept as they are written; what neither an integer of 64 bits nor a double can be exactly is refused.",

@@ -12,7 +12,7 @@ const REQUEST: &str = "x-request-id";
 const KEY: &str = "idempotency-key";
 
 /// All but writing to keys' sets, with a script that declares that it does.
-const RULES: &str = "resetkeys ~footfall:*:count ~footfall:*:requests* %R~footfall:*:keys* ~footfall:{.probe-* ~footfall:counters ~footfall:schema ~footfall:layout (~footfall:* +evalsha)";
+const RULES: &str = "resetkeys ~footfall:*:count ~footfall:*:record ~footfall:*:requests* %R~footfall:*:keys* ~footfall:{.probe-* ~footfall:counters ~footfall:schema ~footfall:layout (~footfall:* +evalsha)";
 
 async fn visit(client: &mut Client, kind: &str, id: &str) -> Reply {
     let path = "/api/counters/part";
