@@ -47,6 +47,7 @@ use crate::{
         EmbeddedRecorder,
         collect::{Collect, known::WriteKeys, salting::Salting},
         drain::{Drain, RecordedInDatabase, Streams},
+        erase::Erasure,
     },
     storage::{Backend, Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
@@ -141,6 +142,7 @@ impl Application {
     pub fn public_edge(&self, store: Store, supervisor: &Supervisor) -> Edge {
         let settings = &self.settings;
         let counts = self.counts(store.clone());
+        let erasure = Arc::new(self.erasure(&store));
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -205,6 +207,7 @@ impl Application {
                 database: self.database.clone(),
             },
             callers,
+            erasure,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -230,12 +233,35 @@ impl Application {
         }
     }
 
-    /// What brings visits from Redis into the database; `None` where they are counted in it.
-    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+    /// What erases visitors from the record.
+    fn erasure(&self, store: &Store) -> Erasure {
+        let settings = &self.settings;
+        Erasure {
+            database: self.database.clone(),
+            streams: self.streams(store),
+            counters: CounterStore::new(store.clone(), &settings.store),
+            undrained: self.undrained.clone(),
+            visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
+            salts: self.salts.clone(),
+            // What is left of the time of a request is for the database.
+            patience: settings.server.request_timeout / 2,
+        }
+    }
+
+    /// What waits in Redis to be recorded; `None` where visits are counted in the database.
+    fn streams(&self, store: &Store) -> Option<Streams> {
         let Backend::Redis(redis) = &store.backend else {
             return None;
         };
-        let streams = Streams::new(redis.clone(), self.settings.store.dedup_window);
+        let window = self.settings.store.dedup_window;
+        self.database
+            .as_ref()
+            .map(|_| Streams::new(redis.clone(), window))
+    }
+
+    /// What brings visits from Redis into the database; `None` where they are counted in it.
+    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
+        let streams = self.streams(store)?;
         let counters = CounterStore::new(store.clone(), &self.settings.store);
         let (undrained, metrics) = (self.undrained.clone(), self.metrics.record.clone());
         Some(Drain::new(database, streams, counters, undrained, metrics))

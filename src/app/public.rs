@@ -18,7 +18,10 @@ use crate::{
     edge::{Code, Policy},
     ops,
     pages::{self, Document, openapi, swagger},
-    record::collect::{self, Collect},
+    record::{
+        collect::{self, Collect},
+        erase::{self, Erasure},
+    },
     supervision::Vitals,
 };
 
@@ -36,6 +39,8 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// The audit trail.
     pub audit: AuditState,
+    /// Erasing visitors.
+    pub erasure: Arc<Erasure>,
     /// Who calls.
     pub callers: Arc<Callers>,
     /// Logging in, and staying so.
@@ -57,7 +62,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, erasure: Arc<Erasure>, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 /// The public routes.
 pub struct Public {
@@ -100,6 +105,7 @@ impl Public {
         )
         .documented(collect::routes::router(), Policy::default())
         .documented(collect::routes::images(), collect::routes::image_policy())
+        .documented(erase::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
         public

@@ -25,6 +25,7 @@ use crate::edge::problem::ProblemDocument;
     tags(
         (name = "counting", description = "Count visits and read counters"),
         (name = "collect", description = "Count visits of web pages, and the keys by which they send them"),
+        (name = "record", description = "What is recorded of visits, and what it amounts to"),
         (name = "auth", description = "Register, log in and out, refresh, and what belongs to your own account: password, sessions"),
         (name = "tokens", description = "API tokens for programs"),
         (name = "users", description = "The people of your company: invite, change, delete"),

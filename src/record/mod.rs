@@ -8,6 +8,7 @@ mod chunk;
 pub mod collect;
 pub mod drain;
 mod embedded;
+pub mod erase;
 pub mod metrics;
 mod plan;
 pub mod table;

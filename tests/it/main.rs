@@ -39,6 +39,7 @@ mod dotenv;
 mod drain;
 mod draining;
 mod embedded;
+mod erasure;
 mod error_tracking;
 mod failures;
 mod faults;

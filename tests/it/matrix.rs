@@ -49,6 +49,8 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("post /collect", "", "{}"),
     ("get /collect.gif", "", ""),
     ("get /footfall.js", "", ""),
+    // The record.
+    ("post /api/visitors/erase", "", "{}"),
     // Audit.
     ("get /api/audit", "", ""),
     // Sessions. Whoever logs out is asked last of all, with a token of their own.
