@@ -70,6 +70,7 @@ mod proofs;
 mod proxies;
 mod proxy;
 mod readme;
+mod record_audit;
 mod record_tables;
 mod refusals;
 mod registration;

@@ -5,6 +5,7 @@ pub mod marks;
 pub mod recordings;
 pub mod repeated;
 pub mod runs;
+pub mod sums;
 pub mod sweeps;
 pub mod texts;
 pub mod visitors;
