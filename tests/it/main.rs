@@ -75,6 +75,7 @@ mod record_tables;
 mod refusals;
 mod registration;
 mod replication;
+mod restoring;
 mod revocation;
 mod roles;
 mod room;
