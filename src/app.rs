@@ -47,6 +47,7 @@ use crate::{
         EmbeddedRecorder, Record,
         collect::{Collect, known::WriteKeys, salting::Salting},
         drain::{Drain, RecordedInDatabase, Streams},
+        erase::Erasure,
         upkeep,
     },
     storage::{Backend, Store, sql::Database},
@@ -143,6 +144,7 @@ impl Application {
         let settings = &self.settings;
         let counts = self.counts(store.clone());
         let record = self.record(&store);
+        let erasure = Arc::new(self.erasure(&store));
         let revocations = self.revocations(store.clone());
         let tokens = Arc::new(Tokens::new(&settings.auth));
         let throttle = Throttle::new(store);
@@ -208,6 +210,7 @@ impl Application {
             },
             callers,
             record,
+            erasure,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -240,6 +243,21 @@ impl Application {
             streams: self.streams(store),
             counts: Arc::new(CounterStore::new(store.clone(), &self.settings.store)),
             counter_limit: self.settings.store.counter_limit,
+        }
+    }
+
+    /// What erases visitors from the record.
+    fn erasure(&self, store: &Store) -> Erasure {
+        let settings = &self.settings;
+        Erasure {
+            database: self.database.clone(),
+            streams: self.streams(store),
+            counters: CounterStore::new(store.clone(), &settings.store),
+            undrained: self.undrained.clone(),
+            visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
+            salts: self.salts.clone(),
+            // What is left of the time of a request is for the database.
+            patience: settings.server.request_timeout / 2,
         }
     }
 

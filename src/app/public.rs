@@ -21,6 +21,7 @@ use crate::{
     record::{
         self, Record,
         collect::{self, Collect},
+        erase::{self, Erasure},
     },
     supervision::Vitals,
 };
@@ -41,6 +42,8 @@ pub struct Parts {
     pub audit: AuditState,
     /// The record of visits.
     pub record: Record,
+    /// Erasing visitors.
+    pub erasure: Arc<Erasure>,
     /// Who calls.
     pub callers: Arc<Callers>,
     /// Logging in, and staying so.
@@ -62,7 +65,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, erasure: Arc<Erasure>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 /// The public routes.
 pub struct Public {
@@ -106,6 +109,7 @@ impl Public {
         .documented(collect::routes::router(), Policy::default())
         .documented(collect::routes::images(), collect::routes::image_policy())
         .documented(record::routes::router(), Policy::default())
+        .documented(erase::routes::router(), Policy::default())
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
         public

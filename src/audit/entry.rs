@@ -266,6 +266,8 @@ texts! {
         PresetDelete = "preset.delete",
         /// What is recorded of visits was changed.
         RecordingUpdate = "recording.update",
+        /// A visitor was erased from the record. It does not say who that was.
+        VisitorsErase = "visitors.erase",
         /// Somebody tried what their role, token or origin does not allow.
         AccessDenied = "access.denied",
         /// The audit was exported.

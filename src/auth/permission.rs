@@ -67,6 +67,8 @@ permissions! {
     WriteUsers = "write_users", Admin, Some(Scope::UsersWrite);
     /// Make and end the keys by which web pages send visits.
     WriteKeys = "write_keys", Admin, None;
+    /// Erase what is known of visitors.
+    EraseVisitors = "erase_visitors", Admin, None;
     /// Change what the company is called and does.
     ManageCompany = "manage_company", Admin, None;
     /// Read what visits carried, and what it amounts to.

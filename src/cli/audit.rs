@@ -5,6 +5,10 @@
 //! its companions). They and the store cannot be read at the same instant, so
 //! what is found is compared with the least and the most it can be; with no
 //! visits under way the two are the same number.
+//!
+//! Where there is a database, [`record`] looks whether the record of visits adds up as well.
+
+mod record;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -77,10 +81,12 @@ async fn audit(
     ))?;
     tokio::time::sleep(duration).await;
     let end = Reading::take(&counts, replicas).await?;
-    store.close().await;
     let verdict = compare(&begin, &end)?;
     super::print(verdict.sentence())?;
-    Ok(ExitCode::from(u8::from(!verdict.adds_up())))
+    let record_adds_up = record::compare(settings, &store, &counts).await?;
+    store.close().await;
+    let adds_up = verdict.adds_up() && record_adds_up;
+    Ok(ExitCode::from(u8::from(!adds_up)))
 }
 
 /// The books of all replicas, the store, and the books twice more: what is

@@ -18,6 +18,7 @@ mod migrate;
 mod openapi;
 mod password;
 mod permissions;
+mod restore;
 mod serve;
 mod target;
 
@@ -62,6 +63,9 @@ pub fn run() -> ExitCode {
         "migrate" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| migrate::run(arguments, &settings)),
+        "restore" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| restore::run(&settings)),
         "openapi" => openapi::run(),
         "hash-password" => hash_password::run(),
         _ => unreachable!("clap knows no other command"),
@@ -91,6 +95,7 @@ fn command() -> Command {
         .subcommand(audit::command())
         .subcommand(audit_trail::command())
         .subcommand(migrate::command())
+        .subcommand(restore::command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
         .subcommand(Command::new("hash-password").about("Read a password and print its Argon2id hash"))
 }

@@ -9,6 +9,7 @@ mod chunk;
 pub mod collect;
 pub mod drain;
 mod embedded;
+pub mod erase;
 mod handle;
 pub mod history;
 pub mod metrics;

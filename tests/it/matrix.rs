@@ -56,6 +56,7 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("get /api/counters/{name}/values", "none", ""),
     ("get /api/counters/{name}/visits", "none", ""),
     ("get /api/counters/{name}/visits/{number}", "none", ""),
+    ("post /api/visitors/erase", "", "{}"),
     // Audit.
     ("get /api/audit", "", ""),
     // Sessions. Whoever logs out is asked last of all, with a token of their own.

@@ -311,6 +311,20 @@ impl CounterStore {
         .await
     }
 
+    /// Lists a counter that is not counted now: whoever finds a count takes it for one that is listed. Says
+    /// whether there was room.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn list_again(&self, counter: &CounterId) -> Result<bool, StoreError> {
+        match &self.counts {
+            Counts::Redis(redis) => redis.list_counter(counter).await,
+            // A counter is listed by its row.
+            Counts::Sqlite(_) => Ok(true),
+        }
+    }
+
     /// The companies that have counters, and `default` in any case.
     ///
     /// # Errors

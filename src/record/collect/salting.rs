@@ -181,7 +181,8 @@ async fn delete(connection: &mut Connection<'_>, last: i64) -> Result<(), Databa
     overwriting(connection, "PRAGMA secure_delete = OFF").await
 }
 
-async fn overwriting(
+/// What is deleted from here on, and until this is turned off, is overwritten: only SQLite is to be told so.
+pub(in crate::record) async fn overwriting(
     connection: &mut Connection<'_>,
     pragma: &'static str,
 ) -> Result<(), DatabaseError> {

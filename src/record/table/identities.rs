@@ -42,6 +42,12 @@ const INSERT: &str =
 const SINCE: &str = "SELECT at, numbers, digests FROM recorded_identities
      WHERE company_id = $1 AND recording_id = $2 AND kind = $3 AND at >= $4 ORDER BY last";
 
+/// Rows that are read at a time, each of a chunk.
+const ROWS: i64 = 4;
+
+const SOME: &str = "SELECT numbers, digests FROM recorded_identities
+     WHERE company_id = $1 AND recording_id = $2 AND kind = $3 AND at >= $4 AND last > $5 ORDER BY last LIMIT $6";
+
 /// Writes the identities of a chunk, in the order of their numbers, that was counted by this time.
 pub(in crate::record) async fn write(
     connection: &mut Connection<'_>,
@@ -96,6 +102,36 @@ pub async fn since(
             at,
             identities: unpacked(&numbers, &digests),
         })
+        .collect())
+}
+
+/// Some identities of a counter that were recorded since this time and have numbers after this one, in their
+/// order; none if there are no more.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn some(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+    kind: Kind,
+    at: i64,
+    after: u64,
+) -> Result<Vec<(u64, [u8; 16])>, Error> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = on_either!(connection, |database| {
+        sqlx::query_as(of_company(SOME))
+            .bind(recording.company())
+            .bind(recording.id)
+            .bind(kind.text())
+            .bind(at)
+            .bind(after as i64)
+            .bind(ROWS)
+            .fetch_all(&mut **database)
+            .await
+    })?;
+    let rows = rows.iter();
+    Ok(rows
+        .flat_map(|(numbers, digests)| unpacked(numbers, digests))
         .collect())
 }
 

@@ -6,6 +6,7 @@ pub mod recordings;
 pub mod repeated;
 pub mod runs;
 pub mod settings;
+pub mod sums;
 pub mod sweeps;
 pub mod texts;
 pub mod visitors;

@@ -1,6 +1,7 @@
 //! Sums of days that are over: how far they are, and how they go.
 
 use sqlx::Error;
+use uuid::Uuid;
 
 use crate::{
     record::table::recordings::Recording,
@@ -86,14 +87,26 @@ pub async fn unrecorded(
 /// Those of the database.
 pub async fn forget(
     connection: &mut Connection<'_>,
-    recording: &Recording,
+    company: Uuid,
+    recording: i64,
     from: i64,
 ) -> Result<(), Error> {
-    remove(connection, recording, from, i64::MAX).await?;
+    for statement in [FORGET_VALUES, FORGET_VISITORS] {
+        on_either!(&mut *connection, |database| {
+            sqlx::query(of_company(statement))
+                .bind(company)
+                .bind(recording)
+                .bind(from)
+                .bind(i64::MAX)
+                .execute(&mut **database)
+                .await
+                .map(drop)
+        })?;
+    }
     on_either!(connection, |database| {
         sqlx::query(of_company(ERASED))
-            .bind(recording.company())
-            .bind(recording.id)
+            .bind(company)
+            .bind(recording)
             .bind(from)
             .execute(&mut **database)
             .await

@@ -20,7 +20,10 @@ pub(super) fn new_counters(company: Company) -> String {
 
 impl RedisCounts {
     /// Puts a counter into the index of its company; says whether there was room.
-    pub(super) async fn list_counter(&self, counter: &CounterId) -> Result<bool, StoreError> {
+    pub(in crate::counting::counts) async fn list_counter(
+        &self,
+        counter: &CounterId,
+    ) -> Result<bool, StoreError> {
         if let Company::Id(id) = counter.company {
             // Counting needs no database, so no other place is sure to know the companies.
             self.enter(keys::COMPANIES, &id.to_string(), u32::MAX)
