@@ -40,6 +40,7 @@ mod drain;
 mod draining;
 mod embedded;
 mod error_tracking;
+mod exactly_once;
 mod failures;
 mod faults;
 mod files;
