@@ -2,12 +2,7 @@
 
 use std::{
     env,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-    time::Duration,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use proptest::{prelude::Rng, test_runner::TestRng};
@@ -23,8 +18,8 @@ const VISITS: u64 = 4_000;
 
 const REPLICAS: usize = 3;
 
-/// Kills while these are counted, at most.
-const KILLS: u64 = 15;
+/// Kills while these are counted, at least.
+const KILLS: u64 = 8;
 
 /// All that may be killed.
 struct Servers {
@@ -78,23 +73,21 @@ impl Servers {
         }
     }
 
-    /// Until it is told to stop; says how often what was killed.
-    fn storm(&mut self, visits: u64, acknowledged: &AtomicU64, stop: &AtomicBool) -> [u64; 3] {
+    /// Until so many visits are counted, and all was killed often enough; says how often what was.
+    fn storm(&mut self, visits: u64, acknowledged: &AtomicU64) -> [u64; 3] {
         let mut random = TestRng::from_seed(
             proptest::test_runner::RngAlgorithm::ChaCha,
             &env::var("STORM_SEED").map_or([7; 32], |seed| [seed.parse().unwrap(); 32]),
         );
         let mut below = |most: u64| random.next_u64() % most;
-        let mut kills = [0; 3];
-        // Waits for some visits; without an end where nothing is counted.
+        let (mut kills, pause) = ([0; 3], (visits / KILLS).min(1000));
+        let counted = || acknowledged.load(Ordering::Relaxed);
         let wait = |more: u64| {
-            let goal = acknowledged.load(Ordering::Relaxed) + more;
-            while acknowledged.load(Ordering::Relaxed) < goal && !stop.load(Ordering::Relaxed) {
-                thread::sleep(Duration::from_millis(2));
-            }
+            let goal = counted() + more;
+            eventually("counting goes on", || (counted() >= goal).then_some(()));
         };
-        while !stop.load(Ordering::Relaxed) {
-            wait(1 + below(2 * visits / KILLS));
+        while counted() < visits || kills.iter().sum::<u64>() < KILLS {
+            wait(1 + below(pause));
             // Each kind once, and then any.
             let kind = match kills.iter().position(|kills| *kills == 0) {
                 Some(kind) => kind,
@@ -109,7 +102,7 @@ impl Servers {
             self.kill(victim);
             // Without Redis nothing is counted.
             if victim != Victim::Redis {
-                wait(below(visits / KILLS));
+                wait(below(pause));
             }
             self.restart(victim);
         }
@@ -154,16 +147,14 @@ async fn whatever_is_killed_each_acknowledged_visit_is_recorded_once() {
     servers.replicas[0].as_ref().unwrap().ready().await;
     let token = Client::new(targets[0].clone()).token().await;
     let clients = Clients::start(&targets, &token, 4);
-    let (acknowledged, stop) = (clients.acknowledged(), Arc::<AtomicBool>::default());
-    let (counted, told) = (acknowledged.clone(), stop.clone());
+    let counted = clients.acknowledged();
     let storm = tokio::task::spawn_blocking(move || {
-        let kills = servers.storm(visits, &counted, &told);
+        let kills = servers.storm(visits, &counted);
         (servers, kills)
     });
-    while acknowledged.load(Ordering::Relaxed) < visits && !storm.is_finished() {
+    while !storm.is_finished() {
         clients.count(1).await;
     }
-    stop.store(true, Ordering::Relaxed);
     let (mut servers, kills) = storm.await.unwrap();
     let told = clients.stop().await;
     let left: u64 = told
