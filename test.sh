@@ -125,7 +125,7 @@ if [ -n "$quick" ]; then
         start::accounts start::database start::docker start::settings
         cluster:: sentinel:: hung:: unready:: database::outages database_killed::
         mail::kills mail::tls::each_way registration::killed registration::enumeration
-        revocation::rounds revocation::failover audit_trail::tampering
+        revocation::rounds revocation::failover audit_trail::tampering exactly_once::
     )
     skip=(--skip browser:: --skip the_pages_in_a_browser)
     for test in "${busy[@]}"; do

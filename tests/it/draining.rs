@@ -26,11 +26,11 @@ use crate::{
 };
 
 /// A Redis, a PostgreSQL, one worker that counts, and what drains.
-struct Place {
+pub struct Place {
     redis: Redis,
-    postgres: postgres::Database,
-    counts: Counts,
-    opened: Opened,
+    pub postgres: postgres::Database,
+    pub counts: Counts,
+    pub opened: Opened,
 }
 
 /// A process that drains, until it is dropped.
@@ -46,7 +46,7 @@ impl Drop for Draining {
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let redis = Redis::start();
         let postgres = postgres::Database::migrated();
         let opened = databases::at(&postgres.url(), &[]).await.up().await;
@@ -116,7 +116,7 @@ impl Place {
     }
 
     /// All that Redis has of the counter, to be put back.
-    async fn dump(&self) -> Vec<(String, Vec<u8>)> {
+    pub async fn dump(&self) -> Vec<(String, Vec<u8>)> {
         let mut dump = Vec::new();
         for key in ["count", "record", "visits", "keys"] {
             let key = format!("footfall:{{a}}:{key}");
@@ -126,7 +126,7 @@ impl Place {
         dump
     }
 
-    async fn put_back(&self, dump: &[(String, Vec<u8>)]) {
+    pub async fn put_back(&self, dump: &[(String, Vec<u8>)]) {
         let mut connection = self.counts.connection().await;
         for (key, value) in dump {
             let mut put = redis::cmd("RESTORE");

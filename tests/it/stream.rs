@@ -18,7 +18,8 @@ use crate::support::Redis;
 
 const RECORD: &str = "footfall:{a}:record";
 const STREAM: &str = "footfall:{a}:visits";
-const BACKLOG: u64 = 400;
+/// Visits that may wait, as these count.
+pub const BACKLOG: u64 = 400;
 
 type Fields = BTreeMap<String, Vec<u8>>;
 type Answered = Vec<(String, Vec<u8>)>;

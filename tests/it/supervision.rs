@@ -64,7 +64,7 @@ fn names(part: Part) -> Vec<String> {
         | Part::Revocations => {
             vec![part.name().to_owned()]
         }
-        // Only where there is a PostgreSQL: `pieces::the_monitor_of_the_database`.
+        // Only where there is a PostgreSQL: `pieces::the_monitor_of_the_database` and `pieces::the_drain`.
         Part::DatabaseMonitor | Part::Drain => Vec::new(),
     }
 }

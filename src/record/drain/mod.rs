@@ -19,8 +19,8 @@ mod recorded;
 mod stream;
 mod sweep;
 
-use self::one::{Drained, drain};
 pub use self::{
+    one::{Drained, One, Read, drain},
     recorded::RecordedInDatabase,
     stream::{State, Streams, Taught},
 };

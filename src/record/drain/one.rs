@@ -7,7 +7,7 @@ use super::{
 use crate::{
     counting::CounterId,
     record::{
-        Appended, Reason, append,
+        Appended, Entry, Reason, append,
         metrics::RecordMetrics,
         table::{
             identities::{self, Kind},
@@ -60,8 +60,8 @@ pub struct Read {
     more: bool,
     /// Visits under numbers that are recorded for others.
     repeated: u64,
-    /// What Redis may have forgotten, where it has.
-    taught: Taught,
+    /// What Redis may have forgotten, where it knows of fewer visits than the database did.
+    taught: Option<Taught>,
 }
 
 /// Takes the row of a counter, reads what comes after it and writes that.
@@ -83,15 +83,13 @@ pub async fn drain(
     // From where the stream begins: what is recorded already should be the same.
     let after = state.through.min(recording.through);
     let Chunk {
-        entries,
+        mut entries,
         bytes,
         more,
     } = match streams.read(counter, after).await {
         Ok(chunk) => chunk,
         Err(error) => return Ok(One::Unread(error)),
     };
-    // Times never fall as numbers rise, so what is later than all that is recorded, under a number
-    // that is recorded, is another visit.
     let bytes = if entries.is_empty() {
         state.bytes
     } else {
@@ -99,15 +97,14 @@ pub async fn drain(
     };
     let known = (recording.through, recording.through_at);
     let mut repeated = 0;
-    for entry in &entries {
-        if entry.last <= known.0 && entry.at > known.1 && entry.visits > 0 {
-            repeated += repeated::keep(connection, &recording, entry).await?;
-        }
+    for entry in entries.iter().filter_map(|entry| again(entry, known)) {
+        repeated += repeated::keep(connection, &recording, &entry).await?;
     }
+    entries.extend(gone(&state, &entries, more));
     let appended = append(connection, &mut recording, &entries).await?;
     let taught = match known.0 > state.top || known.0 > state.count {
-        true => taught(connection, &recording, state.through).await?,
-        false => Taught::default(),
+        true => Some(taught(connection, &recording, state.through).await?),
+        false => None,
     };
     Ok(One::Read(Box::new(Read {
         recording,
@@ -118,6 +115,42 @@ pub async fn drain(
         repeated,
         taught,
     })))
+}
+
+/// What of an entry was counted under numbers that were recorded for other visits, up to `known` and its
+/// time.
+fn again(entry: &Entry, (known, at): (u64, i64)) -> Option<Entry> {
+    let before = entry.last.saturating_sub(entry.visits);
+    let last = entry.last.min(known);
+    // Times never fall as numbers rise, so what is later than all that is recorded is another visit.
+    // Redis never writes an entry anew with more visits in it.
+    let is_another = entry.at > at || entry.last > known;
+    if last <= before || !is_another {
+        return None;
+    }
+    let carried = entry.carried.iter();
+    Some(Entry {
+        last,
+        visits: last - before,
+        carried: carried
+            .filter(|(number, _)| *number <= last)
+            .cloned()
+            .collect(),
+        ..entry.clone()
+    })
+}
+
+/// Says that the stream has lost its end. Until they are recorded, which only who has the row of the
+/// counter does, entries stay in it: all up to `top`, as that was before it was read.
+fn gone(state: &State, entries: &[Entry], more: bool) -> Option<Entry> {
+    let last = entries.last().map_or(0, |entry| entry.last);
+    let is_gone = !more && last < state.top && state.through < state.top;
+    is_gone.then(|| Entry {
+        last: state.top,
+        at: state.at,
+        before: state.top,
+        ..Entry::default()
+    })
 }
 
 /// The identities of visits after this number, which Redis may have forgotten.
@@ -182,9 +215,9 @@ impl One {
         if recording.version > read.state.version {
             streams.switch(counter, recording).await?;
         }
-        if recording.through > read.state.count || recording.through > read.state.top {
+        if let Some(taught) = &read.taught {
             let (through, at) = (recording.through, recording.through_at);
-            let raised = streams.raise(counter, through, at, &read.taught).await?;
+            let raised = streams.raise(counter, through, at, taught).await?;
             if raised > 0 {
                 tracing::error!(
                     %counter,
@@ -193,6 +226,9 @@ impl One {
                     "Redis had lost visits that are recorded: the count was raised to them"
                 );
             }
+            // Under the numbers that it had lost visits may have been counted since the stream was read:
+            // trimmed now, they would be gone. There will be no more of them.
+            return Ok(Drained::More);
         }
         if recording.through > read.state.through {
             streams.trim(counter, recording.through, read.bytes).await?;

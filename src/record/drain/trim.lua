@@ -5,8 +5,12 @@
 --
 -- Answers 1 if something was new. Any number of replicas may say it, in any order.
 
-local read = redis.call('HMGET', KEYS[1], 'through', 'drained')
+local read = redis.call('HMGET', KEYS[1], 'through', 'top')
 if not read[1] or tonumber(read[1]) >= tonumber(ARGV[1]) then
+    return 0
+end
+if tonumber(read[2]) < tonumber(ARGV[1]) then
+    -- Another Redis by now, that has lost visits: what it counts under their numbers is still to be read.
     return 0
 end
 -- First, since only this can fail: what is removed twice is removed once.

@@ -319,12 +319,22 @@ async fn mail() {
         .await;
 }
 
-#[tokio::test]
-async fn the_monitor_of_the_database() {
+/// One of the parts that only a service with a PostgreSQL has.
+async fn part_ends(part: Part) {
     let (faults, redis, folder) = (Faults::none(), Redis::start(), tempfile::tempdir().unwrap());
     let socket = folder.path().join("footfall.sock");
     let footfall = with_database(&faults, &redis).socket(&socket).start();
     footfall.metric_becomes("footfall_database_up", 1.0).await;
-    faults.add(Part::DatabaseMonitor.name(), "panic");
-    has_ended(footfall, Part::DatabaseMonitor.name(), &socket);
+    faults.add(part.name(), "panic");
+    has_ended(footfall, part.name(), &socket);
+}
+
+#[tokio::test]
+async fn the_monitor_of_the_database() {
+    part_ends(Part::DatabaseMonitor).await;
+}
+
+#[tokio::test]
+async fn the_drain() {
+    part_ends(Part::Drain).await;
 }

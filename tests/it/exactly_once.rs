@@ -1,0 +1,9 @@
+//! Each acknowledged visit is recorded exactly once, under its number and with what was sent, whatever
+//! is killed meanwhile.
+
+mod check;
+mod clients;
+mod failover;
+mod rules;
+mod schedules;
+mod storm;
