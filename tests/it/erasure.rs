@@ -210,6 +210,12 @@ async fn nothing_of_them_is_left_and_all_numbers_are_as_they_were() {
             ));
         }
         let before = place.totals().await;
+        // As if the days were summed up.
+        place.sql(
+            "INSERT INTO value_days SELECT company_id, recording_id, min(at) / 86400000, 'path', path, 1, NULL
+             FROM visits WHERE visitor IS NOT NULL GROUP BY company_id, recording_id, path",
+        );
+        place.sql("UPDATE recordings SET summed = 1000000");
         let all = place.everything().await;
         assert!(all[0].1.contains(MARK), "{}", all[0].1);
         // What waits in Redis is hers too.
@@ -232,6 +238,11 @@ async fn nothing_of_them_is_left_and_all_numbers_are_as_they_were() {
         for (what, number) in [
             ("SELECT count(*) FROM texts WHERE text = 'AQ'", "0"),
             (TEXTS_ADD_UP, "0"),
+            ("SELECT count(*) FROM value_days", "0"),
+            (
+                "SELECT count(*) FROM recordings WHERE summed < 1000000",
+                "3",
+            ),
             // One who is nobody, and bob, on each.
             ("SELECT count(*) FROM visits", "6"),
             (
