@@ -16,7 +16,7 @@ use footfall::{
 use tokio::task::JoinHandle;
 
 use crate::{
-    stream::{Counts, counted, plain, replayed, to, with},
+    stream::{BACKLOG, Counts, counted, plain, replayed, to, with},
     support::{
         Redis,
         databases::{self, Opened},
@@ -278,6 +278,28 @@ async fn while_the_database_is_away_everything_waits() {
         (draining.metrics.waiting.get() == 0).then_some(())
     })
     .await;
+}
+
+/// Also if no other visit comes.
+#[tokio::test]
+async fn what_was_counted_while_too_much_waited_is_said_to_be_unrecorded() {
+    let mut place = Place::new().await;
+    let many = |visits: u64| vec![plain(); visits as usize];
+    place.counts.count(many(2 * BACKLOG)).await.unwrap();
+    place.counts.count(many(10)).await.unwrap();
+    let draining = place.drain().await;
+    let (recorded, all) = (2 * BACKLOG, 2 * BACKLOG + 10);
+    until("what waits is recorded", async || {
+        (place.counts.state().await["through"] == recorded.to_string()).then_some(())
+    })
+    .await;
+    drop(draining);
+    let draining = place.drain().await;
+    place.is_drained().await;
+    let runs = format!("1-{recorded}, {}-{all} behind", recorded + 1);
+    assert_eq!(place.runs(), runs);
+    let behind = draining.metrics.unrecorded.of(Unrecorded::Behind);
+    until("it is counted", async || (behind.get() == 10).then_some(())).await;
 }
 
 /// As after a failover to a replica that had not everything, or a restore of an older backup.

@@ -84,7 +84,10 @@ impl Drain {
             let idle = self.pending.is_empty();
             tokio::select! {
                 counters = self.undrained.take() => self.pending.extend(counters),
-                _ = sweeping.tick() => self.sweep().await,
+                _ = sweeping.tick() => if !self.sweep().await {
+                    // As at the start of a process, whose database is up a moment later.
+                    sweeping.reset_after(RETRY);
+                },
                 () = std::future::ready(()), if !idle => {}
             }
             let is_up = self

@@ -23,21 +23,22 @@ const UNTOLD: i64 = 1000;
 const PAGE: usize = 500;
 
 impl Drain {
-    /// Looks at all counters, if no replica has done so for a while.
-    pub(super) async fn sweep(&mut self) {
+    /// Looks at all counters, if no replica has done so for a while. False if the database did not say.
+    pub(super) async fn sweep(&mut self) -> bool {
         let period = PERIOD.as_millis() as i64;
         let turn = self.database.write("sweep", move |connection| {
             Box::pin(async move { Ok(sweeps::take(connection, period).await?) })
         });
         match turn.await {
             Ok(true) => {}
-            // When the database is back there will be a next time.
-            Ok(false) | Err(_) => return,
+            Ok(false) => return true,
+            Err(_) => return false,
         }
         self.tell().await;
         if let Err(error) = self.sweep_all().await {
             tracing::debug!(%error, "not all counters could be looked at for visits to record");
         }
+        true
     }
 
     /// Tells Redis what was to be recorded from some moment on, where it could not be told then.

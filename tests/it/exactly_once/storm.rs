@@ -19,7 +19,7 @@ const VISITS: u64 = 4_000;
 const REPLICAS: usize = 3;
 
 /// Kills while these are counted, at least.
-const KILLS: u64 = 8;
+const KILLS: u64 = 12;
 
 /// All that may be killed.
 struct Servers {
