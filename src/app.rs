@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 mod mail;
 mod metrics;
 mod public;
+mod record;
 
 pub use self::metrics::Metrics;
 use self::{
@@ -34,8 +35,8 @@ use crate::{
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
     counting::{
         Counting,
-        carried::{Salts, Visitors},
-        counts::{CounterStore, Recorder, Recording, Undrained},
+        carried::Salts,
+        counts::{Recorder, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -44,13 +45,11 @@ use crate::{
     ops::{self, OpsState},
     pages::Document,
     record::{
-        EmbeddedRecorder, Record,
+        EmbeddedRecorder,
         collect::{Collect, known::WriteKeys, salting::Salting},
-        drain::{Drain, RecordedInDatabase, Streams},
-        erase::Erasure,
         upkeep,
     },
-    storage::{Backend, Store, sql::Database},
+    storage::{Store, sql::Database},
     supervision::{Part, Supervisor, Vitals},
 };
 
@@ -217,67 +216,6 @@ impl Application {
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
         let edge = self.edge(router, &self.routes, background);
         edge.with_cors(&settings.server.cors_origins)
-    }
-
-    /// Where visits are counted, and recorded if there is a database.
-    fn counts(&self, store: Store) -> CounterStore {
-        let counts = CounterStore::new(store, &self.settings.store);
-        match &self.database {
-            Some(database) => counts.recording(Recording {
-                visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
-                undrained: self.undrained.clone(),
-                recorded: Some(Arc::new(RecordedInDatabase::new(
-                    database.clone(),
-                    self.settings.store.dedup_window,
-                ))),
-                recorder: self.recorder.clone(),
-            }),
-            None => counts,
-        }
-    }
-
-    /// What is read of the record.
-    fn record(&self, store: &Store) -> Record {
-        Record {
-            database: self.database.clone(),
-            streams: self.streams(store),
-            counts: Arc::new(CounterStore::new(store.clone(), &self.settings.store)),
-            counter_limit: self.settings.store.counter_limit,
-        }
-    }
-
-    /// What erases visitors from the record.
-    fn erasure(&self, store: &Store) -> Erasure {
-        let settings = &self.settings;
-        Erasure {
-            database: self.database.clone(),
-            streams: self.streams(store),
-            counters: CounterStore::new(store.clone(), &settings.store),
-            undrained: self.undrained.clone(),
-            visitors: Visitors::new(self.keys.clone(), self.salts.clone()),
-            salts: self.salts.clone(),
-            // What is left of the time of a request is for the database.
-            patience: settings.server.request_timeout / 2,
-        }
-    }
-
-    /// What waits in Redis to be recorded; `None` where visits are counted in the database.
-    fn streams(&self, store: &Store) -> Option<Streams> {
-        let Backend::Redis(redis) = &store.backend else {
-            return None;
-        };
-        let window = self.settings.store.dedup_window;
-        self.database
-            .as_ref()
-            .map(|_| Streams::new(redis.clone(), window))
-    }
-
-    /// What brings visits from Redis into the database; `None` where they are counted in it.
-    fn drain(&self, store: &Store, database: Database) -> Option<Drain> {
-        let streams = self.streams(store)?;
-        let counters = CounterStore::new(store.clone(), &self.settings.store);
-        let (undrained, metrics) = (self.undrained.clone(), self.metrics.record.clone());
-        Some(Drain::new(database, streams, counters, undrained, metrics))
     }
 
     /// Cookies are for HTTPS, but in development, where there may be none.

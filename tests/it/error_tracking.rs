@@ -76,14 +76,27 @@ async fn an_error_of_the_log_arrives() {
     );
 }
 
-/// The machine has no memory left for a thread, and the first login of a worker needs one.
-fn forbid_threads(footfall: &Footfall) {
-    let process = Pid::from_child(&footfall.process.0);
+/// The memory that it has asked for, in bytes.
+fn size(footfall: &Footfall) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", footfall.process.0.id())).unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let kilobytes = size.unwrap().trim().trim_end_matches(" kB");
+    kilobytes.parse::<u64>().unwrap() * 1024
+}
+
+/// The machine has no memory left for a thread, and the first login of a worker needs one.
+fn forbid_threads(footfall: &Footfall) {
+    let process = Pid::from_child(&footfall.process.0);
+    let (mut before, mut times) = (0, 0);
+    // What it gives back after its start would be room for a thread.
+    let size = eventually("its size is as it stays", || {
+        let size = size(footfall);
+        times = if size == before { times + 1 } else { 0 };
+        before = size;
+        (times == 50).then_some(size)
+    });
     // Half of what the stack of a thread takes.
-    let limit = Some(kilobytes.parse::<u64>().unwrap() * 1024 + 1024 * 1024);
+    let limit = Some(size + 1024 * 1024);
     let limits = Rlimit {
         current: limit,
         maximum: limit,

@@ -34,14 +34,20 @@ impl RedisCounts {
         if behind.is_empty() {
             return;
         }
+        let mut caught_up = Vec::new();
         for batch in batches {
             if behind.contains(&batch.counter) {
                 let raising = recorded.raise(&self.redis, &batch.counter);
                 // What fails here fails in a moment as well, and is asked again then.
                 if let Ok(Ok(())) = timeout_at(deadline, raising).await {
                     behind.remove(&batch.counter);
+                    caught_up.push(&batch.counter);
                 }
             }
+        }
+        for counter in caught_up {
+            // One that has a count is not listed when it is counted, and the list may be lost as well.
+            let _ = timeout_at(deadline, self.list_counter(counter)).await;
         }
     }
 
