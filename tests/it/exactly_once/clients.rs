@@ -28,11 +28,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// What was sent under the numbers of a counter: its path, if it was no plain visit.
 pub type Told = BTreeMap<u64, Option<String>>;
 
+/// A counter, a number, and the path that was sent under it.
+type Acknowledged = (&'static str, u64, Option<String>);
+
 /// Clients at work.
 pub struct Clients {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
-    tasks: Vec<JoinHandle<Vec<(&'static str, u64, Option<String>)>>>,
+    tasks: Vec<JoinHandle<Vec<Acknowledged>>>,
 }
 
 impl Clients {
@@ -99,11 +102,11 @@ struct One {
     token: String,
     client: Client,
     acknowledged: Arc<AtomicU64>,
-    told: Vec<(&'static str, u64, Option<String>)>,
+    told: Vec<Acknowledged>,
 }
 
 impl One {
-    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<(&'static str, u64, Option<String>)> {
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Acknowledged> {
         let mut visit = 0;
         while !stop.load(Ordering::Relaxed) {
             visit += 1;

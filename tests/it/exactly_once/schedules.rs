@@ -348,7 +348,8 @@ impl World {
             .map(|(last, visits, paths)| format!("{last}|{visits}|{}", paths.join(" ")))
             .collect::<Vec<_>>();
         let mut aside: Vec<_> = aside.lines().map(ToOwned::to_owned).collect();
-        (aside.sort(), expected.sort());
+        aside.sort();
+        expected.sort();
         assert_eq!(aside, expected);
         self.metrics_are_right();
     }
