@@ -61,7 +61,12 @@ where
 #[serde(default, deny_unknown_fields)]
 struct ValuesQuery {
     /// Of what: `path`, `referrer`, `campaign`, `country`, or `properties.` and a key.
-    #[param(required = true, value_type = String, min_length = 1, example = "path")]
+    #[param(
+        required = true,
+        value_type = String,
+        pattern = r"^(path|referrer|campaign|country|properties\..{1,64})$",
+        example = "path"
+    )]
     field: Option<String>,
     /// From this date in `tz`, or this time (RFC 3339), on; empty: from the first visit on.
     #[param(example = "2026-03-01")]
