@@ -114,6 +114,8 @@ async fn a_panic_arrives_and_nothing_secret_with_it() {
         .directory(directory.path())
         .socket(&socket)
         .env("FOOTFALL_WORKERS", 1)
+        // Or a thread would have the stack of one that has ended.
+        .env("GLIBC_TUNABLES", "glibc.pthread.stack_cache_size=0")
         .env("FOOTFALL_ADMIN_USERNAME", "planted-name")
         .env("FOOTFALL_ADMIN_PASSWORD", "planted-password")
         .env("FOOTFALL_SECRET_KEY_PREVIOUS", "planted-previous-key")

@@ -72,6 +72,9 @@ struct VisitsQuery {
     as_of: Option<String>,
 }
 
+/// No visit has a greater number: both databases keep it as a signed one.
+const GREATEST: u64 = i64::MAX.unsigned_abs();
+
 /// Numbers after one, up to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Numbers {
@@ -82,7 +85,9 @@ struct Numbers {
 impl VisitsQuery {
     fn numbers(&self, recording: &Recording) -> Result<(Numbers, u64), Problem> {
         let number = |name: &str, value: &Option<String>| {
-            let number = given(value.as_deref()).map(str::parse::<u64>).transpose();
+            let of = |text: &str| text.parse().ok().filter(|number| *number <= GREATEST);
+            let number = given(value.as_deref());
+            let number = number.map(|text| of(text).ok_or(text)).transpose();
             number.map_err(|_| invalid(format!("{name} must be the number of a visit.")))
         };
         let after = number("after", &self.after)?.unwrap_or(0);
