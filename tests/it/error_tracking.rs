@@ -2,8 +2,8 @@
 
 use std::{fs, process::Command, time::Instant};
 
+use footfall::supervision::Piece;
 use hyper::Method;
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
 
 use crate::support::{
@@ -76,52 +76,26 @@ async fn an_error_of_the_log_arrives() {
     );
 }
 
-/// The memory that it has asked for, in bytes.
-fn size(footfall: &Footfall) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", footfall.process.0.id())).unwrap();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
-    let kilobytes = size.unwrap().trim().trim_end_matches(" kB");
-    kilobytes.parse::<u64>().unwrap() * 1024
-}
-
-/// The machine has no memory left for a thread, and the first login of a worker needs one.
-fn forbid_threads(footfall: &Footfall) {
-    let process = Pid::from_child(&footfall.process.0);
-    let (mut before, mut times) = (0, 0);
-    // What it gives back after its start would be room for a thread.
-    let size = eventually("its size is as it stays", || {
-        let size = size(footfall);
-        times = if size == before { times + 1 } else { 0 };
-        before = size;
-        (times == 50).then_some(size)
-    });
-    // Half of what the stack of a thread takes.
-    let limit = Some(size + 1024 * 1024);
-    let limits = Rlimit {
-        current: limit,
-        maximum: limit,
-    };
-    prlimit(Some(process), Resource::As, limits).unwrap();
-}
-
 /// A panic in a handler, with all that a request can say of its sender in it.
 #[tokio::test]
 async fn a_panic_arrives_and_nothing_secret_with_it() {
+    let faults = tempfile::tempdir().unwrap();
     let receiver = Receiver::answering(TAKEN);
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("footfall.sock");
-    let footfall = Footfall::builder()
+    let _footfall = Footfall::builder()
         .directory(directory.path())
         .socket(&socket)
         .env("FOOTFALL_WORKERS", 1)
-        // Or a thread would have the stack of one that has ended.
-        .env("GLIBC_TUNABLES", "glibc.pthread.stack_cache_size=0")
         .env("FOOTFALL_ADMIN_USERNAME", "planted-name")
         .env("FOOTFALL_ADMIN_PASSWORD", "planted-password")
         .env("FOOTFALL_SECRET_KEY_PREVIOUS", "planted-previous-key")
         .env("FOOTFALL_SENTRY_DSN", receiver.dsn())
+        .env("TEST_FAULTS", faults.path().display())
         .start();
-    forbid_threads(&footfall);
+    // Only the panic itself is made.
+    let fault = format!("{}.panic", Piece::Login.name());
+    fs::write(faults.path().join(fault), "").unwrap();
     let headers = [
         ("content-type", "application/json"),
         ("authorization", "Bearer planted-token"),
