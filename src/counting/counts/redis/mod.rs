@@ -101,7 +101,10 @@ impl RedisCounts {
             self.outages = outages;
         }
         let deadline = Instant::now() + self.redis.timeout();
-        self.catch_up(batches, deadline).await;
+        if self.may_be_behind() {
+            // Apart: what is rare and large is not to be moved with every batch.
+            Box::pin(self.catch_up(batches, deadline)).await;
+        }
         // Sent at once, these calls share one round trip: the connection pipelines them. One that
         // takes too long, on a server that hangs, does not take the others' numbers with it.
         let calls = batches.iter().map(async |batch| {
@@ -191,7 +194,7 @@ impl RedisCounts {
                 }
                 [UNLISTED] => {
                     // As long as nothing is counted, nothing is unknown.
-                    let listed = self.list_counter(&batch.counter).await;
+                    let listed = Box::pin(self.list_counter(&batch.counter)).await;
                     let listed = listed.map_err(StoreError::of_reading);
                     let subject = || listing::new_counters(batch.counter.company);
                     health.refusals.note(subject, &listed);

@@ -20,6 +20,13 @@ impl RedisCounts {
         self.recording = Some(recording);
     }
 
+    /// Whether there is anything to be asked before something is counted.
+    pub(super) fn may_be_behind(&self) -> bool {
+        let recording = self.recording.as_ref();
+        let is_asked = recording.is_some_and(|recording| recording.recorded.is_some());
+        is_asked && self.behind.as_ref().is_none_or(|behind| !behind.is_empty())
+    }
+
     /// Over new connections, before anything is counted: raises the counts that are less than what is
     /// recorded.
     pub(super) async fn catch_up(&mut self, batches: &[Batch], deadline: Instant) {
