@@ -18,6 +18,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod audiences;
 pub mod audit;
 pub mod auth;
 pub mod cli;

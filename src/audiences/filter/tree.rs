@@ -1,0 +1,133 @@
+//! A filter as it is computed with: every form in which it can be written leads here.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::counting::CounterName;
+
+/// Which visitors are meant: those of `include` that are not of `exclude`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// Whoever of these …
+    pub include: Node,
+    /// … is none of these.
+    pub exclude: Option<Node>,
+}
+
+/// A set of visitors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// Who is in each of them. There are at least two.
+    All(Vec<Self>),
+    /// Who is in any of them. There are at least two.
+    Any(Vec<Self>),
+    /// Who did something.
+    Did(Did),
+    /// Of whom some visit, on any counter of the company, meets this condition.
+    Visitor(Condition),
+    /// Who is in a saved audience.
+    Audience(Uuid),
+}
+
+/// Visits on one counter, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Did {
+    /// The counter.
+    pub counter: CounterName,
+    /// How many visits at least; 1 unless the filter says more.
+    pub at_least: u16,
+    /// How many visits at most.
+    pub at_most: Option<u16>,
+    /// When; without it, ever.
+    pub within: Option<Within>,
+    /// What each of these visits meets.
+    pub conditions: Vec<Condition>,
+}
+
+/// A time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// So many times 24 hours back from the instant of `as_of`.
+    Days(u16),
+    /// From this one on and before that one, in Unix milliseconds.
+    Between(i64, i64),
+}
+
+/// What a visit says in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Where.
+    pub of: Subject,
+    /// What.
+    pub test: Test,
+}
+
+/// A place in which visits say something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// One of the fields, of which all values are texts.
+    Field(Field),
+    /// A property, by its key.
+    Property(String),
+}
+
+/// A field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// To what.
+    Path,
+    /// From where.
+    Referrer,
+    /// By which campaign.
+    Campaign,
+    /// From which country.
+    Country,
+}
+
+/// What is asked of a value. One that is missing meets `Missing` and `NotIn` only; values of different types
+/// are never equal, and neither is before the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    /// It is one of these.
+    In(BTreeSet<Scalar>),
+    /// It is none of these.
+    NotIn(BTreeSet<Scalar>),
+    /// It is a text with this in it, of the same bytes.
+    Contains(String),
+    /// It is a text that begins with this, of the same bytes.
+    StartsWith(String),
+    /// It is there.
+    Exists,
+    /// It is not there.
+    Missing,
+    /// It is greater, or equal if so said. Texts are compared by their bytes.
+    Above(Scalar, Bound),
+    /// It is less, or equal if so said.
+    Below(Scalar, Bound),
+}
+
+/// Whether the limit itself is meant as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// It is.
+    Included,
+    /// It is not.
+    Excluded,
+}
+
+/// A value, in the one way to write it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scalar {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Exact),
+    /// A text.
+    Text(String),
+}
+
+/// A number, as the shortest JSON literal of its exact value: `5` for `5.0` and `5e0`. Two are equal if they
+/// are the same number; their order here is that of the literals and means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exact(pub String);

@@ -1,0 +1,3 @@
+//! Audiences: which visitors did what, and did not; saved, shared and never ambiguous.
+
+pub mod filter;
