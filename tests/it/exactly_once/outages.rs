@@ -111,17 +111,32 @@ async fn a_slow_database() {
     counting.is_recorded(&|sql| database.sql(sql)).await;
 }
 
+/// What waits is far more than it can take within its time limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_its_time_for_each_visit() {
+    let (redis, database) = (Redis::start(), Database::migrated());
+    let counting = Counting::start(&redis.url(), &database.url()).await;
+    database.sql(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+         AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
+         CREATE TRIGGER take_time BEFORE INSERT ON visits FOR EACH ROW EXECUTE FUNCTION take_time();",
+    );
+    counting.clients.count(10 * SOME).await;
+    counting.is_recorded(&|sql| database.sql(sql)).await;
+}
+
 /// Its files may not grow: to the server that is a full disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_database() {
     let (redis, postgres) = (Redis::start(), Postgres::start());
     let counting = Counting::start(&redis.url(), &postgres.url("migrated")).await;
     let ask = |sql: &str| postgres.sql("migrated", sql);
-    // What there is already of somebody else: nothing asks for it.
+    // Of a counter that there is not, and more than a file of the server's own log has: that must have room, or
+    // the server ends.
     let rows = "INSERT INTO visits (company_id, recording_id, number, at)
         SELECT '00000000-0000-0000-0000-000000000001', 0, number, (extract(epoch FROM now()) * 1000)::bigint
-        FROM generate_series(1, 10000) AS numbers (number)";
-    ask(&rows.replace("10000", "1"));
+        FROM generate_series(1, 20000) AS numbers (number)";
+    ask(&rows.replace("20000", "1"));
     let partition = "SELECT tableoid::regclass FROM visits WHERE recording_id = 0 LIMIT 1";
     let partition = ask(partition);
     ask(rows.replace("series(1", "series(2").as_str());
@@ -140,7 +155,8 @@ async fn a_full_database() {
         }
     };
     let seen = tokio::time::timeout(2 * PATIENCE, seen).await;
-    seen.expect("it is said to be full");
+    let log = || counting.footfalls[0].log().join("\n");
+    seen.unwrap_or_else(|_| panic!("nothing says that it is full: {}", log()));
     counting.clients.count(SOME).await;
     postgres.files_may_grow_to(None);
     counting.is_recorded(&ask).await;
