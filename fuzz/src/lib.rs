@@ -31,10 +31,11 @@ use footfall::{
 use ipnet::IpNet;
 use serde_json::Value;
 
+mod filter;
 mod service;
 
-pub use self::service::TOKEN;
 use self::service::{Answer, COUNTERS, Question, Service};
+pub use self::{filter::filter, service::TOKEN};
 
 /// What must hold for all bytes.
 pub type Property = fn(&[u8]);
@@ -46,6 +47,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("cursor", cursor),
     ("dotenv", dotenv),
     ("duration", duration),
+    ("filter", filter),
     ("forwarded", forwarded),
     ("identity", identity),
     ("listen_address", listen_address),
