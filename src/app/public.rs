@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::{self, Accounts, sessions::Sessions},
+    audiences,
     audit::{self, routes::AuditState},
     auth::Callers,
     counting::{self, routes::CountingState},
@@ -110,6 +111,9 @@ impl Public {
         .documented(collect::routes::images(), collect::routes::image_policy())
         .documented(record::routes::router(), Policy::default())
         .documented(erase::routes::router(), Policy::default())
+        .documented(audiences::build::router(), audiences::policy())
+        .documented(audiences::saved::routes::router(), audiences::policy())
+        .documented(audiences::presets::router(), audiences::policy())
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
         public
