@@ -1,7 +1,9 @@
 //! Audiences: which visitors did what, and did not; saved, shared and never ambiguous.
 
 pub mod build;
+pub mod evaluate;
 pub mod filter;
+pub mod members;
 pub mod presets;
 pub mod saved;
 mod schema;

@@ -13,5 +13,5 @@ mod work;
 pub use self::{
     body::{New, read_filter},
     list::List,
-    work::{Filters, Saved},
+    work::{Filters, Saved, sentence},
 };
