@@ -205,12 +205,15 @@ async fn get_members(
     QueryOf(query): QueryOf<MembersQuery>,
 ) -> Result<Response, Problem> {
     let (format, as_of) = (query.format(&headers)?, as_of(query.as_of.as_deref())?);
+    let (database, company) = (accounts.database()?, caller.company.id());
+    let after = match given(query.after.as_deref()) {
+        Some(after) => Some(after_whom(database, company, after).await?),
+        None => None,
+    };
     let evaluated = engine.evaluate_audience(caller.company, id, as_of.as_ref());
     let mut evaluated = evaluated.await?;
-    let (database, company) = (accounts.database()?, caller.company.id());
-    if let Some(after) = given(query.after.as_deref()) {
-        let number = after_whom(database, company, after).await?;
-        evaluated.visitors.remove_range(0..=number);
+    if let Some(after) = after {
+        evaluated.visitors.remove_range(0..=after);
     }
     let entry = By::caller(&caller, origin).entry(company, Action::ExportAudience);
     let entry = entry.on(Kind::Audience, id);
