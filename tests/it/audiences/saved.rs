@@ -19,7 +19,10 @@ async fn made_read_changed_and_deleted() {
             assert_eq!(made[list.filter()], canonical);
             assert_eq!(made["hash"].as_str().unwrap().len(), 64);
             let sentence = made["sentence"].as_str().unwrap();
-            assert!(sentence.contains('a') && sentence.ends_with('.'), "{sentence}");
+            assert!(
+                sentence.contains('a') && sentence.ends_with('.'),
+                "{sentence}"
+            );
             assert_eq!(made["created_at"], made["updated_at"]);
             let path = format!("{}/{id}", list.path());
             assert_eq!(client.get(&path).await.json(), made);
@@ -54,7 +57,9 @@ async fn made_read_changed_and_deleted() {
             assert_eq!(page["next"], Value::Null);
         }
         let audited = async |action: &str| {
-            let admin = stage.person("acme", &action.replace('_', "."), Role::Admin).await;
+            let admin = stage
+                .person("acme", &action.replace('_', "."), Role::Admin)
+                .await;
             let path = format!("/api/audit?action={action}.*");
             let page = stage.client(&admin).get(&path).await.json();
             let entries = page["entries"].as_array().unwrap().iter();
@@ -146,7 +151,9 @@ async fn lists_have_pages() {
 async fn sentences_name_audiences_as_they_are_called_now() {
     for (stage, anna) in both().await {
         let mut client = stage.client(&anna);
-        let inner = List::Audiences.save(&mut client, "Inner circle", &did("a")).await;
+        let inner = List::Audiences
+            .save(&mut client, "Inner circle", &did("a"))
+            .await;
         for list in List::BOTH {
             let outer = list.save(&mut client, "Outer", &in_all(&[&inner])).await;
             let sentence = async |client: &mut Client| {
@@ -156,11 +163,15 @@ async fn sentences_name_audiences_as_they_are_called_now() {
                 entry.unwrap()["sentence"].as_str().unwrap().to_owned()
             };
             assert!(sentence(&mut client).await.contains("Inner circle"));
-            let renamed = List::Audiences.put(&mut client, &inner, "Renamed", &did("a"));
-            assert_eq!(renamed.await.status, 200);
+            let renamed = List::Audiences
+                .put(&mut client, &inner, "Renamed", &did("a"))
+                .await;
+            assert_eq!(renamed.status, 200);
             assert!(sentence(&mut client).await.contains("Renamed"));
-            let renamed = List::Audiences.put(&mut client, &inner, "Inner circle", &did("a"));
-            assert_eq!(renamed.await.status, 200);
+            let renamed = List::Audiences
+                .put(&mut client, &inner, "Inner circle", &did("a"))
+                .await;
+            assert_eq!(renamed.status, 200);
         }
         // Nothing is looked up to build a filter.
         let built = client
@@ -185,8 +196,16 @@ async fn a_repeated_request_does_nothing_twice() {
                 ("content-type", "application/json"),
                 ("x-request-id", id.as_str()),
             ];
-            let headers = if body.is_empty() { [headers[0], headers[0], headers[2]] } else { headers };
-            let headers = if body.is_empty() { &headers[1..] } else { &headers[..] };
+            let headers = if body.is_empty() {
+                [headers[0], headers[0], headers[2]]
+            } else {
+                headers
+            };
+            let headers = if body.is_empty() {
+                &headers[1..]
+            } else {
+                &headers[..]
+            };
             stage.app.proxy().send(method, path, headers, body).await
         };
         let body = list.body("a", &did("a"));
@@ -288,10 +307,15 @@ async fn old_filters_are_tidied_away() {
         let id = List::Audiences.save(&mut client, "n", &did("a")).await;
         let other = List::Audiences.save(&mut client, "other", &did("o")).await;
         for counter in ["b", "c", "b"] {
-            let put = List::Audiences.put(&mut client, &id, "n", &did(counter));
-            assert_eq!(put.await.status, 200);
+            let put = List::Audiences
+                .put(&mut client, &id, "n", &did(counter))
+                .await;
+            assert_eq!(put.status, 200);
         }
-        assert_eq!(List::Audiences.delete(&mut client, &other).await.status, 204);
+        assert_eq!(
+            List::Audiences.delete(&mut client, &other).await.status,
+            204
+        );
         let tidied = async || {
             let database = stage.app.database.as_ref().unwrap();
             footfall::accounts::cleanup::tidy(database).await.unwrap();
