@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -25,6 +25,7 @@ impl PartialSchema for FilterSchema {
         let mut schema = SCHEMA.as_object().cloned().unwrap_or_default();
         schema.remove("$defs");
         schema.remove("$schema");
+        schema.insert("example".to_owned(), example());
         of_document(schema)
     }
 }
@@ -41,6 +42,18 @@ impl ToSchema for FilterSchema {
             Some((named(name), of_document(schema)))
         }));
     }
+}
+
+/// Who signed up for the pro plan in the last 30 days, from two countries, and had nothing refunded.
+fn example() -> Value {
+    json!({
+        "version": 1,
+        "include": {"all": [
+            {"did": {"counter": "signup", "within": {"days": 30}, "where": [{"property": "plan", "in": ["pro"]}]}},
+            {"visitor": "country", "in": ["AT", "DE"]},
+        ]},
+        "exclude": {"any": [{"did": {"counter": "refund"}}]},
+    })
 }
 
 /// What a definition is called in the document.
@@ -76,5 +89,33 @@ fn refer(value: &mut Value) {
         }
         Value::Array(values) => values.iter_mut().for_each(refer),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audiences::filter::Filter;
+
+    #[test]
+    fn the_example_is_a_filter_in_its_canonical_form() {
+        let filter = Filter::read(&example().to_string()).unwrap();
+        let canonical: Value = serde_json::from_str(&filter.canonical).unwrap();
+        assert_eq!(canonical, example());
+    }
+
+    /// Every reference leads to a schema of the document.
+    #[test]
+    fn every_definition_is_a_schema_of_the_document() {
+        let mut schemas = vec![(NAME.to_owned(), FilterSchema::schema())];
+        FilterSchema::schemas(&mut schemas);
+        let text = serde_json::to_string(&schemas).unwrap();
+        assert!(!text.contains("$defs"), "{text}");
+        let named = text.split("\"#/components/schemas/").skip(1);
+        let named: Vec<_> = named.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(named.len() > 5, "{named:?}");
+        for name in named {
+            assert!(schemas.iter().any(|(known, _)| known == name), "{name}");
+        }
     }
 }

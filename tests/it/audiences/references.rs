@@ -36,12 +36,10 @@ async fn of_an_audience_that_is_there() {
                 assert_eq!(places, expected.map(pointer));
                 assert!(wrong.iter().all(|(_, why)| why.contains("there is none")));
                 assert_eq!(reply.json()["field"], list.filter());
-                let id = match list {
-                    List::Audiences => ours.clone(),
-                    List::Presets => list.save(&mut client, "n", &did("a")).await,
-                };
-                let reply = list.put(&mut client, &id, "n", &filter).await;
+                let id = list.save(&mut client, "own", &did("own")).await;
+                let reply = list.put(&mut client, &id, "own", &filter).await;
                 assert_eq!(wrong_at(&reply).len(), 2);
+                assert_eq!(list.delete(&mut client, &id).await.status, 204);
             }
         }
         // An id is one however it is written.
@@ -120,8 +118,9 @@ async fn never_in_a_circle() {
             (&first, "first", &third),
             (&second, "second", &third),
         ] {
-            let reply = LIST.put(&mut client, id, name, &in_all(&[to])).await;
-            assert_wrong(&reply, "/filter/include/all/0/audience", "circle");
+            let included = json!({ "version": 1, "include": { "any": [{ "did": { "counter": "b" } }, { "audience": to }] } });
+            let reply = LIST.put(&mut client, id, name, &included).await;
+            assert_wrong(&reply, "/filter/include/any/1/audience", "circle");
             let excluded = json!({ "version": 1, "include": { "did": { "counter": "b" } }, "exclude": { "audience": to } });
             let reply = LIST.put(&mut client, id, name, &excluded).await;
             assert_wrong(&reply, "/filter/exclude/audience", "circle");
