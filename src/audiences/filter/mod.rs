@@ -1,11 +1,23 @@
 //! Filters: which visitors are meant.
+//!
+//! What is sent is read to a [`Tree`], with all that is wrong with it ([`Invalid`]). A tree has one JSON, the
+//! canonical one, and that has one hash: however a filter is written, it is known by that.
 
+use crate::audit::verify::hex;
+
+mod canonical;
+mod condition;
+mod exact;
 mod invalid;
 pub mod limits;
+mod place;
+mod reading;
 pub mod schema;
 mod stored;
 mod tree;
 pub mod words;
+
+use sha2::{Digest, Sha256};
 
 pub use self::{
     invalid::Invalid,
@@ -31,10 +43,22 @@ impl Filter {
     ///
     /// All that is wrong with it, up to [`limits::MAX_ERRORS`]: at least one.
     pub fn read(json: &str) -> Result<Self, Vec<Invalid>> {
-        Err(vec![Invalid {
-            pointer: String::new(),
-            expected: json.to_owned(),
-            suggestion: None,
-        }])
+        let tree = canonical::settled(reading::read(json)?);
+        let canonical = canonical::json(&tree);
+        if canonical.len() > limits::MAX_FILTER_BYTES {
+            return Err(vec![invalid::too_long(
+                "in its canonical form",
+                canonical.len(),
+            )]);
+        }
+        let hash = hex(&Sha256::digest(&canonical));
+        Ok(Self {
+            tree,
+            canonical,
+            hash,
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

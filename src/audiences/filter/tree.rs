@@ -145,6 +145,21 @@ pub enum Field {
     Country,
 }
 
+impl Field {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Path, Self::Referrer, Self::Campaign, Self::Country];
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Referrer => "referrer",
+            Self::Campaign => "campaign",
+            Self::Country => "country",
+        }
+    }
+}
+
 /// What is asked of a value. One that is missing meets `Missing` and `NotIn` only; values of different types
 /// are never equal, and neither is before the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +202,7 @@ pub enum Scalar {
     Text(String),
 }
 
-/// A number, as the shortest JSON literal of its exact value: `5` for `5.0` and `5e0`. Two are equal if they
-/// are the same number; their order here is that of the literals and means nothing.
+/// A number, as RFC 8785 writes it, but that integers of 64 bits keep all their digits: `5` for `5.0` and `5e0`.
+/// Two are equal if they are the same number; their order here is that of the texts and means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exact(pub String);
