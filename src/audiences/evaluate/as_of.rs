@@ -137,11 +137,6 @@ pub(super) fn hash(hex: &str) -> Option<Hash> {
     Some(bytes)
 }
 
-/// In hexadecimal, as filters have it.
-pub(super) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl fmt::Display for AsOf {
     /// The text to send again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,6 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::audit::verify;
 
     fn some() -> impl Strategy<Value = AsOf> {
         let id = prop_oneof![1..200_i64, 1..i64::MAX];
@@ -176,7 +172,7 @@ mod tests {
         #[test]
         fn what_is_sent_again_is_what_was_given(as_of in some()) {
             for (_, of) in &as_of.filters {
-                prop_assert_eq!(hash(&hex(of)), Some(*of));
+                prop_assert_eq!(hash(&verify::hex(of)), Some(*of));
             }
             prop_assert_eq!(AsOf::parse(&as_of.to_string()).unwrap(), as_of);
         }

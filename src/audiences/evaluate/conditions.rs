@@ -17,7 +17,7 @@ pub(super) fn nothing() -> Expr {
 }
 
 /// That a visit of this counter meets it.
-pub(super) fn met(condition: &Condition, recording: i64, dialect: Dialect) -> Cond {
+pub fn met(condition: &Condition, recording: i64, dialect: Dialect) -> Cond {
     match &condition.of {
         Subject::Field(field) => of_field(*field, &condition.test, recording, dialect),
         Subject::Property(key) => properties::met(key, &condition.test, dialect),

@@ -14,7 +14,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 mod as_of;
-mod conditions;
+pub mod conditions;
 pub mod counters;
 mod exact;
 pub mod metrics;

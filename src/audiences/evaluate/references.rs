@@ -6,13 +6,14 @@ use sea_query::{Expr, ExprTrait, Query};
 use uuid::Uuid;
 
 use super::{
-    as_of::{AsOf, Hash, hash, hex},
+    as_of::{AsOf, Hash, hash},
     names::Name,
     refused::Refused,
     statement::{Statement, of},
 };
 use crate::{
     audiences::filter::{Node, Tree},
+    audit::verify::hex,
     company::Company,
     edge::{
         Code, Problem,
@@ -217,7 +218,8 @@ fn height(
     let audience = audiences.get(&id).ok_or_else(too_deep)?;
     let mut height_of_it = 1;
     for next in named(&audience.tree) {
-        height_of_it = height_of_it.max(1 + height(audiences, next, known)?);
+        let below = height(audiences, next, known)?;
+        height_of_it = Ord::max(height_of_it, 1 + below);
     }
     if height_of_it > MOST_DEEP {
         return Err(too_deep());
