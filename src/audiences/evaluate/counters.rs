@@ -59,7 +59,11 @@ impl Counters {
             let found = recordings::find(connection, &counter).await?;
             counters.add(counter.name, found, as_of, to)?;
         }
-        for recording in all {
+        // Those that came later are as if they were not there.
+        let is_known = |recording: &Recording| {
+            as_of.map_or(recording.through, |as_of| as_of.number(recording.id)) > 0
+        };
+        for recording in all.into_iter().filter(is_known) {
             counters.add(recording.counter.name.clone(), Some(recording), as_of, to)?;
         }
         to.instant = match as_of {

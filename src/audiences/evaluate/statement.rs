@@ -101,6 +101,10 @@ impl Statement {
         for value in self.values {
             match value {
                 Value::BigInt(Some(number)) => arguments.add(number),
+                // That of IN without values.
+                Value::Int(Some(number)) => arguments.add(i64::from(number)),
+                // That of LIMIT.
+                Value::BigUnsigned(Some(number)) => arguments.add(number.cast_signed()),
                 Value::Double(Some(number)) => arguments.add(number),
                 Value::String(Some(text)) => arguments.add(text),
                 Value::Uuid(Some(id)) => arguments.add(id),
@@ -121,6 +125,10 @@ impl Statement {
         for value in self.values {
             match value {
                 Value::BigInt(Some(number)) => arguments.add(number),
+                // That of IN without values.
+                Value::Int(Some(number)) => arguments.add(i64::from(number)),
+                // That of LIMIT.
+                Value::BigUnsigned(Some(number)) => arguments.add(number.cast_signed()),
                 Value::Double(Some(number)) => arguments.add(number),
                 Value::String(Some(text)) => arguments.add(text),
                 Value::Uuid(Some(id)) => arguments.add(id),

@@ -29,7 +29,7 @@ async fn slow(opened: Opened, request: Duration) -> (Place, Arc<AudienceMetrics>
         })
         .collect();
     place.visits("a", &visits).await;
-    let texts: Vec<_> = (0..40).map(|nth| json!({ "visitor_property": "p", "contains": format!("{}{nth}", "x".repeat(400)) })).collect();
+    let texts: Vec<_> = (0..40).map(|nth| json!({ "visitor_property": "p", "contains": format!("{}{nth}", "x".repeat(300)) })).collect();
     (place, metrics, include(json!([{ "any": texts }])))
 }
 

@@ -114,7 +114,7 @@ async fn a_circle_is_refused_and_so_is_what_is_not_there() {
             .await;
         let filter = include(json!([{ "any": [did("a"), to_audience(first)] }]));
         let circle = place.evaluated(&filter, None).await.unwrap_err();
-        assert_wrong(&circle, "/include/any/1/audience", "itself");
+        assert_wrong(&circle, "/include/any/0/audience", "itself");
         let missing = place
             .evaluated(&include(json!([to_audience(nobody)])), None)
             .await;
