@@ -46,6 +46,7 @@ mod exactly_once;
 mod failures;
 mod faults;
 mod files;
+mod filters;
 mod guide;
 mod hangups;
 mod hardening;
