@@ -12,14 +12,14 @@ const LIST: List = List::Audiences;
 /// A while ago, so that all of it counts.
 const NOON: &str = "2026-03-01T12:00:00Z";
 
-/// Who comes, in this order; the second time once more.
-const VISITORS: [&str; 5] = ["#hash", "=bob", "=@SUM(A1)", "==1+1", "=ä \"x\", 😀"];
+/// Who comes; who comes together is numbered in the order of their keys.
+const VISITORS: [&str; 5] = ["#hash", "==1+1", "=@SUM(A1)", "=bob", "=ä \"x\", 😀"];
 
 /// As lines show them.
-const SHOWN: [&str; 5] = ["#hash", "bob", "@SUM(A1)", "=1+1", "ä \"x\", 😀"];
+const SHOWN: [&str; 5] = ["#hash", "=1+1", "@SUM(A1)", "bob", "ä \"x\", 😀"];
 
 const TABLE: &str =
-    "visitor\r\n#hash\r\nbob\r\n\"'@SUM(A1)\"\r\n\"'=1+1\"\r\n\"ä \"\"x\"\", 😀\"\r\n";
+    "visitor\r\n#hash\r\n\"'=1+1\"\r\n\"'@SUM(A1)\"\r\nbob\r\n\"ä \"\"x\"\", 😀\"\r\n";
 
 fn came(visitors: &[&str]) -> Vec<Stored> {
     visitors.iter().map(|key| to("/", Some(key))).collect()
@@ -195,10 +195,7 @@ async fn the_same_as_of_has_the_same_answer() {
         let members = lines(&members);
         let build = format!("/api/build-audience?as_of={as_of}");
         let built = client.post_json(&build, &outer.to_string()).await.json();
-        assert_eq!(
-            (&built["size"], &built["as_of"]),
-            (&json!(4), &json!(as_of))
-        );
+        assert_eq!(built["size"], 4, "{built}");
 
         visits(&place, "a", 9, &["#new", "#other"]).await;
         visits(&place, "b", 2, &["#hash"]).await;
