@@ -260,6 +260,9 @@ async fn who_was_erased_is_no_member() {
         let mut client = place.client();
         let path = format!("{}/{id}/size", LIST.path());
         let before = client.get(&path).await.json();
+        // By whose salts they may be stored is read a moment after the start.
+        let app = &place.stage.app;
+        app.metric_becomes("footfall_collect_salts", 2.0).await;
         let erase = client
             .post_json("/api/visitors/erase", r#"{"visitor":"bob"}"#)
             .await;
