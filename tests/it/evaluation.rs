@@ -25,6 +25,7 @@ mod as_of;
 mod cases;
 mod hostile;
 mod limits;
+mod oracle;
 mod plans;
 mod references;
 mod strangers;
@@ -147,8 +148,8 @@ impl Place {
                         "INSERT INTO audience_filters (company_id, hash, filter) VALUES ($1, $3, $4)
                          ON CONFLICT (company_id, hash) DO UPDATE SET filter = $4 WHERE $2 IS NOT NULL",
                         "INSERT INTO audiences (id, company_id, name, name_key, filter, hash, created_at, updated_at)
-                         VALUES ($2, $1, $3, $3, $4, $3, 1, 1)
-                         ON CONFLICT (id) DO UPDATE SET filter = $4, hash = $3",
+                         VALUES ($2, $1, $3, $3, $4, $3, 1, 1) ON CONFLICT DO NOTHING",
+                        "UPDATE audiences SET filter = $4, hash = $3 WHERE company_id = $1 AND id = $2",
                     ] {
                         let save = sqlx::query(statement).bind(company).bind(id);
                         save.bind(&hash).bind(&canonical).execute(&mut **database).await?;

@@ -170,7 +170,11 @@ async fn each_kind_of_statement_uses_an_index() {
             postgres.sql(
                 "INSERT INTO visitor_days (company_id, recording_id, day, visits, visitors, slices)
                  SELECT company_id, recording_id, day - 10 * n, visits, visitors, slices
-                 FROM visitor_days, generate_series(1, 100) AS n; ANALYZE",
+                 FROM visitor_days, generate_series(1, 100) AS n;
+                 INSERT INTO visits (company_id, recording_id, number, at, visitor, path)
+                 SELECT company_id, id, n, (SELECT min(at) FROM visits), n % 100 + 1, 1
+                 FROM recordings, generate_series(10000, 40000) AS n WHERE counter <> 'c';
+                 ANALYZE",
             );
         }
         for (what, statement) in statements(&counter, dialect) {
