@@ -42,6 +42,7 @@ mod draining;
 mod embedded;
 mod erasure;
 mod error_tracking;
+mod evaluation;
 mod exactly_once;
 mod failures;
 mod faults;

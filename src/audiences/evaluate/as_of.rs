@@ -1,6 +1,9 @@
 //! What an answer was given from, so that it can be given again: `as_of`.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
@@ -24,6 +27,8 @@ pub struct AsOf {
     pub instant: i64,
     /// Up to which number visits count, by the ids of recordings. Of others none does.
     pub numbers: BTreeMap<i64, u64>,
+    /// Of which of them visitors were told apart for a day only.
+    pub daily: BTreeSet<i64>,
     /// The hashes of the filters of audiences, by their ids.
     pub filters: BTreeMap<Uuid, Hash>,
 }
@@ -60,6 +65,11 @@ impl AsOf {
         }
     }
 
+    /// Up to which number visits of a recording count.
+    pub(super) fn number(&self, recording: i64) -> u64 {
+        self.numbers.get(&recording).copied().unwrap_or(0)
+    }
+
     fn pack(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         push(&mut bytes, self.instant.unsigned_abs());
@@ -67,7 +77,8 @@ impl AsOf {
         let mut before = 0;
         for (id, number) in &self.numbers {
             push(&mut bytes, id.abs_diff(before));
-            push(&mut bytes, *number);
+            // Numbers have 63 bits.
+            push(&mut bytes, number << 1 | u64::from(self.daily.contains(id)));
             before = *id;
         }
         for (id, hash) in &self.filters {
@@ -89,8 +100,11 @@ impl AsOf {
         let mut id = 0_i64;
         for _ in 0..take(&mut rest)? {
             id = id.checked_add(signed(take(&mut rest)?)?)?;
-            let number = signed(take(&mut rest)?)?;
-            read.numbers.insert(id, number.unsigned_abs());
+            let number = take(&mut rest)?;
+            read.numbers.insert(id, number >> 1);
+            if number & 1 == 1 {
+                read.daily.insert(id);
+            }
         }
         let filters = rest.chunks_exact(ID + size_of::<Hash>());
         if !filters.remainder().is_empty() {
@@ -123,11 +137,6 @@ pub(super) fn hash(hex: &str) -> Option<Hash> {
     Some(bytes)
 }
 
-/// In hexadecimal, as filters have it.
-pub(super) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl fmt::Display for AsOf {
     /// The text to send again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,6 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::audit::verify;
 
     fn some() -> impl Strategy<Value = AsOf> {
         let id = prop_oneof![1..200_i64, 1..i64::MAX];
@@ -152,6 +162,7 @@ mod tests {
         )
             .prop_map(|(instant, numbers, filters)| AsOf {
                 instant,
+                daily: numbers.keys().copied().filter(|id| id % 3 == 0).collect(),
                 numbers,
                 filters,
             })
@@ -161,7 +172,7 @@ mod tests {
         #[test]
         fn what_is_sent_again_is_what_was_given(as_of in some()) {
             for (_, of) in &as_of.filters {
-                prop_assert_eq!(hash(&hex(of)), Some(*of));
+                prop_assert_eq!(hash(&verify::hex(of)), Some(*of));
             }
             prop_assert_eq!(AsOf::parse(&as_of.to_string()).unwrap(), as_of);
         }
@@ -209,7 +220,7 @@ mod tests {
         let of = |counters| AsOf {
             instant: 1 << 41,
             numbers: (1..=counters).map(|id| (id, 1 << 20)).collect(),
-            filters: BTreeMap::new(),
+            ..AsOf::default()
         };
         assert!(of(1000).check_length().is_ok());
         let problem = of(2000).check_length().unwrap_err();
