@@ -38,6 +38,7 @@ const FILES: &[Files] = files![
     10 "collect" "0010_collect.sql",
     11 "drain" "0011_drain.sql",
     12 "reading" "0012_reading.sql",
+    15 "record indexes" "0015_record_indexes.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.
