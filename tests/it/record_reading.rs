@@ -18,10 +18,12 @@ use crate::support::{
 
 mod history;
 mod naive;
+mod off;
 mod recording;
 mod retention;
 mod values;
 mod visits;
+mod waiting;
 
 const MINUTE: i64 = 60_000;
 

@@ -27,7 +27,8 @@ pub struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime, example = "2026-03-01T12:00:00.000Z")]
     pub at: Option<String>,
-    /// Who came: `#` or `~` and a hash, or the name as it was given.
+    /// Who came: `#` or `~` and a hash, or the name as it was given. One that begins with `#`, `~`, `=` or `'` has
+    /// a `=` before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub visitor: Option<String>,
@@ -75,14 +76,20 @@ impl Line {
     /// What it carried.
     fn carry(&mut self, visit: Visit) {
         let (_, visitor, path, referrer, campaign, country, properties) = visit;
-        self.visitor = visitor.map(|key| match key.strip_prefix('=') {
-            Some(given) => given.to_owned(),
-            None => key,
-        });
+        self.visitor = visitor.map(shown);
         (self.path, self.referrer, self.campaign, self.country) =
             (path, referrer, campaign, country);
         // What is no JSON was not written by us.
         self.properties = properties.and_then(|json| RawValue::from_string(plain(&json)).ok());
+    }
+}
+
+/// A name as it was given, unless it could be taken for a hash, or for one that is marked like this, here or
+/// in a table.
+fn shown(key: String) -> String {
+    match key.strip_prefix('=') {
+        Some(given) if !given.starts_with(['#', '~', '=', '\'']) => given.to_owned(),
+        _ => key,
     }
 }
 
@@ -113,8 +120,10 @@ pub async fn page(
     let base = base.map_or(recording.base, |now| now.base);
     page.gone(base.min(through), "retention");
     let first = page.read_to + 1;
-    let runs = match first <= through {
-        true => rows::runs(connection, recording, first, through, RUNS).await?,
+    // Those after it were counted while recording is off.
+    let recorded = through.min(recording.through);
+    let runs = match first <= recorded {
+        true => rows::runs(connection, recording, first, recorded, RUNS).await?,
         false => Vec::new(),
     };
     for run in runs {
@@ -122,6 +131,9 @@ pub async fn page(
             break;
         }
         page.take(run)?;
+    }
+    if page.read_to >= recording.through {
+        page.gone(through, Reason::Off.text());
     }
     if page.read_to == after && after < through {
         return Err(DatabaseError::Refused(format!(
