@@ -67,6 +67,7 @@ mod openapi;
 mod outages;
 mod overload;
 mod parsing;
+mod permissions;
 mod previous;
 mod proofs;
 mod proxies;

@@ -21,6 +21,7 @@ mod naive;
 mod off;
 mod recording;
 mod retention;
+mod steered;
 mod values;
 mod visits;
 mod waiting;
