@@ -99,7 +99,8 @@ fn each_command_of_the_program_is_looked_at() {
 }
 
 async fn post(client: &mut Client, path: &str, kind: &str, body: &str) -> u16 {
-    let headers = [("content-type", kind), ("idempotency-key", body)];
+    let key = uuid::Uuid::now_v7().to_string();
+    let headers = [("content-type", kind), ("idempotency-key", key.as_str())];
     let reply = client.send(Method::POST, path, &headers, body.to_owned());
     reply.await.status.as_u16()
 }

@@ -2,7 +2,6 @@
 
 use hyper::Method;
 use serde_json::{Value, json};
-use sqlx::Connection;
 
 use super::Place;
 use crate::support::{Client, Redis, TestApp, eventually, postgres::Database, process::until};
@@ -44,15 +43,25 @@ async fn two_who_change_at_once_lose_nothing_of_each_other() {
     }
 }
 
-async fn lock(database: &Database) -> sqlx::PgConnection {
-    let mut owner = sqlx::PgConnection::connect(&database.owner_url())
-        .await
-        .unwrap();
-    sqlx::query("BEGIN").execute(&mut owner).await.unwrap();
-    let held = sqlx::query("SELECT 1 FROM recordings FOR UPDATE");
-    let held = held.fetch_all(&mut owner).await.unwrap();
-    assert_eq!(held.len(), 1, "the row of the counter");
-    owner
+/// Somebody has the row of the counter, until they are told to let it go.
+async fn lock(database: &Database) -> std::thread::JoinHandle<()> {
+    let (server, name) = (database.server(), database.name.clone());
+    let holding = std::thread::spawn(move || {
+        let hold = "SELECT 1 FROM recordings FOR UPDATE; SELECT pg_sleep(600)";
+        server.try_sql(&name, hold).expect_err("it is cut off");
+    });
+    let held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    until("the row is held", async || {
+        (database.sql(held) == "1").then_some(())
+    })
+    .await;
+    holding
+}
+
+fn let_go(database: &Database, holding: std::thread::JoinHandle<()>) {
+    let cut = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    assert_eq!(database.sql(cut), "t");
+    holding.join().unwrap();
 }
 
 /// The change is committed when Redis goes away: who asked is told that it is not yet true, and Redis is
@@ -73,7 +82,7 @@ async fn a_change_that_redis_was_not_told_is_made_up_for() {
     assert_eq!(first.visits(), 1);
     let recorded = || database.sql("SELECT count(*) FROM visits") == "1";
     eventually("it is recorded", || recorded().then_some(()));
-    let owner = lock(&database).await;
+    let holding = lock(&database).await;
     let changing = async {
         let mut client = client();
         client.put_json(PATH, r#"{"on":false}"#).await
@@ -85,9 +94,7 @@ async fn a_change_that_redis_was_not_told_is_made_up_for() {
         })
         .await;
         redis.kill();
-        let mut owner = owner;
-        sqlx::query("COMMIT").execute(&mut owner).await.unwrap();
-        owner.close().await.unwrap();
+        let_go(&database, holding);
     };
     let (reply, ()) = tokio::join!(changing, going);
     assert_eq!(
