@@ -3,6 +3,7 @@
 
 mod ahead;
 mod embedded;
+mod looks;
 mod migrate;
 mod one_text;
 mod operations;

@@ -9,7 +9,11 @@ use utoipa::ToSchema;
 use super::rows::{self, Run, Visit};
 use crate::{
     audit::time,
-    record::{Reason, table::recordings::Recording, times::Moments},
+    record::{
+        Reason,
+        table::{recordings::Recording, visitors::shown},
+        times::Moments,
+    },
     storage::sql::{Connection, DatabaseError},
 };
 

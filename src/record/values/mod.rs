@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod days;
 mod field;
+pub mod slices;
 pub mod summing;
 mod tally;
 

@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 mod programs;
 
 pub use self::programs::give_away;
-use self::programs::{Folder, as_server, finished, program};
+use self::programs::{Folder, as_server, as_user, finished, program};
 use super::process::{eventually, free_port};
 
 /// The password of the service's role. It must never be seen anywhere.
@@ -339,6 +339,18 @@ impl Postgres {
         for process in self.processes() {
             // One may have ended by itself.
             let _ = kill_process(process, signal);
+        }
+    }
+
+    /// So many bytes at most in each of its files, as if the disk were full beyond; `None`: as before.
+    pub fn files_may_grow_to(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".into(), |bytes| bytes.to_string());
+        for process in self.processes() {
+            let process = process.as_raw_nonzero().to_string();
+            let mut set = as_user(Path::new("prlimit"));
+            set.arg(format!("--fsize={limit}:unlimited"));
+            // One may have ended by itself.
+            let _ = set.args(["--pid", &process]).output();
         }
     }
 

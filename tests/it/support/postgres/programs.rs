@@ -51,25 +51,30 @@ pub fn program(name: &str) -> PathBuf {
     newest.join("bin").join(name)
 }
 
-/// A program, as who runs the server.
+/// A program of PostgreSQL, as who runs the server.
 pub fn as_server(name: &str) -> Command {
-    let mut command = match geteuid().is_root() {
-        true => {
-            let mut command = Command::new("setpriv");
-            let id = NOBODY.to_string();
-            command
-                .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
-                .arg(program(name));
-            command
-        }
-        false => Command::new(program(name)),
-    };
+    let mut command = as_user(&program(name));
     // Nothing of the caller's settings of libpq, nor its folder, which may not be theirs to enter.
     command
         .env_clear()
         .env("LC_ALL", "C.UTF-8")
         .current_dir("/");
     command
+}
+
+/// A program, as who runs the server.
+pub fn as_user(program: &Path) -> Command {
+    match geteuid().is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            let id = NOBODY.to_string();
+            command
+                .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+                .arg(program);
+            command
+        }
+        false => Command::new(program),
+    }
 }
 
 pub fn finished(command: &mut Command) {
