@@ -88,15 +88,6 @@ impl Line {
     }
 }
 
-/// A name as it was given, unless it could be taken for a hash, or for one that is marked like this, here or
-/// in a table.
-fn shown(key: String) -> String {
-    match key.strip_prefix('=') {
-        Some(given) if !given.starts_with(['#', '~', '=', '\'']) => given.to_owned(),
-        _ => key,
-    }
-}
-
 /// As JSON is written without blanks: PostgreSQL adds some.
 fn plain(json: &str) -> String {
     let value: Option<Value> = serde_json::from_str(json).ok();
