@@ -18,10 +18,13 @@ use crate::support::{
 
 mod history;
 mod naive;
+mod off;
 mod recording;
 mod retention;
+mod steered;
 mod values;
 mod visits;
+mod waiting;
 
 const MINUTE: i64 = 60_000;
 
