@@ -153,6 +153,10 @@ async fn an_answer_can_be_asked_for_again() {
         for as_of in 0..=9_u64 {
             let history = place.get(&format!("{PATH}?as_of={as_of}")).await;
             assert_eq!(history["visits"], as_of);
+            // Of a time after which nothing has come that is known of now.
+            let part = format!("{PATH}?from=2026-03-01&to=2027-01-01&as_of={as_of}");
+            let visits = place.get(&part).await["visits"].clone();
+            assert_eq!(visits, as_of.saturating_sub(3));
         }
         assert_eq!(
             place.problem(&format!("{PATH}?as_of=1000")).await.1,
