@@ -336,6 +336,7 @@ fn header_of(description: &str) -> utoipa::openapi::Header {
 }
 
 fn example(code: Code) -> utoipa::openapi::example::Example {
+    let told = Particulars::example(code);
     let document = ProblemDocument {
         r#type: "about:blank",
         title: code.status().canonical_reason().unwrap_or_default(),
@@ -343,9 +344,9 @@ fn example(code: Code) -> utoipa::openapi::example::Example {
         detail: code.detail(),
         code: code.as_str(),
         field: None,
-        errors: &[],
-        existing: None,
-        used_by: &[],
+        errors: &told.errors,
+        existing: told.existing.as_ref(),
+        used_by: &told.used_by,
         request_id: super::request_id::EXAMPLE,
     };
     ExampleBuilder::new()

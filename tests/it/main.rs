@@ -17,6 +17,7 @@ mod support;
 
 mod admin_command;
 mod api_tokens;
+mod audiences;
 mod audit;
 mod audit_trail;
 mod backups;
