@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import proc
@@ -95,11 +97,36 @@ class PostgreSQL:
 
     def sql(self, text: str, database: str = "footfall") -> str:
         """Does this as a superuser; what it answers, without heads."""
-        psql: Command = [
+        return _run([*self._psql(database), "--command", text], cwd=self._sockets).strip()
+
+    def _psql(self, database: str) -> list[str | Path]:
+        return [
             self._programs / "psql", *self._there(), "--username=postgres", f"--dbname={database}",
-            "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--command", text,
+            "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
         ]  # fmt: skip
-        return _run(psql, cwd=self._sockets).strip()
+
+    @contextmanager
+    def transaction(self, text: str) -> Iterator[None]:
+        """Does this, and what it has locked stays so while the block lasts."""
+        psql = [str(part) for part in (*self._psql("footfall"), "--file=-")]
+        holding = subprocess.Popen(
+            psql, env=_ENVIRONMENT, cwd=self._sockets, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert holding.stdin is not None and holding.stdout is not None
+        try:
+            holding.stdin.write(f"BEGIN;\n{text};\n\\echo done\n")
+            holding.stdin.flush()
+            said = ""
+            while said != "done\n":
+                said = holding.stdout.readline()
+                if not said or "ERROR" in said:
+                    raise BenchError(f"psql: {said.strip() or 'it ended'}")
+            yield
+        finally:
+            # What was begun is rolled back.
+            holding.kill()
+            holding.wait()
 
     def cpu_seconds(self) -> float:
         """Of all its processes, ended ones too."""

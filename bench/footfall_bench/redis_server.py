@@ -144,6 +144,11 @@ class RedisServer:
         at = int(oldest[0][1][b"t"]) / 1e3
         return Waiting(visits, max(0.0, seconds + microseconds / 1e6 - at))
 
+    def size(self, key: str) -> int:
+        """The bytes that a key takes: of every entry, not of a sample."""
+        with _asking():
+            return int(self._client.memory_usage(key, samples=0) or 0)
+
     def counters(self) -> int:
         """How many counters there are."""
         with _asking():

@@ -18,6 +18,7 @@ use crate::support::{
 
 mod history;
 mod naive;
+mod plans;
 mod recording;
 mod retention;
 mod values;

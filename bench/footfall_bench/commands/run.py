@@ -24,6 +24,7 @@ def main(mode: str | None, seed: int | None) -> None:
     # Filled before, so that a page without room for it is not noticed after the run.
     origin = f"The results are those of revision {meta['revision']}, {meta['date']}."
     page = blocks.fill(BENCHMARKS_PAGE.read_text(), {"origin": origin})
+    record.check_page()
     results = Results(meta, compare(plan, seed))
     recorded = record_visits(plan, seed)
     publication = Publication(plan)

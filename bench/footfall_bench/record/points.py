@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..plans import CONNECTIONS
 
@@ -76,3 +76,9 @@ FIVE = Point("five", "five fields", "fields", FIELDS)
 MANY = Point("many", f"five fields, {LINES} in a request", "lines", FIELDS, LINES, connections=8)
 
 POINTS = (OFF, PLAIN, OFF_IDENTIFIED, PLAIN_IDENTIFIED, FIVE, MANY)
+
+# How many visits share a call depends on how many wait, so the cost of a call and that of a visit are told
+# apart by loads of several sizes.
+_SIZES = (16, 256)
+OFF_SIZES = (OFF, *(replace(OFF, name=f"off-{size}", connections=size) for size in _SIZES))
+PLAIN_SIZES = (PLAIN, *(replace(PLAIN, name=f"plain-{size}", connections=size) for size in _SIZES))

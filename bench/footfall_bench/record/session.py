@@ -1,5 +1,6 @@
 """One session: every load in rounds, each in an order of its own; then what is measured once."""
 
+import statistics
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
@@ -8,13 +9,17 @@ from .. import progress
 from ..plans import Plan
 from ..processes import Supervisor
 from ..spread import Spread
-from . import keeping_up, sizes, year
+from . import backlog, keeping_up, sizes, year
+from .backlog import Backlog
 from .keeping_up import KeepingUp
 from .measure import Sample, load, measure
-from .points import OFF, POINTS, UNRECORDED, Point
+from .points import OFF, OFF_SIZES, PLAIN_SIZES, POINTS, UNRECORDED, Point
 from .sizes import Size
 from .stage import FIRST_PORT, Stage
 from .year import Year
+
+
+_EVERY = tuple(dict.fromkeys((*POINTS, *OFF_SIZES, *PLAIN_SIZES)))
 
 
 @dataclass
@@ -23,10 +28,11 @@ class Session:
 
     year: Year
     samples: dict[Point, list[Sample]] = field(
-        default_factory=lambda: {point: [] for point in POINTS}
+        default_factory=lambda: {point: [] for point in _EVERY}
     )
     keeping_up: list[KeepingUp] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
+    backlogs: list[Backlog] = field(default_factory=list)
 
     def spread(self, point: Point, figure: str) -> Spread:
         return Spread.of(getattr(sample, figure) for sample in self.samples[point])
@@ -34,11 +40,23 @@ class Session:
     def median(self, point: Point, figure: str) -> float:
         return self.spread(point, figure).median
 
-    def between(self, point: Point, other: Point, figure: str, *, ratio: bool = True) -> Spread:
-        """How one load compares with another, round by round: these have the same neighbours."""
+    def ratio(self, point: Point, other: Point, figure: str) -> Spread:
+        """One load by another, round by round: these have the same neighbours."""
         pairs = zip(self.samples[point], self.samples[other], strict=True)
-        both = [(getattr(one, figure), getattr(two, figure)) for one, two in pairs]
-        return Spread.of(one / two if ratio else one - two for one, two in both)
+        return Spread.of(getattr(one, figure) / getattr(two, figure) for one, two in pairs)
+
+    def redis_us_at(self, points: tuple[Point, ...], calls: float) -> float:
+        """Redis' CPU per visit with so many calls per visit: on the line through all that was seen."""
+        seen = [sample for point in points for sample in self.samples[point]]
+        line = statistics.linear_regression(
+            [sample.redis_calls for sample in seen], [sample.redis_us for sample in seen]
+        )
+        return line.intercept + line.slope * calls
+
+    def plain_of_year(self) -> float:
+        """The bytes of plain visits that come one by one: the time of each is its own."""
+        year = self.year
+        return (year.by_table["runs"] + year.by_table["marks"]) / year.visits
 
     def foreign_share(self) -> Spread:
         """What was taken by programs that had nothing to do with this."""
@@ -55,6 +73,7 @@ class Session:
             ],
             "keeping_up": [asdict(one) for one in self.keeping_up],
             "sizes": [asdict(size) for size in self.sizes],
+            "backlogs": [asdict(backlog) for backlog in self.backlogs],
             "year": asdict(self.year),
         }
 
@@ -63,8 +82,7 @@ def run(plan: Plan, seed: int) -> Session:
     """Starts everything, measures, and stops everything."""
     random = Random(seed)
     with Supervisor(FIRST_PORT) as supervisor:
-        with progress.step("reading a year"):
-            seen = year.measure(supervisor, plan.visits_a_day, summed=plan.published)
+        seen = year.measure(supervisor, plan.visits_a_day, summed=plan.published)
     session = Session(seen)
     with Supervisor(FIRST_PORT) as supervisor:
         stage = Stage(supervisor, "record")
@@ -74,12 +92,13 @@ def run(plan: Plan, seed: int) -> Session:
         stage.wait_until_drained(UNRECORDED)
         stage.ask("PUT", f"/api/counters/{UNRECORDED}/recording", {"on": False})
         for repetition in range(1, plan.repetitions + 1):
-            shuffled = random.sample(POINTS, len(POINTS))
+            shuffled = random.sample(_EVERY, len(_EVERY))
             with progress.step(f"round {repetition} of {plan.repetitions}"):
                 _measure_round(session, stage, plan, shuffled)
         with progress.step("what visits take"):
             stage.log_in()
             session.sizes = sizes.measure(stage, plan.record_visits)
+            session.backlogs = backlog.measure(stage)
     return session
 
 

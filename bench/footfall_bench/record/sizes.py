@@ -9,10 +9,10 @@ from .stage import Stage
 
 _TABLES = ("visits", "runs", "marks", "texts", "visitors", "recorded_identities", "recordings")
 
-# Partitions are tables of their own, and so are their indexes; what is too long for a row is in another.
+# Partitions are tables of their own.
 _SIZE = """
-SELECT coalesce(sum(pg_total_relation_size(relid)), 0)
-FROM pg_class, pg_partition_tree(oid) WHERE relname = '{table}' AND relkind IN ('r', 'p')
+SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+WHERE oid = '{table}'::regclass OR oid IN (SELECT relid FROM pg_partition_tree('{table}'))
 """
 
 # Visits of each visitor.

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from .. import progress
 from ..errors import BenchError
 from ..places import MIGRATIONS, YEAR
 from ..processes import Supervisor
@@ -66,7 +67,9 @@ def measure(supervisor: Supervisor, visits_a_day: int, *, summed: bool) -> Year:
     made.write_text(digest)
     stage.log_in()
     visits = visits_a_day * year_sql.DAYS
-    return Year(visits, list(_read(stage, visits)), sizes.tables(stage))
+    with progress.step("reading a year"):
+        answers = list(_read(stage, visits))
+    return Year(visits, answers, sizes.tables(stage))
 
 
 def _digest(visits_a_day: int) -> str:

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 mod format;
 mod page;
-mod rows;
+pub mod rows;
 
 use self::{
     format::Format,

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 mod retention;
-mod thinning;
+pub mod thinning;
 
 use super::{
     table::recordings::{self, Recording},
