@@ -1,6 +1,6 @@
 """What visits take in Redis while they wait to be recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import BenchError
 from .measure import load
@@ -8,6 +8,8 @@ from .points import FIVE, PLAIN, Point
 from .stage import Stage
 
 _SECONDS = 1.0
+# So that no two visits share an entry: that is what takes most.
+_CONNECTIONS = 1
 
 # Who has the row of a counter keeps everybody else from recording it.
 _HOLD = "SELECT id FROM recordings WHERE counter = '{counter}' FOR UPDATE"
@@ -27,13 +29,13 @@ class Backlog:
 
 
 def measure(stage: Stage) -> list[Backlog]:
-    """Keeps visits of each kind from being recorded, and looks at what they take."""
+    """Keeps visits of each kind, that come one by one, from being recorded, and looks at what they take."""
     return [_measure(stage, point) for point in (PLAIN, FIVE)]
 
 
 def _measure(stage: Stage, point: Point) -> Backlog:
     with stage.database.transaction(_HOLD.format(counter=point.counter)):
-        load(stage, point, _SECONDS)
+        load(stage, replace(point, connections=_CONNECTIONS), _SECONDS)
         waiting = stage.redis.waiting(point.counter).visits
         size = stage.redis.size(f"footfall:{{{point.counter}}}:visits")
     if not waiting:
