@@ -51,25 +51,31 @@ def measure(supervisor: Supervisor, visits_a_day: int, *, summed: bool) -> Year:
     """Reads a year of so many visits a day, and makes it before if there is none."""
     folder = YEAR / str(visits_a_day)
     digest = _digest(visits_a_day)
-    made = folder / "made"
-    if not made.exists() or made.read_text() != digest:
+    # What is done says so in a file each, so that who was interrupted goes on from there.
+    made, made_sums = folder / "made", folder / "made-sums"
+    if not _says(made, digest):
         shutil.rmtree(folder, ignore_errors=True)
     stage = Stage(supervisor, "year", folder)
     stage.migrate()
-    if not made.exists():
+    if not _says(made, digest):
         print("== making a year of visits, which is done once", flush=True)
         for step in year_sql.steps(visits_a_day):
             stage.database.sql(step)
+        made.write_text(digest)
     stage.start()
-    if summed and not made.exists():
+    if summed and not _says(made_sums, digest):
         print("== the service sums up its days; it begins ten minutes after its start", flush=True)
         _wait_until_summed(stage)
-    made.write_text(digest)
+        made_sums.write_text(digest)
     stage.log_in()
     visits = visits_a_day * year_sql.DAYS
     with progress.step("reading a year"):
         answers = list(_read(stage, visits))
     return Year(visits, answers, sizes.tables(stage))
+
+
+def _says(file: Path, digest: str) -> bool:
+    return file.exists() and file.read_text() == digest
 
 
 def _digest(visits_a_day: int) -> str:
