@@ -21,6 +21,7 @@ mod naive;
 mod plans;
 mod recording;
 mod retention;
+mod upkeep;
 mod values;
 mod visits;
 

@@ -41,11 +41,11 @@ class Stage:
         self.instance = instances.start(
             self.supervisor, self._service, self.redis.url, unix=True
         )
-        self.client = Client(self.instance.addresses[0])
         self.log_in()
 
     def log_in(self) -> None:
-        """Gets a token, which is good for some minutes."""
+        """Gets a token, which is good for some minutes, on a connection that was not idle for long."""
+        self.client = Client(self.instance.addresses[0])
         deadline = time.monotonic() + _READY_SECONDS
         status, answer = 0, None
         while status != 200:

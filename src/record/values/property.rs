@@ -27,10 +27,7 @@ macro_rules! count {
     };
 }
 
-const IN_POSTGRES: &str = count!(
-    "CAST(properties -> $5 AS TEXT)",
-    "array_agg(visitor)"
-);
+const IN_POSTGRES: &str = count!("CAST(properties -> $5 AS TEXT)", "array_agg(visitor)");
 
 const IN_SQLITE: &str = count!(
     "(SELECT CASE type WHEN 'text' THEN json_quote(value) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
