@@ -29,7 +29,7 @@ def main(mode: str | None, seed: int | None) -> None:
 def described(plan: Plan, seed: int) -> dict[str, Any]:
     """Where and how it is measured."""
     how = {
-        "repetitions": plan.repetitions,
+        "repetitions": plan.record_repetitions,
         "seconds": plan.record_seconds,
         "postgresql": postgresql.version(),
     }

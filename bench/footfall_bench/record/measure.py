@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from .. import checks, loads, proc
+from ..errors import BenchError
 from ..loads import LoadResult
 from ..plans import WARM_UP_SECONDS
 from ..proc import CORES
@@ -56,15 +57,18 @@ def load(
     stage: Stage, point: Point, seconds: float, rate: float | None = None
 ) -> LoadResult:
     """Sends a load."""
-    return loads.bench_load(
-        stage.instance.addresses,
-        point.path,
-        connections=point.connections,
-        seconds=seconds,
-        headers={**stage.headers, **point.headers},
-        rate=rate,
-        options=point.options,
-    )
+    try:
+        return loads.bench_load(
+            stage.instance.addresses,
+            point.path,
+            connections=point.connections,
+            seconds=seconds,
+            headers={**stage.headers, **point.headers},
+            rate=rate,
+            options=point.options,
+        )
+    except BenchError as error:
+        raise BenchError(f"{point.title}: {error}") from error
 
 
 def measure(stage: Stage, point: Point, seconds: float) -> Sample:

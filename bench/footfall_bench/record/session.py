@@ -91,9 +91,9 @@ def run(plan: Plan, seed: int) -> Session:
         load(stage, OFF, plan.record_seconds)
         stage.wait_until_drained(UNRECORDED)
         stage.ask("PUT", f"/api/counters/{UNRECORDED}/recording", {"on": False})
-        for repetition in range(1, plan.repetitions + 1):
+        for repetition in range(1, plan.record_repetitions + 1):
             shuffled = random.sample(_EVERY, len(_EVERY))
-            with progress.step(f"round {repetition} of {plan.repetitions}"):
+            with progress.step(f"round {repetition} of {plan.record_repetitions}"):
                 _measure_round(session, stage, plan, shuffled)
         with progress.step("what visits take"):
             stage.log_in()
