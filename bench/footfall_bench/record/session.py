@@ -45,11 +45,11 @@ class Session:
         pairs = zip(self.samples[point], self.samples[other], strict=True)
         return Spread.of(getattr(one, figure) / getattr(two, figure) for one, two in pairs)
 
-    def redis_us_at(self, points: tuple[Point, ...], calls: float) -> float:
-        """Redis' CPU per visit with so many calls per visit: on the line through all that was seen."""
+    def at(self, points: tuple[Point, ...], figure: str, calls: float) -> float:
+        """A figure with so many calls of Redis per visit: on the line through all that was seen."""
         seen = [sample for point in points for sample in self.samples[point]]
         line = statistics.linear_regression(
-            [sample.redis_calls for sample in seen], [sample.redis_us for sample in seen]
+            [sample.redis_calls for sample in seen], [getattr(sample, figure) for sample in seen]
         )
         return line.intercept + line.slope * calls
 
