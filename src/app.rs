@@ -20,6 +20,7 @@ use self::{
 };
 use crate::{
     accounts::{Accounts, cleanup, sessions::Sessions, undelivered::RecordUndelivered},
+    audiences::evaluate::Engine,
     audit::{Audit, Keeper, denied::denied, routes::AuditState},
     auth::{
         Callers,
@@ -68,6 +69,8 @@ pub struct Application {
     /// Of the embedded store.
     recorder: Option<Arc<dyn Recorder>>,
     write_keys: Arc<WriteKeys>,
+    /// As many questions at a time as the process may ask, and not each thread.
+    engine: Engine,
     mailer: Mailer,
     knowledge: Arc<Knowledge>,
     undrained: Arc<Undrained>,
@@ -98,6 +101,11 @@ impl Application {
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
             recorder: database.as_ref().and_then(recorder),
             write_keys: Arc::new(WriteKeys::new(database.clone())),
+            engine: Engine::new(
+                database.clone(),
+                settings.server.request_timeout,
+                metrics.audiences.clone(),
+            ),
             database,
             audit,
             keeper: Mutex::new(keeper),
@@ -209,6 +217,7 @@ impl Application {
             },
             callers,
             record,
+            engine: self.engine.clone(),
             erasure,
             vitals: self.vitals.clone(),
             document: self.document.clone(),

@@ -27,6 +27,7 @@ pub mod config;
 pub mod counting;
 pub mod edge;
 mod file_lock;
+pub mod json;
 pub mod listen;
 pub mod mail;
 pub mod ops;

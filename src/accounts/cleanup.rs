@@ -20,19 +20,43 @@ const FIRST_AT_MOST: Duration = Duration::from_mins(5);
 /// How long what is over is kept, in milliseconds: for whoever asks what has become of it.
 const KEPT: i64 = 24 * 60 * 60 * 1000;
 
+/// How long a filter that no audience has any more is kept: for whoever asks again what was answered with it.
+const FILTERS_KEPT: i64 = 30 * KEPT;
+
 /// Rows that one transaction takes out at most: visits that are counted in the same file wait for it.
 pub const MOST: u64 = 1000;
 
-/// What is over, by the time before which it is, and how much of it goes at once. A registration
-/// takes its links along.
-const OVER: &[&str] = &[
-    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)",
-    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)",
-    "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at < $1 LIMIT $2)",
-    "DELETE FROM registrations WHERE id IN
-         (SELECT id FROM registrations WHERE expires_at < $1 LIMIT $2)",
-    "DELETE FROM request_ids WHERE key IN
-         (SELECT key FROM request_ids WHERE created_at < $1 LIMIT $2)",
+/// What is over, how long it is kept, by the time before which it is, and how much of it goes at once. A
+/// registration takes its links along. A filter that an audience has again meanwhile stays: hence its time is
+/// asked for twice.
+const OVER: &[(&str, i64)] = &[
+    (
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)",
+        KEPT,
+    ),
+    (
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)",
+        KEPT,
+    ),
+    (
+        "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at < $1 LIMIT $2)",
+        KEPT,
+    ),
+    (
+        "DELETE FROM registrations WHERE id IN
+             (SELECT id FROM registrations WHERE expires_at < $1 LIMIT $2)",
+        KEPT,
+    ),
+    (
+        "DELETE FROM request_ids WHERE key IN
+             (SELECT key FROM request_ids WHERE created_at < $1 LIMIT $2)",
+        KEPT,
+    ),
+    (
+        "DELETE FROM audience_filters WHERE replaced_at < $1 AND (company_id, hash) IN
+             (SELECT company_id, hash FROM audience_filters WHERE replaced_at < $1 LIMIT $2)",
+        FILTERS_KEPT,
+    ),
 ];
 
 /// Does so soon after the start and then once an hour, for as long as the process runs. That several replicas
@@ -62,18 +86,22 @@ fn first_pause(id: Uuid) -> Duration {
 ///
 /// Those of the database. What was taken out in earlier steps stays out.
 pub async fn tidy(database: &Database) -> Result<(), DatabaseError> {
-    for statement in OVER {
-        while forget(database, statement).await? == MOST {}
+    for (statement, kept) in OVER {
+        while forget(database, statement, *kept).await? == MOST {}
     }
     Ok(())
 }
 
 /// One step; how many rows it took out.
-async fn forget(database: &Database, statement: &'static str) -> Result<u64, DatabaseError> {
+async fn forget(
+    database: &Database,
+    statement: &'static str,
+    kept: i64,
+) -> Result<u64, DatabaseError> {
     let step = database.write("tidy_accounts", move |connection| {
         Box::pin(async move {
             connection.across_companies().await?;
-            let before = schema::now(connection).await? - KEPT;
+            let before = schema::now(connection).await? - kept;
             Ok(on_either!(connection, |database| {
                 sqlx::query(statement)
                     .bind(before)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     accounts::metrics::AccountsMetrics,
+    audiences::evaluate::metrics::AudienceMetrics,
     audit::metrics::AuditMetrics,
     auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
     counting::metrics::CountingMetrics,
@@ -36,6 +37,8 @@ pub struct Metrics {
     pub audit: Arc<AuditMetrics>,
     /// The record of visits.
     pub record: Arc<RecordMetrics>,
+    /// Questions about audiences.
+    pub audiences: Arc<AudienceMetrics>,
 }
 
 impl Metrics {
@@ -55,6 +58,7 @@ impl Metrics {
             store: Arc::new(StoreMetrics::register(&registry)?),
             audit: Arc::new(AuditMetrics::register(&registry)?),
             record: Arc::new(RecordMetrics::register(&registry)?),
+            audiences: Arc::new(AudienceMetrics::register(&registry)?),
             registry,
         })
     }

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::{self, Accounts, sessions::Sessions},
+    audiences::{self, evaluate::Engine},
     audit::{self, routes::AuditState},
     auth::Callers,
     counting::{self, routes::CountingState},
@@ -42,6 +43,8 @@ pub struct Parts {
     pub audit: AuditState,
     /// The record of visits.
     pub record: Record,
+    /// Who is in an audience.
+    pub engine: Engine,
     /// Erasing visitors.
     pub erasure: Arc<Erasure>,
     /// Who calls.
@@ -65,7 +68,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, erasure: Arc<Erasure>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, engine: Engine, erasure: Arc<Erasure>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
 
 /// The public routes.
 pub struct Public {
@@ -110,6 +113,10 @@ impl Public {
         .documented(collect::routes::images(), collect::routes::image_policy())
         .documented(record::routes::router(), Policy::default())
         .documented(erase::routes::router(), Policy::default())
+        .documented(audiences::build::router(), audiences::policy())
+        .documented(audiences::saved::routes::router(), audiences::policy())
+        .documented(audiences::members::router(), audiences::policy())
+        .documented(audiences::presets::router(), audiences::policy())
         .with(swagger, swagger::ROUTES, Policy::default());
         pages::admit_cookies(&mut public.document);
         public

@@ -258,9 +258,15 @@ texts! {
         CompanySuspend = "company.suspend",
         /// A company is no longer suspended.
         CompanyResume = "company.resume",
+        /// An audience was made.
+        AudienceCreate = "audience.create",
+        /// An audience was changed; the details name the fields.
+        AudienceUpdate = "audience.update",
+        /// An audience was deleted.
+        AudienceDelete = "audience.delete",
         /// A preset was made.
         PresetCreate = "preset.create",
-        /// A preset was changed.
+        /// A preset was changed; the details name the fields.
         PresetUpdate = "preset.update",
         /// A preset was deleted.
         PresetDelete = "preset.delete",
@@ -274,6 +280,8 @@ texts! {
         ExportAudit = "export.audit",
         /// What was recorded of visits was exported.
         ExportRecord = "export.record",
+        /// The members of an audience were exported.
+        ExportAudience = "export.audience",
         /// A mail could not be sent, and is not tried again.
         MailFailed = "mail.failed",
     }
@@ -314,6 +322,8 @@ texts! {
         WriteKey = "write_key",
         /// A company.
         Company = "company",
+        /// An audience.
+        Audience = "audience",
         /// A preset.
         Preset = "preset",
         /// A counter, by its name.

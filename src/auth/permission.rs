@@ -55,7 +55,7 @@ macro_rules! permissions {
 permissions! {
     /// Count visits.
     Count = "count", Member, Some(Scope::VisitsWrite);
-    /// Read counters, their history and audiences.
+    /// Read counters and their history.
     Read = "read", Viewer, Some(Scope::CountersRead);
     /// Look at one's own account and sessions, and change them.
     OwnAccount = "own_account", Viewer, None;
@@ -71,8 +71,10 @@ permissions! {
     EraseVisitors = "erase_visitors", Admin, None;
     /// Change what the company is called and does.
     ManageCompany = "manage_company", Admin, None;
-    /// Read what visits carried, and what it amounts to.
+    /// Read what visits carried, what it amounts to, audiences and presets.
     ReadRecord = "read_record", Viewer, Some(Scope::RecordRead);
+    /// Make, change and delete audiences and presets.
+    Audiences = "write_audiences", Member, None;
     /// Change what is recorded of visits.
     Recording = "manage_recording", Admin, None;
     /// Read the company's audit trail.

@@ -89,6 +89,20 @@ codes! {
     TokensFull = "tokens_full", CONFLICT, "You have 50 API tokens, and nobody may have more: end one that is not used any more.";
     /// The company has as many write keys as one may have.
     WriteKeysFull = "write_keys_full", CONFLICT, "The company has 100 write keys, and none may have more: end one that is not used any more.";
+    /// Another audience has the name.
+    AudienceNameTaken = "audience_name_taken", CONFLICT, "Another audience of the company has this name, or one that looks like it.";
+    /// Another audience has the filter.
+    AudienceFilterExists = "audience_filter_exists", CONFLICT, "Another audience of the company has this filter, or one that means the same: use that one.";
+    /// Others refer to the audience.
+    AudienceInUse = "audience_in_use", CONFLICT, "Other audiences or presets refer to this audience: change or delete those first.";
+    /// The company has as many audiences as one may have.
+    AudiencesFull = "audiences_full", CONFLICT, "The company has 1,000 audiences, and none may have more: delete one that is not used any more.";
+    /// Another preset has the name.
+    PresetNameTaken = "preset_name_taken", CONFLICT, "Another preset of the company has this name, or one that looks like it.";
+    /// Another preset has the filter.
+    PresetFilterExists = "preset_filter_exists", CONFLICT, "Another preset of the company has this filter, or one that means the same: use that one.";
+    /// The company has as many presets as one may have.
+    PresetsFull = "presets_full", CONFLICT, "The company has 1,000 presets, and none may have more: delete one that is not used any more.";
     /// The visit carries something, and its counter records nothing.
     RecordingOff = "recording_off", CONFLICT, "This counter does not record what visits carry, so this one was not counted. Send it without a body, or have an admin turn recording on by PUT /api/counters/{name}/recording.";
     /// The link was used, has expired, or never was one.
@@ -105,6 +119,14 @@ codes! {
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The JSON does not have the fields, or the types, that GET /openapi.json describes.";
     /// What the visit carries is not what it may.
     InvalidVisit = "invalid_visit", UNPROCESSABLE_ENTITY, "What the visit carries is not what GET /openapi.json describes. It was not counted.";
+    /// The filter is not one.
+    InvalidFilter = "invalid_filter", UNPROCESSABLE_ENTITY, "The filter is not what GET /openapi.json describes; `errors` says where, and what was expected.";
+    /// A counter whose visitors are told apart for a day is asked over more.
+    VisitorsOfADay = "visitors_of_a_day", UNPROCESSABLE_ENTITY, "The visitors of this counter are told apart for a day only: ask for 24 hours at most.";
+    /// More counters than an `as_of` has room for.
+    TooManyCounters = "too_many_counters", UNPROCESSABLE_ENTITY, "The filter looks at more counters than can be held together in an `as_of`: name those that matter.";
+    /// The answer that is to be given again is too old.
+    AsOfTooOld = "as_of_too_old", UNPROCESSABLE_ENTITY, "This `as_of` is too old: a filter that it names is kept no longer. Leave it out for the newest answer.";
     /// The history would have too many buckets.
     UnitTooSmall = "unit_too_small", UNPROCESSABLE_ENTITY, "There would be more than 2,000 buckets, or minutes of more than 90 days ago: ask for the next larger unit, or for less by `from` and `to`.";
     /// The password is too easy to guess.
@@ -121,6 +143,8 @@ codes! {
     Internal = "internal_error", INTERNAL_SERVER_ERROR, "Something went wrong inside; the log has the details under this request id.";
     /// Too many requests are waiting for the store.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many requests are waiting for the store. Nothing was counted; try again.";
+    /// The database took too long over a question.
+    QueryTooSlow = "query_too_slow", SERVICE_UNAVAILABLE, "The database took too long. Ask for a shorter time (`within`), or for fewer conditions on properties, which have to be looked for visit by visit.";
     /// Too many logins are waiting.
     LoginBusy = "login_busy", SERVICE_UNAVAILABLE, "Too many logins are waiting; try again.";
     /// The store is away, and the visit was not counted.

@@ -22,7 +22,7 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 
 /// What a page may read, beyond what every page may.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Allow, Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Request-ID",
+    "Allow, Footfall-As-Of, Footfall-At, Footfall-Counters, Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Request-ID",
 );
 
 /// For how many seconds a browser need not ask again: as long as an origin that was taken off the

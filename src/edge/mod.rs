@@ -7,6 +7,7 @@ mod head;
 pub mod metrics;
 mod options;
 pub mod page;
+pub mod particulars;
 pub mod peer;
 mod policy;
 pub mod problem;

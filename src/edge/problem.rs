@@ -21,7 +21,10 @@ use utoipa::{
     },
 };
 
-use super::Code;
+use super::{
+    Code,
+    particulars::{Particulars, Thing, WrongPlace},
+};
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -37,6 +40,8 @@ pub struct Problem {
     pub cause: Option<String>,
     /// The field of the body that is wrong.
     pub field: Option<Cow<'static, str>>,
+    /// What else programs are told. Few problems have any, so it takes no room in the others.
+    particulars: Option<Box<Particulars>>,
     retry_after: Option<u64>,
     /// What kind of mistake is in `Authorization`, beyond what the code says.
     authorization_is_malformed: bool,
@@ -50,6 +55,7 @@ impl From<Code> for Problem {
             detail: code.detail().into(),
             cause: None,
             field: None,
+            particulars: None,
             retry_after,
             authorization_is_malformed: false,
         }
@@ -81,6 +87,13 @@ impl Problem {
         self
     }
 
+    /// Tells programs more.
+    #[must_use]
+    pub fn telling(mut self, particulars: Particulars) -> Self {
+        self.particulars = Some(Box::new(particulars));
+        self
+    }
+
     /// Keeps the cause for the log.
     #[must_use]
     pub fn with_cause(mut self, cause: impl std::fmt::Display) -> Self {
@@ -105,6 +118,7 @@ impl Problem {
     /// The document. What else a client must know of it is in headers: [`Self::wait`].
     pub fn document<'a>(&'a self, request_id: &'a str) -> ProblemDocument<'a> {
         let status = self.code.status();
+        let told = self.particulars.as_deref();
         ProblemDocument {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
@@ -112,6 +126,9 @@ impl Problem {
             detail: &self.detail,
             code: self.code.as_str(),
             field: self.field.as_deref(),
+            errors: told.map_or(&[], |told| &told.errors),
+            existing: told.and_then(|told| told.existing.as_ref()),
+            used_by: told.map_or(&[], |told| &told.used_by),
             request_id,
         }
     }
@@ -201,6 +218,18 @@ pub struct ProblemDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<&'a str>,
+    /// What is wrong with the filter, place by place, if it is that.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [WrongPlace],
+    /// What has the name or the filter already, if something has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    existing: Option<&'a Thing>,
+    /// What refers to it, if that is in the way.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    used_by: &'a [Thing],
     /// The request's `X-Request-ID`, under which the log knows it.
     request_id: &'a str,
 }
@@ -307,6 +336,7 @@ fn header_of(description: &str) -> utoipa::openapi::Header {
 }
 
 fn example(code: Code) -> utoipa::openapi::example::Example {
+    let told = Particulars::example(code);
     let document = ProblemDocument {
         r#type: "about:blank",
         title: code.status().canonical_reason().unwrap_or_default(),
@@ -314,6 +344,9 @@ fn example(code: Code) -> utoipa::openapi::example::Example {
         detail: code.detail(),
         code: code.as_str(),
         field: None,
+        errors: &told.errors,
+        existing: told.existing.as_ref(),
+        used_by: &told.used_by,
         request_id: super::request_id::EXAMPLE,
     };
     ExampleBuilder::new()

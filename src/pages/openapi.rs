@@ -26,6 +26,8 @@ use crate::edge::problem::ProblemDocument;
         (name = "counting", description = "Count visits and read counters"),
         (name = "collect", description = "Count visits of web pages, and the keys by which they send them"),
         (name = "record", description = "What is recorded of visits, and what it amounts to"),
+        (name = "audiences", description = "Which visitors did what, and did not: built, saved, counted, listed"),
+        (name = "presets", description = "Filters of visitors that are kept to be used again"),
         (name = "auth", description = "Register, log in and out, refresh, and what belongs to your own account: password, sessions"),
         (name = "tokens", description = "API tokens for programs"),
         (name = "users", description = "The people of your company: invite, change, delete"),

@@ -39,7 +39,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 const NOTHING: &[(&str, &str)] = &[("vary", "origin")];
 
 fn simple(origin: &str) -> Vec<(String, String)> {
-    let exposed = "Allow, Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Request-ID";
+    let exposed = "Allow, Footfall-As-Of, Footfall-At, Footfall-Counters, Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Request-ID";
     pairs(&[
         ("access-control-allow-credentials", "true"),
         ("access-control-allow-origin", origin),

@@ -2,6 +2,7 @@
 //! service that counts on.
 
 mod embedded;
+mod looks;
 mod migrate;
 mod one_text;
 mod operations;

@@ -4,6 +4,7 @@
 mod check;
 mod clients;
 mod failover;
+mod outages;
 mod rules;
 mod schedules;
 mod storm;

@@ -72,6 +72,20 @@ async fn lists_show_nothing_of_others() {
         let zoe = stage.person("other", "zoe", Role::Admin).await;
         let (token, _) = stage.api_token(&zoe, &["visits:write"]).await;
         stage.client(&zoe).post("/api/counters/theirs").await;
+        let filter = r#"{"version":1,"include":{"did":{"counter":"theirs"}}}"#;
+        for (path, body) in [
+            (
+                "/api/audiences",
+                format!(r#"{{"name":"theirs","filter":{filter}}}"#),
+            ),
+            (
+                "/api/presets",
+                format!(r#"{{"preset_name":"theirs","preset_filter_json":{filter}}}"#),
+            ),
+        ] {
+            let reply = stage.client(&zoe).post_json(path, &body).await;
+            assert_eq!(reply.status, 201, "{reply:?}");
+        }
         let mut client = stage.client(&anna);
         for path in [
             "/api/users",
@@ -82,6 +96,8 @@ async fn lists_show_nothing_of_others() {
             "/api/company",
             "/api/audit",
             "/api/write-keys",
+            "/api/audiences",
+            "/api/presets",
         ] {
             let text = client.get(path).await.text();
             for theirs in [

@@ -57,6 +57,21 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("get /api/counters/{name}/visits", "none", ""),
     ("get /api/counters/{name}/visits/{number}", "none", ""),
     ("post /api/visitors/erase", "", "{}"),
+    // Audiences.
+    ("post /api/build-filter", "", "{}"),
+    ("post /api/build-audience", "", "{}"),
+    ("get /api/audiences", "", ""),
+    ("post /api/audiences", "", "{}"),
+    ("get /api/audiences/{id}", "ID", ""),
+    ("put /api/audiences/{id}", "ID", AUDIENCE),
+    ("delete /api/audiences/{id}", "ID", ""),
+    ("get /api/audiences/{id}/size", "ID", ""),
+    ("get /api/audiences/{id}/members", "ID", ""),
+    ("get /api/presets", "", ""),
+    ("post /api/presets", "", "{}"),
+    ("get /api/presets/{id}", "ID", ""),
+    ("put /api/presets/{id}", "ID", PRESET),
+    ("delete /api/presets/{id}", "ID", ""),
     // Audit.
     ("get /api/audit", "", ""),
     // Sessions. Whoever logs out is asked last of all, with a token of their own.
@@ -77,6 +92,12 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("put /auth/me", "", "{}"),
     ("delete /auth/me", "", "{}"),
 ];
+
+/// Whole, since a body is looked at before a row.
+const AUDIENCE: &str = r#"{"name":"n","filter":{"version":1,"include":{"did":{"counter":"a"}}}}"#;
+
+const PRESET: &str =
+    r#"{"preset_name":"n","preset_filter_json":{"version":1,"include":{"did":{"counter":"a"}}}}"#;
 
 /// Every operation of the document, as `method /path`.
 pub fn operations() -> Vec<String> {
@@ -100,6 +121,8 @@ pub struct World {
     their_token: String,
     their_session: String,
     their_key: String,
+    their_audience: String,
+    their_preset: String,
 }
 
 impl World {
@@ -111,6 +134,12 @@ impl World {
         let body = r#"{"name":"n","counters":["a"],"origins":["https://other.example"]}"#;
         let made = stage.client(&zoe).post_json("/api/write-keys", body).await;
         let their_key = made.json()["id"].as_str().unwrap().to_owned();
+        let save = async |path, body| {
+            let made = stage.client(&zoe).post_json(path, body).await;
+            made.json()["id"].as_str().unwrap().to_owned()
+        };
+        let their_audience = save("/api/audiences", AUDIENCE).await;
+        let their_preset = save("/api/presets", PRESET).await;
         let their_session = sessions["sessions"][0]["id"].as_str().unwrap().to_owned();
         Self {
             admin,
@@ -118,6 +147,8 @@ impl World {
             their_token,
             their_session,
             their_key,
+            their_audience,
+            their_preset,
         }
     }
 
@@ -129,6 +160,10 @@ impl World {
             "/auth/tokens/{id}" => &self.their_token,
             "/auth/sessions/{id}" => &self.their_session,
             "/api/write-keys/{id}" => &self.their_key,
+            "/api/audiences/{id}" | "/api/audiences/{id}/size" | "/api/audiences/{id}/members" => {
+                &self.their_audience
+            }
+            "/api/presets/{id}" => &self.their_preset,
             path => panic!("which row of another company is {path} about? Add one to `World`"),
         }
         .clone()

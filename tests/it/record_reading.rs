@@ -30,27 +30,27 @@ const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
 
 /// A company with a counter, whose record a test writes by itself.
-struct Place {
-    stage: Stage,
-    anna: Person,
+pub struct Place {
+    pub stage: Stage,
+    pub anna: Person,
 }
 
 impl Place {
-    async fn both() -> [Self; 2] {
+    pub async fn both() -> [Self; 2] {
         let [sqlite, postgres] = Stage::both().await;
         [Self::on(sqlite).await, Self::on(postgres).await]
     }
 
-    async fn on(stage: Stage) -> Self {
+    pub async fn on(stage: Stage) -> Self {
         let anna = stage.person("acme", "anna", Role::Admin).await;
         Self { stage, anna }
     }
 
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         self.stage.client(&self.anna)
     }
 
-    fn counter(&self, name: &str) -> CounterId {
+    pub fn counter(&self, name: &str) -> CounterId {
         let company = self.anna.company.parse::<Uuid>().unwrap();
         CounterId {
             company: Company::from(company),
@@ -59,7 +59,7 @@ impl Place {
     }
 
     /// Appends entries. Before recording began so many visits were counted.
-    async fn append(&self, name: &str, began: u64, entries: &[Entry]) {
+    pub async fn append(&self, name: &str, began: u64, entries: &[Entry]) {
         let (counter, entries) = (self.counter(name), entries.to_vec());
         let database = self.stage.app.database.as_ref().unwrap();
         let appended = database.write("append", move |connection| {
@@ -73,13 +73,13 @@ impl Place {
         appended.await.unwrap();
     }
 
-    async fn get(&self, path: &str) -> serde_json::Value {
+    pub async fn get(&self, path: &str) -> serde_json::Value {
         let reply = self.client().get(path).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
         reply.json()
     }
 
-    async fn problem(&self, path: &str) -> (u16, String, String) {
+    pub async fn problem(&self, path: &str) -> (u16, String, String) {
         let reply = self.client().get(path).await;
         let code = reply.problem();
         let detail = reply.json()["detail"].as_str().unwrap().to_owned();
@@ -88,7 +88,7 @@ impl Place {
 }
 
 /// So many visits up to this number, at this time.
-fn plain(last: u64, visits: u64, at: i64) -> Entry {
+pub fn plain(last: u64, visits: u64, at: i64) -> Entry {
     Entry {
         last,
         visits,
@@ -99,7 +99,7 @@ fn plain(last: u64, visits: u64, at: i64) -> Entry {
 }
 
 /// Visits that carry these, one after the other up to this number.
-fn carrying(last: u64, at: i64, carried: Vec<Stored>) -> Entry {
+pub fn carrying(last: u64, at: i64, carried: Vec<Stored>) -> Entry {
     let visits = carried.len() as u64;
     let first = last - visits + 1;
     Entry {
@@ -109,7 +109,7 @@ fn carrying(last: u64, at: i64, carried: Vec<Stored>) -> Entry {
 }
 
 /// A visit of a path, by somebody.
-fn to(path: &str, visitor: Option<&str>) -> Stored {
+pub fn to(path: &str, visitor: Option<&str>) -> Stored {
     Stored {
         visitor: visitor.map(Into::into),
         attributes: Attributes {
@@ -120,12 +120,12 @@ fn to(path: &str, visitor: Option<&str>) -> Stored {
 }
 
 /// A time like 2026-03-01T12:00:00Z.
-fn at(text: &str) -> i64 {
+pub fn at(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
 }
 
 /// Of this entry those before the visits are not recorded.
-fn after_gap(entry: Entry, before: u64, reason: Reason) -> Entry {
+pub fn after_gap(entry: Entry, before: u64, reason: Reason) -> Entry {
     Entry {
         before,
         reason: Some(reason),

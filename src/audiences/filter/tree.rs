@@ -15,6 +15,52 @@ pub struct Tree {
     pub exclude: Option<Node>,
 }
 
+impl Tree {
+    /// The audiences it refers to, each with where it does: a JSON Pointer (RFC 6901) into the canonical JSON.
+    pub fn references(&self) -> Vec<(Uuid, String)> {
+        let mut found = Vec::new();
+        self.each(&mut |node, pointer| {
+            if let Node::Audience(id) = node {
+                found.push((*id, format!("{pointer}/audience")));
+            }
+        });
+        found
+    }
+
+    /// The counters it names.
+    pub fn counters(&self) -> BTreeSet<CounterName> {
+        let mut found = BTreeSet::new();
+        self.each(&mut |node, _| {
+            if let Node::Did(did) = node {
+                found.insert(did.counter.clone());
+            }
+        });
+        found
+    }
+
+    /// Whether visits on all counters of the company matter, and not only on those it names.
+    pub fn looks_at_all_counters(&self) -> bool {
+        let mut looks = false;
+        self.each(&mut |node, _| looks |= matches!(node, Node::Visitor(_)));
+        looks
+    }
+
+    /// Calls back for every node, with its pointer into the canonical JSON, where both sides are groups.
+    fn each(&self, call: &mut dyn FnMut(&Node, &str)) {
+        let sides = [
+            ("include", "all", Some(&self.include)),
+            ("exclude", "any", self.exclude.as_ref()),
+        ];
+        for (side, group, node) in sides {
+            match node {
+                Some(node @ (Node::All(_) | Node::Any(_))) => node.each(&format!("/{side}"), call),
+                Some(node) => node.each(&format!("/{side}/{group}/0"), call),
+                None => {}
+            }
+        }
+    }
+}
+
 /// A set of visitors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
@@ -28,6 +74,20 @@ pub enum Node {
     Visitor(Condition),
     /// Who is in a saved audience.
     Audience(Uuid),
+}
+
+impl Node {
+    fn each(&self, pointer: &str, call: &mut dyn FnMut(&Self, &str)) {
+        call(self, pointer);
+        let (group, children) = match self {
+            Self::All(children) => ("all", children),
+            Self::Any(children) => ("any", children),
+            Self::Did(_) | Self::Visitor(_) | Self::Audience(_) => return,
+        };
+        for (place, child) in children.iter().enumerate() {
+            child.each(&format!("{pointer}/{group}/{place}"), call);
+        }
+    }
 }
 
 /// Visits on one counter, at least one.
@@ -85,6 +145,21 @@ pub enum Field {
     Country,
 }
 
+impl Field {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Path, Self::Referrer, Self::Campaign, Self::Country];
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Referrer => "referrer",
+            Self::Campaign => "campaign",
+            Self::Country => "country",
+        }
+    }
+}
+
 /// What is asked of a value. One that is missing meets `Missing` and `NotIn` only; values of different types
 /// are never equal, and neither is before the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +202,7 @@ pub enum Scalar {
     Text(String),
 }
 
-/// A number, as the shortest JSON literal of its exact value: `5` for `5.0` and `5e0`. Two are equal if they
-/// are the same number; their order here is that of the literals and means nothing.
+/// A number, as RFC 8785 writes it, but that integers of 64 bits keep all their digits: `5` for `5.0` and `5e0`.
+/// Two are equal if they are the same number; their order here is that of the texts and means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exact(pub String);

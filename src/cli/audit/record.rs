@@ -13,7 +13,7 @@ use crate::{
     config::{DatabaseLocation, PostgresUrl, Settings},
     counting::{CounterId, counts::CounterStore},
     record::{
-        drain::{State, Streams},
+        drain::{CHUNK, State, Streams},
         table::sums::{self, Sums},
     },
     storage::{
@@ -114,7 +114,7 @@ async fn entries(
     let (mut entries, mut after) = (Vec::new(), state.through);
     // What comes later is for another time: a busy counter has no end.
     while after < state.top {
-        let chunk = streams.read(counter, after).await?;
+        let chunk = streams.read(counter, after, CHUNK).await?;
         let read = chunk.entries.iter().map(|entry| (entry.before, entry.last));
         entries.extend(read);
         match entries.last() {

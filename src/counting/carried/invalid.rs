@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::error::Category;
+use crate::json::NoMembers;
 
 /// Characters that are shown of a name which should not be there, or is too long.
 const SHOWN: usize = 32;
@@ -42,12 +42,16 @@ impl InvalidVisit {
             detail,
         }
     }
+}
 
-    /// Of the parser, which quotes nothing where it is the syntax that is wrong.
-    pub(super) fn of_parser(error: &serde_json::Error) -> Self {
-        match error.classify() {
-            Category::Data => Self::whole("A visit must be a JSON object."),
-            Category::Syntax | Category::Eof | Category::Io => Self::Syntax(error.to_string()),
+impl From<NoMembers> for InvalidVisit {
+    fn from(none: NoMembers) -> Self {
+        match none {
+            NoMembers::NoJson(said) => Self::Syntax(said),
+            NoMembers::NoObject => Self::whole("A visit must be a JSON object."),
+            NoMembers::HalfCharacter => Self::whole(
+                "The name of a member has half of a surrogate pair (\\ud800 to \\udfff), which is no character.",
+            ),
         }
     }
 }

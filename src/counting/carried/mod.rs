@@ -7,9 +7,7 @@ use serde_json::Value;
 
 mod invalid;
 mod line;
-mod members;
 mod mode;
-mod number;
 mod page;
 mod reading;
 mod salts;

@@ -4,12 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::Value;
 
-use super::{
-    Carried, InvalidVisit,
-    invalid::shortened,
-    members::{Members, Text},
-    number,
-};
+use super::{Carried, InvalidVisit, invalid::shortened};
+use crate::json::{self, Members, Text};
 
 /// Longest JSON of a visit, as it was sent.
 pub const MAX_VISIT_BYTES: usize = 2048;
@@ -263,7 +259,7 @@ fn scalar(value: &str) -> Result<Option<Value>, String> {
             "must be at most {MAX_TEXT_BYTES} bytes, and is {}",
             value.len()
         )),
-        _ => match number::exact(value) {
+        _ => match json::exact(value) {
             Some(number) => Ok(Some(Value::Number(number))),
             None => Err("is a number that neither an integer of 64 bits nor a double has exactly as it was written: send it as a text".to_owned()),
         },

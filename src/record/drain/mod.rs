@@ -22,7 +22,7 @@ mod sweep;
 pub use self::{
     one::{Drained, One, Read, drain},
     recorded::RecordedInDatabase,
-    stream::{State, Streams, Taught},
+    stream::{CHUNK, State, Streams, Taught},
 };
 use super::metrics::RecordMetrics;
 use crate::{
@@ -55,6 +55,9 @@ pub struct Drain {
     metrics: Arc<RecordMetrics>,
     /// Counters of which something may wait.
     pending: HashSet<CounterId>,
+    /// Visits of a counter that a transaction may record. A slow database has to be done with them within its
+    /// time limit, or they would wait for ever.
+    chunk: u64,
 }
 
 impl Drain {
@@ -73,6 +76,7 @@ impl Drain {
             undrained,
             metrics,
             pending: HashSet::new(),
+            chunk: CHUNK,
         }
     }
 
@@ -149,7 +153,10 @@ impl Drain {
     }
 
     /// One transaction. What it did not get to is not in the answer.
-    async fn transact(&self, counters: Vec<CounterId>) -> Result<HashMap<CounterId, Drained>, ()> {
+    async fn transact(
+        &mut self,
+        counters: Vec<CounterId>,
+    ) -> Result<HashMap<CounterId, Drained>, ()> {
         let started = Instant::now();
         let mut states = HashMap::new();
         for counter in &counters {
@@ -161,7 +168,7 @@ impl Drain {
                 }
             };
         }
-        let streams = self.streams.clone();
+        let (streams, chunk) = (self.streams.clone(), self.chunk);
         let asked = states.clone();
         let written = self.database.write("drain", move |connection| {
             Box::pin(async move {
@@ -169,7 +176,7 @@ impl Drain {
                 let mut all = HashMap::new();
                 for (counter, state) in asked {
                     if let Some(state) = state {
-                        let one = drain(connection, &streams, &counter, state).await?;
+                        let one = drain(connection, &streams, &counter, state, chunk).await?;
                         all.insert(counter, one);
                     }
                 }
@@ -178,8 +185,12 @@ impl Drain {
         });
         let written = written.await;
         let written = match written {
-            Ok(written) => written,
+            Ok(written) => {
+                self.chunk = (2 * chunk).min(CHUNK);
+                written
+            }
             Err(error) => {
+                self.chunk = (chunk / 2).max(1);
                 tracing::warn!(%error, "visits wait to be recorded");
                 return Err(());
             }

@@ -64,12 +64,13 @@ pub struct Read {
     taught: Option<Taught>,
 }
 
-/// Takes the row of a counter, reads what comes after it and writes that.
+/// Takes the row of a counter, reads what comes after it, some `most` visits, and writes that.
 pub async fn drain(
     connection: &mut Connection<'_>,
     streams: &Streams,
     counter: &CounterId,
     state: State,
+    most: u64,
 ) -> Result<One, DatabaseError> {
     // Nobody knows when what came before it was counted: in Redis is the time of the last entry, and those
     // that wait are older.
@@ -86,7 +87,7 @@ pub async fn drain(
         mut entries,
         bytes,
         more,
-    } = match streams.read(counter, after).await {
+    } = match streams.read(counter, after, most).await {
         Ok(chunk) => chunk,
         Err(error) => return Ok(One::Unread(error)),
     };

@@ -17,8 +17,10 @@ const RAISE: &str = include_str!("raise.lua");
 /// Entries read at a time: of a thousand visits each, with as much as they may carry, 16 MiB.
 const ENTRIES: usize = 8;
 
-/// Visits from which on no more is read into one chunk, and bytes.
-const CHUNK_VISITS: u64 = 8192;
+/// Visits from which on no more is read into one chunk, where the database is as fast as it should be.
+pub const CHUNK: u64 = 8192;
+
+/// Bytes from which on no more is read.
 const CHUNK_BYTES: u64 = 4 << 20;
 
 /// How far a counter is, as Redis knows it.
@@ -112,13 +114,19 @@ impl Streams {
         }))
     }
 
-    /// Reads what was counted after this number.
+    /// Reads what was counted after this number: one entry at least, and no more once there are `most` visits.
     ///
     /// # Errors
     ///
     /// Those of Redis.
-    pub async fn read(&self, counter: &CounterId, after: u64) -> Result<Chunk, StoreError> {
+    pub async fn read(
+        &self,
+        counter: &CounterId,
+        after: u64,
+        most: u64,
+    ) -> Result<Chunk, StoreError> {
         let keys = RecordKeys::of(counter);
+        let entries = if most < CHUNK { 1 } else { ENTRIES };
         let mut chunk = Chunk::default();
         let (mut after, mut visits, mut bytes) = (after, 0, 0);
         loop {
@@ -129,9 +137,9 @@ impl Streams {
                 .arg(format!("({after}-0"))
                 .arg("+")
                 .arg("COUNT")
-                .arg(ENTRIES);
+                .arg(entries);
             let (read,): (Vec<(String, Fields)>,) = self.redis.query(&keys.stream, &asking).await?;
-            chunk.more = read.len() == ENTRIES;
+            chunk.more = read.len() == entries;
             for (id, fields) in read {
                 let last = id.split('-').next().and_then(|id| id.parse().ok());
                 let last = last.ok_or_else(|| unreadable(counter, &id))?;
@@ -148,7 +156,7 @@ impl Streams {
                 chunk.entries.push(entry);
                 after = last;
             }
-            if !chunk.more || visits >= CHUNK_VISITS || bytes >= CHUNK_BYTES {
+            if !chunk.more || visits >= most || bytes >= CHUNK_BYTES {
                 return Ok(chunk);
             }
         }

@@ -86,9 +86,9 @@ impl Format {
     }
 }
 
-/// A cell of a table (RFC 4180). Spreadsheets run what begins with some letters as a formula, which whoever
+/// A cell of a table (RFC 4180), as all tables of the service have it. Spreadsheets run what begins with some letters as a formula, which whoever
 /// sends visits could choose (OWASP, CSV Injection); those begin with `'` instead.
-fn cell(value: &str) -> String {
+pub fn cell(value: &str) -> String {
     let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let quote = is_formula || value.contains(['"', ',', '\r', '\n', ' ', '\t', '\'']);
     let escaped = value.replace('"', "\"\"");

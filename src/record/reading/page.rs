@@ -9,7 +9,11 @@ use utoipa::ToSchema;
 use super::rows::{self, Run, Visit};
 use crate::{
     audit::time,
-    record::{Reason, table::recordings::Recording, times::Moments},
+    record::{
+        Reason,
+        table::{recordings::Recording, visitors::shown},
+        times::Moments,
+    },
     storage::sql::{Connection, DatabaseError},
 };
 
@@ -75,10 +79,7 @@ impl Line {
     /// What it carried.
     fn carry(&mut self, visit: Visit) {
         let (_, visitor, path, referrer, campaign, country, properties) = visit;
-        self.visitor = visitor.map(|key| match key.strip_prefix('=') {
-            Some(given) => given.to_owned(),
-            None => key,
-        });
+        self.visitor = visitor.map(shown);
         (self.path, self.referrer, self.campaign, self.country) =
             (path, referrer, campaign, country);
         // What is no JSON was not written by us.

@@ -6,7 +6,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::{
-    counting::{CounterId, carried::VisitorMode},
+    counting::{Company, CounterId, carried::VisitorMode},
     record::plan::{Plan, Position, Tail},
     storage::sql::{Connection, of_company, on_either},
 };
@@ -73,6 +73,8 @@ const FIND: &str = concat!(
     columns!(),
     " FROM recordings WHERE company_id = $1 AND counter = $2"
 );
+
+const NAMES: &str = "SELECT counter FROM recordings WHERE company_id = $1 ORDER BY id LIMIT $2";
 
 /// One that was never recorded will be, as [`CREATE`] says, if its company is there.
 const MODE: &str = "SELECT coalesce(recorded, $3), coalesce(visitor, $4)
@@ -220,6 +222,32 @@ pub async fn since(connection: &mut Connection<'_>, at: i64) -> Result<HashSet<C
             Some(CounterId { company, name })
         })
         .collect())
+}
+
+/// All counters of a company that are recorded, by their ids, as many at most.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn all(
+    connection: &mut Connection<'_>,
+    company: Company,
+    most: i64,
+) -> Result<Vec<Recording>, Error> {
+    let names: Vec<(String,)> = on_either!(&mut *connection, |database| {
+        sqlx::query_as(of_company(NAMES))
+            .bind(company.id())
+            .bind(most)
+            .fetch_all(&mut **database)
+            .await
+    })?;
+    let mut recordings = Vec::with_capacity(names.len());
+    for (name,) in names {
+        if let Ok(name) = name.parse() {
+            recordings.extend(find(connection, &CounterId { company, name }).await?);
+        }
+    }
+    Ok(recordings)
 }
 
 async fn select(

@@ -24,6 +24,14 @@ const ADD_TO_SQLITE: &str =
     "INSERT INTO visitors (company_id, key) SELECT $1, value FROM json_each($2) WHERE true
      ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id";
 
+/// What is shown of a visitor with this key: the hash, or the name as it was given.
+pub fn shown(key: String) -> String {
+    match key.strip_prefix('=') {
+        Some(given) => given.to_owned(),
+        None => key,
+    }
+}
+
 /// The numbers of these visitors. Who is new gets one.
 pub(in crate::record) async fn number(
     connection: &mut Connection<'_>,

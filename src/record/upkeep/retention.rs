@@ -32,7 +32,7 @@ const OLDEST: &str = "SELECT first_at FROM runs
 
 /// Who goes on with a run that is gone begins another.
 const RAISE: &str =
-    "UPDATE recordings SET base = $3, tail = CASE WHEN tail <= $3 THEN NULL ELSE tail END
+    "UPDATE recordings SET base = $3, erased = erased + 1, tail = CASE WHEN tail <= $3 THEN NULL ELSE tail END
      WHERE company_id = $1 AND id = $2 AND base < $3 AND through >= $3";
 
 const RUNS: &str = "DELETE FROM runs WHERE company_id = $1 AND recording_id = $2 AND reason IS NULL AND first IN

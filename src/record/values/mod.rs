@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub mod days;
 mod field;
 mod property;
+pub mod slices;
 pub mod summing;
 mod tally;
 

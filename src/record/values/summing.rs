@@ -8,8 +8,9 @@ use roaring::RoaringTreemap;
 use sqlx::Error;
 
 use super::{
-    days::{Progress, progress, remove},
+    days::{Progress, forget, progress, remove},
     field::TEXTS,
+    slices::Again,
 };
 use crate::{
     record::{
@@ -39,8 +40,11 @@ const ADD_VALUE: &str =
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 const ADD_VISITORS: &str =
-    "INSERT INTO visitor_days (company_id, recording_id, day, visits, visitors)
-     VALUES ($1, $2, $3, $4, $5)";
+    "INSERT INTO visitor_days (company_id, recording_id, day, visits, visitors, slices)
+     VALUES ($1, $2, $3, $4, $5, $6)";
+
+const UNSLICED: &str = "SELECT min(day) FROM visitor_days
+     WHERE company_id = $1 AND recording_id = $2 AND slices IS NULL";
 
 /// Minutes of a day.
 const DAY: i64 = 24 * 60;
@@ -54,6 +58,7 @@ struct Sums {
     values: HashMap<(usize, i64), (i64, RoaringTreemap)>,
     visits: i64,
     visitors: RoaringTreemap,
+    again: Again,
 }
 
 /// A visit: its number, its visitor and its four texts.
@@ -70,7 +75,11 @@ impl Sums {
     fn add(&mut self, (_, visitor, path, referrer, campaign, country): Row) {
         self.visits += 1;
         let visitor = visitor.map(i64::unsigned_abs);
-        self.visitors.extend(visitor);
+        if let Some(visitor) = visitor
+            && !self.visitors.insert(visitor)
+        {
+            self.again.note(visitor);
+        }
         for (field, text) in [path, referrer, campaign, country].into_iter().enumerate() {
             let (visits, visitors) = self.values.entry((field, text.unwrap_or(0))).or_default();
             *visits += 1;
@@ -95,6 +104,7 @@ enum Next {
 ///
 /// Those of the database.
 pub async fn sum_up(database: &Database, recording: &Recording) -> Result<(), DatabaseError> {
+    make_again(database, recording).await?;
     loop {
         let of = recording.clone();
         let next = database.read("values_next", move |connection| {
@@ -118,6 +128,42 @@ pub async fn sum_up(database: &Database, recording: &Recording) -> Result<(), Da
             }
         }
     }
+}
+
+/// Forgets the days from the first on of which an older version did not keep how often visitors came.
+async fn make_again(database: &Database, recording: &Recording) -> Result<(), DatabaseError> {
+    let of = recording.clone();
+    let unsliced = database.read("values_unsliced", move |connection| {
+        Box::pin(async move {
+            connection.within(of.company()).await?;
+            Ok(unsliced(connection, &of).await?)
+        })
+    });
+    let Some(day) = unsliced.await? else {
+        return Ok(());
+    };
+    let of = recording.clone();
+    let forgotten = database.write("values_forget", move |connection| {
+        Box::pin(async move {
+            connection.within(of.company()).await?;
+            settings::hold(connection, &of.counter, of.began, of.through_at).await?;
+            Ok(forget(connection, of.company(), of.id, day).await?)
+        })
+    });
+    forgotten.await
+}
+
+async fn unsliced(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+) -> Result<Option<i64>, Error> {
+    on_either!(connection, |database| {
+        sqlx::query_scalar(of_company(UNSLICED))
+            .bind(recording.company())
+            .bind(recording.id)
+            .fetch_one(&mut **database)
+            .await
+    })
 }
 
 async fn next(connection: &mut Connection<'_>, recording: &Recording) -> Result<Next, Error> {
@@ -192,7 +238,7 @@ enum Sum {
     /// What there is of this day, from somebody who did not get to its end.
     Nothing(i64),
     Value(i64, usize, i64, i64, Vec<u8>),
-    Visitors(i64, i64, Vec<u8>),
+    Visitors(i64, i64, Vec<u8>, Vec<u8>),
 }
 
 async fn write_day(
@@ -203,7 +249,8 @@ async fn write_day(
     sums: Sums,
 ) -> Result<bool, DatabaseError> {
     let mut rows = vec![Sum::Nothing(day)];
-    rows.push(Sum::Visitors(day, sums.visits, packed(&sums.visitors)));
+    let (visitors, slices) = (packed(&sums.visitors), sums.again.packed());
+    rows.push(Sum::Visitors(day, sums.visits, visitors, slices));
     let values = sums.values.into_iter();
     rows.extend(values.map(|((field, text), (visits, visitors))| {
         Sum::Value(day, field, text, visits, packed(&visitors))
@@ -284,10 +331,11 @@ async fn write_row(
                     .bind(visitors);
                 add.execute(&mut **database).await?;
             }
-            Sum::Visitors(day, visits, visitors) => {
+            Sum::Visitors(day, visits, visitors, slices) => {
                 let add = sqlx::query(ADD_VISITORS).bind(company).bind(id).bind(day);
                 add.bind(visits)
                     .bind(visitors)
+                    .bind(slices)
                     .execute(&mut **database)
                     .await?;
             }

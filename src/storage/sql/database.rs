@@ -41,15 +41,15 @@ pub struct Postgres {
 }
 
 #[derive(Clone)]
-enum Kind {
+pub(super) enum Kind {
     Postgres(Arc<Postgres>),
     Sqlite(Embedded),
 }
 
 /// A SQLite file, in which visits are counted as well.
 #[derive(Clone)]
-struct Embedded {
-    file: SqliteStore,
+pub(super) struct Embedded {
+    pub(super) file: SqliteStore,
     timeout: Duration,
     /// One piece of work at a time asks for the writer: whoever counts waits for one of them at
     /// most, and not for all that came before.
@@ -65,8 +65,8 @@ struct Embedded {
 /// who asked has gone: a transaction is never left half done on a connection that others get next.
 #[derive(Clone)]
 pub struct Database {
-    kind: Kind,
-    runtime: Handle,
+    pub(super) kind: Kind,
+    pub(super) runtime: Handle,
 }
 
 /// Whether an operation may change anything.

@@ -38,6 +38,8 @@ const FILES: &[Files] = files![
     10 "collect" "0010_collect.sql",
     11 "drain" "0011_drain.sql",
     12 "reading" "0012_reading.sql",
+    13 "audiences" "0013_audiences.sql",
+    14 "slices" "0014_slices.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

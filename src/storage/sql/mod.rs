@@ -5,6 +5,7 @@ mod connection;
 mod database;
 mod error;
 mod health;
+mod look;
 mod metrics;
 pub mod migrations;
 mod monitor;

@@ -216,6 +216,16 @@ impl SqliteStore {
         &self.reader
     }
 
+    /// A connection for one long look, beside those that others wait for.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub async fn open_to_look(&self) -> Result<SqliteConnection, StoreError> {
+        let options = (*self.reader.connect_options()).clone();
+        Ok(options.pragma("query_only", "ON").connect().await?)
+    }
+
     /// Moves all of the log into the file and empties it, so that what was overwritten in the file is in
     /// the log no more either. `false` if somebody reads or writes at this moment.
     ///

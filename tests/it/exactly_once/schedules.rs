@@ -8,7 +8,7 @@ use footfall::{
     counting::{NotCounted, Outcome, Visit, identity::IdentityKind::Key},
     record::{
         Reason,
-        drain::{Drained, Streams, drain},
+        drain::{CHUNK, Drained, Streams, drain},
         metrics::RecordMetrics,
     },
     storage::{Backend, Store, metrics::StoreMetrics, sql::DatabaseError},
@@ -276,7 +276,7 @@ impl World {
             .write("drain", move |connection| {
                 Box::pin(async move {
                     connection.across_companies().await?;
-                    let one = drain(connection, &streams, &counter(), state).await?;
+                    let one = drain(connection, &streams, &counter(), state, CHUNK).await?;
                     match cut {
                         Cut::BeforeCommit => Err(DatabaseError::Refused("cut".to_owned())),
                         _ => Ok(one),

@@ -172,6 +172,27 @@ async fn company(stage: &Stage, name: &str) -> String {
     let key = json!({ "name": "n", "counters": ["a"], "origins": ["https://a.example"] });
     let reply = client.post_json("/api/write-keys", &key.to_string()).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
+    let filter = json!({ "version": 1, "include": { "did": { "counter": "a" } } });
+    let audience = json!({ "name": "n", "filter": filter });
+    let reply = client
+        .post_json("/api/audiences", &audience.to_string())
+        .await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let id = reply.json()["id"].clone();
+    let filter = json!({ "version": 1, "include": { "audience": id } });
+    for (path, body) in [
+        (
+            "/api/audiences",
+            json!({ "name": "of n", "filter": filter }),
+        ),
+        (
+            "/api/presets",
+            json!({ "preset_name": "n", "preset_filter_json": filter }),
+        ),
+    ] {
+        let reply = client.post_json(path, &body.to_string()).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+    }
     person.company
 }
 
@@ -201,7 +222,7 @@ async fn every_table_of_companies_is_closed_to_others() {
             table.is_closed(database, to, &theirs);
         }
     }
-    assert!(filled >= 10, "{filled}");
+    assert!(filled >= 15, "{filled}");
 }
 
 /// What the owner's functions do for the service, they do not do for another company.

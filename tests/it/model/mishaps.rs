@@ -241,7 +241,7 @@ async fn processes_on_sqlite() {
 /// The mishaps are what they are called: else nothing above would mean anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_leaves_an_unknown_outcome_and_a_repeat_tells() {
-    let mut world = World::redis(false).await;
+    let mut world = World::patient_redis().await;
     let mut visit = async |mishap, key: u8| {
         world.prepare(mishap);
         let visit = tokio::spawn(world.visit(0, "cut", Some((true, key))));

@@ -37,7 +37,7 @@ use crate::support::{
 /// Replicas that share a store.
 pub const REPLICAS: usize = 2;
 
-/// `FOOTFALL_STORE_TIMEOUT`
+/// `FOOTFALL_STORE_TIMEOUT`, where schedules are followed.
 pub const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Something that goes wrong.
@@ -82,6 +82,8 @@ enum Replica {
 pub struct World {
     kept: Kept,
     processes: bool,
+    /// `FOOTFALL_STORE_TIMEOUT`
+    timeout: Duration,
     replicas: Vec<Replica>,
     sockets: tempfile::TempDir,
 }
@@ -90,18 +92,26 @@ impl World {
     pub async fn redis(processes: bool) -> Self {
         let redis = Redis::start();
         let proxy = ModelProxy::start(redis.port).await;
-        Self::start(Kept::Redis { redis, proxy }, processes).await
+        Self::start(Kept::Redis { redis, proxy }, processes, TIMEOUT).await
+    }
+
+    /// With libraries that wait for as long as a slow machine may take.
+    pub async fn patient_redis() -> Self {
+        let redis = Redis::start();
+        let proxy = ModelProxy::start(redis.port).await;
+        Self::start(Kept::Redis { redis, proxy }, false, PATIENCE).await
     }
 
     pub async fn sqlite(processes: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self::start(Kept::Sqlite(directory), processes).await
+        Self::start(Kept::Sqlite(directory), processes, TIMEOUT).await
     }
 
-    async fn start(kept: Kept, processes: bool) -> Self {
+    async fn start(kept: Kept, processes: bool, timeout: Duration) -> Self {
         let mut world = Self {
             kept,
             processes,
+            timeout,
             replicas: Vec::new(),
             sockets: tempfile::tempdir().unwrap(),
         };
@@ -126,7 +136,7 @@ impl World {
             let builder = Footfall::builder()
                 .env(
                     "FOOTFALL_STORE_TIMEOUT",
-                    format!("{}ms", TIMEOUT.as_millis()),
+                    format!("{}ms", self.timeout.as_millis()),
                 )
                 .env("FOOTFALL_DEDUP_WINDOW", "1h")
                 .socket(&socket);
@@ -154,7 +164,7 @@ impl World {
                 }
                 Kept::Sqlite(directory) => StoreLocation::Sqlite(database(directory.path())),
             },
-            timeout: TIMEOUT,
+            timeout: self.timeout,
             dedup_window: Duration::from_hours(1),
             dedup_limit: 1_000_000,
             counter_limit: 1_000_000,

@@ -103,25 +103,30 @@ fn program(name: &str) -> PathBuf {
     newest.join("bin").join(name)
 }
 
-/// A program, as who runs the server.
+/// A program of PostgreSQL, as who runs the server.
 fn as_server(name: &str) -> Command {
-    let mut command = match geteuid().is_root() {
-        true => {
-            let mut command = Command::new("setpriv");
-            let id = NOBODY.to_string();
-            command
-                .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
-                .arg(program(name));
-            command
-        }
-        false => Command::new(program(name)),
-    };
+    let mut command = as_user(&program(name));
     // Nothing of the caller's settings of libpq, nor its folder, which may not be theirs to enter.
     command
         .env_clear()
         .env("LC_ALL", "C.UTF-8")
         .current_dir("/");
     command
+}
+
+/// A program, as who runs the server.
+fn as_user(program: &Path) -> Command {
+    match geteuid().is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            let id = NOBODY.to_string();
+            command
+                .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+                .arg(program);
+            command
+        }
+        false => Command::new(program),
+    }
 }
 
 fn finished(command: &mut Command) {
@@ -404,6 +409,18 @@ impl Postgres {
         for process in self.processes() {
             // One may have ended by itself.
             let _ = kill_process(process, signal);
+        }
+    }
+
+    /// So many bytes at most in each of its files, as if the disk were full beyond; `None`: as before.
+    pub fn files_may_grow_to(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".into(), |bytes| bytes.to_string());
+        for process in self.processes() {
+            let process = process.as_raw_nonzero().to_string();
+            let mut set = as_user(Path::new("prlimit"));
+            set.arg(format!("--fsize={limit}:unlimited"));
+            // One may have ended by itself.
+            let _ = set.args(["--pid", &process]).output();
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::Number;
 
 /// The number of a JSON literal, if it can be kept: an integer of 64 bits, or what a double (IEEE 754,
 /// which is what RFC 8259 expects numbers to be) says in the same digits. `-0` is kept as 0.
-pub(super) fn exact(literal: &str) -> Option<Number> {
+pub fn exact(literal: &str) -> Option<Number> {
     if let Ok(integer) = literal.parse::<i64>() {
         return Some(integer.into());
     }
@@ -12,16 +12,15 @@ pub(super) fn exact(literal: &str) -> Option<Number> {
         return Some(integer.into());
     }
     let double: f64 = literal.parse().ok()?;
-    if !double.is_finite() || digits(literal) != digits(&format!("{double:e}")) {
-        return None;
-    }
     // -0.0 + 0.0 is 0.0.
-    Number::from_f64(double + 0.0)
+    let number = Number::from_f64(double + 0.0)?;
+    // As it will be written: of two that are as short and as near, JSON has the even one.
+    (digits(literal) == digits(&number.to_string())).then_some(number)
 }
 
 /// The value of a literal: its digits without zeros before and after them, and the power of ten of the
 /// last one. `None` if that is no number of 32 bits.
-fn digits(literal: &str) -> Option<(String, i64)> {
+pub fn digits(literal: &str) -> Option<(String, i64)> {
     let literal = literal.trim_start_matches('-');
     let (mantissa, exponent) = literal.split_once(['e', 'E']).unwrap_or((literal, "0"));
     let exponent: i32 = exponent.parse().ok()?;
@@ -61,6 +60,7 @@ mod tests {
             ("1e25", "1e+25"),
             ("10000000000000000000000000", "1e+25"),
             ("5e-324", "5e-324"),
+            ("1424953923781206.2", "1424953923781206.2"),
             ("1.7976931348623157e308", "1.7976931348623157e+308"),
         ] {
             let number = exact(literal).unwrap_or_else(|| panic!("{literal}"));
@@ -78,6 +78,7 @@ mod tests {
             "0.12345678901234567890123",
             "9007199254740993.0",
             "1.7976931348623159e308",
+            "1424953923781206.3",
         ] {
             assert_eq!(exact(refused), None, "{refused}");
         }

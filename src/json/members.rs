@@ -7,24 +7,34 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess},
 };
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 
-use super::InvalidVisit;
+/// Why a text is no object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoMembers {
+    /// It is no JSON: what the parser says, which quotes nothing of it.
+    NoJson(String),
+    /// It is something else.
+    NoObject,
+    /// The name of a member has half of a surrogate pair (`\ud800` to `\udfff`), which is no character.
+    HalfCharacter,
+}
 
 /// Names, and what was written for each, in the order of the text.
-pub(super) struct Members<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
+pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
     /// Reads an object. Of its values only the syntax is looked at, however deep they are nested.
-    pub fn of(text: &'a str) -> Result<Self, InvalidVisit> {
-        serde_json::from_str(text).map_err(|error| {
-            let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
-            match InvalidVisit::of_parser(&error) {
-                InvalidVisit::Syntax(_) if is_json => InvalidVisit::whole(
-                    "The name of a member has half of a surrogate pair (\\ud800 to \\udfff), which is no character.",
-                ),
-                invalid => invalid,
-            }
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub fn of(text: &'a str) -> Result<Self, NoMembers> {
+        serde_json::from_str(text).map_err(|error| match error.classify() {
+            Category::Data => NoMembers::NoObject,
+            // Names are texts of their own, in which the parser finds more than where they end.
+            _ if serde_json::from_str::<IgnoredAny>(text).is_ok() => NoMembers::HalfCharacter,
+            _ => NoMembers::NoJson(error.to_string()),
         })
     }
 }
@@ -54,7 +64,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// A text, which is a new one only where something in it is escaped.
-pub(super) struct Text<'a>(pub Cow<'a, str>);
+pub struct Text<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

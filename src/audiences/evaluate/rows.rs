@@ -1,0 +1,81 @@
+//! Visits one by one: whose they are.
+
+use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
+use sqlx::Error;
+
+use super::{
+    counters::Counter,
+    names::Name,
+    spans::Span,
+    statement::{Dialect, Statement, of},
+};
+use crate::storage::sql::Connection;
+
+/// Visitors that come at a time, in one row: a million rows would take a second by themselves.
+pub const PAGE: u64 = 50_000;
+
+/// Asks for the visitors of a page of visits that meet a condition, and for the number of the last of these.
+pub fn page(counter: &Counter, span: Span, condition: Cond, dialect: Dialect) -> Statement {
+    let visits = visits(counter, span, condition);
+    let all = match dialect {
+        Dialect::Postgres => "array_agg(visitor)",
+        Dialect::Sqlite => "group_concat(visitor, ',')",
+    };
+    let mut page = Query::select();
+    page.expr(Expr::cust(all))
+        .expr(Expr::col(Name::Number).max())
+        .from_subquery(visits, Name::Page);
+    Statement::new(&page)
+}
+
+fn visits(counter: &Counter, span: Span, condition: Cond) -> SelectStatement {
+    let at = || Expr::col(Name::At);
+    let number = || Expr::col(Name::Number);
+    let window = span.window;
+    Query::select()
+        .columns([Name::Visitor, Name::Number])
+        .from(Name::Visits)
+        .and_where(of(counter.recording.company()))
+        .and_where(Expr::col(Name::RecordingId).eq(counter.recording.id))
+        .and_where(number().gt(span.after as i64))
+        .and_where(number().lte(span.through as i64))
+        .and_where_option(window.from.map(|from| at().gte(from)))
+        .and_where_option(window.to.map(|to| at().lt(to)))
+        .and_where(Expr::col(Name::Visitor).is_not_null())
+        .cond_where(condition)
+        .order_by(Name::Number, Order::Asc)
+        .limit(PAGE)
+        .take()
+}
+
+/// The visitors of a page, one for each visit, and where the next page begins; `None` if there is none.
+pub(super) async fn read(
+    connection: &mut Connection<'_>,
+    page: Statement,
+) -> Result<(Vec<u64>, Option<u64>), Error> {
+    let (visitors, last) = match connection {
+        Connection::Postgres(database) => {
+            let (text, values) = page.for_postgres()?;
+            let page = sqlx::query_as_with(text, values);
+            let (visitors, last): (Option<Vec<i64>>, Option<i64>) =
+                page.fetch_one(&mut **database).await?;
+            let visitors = visitors.unwrap_or_default().into_iter();
+            (visitors.map(i64::unsigned_abs).collect(), last)
+        }
+        Connection::Sqlite(database) => {
+            let (text, values) = page.for_sqlite()?;
+            let page = sqlx::query_as_with(text, values);
+            let (visitors, last): (Option<String>, Option<i64>) =
+                page.fetch_one(&mut **database).await?;
+            (numbers(&visitors.unwrap_or_default())?, last)
+        }
+    };
+    let is_full = visitors.len() as u64 >= PAGE;
+    Ok((visitors, last.map(i64::unsigned_abs).filter(|_| is_full)))
+}
+
+fn numbers(text: &str) -> Result<Vec<u64>, Error> {
+    let numbers = text.split(',').filter(|number| !number.is_empty());
+    let numbers: Result<Vec<u64>, _> = numbers.map(str::parse).collect();
+    numbers.map_err(|error| Error::Decode(error.into()))
+}
