@@ -210,27 +210,3 @@ async fn what_would_be_too_much_is_refused_with_what_to_ask_for() {
         );
     }
 }
-
-/// Each boundary is one look into an index, however many visits there are.
-#[tokio::test]
-async fn boundaries_are_looked_up_in_the_index() {
-    let [_, place] = Place::both().await;
-    let start = at("2026-03-01T12:00:00Z");
-    let entries: Vec<_> = (1..5000)
-        .map(|number| plain(number, 1, start + number as i64 * MINUTE))
-        .collect();
-    place.append("a", 0, &entries).await;
-    let (_, postgres) = place.stage.servers.as_ref().unwrap();
-    postgres.sql("ANALYZE marks");
-    let text = footfall::record::history::numbers::BEFORE_IN_POSTGRES;
-    let text = text
-        .replace("$1", &format!("'{}'::uuid", place.anna.company))
-        .replace("$2", "(SELECT id FROM recordings)")
-        .replace("$3", "ARRAY[29538000, 29538001]::bigint[]");
-    let plan = postgres.sql(&format!("EXPLAIN {text}"));
-    assert!(
-        plan.contains("Index Scan Backward using marks_pkey"),
-        "{plan}"
-    );
-    assert!(!plan.contains("Seq Scan on marks"), "{plan}");
-}
