@@ -91,11 +91,26 @@ const LINES: &str = "[[operations]]\ninclude-path = \"/api/visits\"\n[operations
      [operations.checks.positive_data_acceptance]\n\
      expected-statuses = [\"2xx\", \"3xx\", \"400\", \"401\", \"403\", \"404\", \"409\", \"422\", \"429\", \"5xx\"]\n";
 
+/// Whose bodies are filters: to try each part of their schema with each other takes longer than all the rest. What
+/// is drawn at random is tried.
+const FILTERS: [&str; 6] = [
+    "/api/build-filter",
+    "/api/build-audience",
+    "/api/audiences",
+    "/api/audiences/{id}",
+    "/api/presets",
+    "/api/presets/{id}",
+];
+
 /// What the checks expect by themselves, and what is above.
 fn judged() -> String {
     let operations = JUDGED.map(|(path, own)| {
+        let phases = match FILTERS.contains(&path) {
+            true => "[operations.phases.coverage]\nenabled = false\n",
+            false => "",
+        };
         format!(
-            "[[operations]]\ninclude-path = \"{path}\"\n[operations.checks.positive_data_acceptance]\n\
+            "[[operations]]\ninclude-path = \"{path}\"\n{phases}[operations.checks.positive_data_acceptance]\n\
              expected-statuses = [\"2xx\", \"3xx\", \"401\", \"403\", \"404\", \"409\", \"429\", \"5xx\", {own}]\n"
         )
     });
