@@ -114,7 +114,7 @@ pub struct BuiltAudience {
     /// How many visitors it means.
     #[schema(minimum = 0, example = 1234)]
     size: u64,
-    /// Some of them, as visits show them: those that came first.
+    /// Some of them, as visits show them: the first of its members.
     #[schema(max_items = 10, example = json!(["#Zm9vdGZhbGwgdmlzaXRvcg"]))]
     sample: Vec<String>,
     /// Sent again as `as_of`, the answer is the same.

@@ -10,6 +10,8 @@ use crate::support::{
 };
 
 mod bodies;
+mod guide;
+mod hanging_up;
 mod members;
 mod races;
 mod references;

@@ -1,6 +1,7 @@
 //! The shipped configuration of nginx, in a real nginx.
 
 mod accounts;
+mod audiences;
 mod clients;
 mod collecting;
 mod deaths;

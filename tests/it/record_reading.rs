@@ -19,9 +19,11 @@ use crate::support::{
 mod history;
 mod naive;
 mod off;
+mod plans;
 mod recording;
 mod retention;
 mod steered;
+mod upkeep;
 mod values;
 mod visits;
 mod waiting;

@@ -91,11 +91,7 @@ pub(super) async fn saved(
 ) -> Result<Saved, Refused> {
     let wanted = BTreeSet::from([id]);
     let mut now = find(connection, company, &wanted, None).await?;
-    let none = || {
-        Refused::from(
-            Problem::from(Code::NotFound).with_detail("There is no audience with this id."),
-        )
-    };
+    let none = || Refused::from(Problem::from(Code::NotFound));
     let now = now.remove(&id).ok_or_else(none)?;
     match as_of {
         None => Ok(now),

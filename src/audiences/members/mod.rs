@@ -173,7 +173,7 @@ crate::problem_responses!(MembersProblems:
 
 /// List the members of an audience.
 ///
-/// All of them, one on each line, in the order in which they first came. With `format=csv` (or `Accept: text/csv`) a table, in
+/// All of them, one on each line, always in the same order. With `format=csv` (or `Accept: text/csv`) a table, in
 /// which a text that a spreadsheet would take for a formula begins with `'`. The answer is complete if it ends as HTTP says
 /// it does: should the database fail on the way, the connection is cut. To go on, send its `Footfall-As-Of` as `as_of`
 /// and the last visitor that you have as `after`. It is an entry of the audit trail.

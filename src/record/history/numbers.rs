@@ -30,11 +30,12 @@ const BEFORE_IN_SQLITE: &str =
 const FIRST: &str = "SELECT minute FROM marks WHERE company_id = $1 AND recording_id = $2
      ORDER BY minute LIMIT 1";
 
-/// Backwards, since what is asked for is new.
-const OF_NUMBER: &str = "SELECT minute FROM marks WHERE company_id = $1 AND recording_id = $2
-       AND minute > coalesce((SELECT minute FROM marks
+/// Backwards, since what is asked for is new. What it is looked up by is one value for PostgreSQL, since whoever may see
+/// only some rows may not look into an index by what might tell of others.
+pub const OF_NUMBER: &str = "SELECT minute FROM marks WHERE company_id = $1 AND recording_id = $2
+       AND minute > (SELECT coalesce((SELECT minute FROM marks
          WHERE company_id = $1 AND recording_id = $2 AND number < $3
-         ORDER BY minute DESC LIMIT 1), -1)
+         ORDER BY minute DESC LIMIT 1), -1))
      ORDER BY minute LIMIT 1";
 
 const UNRECORDED: &str = "SELECT first, last, reason, first_at, last_at FROM runs

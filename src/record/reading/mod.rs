@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod format;
 mod page;
-pub(in crate::record) mod rows;
+pub mod rows;
 
 use self::{
     format::Format,

@@ -6,6 +6,9 @@ use super::*;
 
 const AT_ONCE: usize = 100;
 
+/// The name and the filter that one of them sends.
+type Sent = fn(usize) -> (String, Value);
+
 /// So many clients, by turns of each replica.
 fn clients(stage: &Stage, others: &[TestApp], token: &str) -> Vec<Client> {
     let apps: Vec<_> = [&stage.app].into_iter().chain(others).collect();
@@ -33,7 +36,7 @@ fn assert_one(list: List, replies: &[Reply], what: &str) -> String {
 
 async fn race(stage: &Stage, others: &[TestApp], anna: &Person) {
     for list in List::BOTH {
-        let rounds: [(&str, fn(usize) -> (String, Value)); 3] = [
+        let rounds: [(&str, Sent); 3] = [
             ("name_taken", |_| ("equal".into(), did("equal"))),
             ("name_taken", |number| {
                 ("same name".into(), did(&format!("c{number}")))
