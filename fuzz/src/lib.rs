@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 
+mod filter;
 mod requests;
 mod service;
 mod settings;
@@ -13,6 +14,7 @@ mod visits;
 
 use self::service::{Answer, Question, Service};
 pub use self::{
+    filter::filter,
     requests::{bearer, counter_name, cursor, cursor_of, forwarded, identity, login, request_id},
     service::TOKEN,
     settings::{
@@ -31,6 +33,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("cursor", cursor),
     ("dotenv", dotenv),
     ("duration", duration),
+    ("filter", filter),
     ("forwarded", forwarded),
     ("identity", identity),
     ("listen_address", listen_address),

@@ -3,6 +3,6 @@
 mod forms;
 pub mod oracle;
 pub mod possible;
-mod schema;
+pub mod schema;
 mod sentences;
-mod writing;
+pub mod writing;

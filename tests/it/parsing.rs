@@ -14,6 +14,12 @@ use proptest::{
     test_runner::{TestCaseError, TestRunner},
 };
 
+use crate::filters::{
+    possible,
+    schema::changed,
+    writing::{Choices, rewritten},
+};
+
 #[path = "../../fuzz/src/lib.rs"]
 mod properties;
 
@@ -107,6 +113,24 @@ fn durations() {
         "([0-9]{1,5}(us|ms|s|min|h|d|w)? ?){0,4}"
     ];
     check(properties::duration, near(duration));
+}
+
+#[test]
+fn filters() {
+    let filter = possible::filter(possible::audience_ids().to_vec());
+    let written = (filter, any::<u64>(), 0..3_usize).prop_map(|(filter, seed, changes)| {
+        let mut choices = Choices::of(seed);
+        let changed = (0..changes).fold(filter, |filter, _| changed(&filter, &mut choices));
+        match changes {
+            0 => rewritten(&changed, &mut choices),
+            _ => changed.to_string(),
+        }
+    });
+    let text = prop_oneof!["[A-Za-z]{1,3}", "[0-9a-f-]{36}", "ä{31,33}", "ä{255,257}"];
+    check(
+        properties::filter,
+        near(prop_oneof![3 => written, 1 => text]),
+    );
 }
 
 /// Addresses as they stand in `X-Forwarded-For`.

@@ -86,6 +86,10 @@ fn each_part_has_its_words() {
             r#"have a visit on "a" where property "n" is not one of ("x", "y") (or is missing)"#,
         ),
         (
+            of("in", json!(["שלום"])),
+            "have a visit on \"a\" where property \"n\" is \u{2068}\"שלום\"\u{2069}",
+        ),
+        (
             of("contains", json!("x")),
             r#"have a visit on "a" where property "n" contains "x""#,
         ),
