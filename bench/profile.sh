@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What a request costs, function by function: callgrind on a release build with debug symbols.
-#   ./bench/profile.sh ping|count|count_with_identity|count_with_session|count_embedded
+#   ./bench/profile.sh ping, or another name in bench/instructions.json
 source "$(dirname "$0")/lib.sh"
-[ $# = 1 ] || fail "usage: bench/profile.sh ping|count|count_with_identity|count_with_session|count_embedded"
+[ $# = 1 ] || fail "usage: bench/profile.sh ping, or another name in bench/instructions.json"
 
 need_python
 need cc:gcc valgrind:valgrind redis-server:redis-server

@@ -99,7 +99,9 @@ impl Application {
             passwords: Passwords::new(&settings.auth, metrics.auth.password_hashes.clone()),
             keys: Keys::new(&settings.auth),
             api_tokens: Arc::new(ApiTokens::new(database.clone(), &settings.auth)),
-            recorder: database.as_ref().and_then(recorder),
+            recorder: database
+                .as_ref()
+                .and_then(|database| recorder(database, &metrics)),
             write_keys: Arc::new(WriteKeys::new(database.clone())),
             engine: Engine::new(
                 database.clone(),
@@ -337,9 +339,9 @@ impl Application {
 }
 
 /// What records visits in the transaction that counts them, where the database is the embedded file.
-fn recorder(database: &Database) -> Option<Arc<dyn Recorder>> {
+fn recorder(database: &Database, metrics: &Metrics) -> Option<Arc<dyn Recorder>> {
     let is_embedded = database.health().is_none();
-    is_embedded.then(|| Arc::new(EmbeddedRecorder::default()) as Arc<dyn Recorder>)
+    is_embedded.then(|| Arc::new(EmbeddedRecorder::new(metrics.record.clone())) as _)
 }
 
 /// The OpenAPI document of the public routes.

@@ -12,6 +12,7 @@ from .errors import BenchError
 _MODES: dict[str, tuple[str, ...] | None] = {
     "run": ("quick",),
     "scaling": ("quick",),
+    "record": ("quick",),
     "identities": (),
     "durability": (),
     "disk": (),

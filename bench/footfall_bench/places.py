@@ -17,6 +17,10 @@ FOOTFALL_WITH_SYMBOLS = TARGET / "profiling" / "release" / "footfall"
 FOOTFALL_OF_IMAGE = ROOT / "target" / "stack" / "footfall"
 FOOTFALL_CONFIG = ROOT / "config" / "footfall.toml"
 REDIS_CONFIG = ROOT / "config" / "redis.conf"
+POSTGRES_CONFIG = ROOT / "config" / "postgres" / "postgresql.conf"
+MIGRATIONS = ROOT / "migrations" / "postgres"
+# A year of visits that is made once.
+YEAR = TARGET / "year"
 
 LOAD = TARGET / "cargo" / "release" / "bench-load"
 DELAY = TARGET / "cargo" / "release" / "bench-delay"

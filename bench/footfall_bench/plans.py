@@ -24,6 +24,14 @@ class Plan:
     # Of its windows of identities.
     windows_seconds: tuple[int, ...]
     windows_repetitions: int
+    # Of `record.sh`: its rounds, one measurement, its load at a fixed rate, and how many visits it looks
+    # at for what they take.
+    record_repetitions: int
+    record_seconds: float
+    keeping_up_seconds: float
+    record_visits: int
+    # Of its year, which has 371 days. Whole milliseconds are between two of them.
+    visits_a_day: int
 
     @property
     def published(self) -> bool:
@@ -42,6 +50,11 @@ FULL = Plan(
     counters=100_000,
     windows_seconds=(1, 2, 4),
     windows_repetitions=3,
+    record_repetitions=3,
+    record_seconds=2.0,
+    keeping_up_seconds=6.0,
+    record_visits=200_000,
+    visits_a_day=27_000,
 )
 QUICK = Plan(
     "quick",
@@ -54,6 +67,11 @@ QUICK = Plan(
     counters=2_000,
     windows_seconds=(1,),
     windows_repetitions=1,
+    record_repetitions=1,
+    record_seconds=0.5,
+    keeping_up_seconds=2.0,
+    record_visits=20_000,
+    visits_a_day=270,
 )
 
 # Before each measurement, so that connections are open and code is compiled.

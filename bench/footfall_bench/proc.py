@@ -35,13 +35,18 @@ def is_member(pid: int, leader: int) -> bool:
 
 
 def _session(entry: Path) -> int | None:
+    fields = _fields(entry)
+    return None if not fields or fields[0] == "Z" else int(fields[3])
+
+
+def _fields(entry: Path) -> list[str]:
+    """What proc(5) has after the name of a process, from its state on; nothing if there is none."""
     try:
         stat = (entry / "stat").read_text()
     except OSError:
-        return None
-    # The command's name is in parentheses and may hold anything; the state and the ids follow it.
-    state, _parent, _group, session = stat.rpartition(")")[2].split()[:4]
-    return None if state == "Z" else int(session)
+        return []
+    # The name is in parentheses and may hold anything.
+    return stat.rpartition(")")[2].split()
 
 
 def main_thread_state(pid: int) -> str:
@@ -63,6 +68,18 @@ def cpu_seconds(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0
+
+
+def family_cpu_seconds(parent: int) -> float:
+    """CPU time of a process and of its children, those that have ended too."""
+    total = cpu_seconds(parent)
+    for entry in _PROC.iterdir():
+        fields = _fields(entry) if entry.name.isdigit() else []
+        if entry.name == str(parent) and fields:
+            total += sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")
+        elif fields and int(fields[1]) == parent:
+            total += cpu_seconds(int(entry.name))
+    return total
 
 
 def memory(pids: list[int]) -> Memory:

@@ -27,6 +27,8 @@ class Work:
     main_seconds: float
     all_seconds: float
     scripts: int
+    # Those of the scripts that are known by their hash: counting is the only one.
+    hashed_scripts: int
     increments: int
     used_memory: int
 
@@ -35,6 +37,7 @@ class Work:
             self.main_seconds - earlier.main_seconds,
             self.all_seconds - earlier.all_seconds,
             self.scripts - earlier.scripts,
+            self.hashed_scripts - earlier.hashed_scripts,
             self.increments - earlier.increments,
             self.used_memory - earlier.used_memory,
         )
@@ -51,6 +54,15 @@ class Remembered:
 
     number: int
     size: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What of a counter waits in Redis to be recorded."""
+
+    visits: int
+    # For how long the oldest of them has.
+    seconds: float
 
 
 def _identity_keys(counter: str) -> tuple[str, str]:
@@ -108,6 +120,7 @@ class RedisServer:
             main_seconds=cpu_seconds("_main_thread"),
             all_seconds=cpu_seconds(""),
             scripts=calls(_SCRIPTS),
+            hashed_scripts=calls(_SCRIPTS[:1]),
             increments=calls(_INCREMENTS),
             used_memory=int(info["used_memory"]),
         )
@@ -116,6 +129,25 @@ class RedisServer:
         """What a counter has counted."""
         with _asking():
             return int(self._client.get(key) or 0)
+
+    def waiting(self, counter: str) -> Waiting:
+        """What waits to be recorded, at one moment."""
+        state, stream = (f"footfall:{{{counter}}}:{name}" for name in ("record", "visits"))
+        with _asking(), self._client.pipeline(transaction=True) as looking:
+            looking.hmget(state, "top", "through")
+            looking.xrange(stream, count=1)
+            looking.time()
+            (top, through), oldest, (seconds, microseconds) = looking.execute()
+        visits = int(top or 0) - int(through or 0)
+        if not visits or not oldest:
+            return Waiting(visits, 0.0)
+        at = int(oldest[0][1][b"t"]) / 1e3
+        return Waiting(visits, max(0.0, seconds + microseconds / 1e6 - at))
+
+    def size(self, key: str) -> int:
+        """The bytes that a key takes: of every entry, not of a sample."""
+        with _asking():
+            return int(self._client.memory_usage(key, samples=0) or 0)
 
     def counters(self) -> int:
         """How many counters there are."""

@@ -1,5 +1,6 @@
 """What Footfall is to reach, as ratios within one run."""
 
+import math
 from dataclasses import dataclass
 
 from .results import Results
@@ -24,7 +25,7 @@ class Target:
         return [
             self.text,
             f"{sign} {self.limit:g}{self.unit}",
-            f"{self.measured:.2f}{self.unit}",
+            "not reached" if math.isinf(self.measured) else f"{self.measured:.2f}{self.unit}",
             "pass" if self.met else "**fail**",
         ]
 

@@ -33,7 +33,7 @@ use crate::{
         keys::Keys,
         password::Passwords,
         revocation::{Noted, Revocation, Revocations},
-        throttle::{Action as Limited, Refusal, Throttle},
+        throttle::{Allowed, Throttle},
         token::Tokens,
     },
     config::Registration,
@@ -117,18 +117,22 @@ impl Accounts {
         done.await
     }
 
-    /// Whether a mail may be sent to somebody who need not be whoever asks for it. Who has asked too often for
-    /// an address sees what anybody sees, and no mail is sent.
+    /// Does what was allowed. It is not counted if nothing comes of it, and for no reason in what was asked:
+    /// who tries again until the database is back is not to be shut out for that.
     ///
     /// # Errors
     ///
-    /// `too_many_requests` if too much was asked for from where this comes, `store_unavailable` if nobody
-    /// can say.
-    pub async fn is_told(&self, limit: Limited<'_>) -> Result<bool, Problem> {
-        match self.throttle.allow(limit).await {
-            Err(Refusal::Quietly) => Ok(false),
-            allowed => Ok(allowed.map(|()| true)?),
+    /// Those of what is done.
+    pub async fn counted<T>(
+        &self,
+        allowed: Allowed,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let done = work.await;
+        if done.as_ref().is_err_and(Problem::is_failure) {
+            self.throttle.give_back(allowed).await;
         }
+        done
     }
 
     /// Has mails sent that are committed.

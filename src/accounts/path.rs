@@ -18,8 +18,10 @@ impl<S: Sync + Send> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(text) = path.map_err(|_| Code::NotFound)?;
-        // With hyphens (RFC 9562, 4), and not in the other forms that the crate takes.
-        let id = Uuid::try_parse(&text).ok().filter(|_| text.len() == 36);
+        let id = Uuid::try_parse(&text).ok();
+        // As answers have it (RFC 9562, 4: with hyphens, in lower case), and not in the other forms that
+        // the crate takes: what is one thing has one path.
+        let id = id.filter(|id| id.to_string() == text);
         id.map(Self).ok_or_else(|| Code::NotFound.into())
     }
 }

@@ -34,6 +34,15 @@ impl Application {
         }
     }
 
+    /// Where visits are counted, for who asks whether they can be: with the record, where that is written
+    /// as they are counted.
+    pub fn watched(&self, store: Store) -> CounterStore {
+        match &store.backend {
+            Backend::Sqlite(_) => self.counts(store),
+            Backend::Redis(_) => CounterStore::new(store, &self.settings.store),
+        }
+    }
+
     /// What is read of the record.
     pub(super) fn record(&self, store: &Store) -> Record {
         Record {

@@ -19,11 +19,9 @@ impl From<DatabaseError> for Problem {
 }
 
 impl From<Refusal> for Problem {
-    /// Not of [`Refusal::Quietly`], where the route can answer as if it were done.
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooMany(wait) => Self::from(Code::TooManyRequests).retry_after(wait),
-            Refusal::Quietly => Code::TooManyRequests.into(),
             Refusal::Unavailable => Self::from(Code::StoreUnavailable)
                 .with_detail("The store cannot be reached, and without it nobody knows how often this was done. Nothing was done; try again."),
         }

@@ -137,6 +137,31 @@ impl Counting {
     /// repeat it with the same identity is safe.
     pub async fn visit(&self, counter: CounterId, visit: Visit) -> Result<Counted, CountError> {
         let result = self.number(counter, visit).await;
+        self.noted(result)
+    }
+
+    /// Counts one visit as [`visit`](Self::visit) does, but without what it carries if its counter records
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`visit`](Self::visit), but never [`CountError::RecordingOff`].
+    pub async fn visit_in_any_case(
+        &self,
+        counter: CounterId,
+        visit: Visit,
+    ) -> Result<Counted, CountError> {
+        let result = match self.number(counter.clone(), visit.clone()).await {
+            Err(CountError::RecordingOff) => {
+                let carried = None;
+                self.number(counter, Visit { carried, ..visit }).await
+            }
+            result => result,
+        };
+        self.noted(result)
+    }
+
+    fn noted(&self, result: Result<Counted, CountError>) -> Result<Counted, CountError> {
         match &result {
             Ok(counted) if counted.replayed => self.metrics.visits_replayed.inc(),
             Ok(_) => self.metrics.visits.inc(),

@@ -12,6 +12,7 @@ pub mod peer;
 mod policy;
 pub mod problem;
 pub mod query;
+mod record;
 pub mod request_id;
 pub mod routes;
 pub mod service;

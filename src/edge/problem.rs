@@ -63,6 +63,11 @@ impl From<Code> for Problem {
 }
 
 impl Problem {
+    /// Whether nothing was done, for a reason that is not in what was asked.
+    pub fn is_failure(&self) -> bool {
+        self.code.status().is_server_error() && self.code != Code::OutcomeUnknown
+    }
+
     /// The problem a status stands for, where the framework gave nothing but that.
     pub fn of_status(status: StatusCode) -> Option<Self> {
         let code = match status {

@@ -10,32 +10,27 @@
 //! 5. on the way out: `OPTIONS`, problem documents, then headers, so that every
 //!    response has them, whoever made it.
 
-use std::{
-    net::IpAddr,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
-    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header},
     response::IntoResponse,
 };
 use futures_util::FutureExt;
 use prometheus::IntGauge;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
-use tracing::Level;
 
 use super::{
     Code, Peer, Problem,
     cors::Cors,
     head::Head,
     options,
+    record::Record,
     request_id::{self, RequestId},
-    routes::{CLIENT_CLOSED_REQUEST, Route, Routes},
+    routes::Routes,
 };
 use crate::{
     config::{Origin, ServerSettings},
@@ -198,117 +193,6 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-}
-
-/// One request in metrics and log. Dropped unfinished, the request was: its
-/// client went away.
-struct Record<'a> {
-    route: &'a Route,
-    method: Method,
-    id: HeaderValue,
-    /// Looked up only where it will be logged.
-    client: Option<IpAddr>,
-    started: Instant,
-    cause: Option<String>,
-    finished: bool,
-}
-
-impl<'a> Record<'a> {
-    fn start<B>(route: &'a Route, peer: &Peer, request: &Request<B>, id: &HeaderValue) -> Self {
-        if let Some(metrics) = route.metrics() {
-            metrics.requests_in_flight.inc();
-        }
-        Self {
-            route,
-            method: request.method().clone(),
-            id: id.clone(),
-            client: tracing::enabled!(target: "footfall::access", Level::DEBUG)
-                .then(|| peer.client(request.headers()))
-                .flatten(),
-            started: Instant::now(),
-            cause: None,
-            finished: false,
-        }
-    }
-
-    fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
-    }
-
-    /// Turns an error response into what the route's clients get to see. What only the response
-    /// knew, such as `Allow`, is kept.
-    fn document(&mut self, mut response: Response<Body>) -> Response<Body> {
-        let status = response.status();
-        let problem = response
-            .extensions_mut()
-            .remove::<Problem>()
-            .or_else(|| Problem::of_status(status));
-        let Some(mut problem) = problem else {
-            return response;
-        };
-        self.cause = problem.cause.take();
-        let mut document = self.route.policy.show(problem, self.id());
-        let headers = document.headers_mut();
-        // Before any is added: some, such as `Set-Cookie`, are there more than once.
-        let own: Vec<_> = headers.keys().cloned().collect();
-        for (name, value) in response.headers() {
-            if !own.contains(name) && name != header::CONTENT_LENGTH {
-                headers.append(name, value.clone());
-            }
-        }
-        document
-    }
-
-    fn finish(mut self, status: StatusCode) {
-        self.finished = true;
-        self.report(status);
-    }
-
-    fn report(&self, status: StatusCode) {
-        let elapsed = self.started.elapsed();
-        if let Some(metrics) = self.route.metrics() {
-            metrics.requests_in_flight.dec();
-        }
-        self.route.observe(&self.method, status, elapsed);
-        self.log(status, elapsed);
-    }
-
-    /// Requests are logged at `debug`: at `info` a busy service must stay
-    /// quiet, and what ails the store is said once, when it changes. Bugs of
-    /// ours are errors.
-    fn log(&self, status: StatusCode, elapsed: Duration) {
-        macro_rules! access {
-            ($level:expr) => {
-                tracing::event!(
-                    target: "footfall::access",
-                    $level,
-                    request_id = self.id(),
-                    client = self.client.map(tracing::field::display),
-                    method = %self.method,
-                    route = self.route.pattern.as_str(),
-                    status = status.as_u16(),
-                    latency_ms = elapsed.as_micros() as f64 / 1000.0,
-                    cause = self.cause.as_deref(),
-                    "request"
-                )
-            };
-        }
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
-            access!(Level::ERROR);
-        } else {
-            access!(Level::DEBUG);
-        }
-    }
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST)
-                .expect("499 is in the range of statuses");
-            self.report(status);
-        }
-    }
 }
 
 #[cfg(test)]

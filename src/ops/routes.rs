@@ -60,23 +60,29 @@ async fn get_metrics(State(state): State<OpsState>) -> Result<impl IntoResponse,
 }
 
 /// Names each dependency and its state. What is known is told; nothing is
-/// asked for the sake of a probe. Without its database a replica still counts,
-/// and is ready.
+/// asked for the sake of a probe. Without its database, or with a record in the
+/// store that cannot be written, a replica still counts, and is ready.
 async fn get_readyz(State(state): State<OpsState>) -> impl IntoResponse {
     let store = state.store.health.ready();
     let database = state.database.as_ref().and_then(Database::health);
     let database = database.map(|health| health.ready().map(drop));
+    let record = state.store.health.record().filter(Result::is_err);
     let (status, text) = match (state.vitals.check_started(), &store) {
         (Err(Unwell::Starting), _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         (Err(Unwell::Draining), _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stuck"),
         (Ok(()), Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
-        (Ok(()), Ok(())) if matches!(database, Some(Err(_))) => (StatusCode::OK, "degraded"),
+        (Ok(()), Ok(())) if matches!(database, Some(Err(_))) || record.is_some() => {
+            (StatusCode::OK, "degraded")
+        }
         (Ok(()), Ok(())) => (StatusCode::OK, "ready"),
     };
     let mut dependencies = json!({ "store": described(state.store.name(), store) });
     if let Some(database) = database {
         dependencies["database"] = described("postgres", database);
+    }
+    if let Some(record) = record {
+        dependencies["record"] = described(state.store.name(), record);
     }
     // RFC 9110, 10.2.3: with a 503 it says when to come back, in seconds.
     let retry_after =

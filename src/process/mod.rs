@@ -111,7 +111,8 @@ async fn run(settings: Arc<Settings>, registry: Arc<Registry>) -> Result<Ending,
     ));
 
     let mut running = Running::start(&settings.server, &application, &store, &vitals)?;
-    running.supervisor.spawn(Part::Monitor, monitor(counters));
+    let watched = application.watched(store.clone());
+    running.supervisor.spawn(Part::Monitor, monitor(watched));
     application.start_background(&store, &running.supervisor)?;
     let signal = tokio::select! {
         signal = signals.next() => signal,

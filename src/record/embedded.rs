@@ -4,17 +4,20 @@
 //! of the connection and back.
 
 use std::{
+    collections::HashSet,
     num::NonZero,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
 use lru::LruCache;
 use sqlx::{Error, SqliteConnection};
+use uuid::Uuid;
 
 use super::{
     append,
-    chunk::Entry,
+    chunk::{Entry, Reason},
+    metrics::RecordMetrics,
     plan::{Plan, Tail},
     table::{
         recordings::{self, Recording},
@@ -23,13 +26,13 @@ use super::{
 };
 use crate::{
     counting::{
-        CounterId,
-        carried::VisitorMode,
+        Company, CounterId, CounterName,
+        carried::{Attributes, Stored, VisitorMode},
         counts::{Numbered, Recorder},
     },
     storage::{
         StoreError,
-        sql::{Connection, of_company},
+        sql::{Connection, DatabaseError, of_company},
     },
 };
 
@@ -54,9 +57,17 @@ const EXTENDED: u64 = 3;
 
 /// Writes the record into the file that has the counts, for all threads of a process.
 pub struct EmbeddedRecorder {
+    noted: Mutex<Noted>,
+    metrics: Arc<RecordMetrics>,
+}
+
+/// What a process notes of counters.
+struct Noted {
     /// As they were after the last batch of this process. Others write to the same file, and what was
     /// written may have been rolled back: each use finds out.
-    known: Mutex<LruCache<CounterId, Known>>,
+    known: LruCache<CounterId, Known>,
+    /// Those of which visits were counted lately that could not be recorded.
+    missed: HashSet<CounterId>,
 }
 
 /// How far the record of a counter was.
@@ -66,24 +77,42 @@ struct Known {
     tail: Option<Tail>,
 }
 
-impl Default for EmbeddedRecorder {
-    fn default() -> Self {
+impl EmbeddedRecorder {
+    /// One that knows nothing yet.
+    pub fn new(metrics: Arc<RecordMetrics>) -> Self {
+        let noted = Noted {
+            known: LruCache::new(COUNTERS),
+            missed: HashSet::new(),
+        };
         Self {
-            known: Mutex::new(LruCache::new(COUNTERS)),
+            noted: Mutex::new(noted),
+            metrics,
         }
     }
-}
 
-impl EmbeddedRecorder {
-    fn known(&self, counter: &CounterId) -> Option<Known> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(counter).cloned()
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, known: Known) {
+    fn known(&self, counter: &CounterId) -> Option<Known> {
+        self.noted().known.get(counter).cloned()
+    }
+
+    /// Why visits that were counted are not recorded.
+    fn reason(&self, counter: &CounterId) -> Option<Reason> {
+        // Else another process has counted them that knows nothing of the record.
+        let missed = self.noted().missed.contains(counter);
+        missed.then_some(Reason::Behind)
+    }
+
+    /// Notes how far a counter is recorded, and whether all was before.
+    fn note(&self, known: Known, joins: bool) {
         let counter = known.recording.counter.clone();
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        all.put(counter, known);
+        let mut noted = self.noted();
+        if joins {
+            noted.missed.remove(&counter);
+        }
+        noted.known.put(counter, known);
     }
 
     async fn write(
@@ -124,13 +153,17 @@ impl EmbeddedRecorder {
         visits: &Numbered<'_>,
     ) -> Result<bool, Error> {
         let recording = &mut known.recording;
+        let before = recording.through;
+        let joins = before == visits.last.saturating_sub(visits.visits);
         let entries = [Entry {
             last: visits.last,
             visits: visits.visits,
             at: visits.at,
-            // What was counted since, and is not recorded, another process has counted that knows
-            // nothing of the record.
-            before: recording.through,
+            before,
+            reason: match joins {
+                true => None,
+                false => self.reason(visits.counter),
+            },
             carried: visits.carried.clone(),
             ..Entry::default()
         }];
@@ -141,7 +174,7 @@ impl EmbeddedRecorder {
         };
         if done {
             known.tail = plan.to.tail;
-            self.note(known);
+            self.note(known, joins);
         }
         Ok(done)
     }
@@ -197,4 +230,50 @@ impl Recorder for EmbeddedRecorder {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.write(db, visits))
     }
+
+    fn missed(&self, counter: &CounterId, visits: u64) {
+        let behind = self.metrics.unrecorded.of(Reason::Behind.into());
+        behind.inc_by(visits);
+        self.noted().missed.insert(counter.clone());
+    }
+
+    fn probe<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let probed = probe(&mut Connection::Sqlite(db)).await;
+            probed.map_err(|error| StoreError::Refused(error.to_string()))
+        })
+    }
+}
+
+/// Writes all that is recorded of a visit, and adds to it, as of a counter that nobody has.
+async fn probe(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
+    let (company, name) = (Company::Default, CounterName::probe(Uuid::nil(), 0));
+    let counter = CounterId { company, name };
+    recordings::mode(connection, &counter).await?;
+    let Some(mut recording) = recordings::take(connection, &counter, 0, 0).await? else {
+        let none = "the row of the company `default` is missing; restore a backup";
+        return Err(DatabaseError::Refused(none.to_owned()));
+    };
+    for last in 1..=2 {
+        let attributes = Attributes {
+            path: Some("/".into()),
+            ..Attributes::default()
+        };
+        let visitor = Some("".into());
+        let entry = Entry {
+            last,
+            visits: 1,
+            before: last - 1,
+            carried: vec![(
+                last,
+                Stored {
+                    visitor,
+                    attributes,
+                },
+            )],
+            ..Entry::default()
+        };
+        append::append(connection, &mut recording, &[entry]).await?;
+    }
+    Ok(())
 }

@@ -77,6 +77,19 @@ impl Record {
         Ok(self.find(counter).await?.unwrap_or(never))
     }
 
+    /// How far a counter is that records nothing now; `None` if it does, or if nobody can say.
+    pub async fn off(&self, recording: &Recording) -> Option<Off> {
+        if recording.recorded {
+            return None;
+        }
+        let counter = &recording.counter;
+        if let Ok(Some(State { count, top, .. })) = self.state(counter).await {
+            return Some(Off { count, top });
+        }
+        let count = self.counts.get(counter).await.ok().flatten()?;
+        Some(Off { count, top: 0 })
+    }
+
     /// The row of a counter, if it has one.
     ///
     /// # Errors
@@ -91,6 +104,24 @@ impl Record {
             })
         });
         Ok(found.await?)
+    }
+}
+
+/// How far a counter was at a moment at which it recorded nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Off {
+    /// The number of its last visit.
+    count: u64,
+    /// Up to which number visits are recorded, now or when those that wait are.
+    top: u64,
+}
+
+impl Off {
+    /// Up to which number visits after all that are recorded were counted while recording was off, if this is
+    /// so still.
+    pub fn through(self, recording: &Recording) -> Option<u64> {
+        let is_off = !recording.recorded && self.top <= recording.through;
+        (is_off && self.count > recording.through).then_some(self.count)
     }
 }
 

@@ -1,9 +1,6 @@
 //! `GET PUT /api/counters/{name}/recording`
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -107,7 +104,9 @@ async fn view(record: &Record, recording: &Recording) -> Result<View, Problem> {
         count = state.count;
         waiting = state.top.saturating_sub(through);
         if waiting > 0 {
-            oldest = streams.oldest(counter, through).await?.map(seconds_since);
+            let waiting = streams.oldest(counter, through).await?;
+            // The clock of this machine may be another.
+            oldest = waiting.map(|it| (it.now - it.since).max(0).unsigned_abs() / 1000);
         }
     } else {
         count = record.counts.get(counter).await?.unwrap_or(count);
@@ -122,12 +121,6 @@ async fn view(record: &Record, recording: &Recording) -> Result<View, Problem> {
         count: count.max(through),
         oldest_waiting_seconds: oldest,
     })
-}
-
-fn seconds_since(unix_millis: i64) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |now| now.as_millis() as i64);
-    now.saturating_sub(unix_millis).max(0).unsigned_abs() / 1000
 }
 
 /// What is to change: what is left out or null stays as it is.

@@ -23,6 +23,8 @@ pub struct StoreHealth {
     suspected: AtomicBool,
     suspicion: Notify,
     up: IntGauge,
+    /// Of the record that is kept in the store; `None` until it is known.
+    record: Mutex<Option<Result<(), String>>>,
     /// What is refused while the store is up.
     pub refusals: Refusals,
 }
@@ -47,6 +49,7 @@ impl StoreHealth {
             suspected: AtomicBool::new(false),
             suspicion: Notify::new(),
             up,
+            record: Mutex::new(None),
             refusals: Refusals::default(),
         }
     }
@@ -81,6 +84,27 @@ impl StoreHealth {
             tracing::warn!(%error, "store is away; counting answers 503 until it is back");
             self.gone.notify_one();
         }
+    }
+
+    /// Whether the record that is kept in the store can be written, if it is known.
+    pub fn record(&self) -> Option<Result<(), String>> {
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.clone()
+    }
+
+    /// Notes whether the record that is kept in the store can be written. Counting does not need it.
+    pub fn note_record(&self, probed: Result<(), StoreError>) {
+        let new = probed.map_err(|error| error.to_string());
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        match (record.as_ref(), &new) {
+            (Some(Ok(())) | None, Err(reason)) => tracing::warn!(
+                reason,
+                "the record of visits cannot be written; visits are counted without it, and those that carry something are refused with 503 recording_behind"
+            ),
+            (Some(Err(_)), Ok(())) => tracing::info!("the record of visits can be written again"),
+            _ => {}
+        }
+        *record = Some(new);
     }
 
     /// Notes that the store has refused something, and perhaps refuses all:

@@ -64,11 +64,16 @@ impl Refusal {
 }
 
 impl Refusals {
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        self.some.load(Ordering::Relaxed)
+    }
+
     /// Notes how something ended for `subject`; whether it was refused.
     pub fn note<T>(&self, subject: impl Fn() -> String, result: &Result<T, StoreError>) -> bool {
         match result {
             Ok(_) => {
-                if self.some.load(Ordering::Relaxed) {
+                if self.any() {
                     self.works(&subject());
                 }
                 false

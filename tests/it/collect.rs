@@ -2,6 +2,7 @@
 
 mod browser;
 mod fields;
+mod files;
 mod front;
 mod keys;
 mod known;

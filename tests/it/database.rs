@@ -1,6 +1,7 @@
 //! The database: one code for SQLite and PostgreSQL, and a PostgreSQL in every trouble beside a
 //! service that counts on.
 
+mod ahead;
 mod embedded;
 mod looks;
 mod migrate;

@@ -50,11 +50,7 @@ async fn make(
             .await;
         match reply.status.as_u16() {
             201 => made.push(reply.json()["id"].as_str().unwrap().to_owned()),
-            503 => {
-                refused.insert(reply.problem());
-                // Tries are limited, too, a hundred in an hour.
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
+            503 => drop(refused.insert(reply.problem())),
             _ => panic!("{}", reply.text()),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+mod again;
+
 /// A Redis, a PostgreSQL, one worker that counts, and what drains.
 pub struct Place {
     redis: Redis,

@@ -117,6 +117,8 @@ pub fn operations() -> Vec<String> {
 /// A company with an admin, and another with rows of each kind.
 pub struct World {
     pub admin: Person,
+    /// The other's admin.
+    pub other: Person,
     their_user: String,
     their_token: String,
     their_session: String,
@@ -143,7 +145,8 @@ impl World {
         let their_session = sessions["sessions"][0]["id"].as_str().unwrap().to_owned();
         Self {
             admin,
-            their_user: zoe.id,
+            their_user: zoe.id.clone(),
+            other: zoe,
             their_token,
             their_session,
             their_key,

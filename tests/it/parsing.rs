@@ -268,6 +268,23 @@ fn visits() {
 }
 
 #[test]
+fn pages() {
+    let names = "key|counter|id|path|referrer|campaign|visitor|country|[a-z]{1,3}";
+    let texts = r#""(([ !a-zäß~]|[ !#-\[\]-~]){0,20}|[a-z]{505,520})""#;
+    let others = r#"null|1|\{\}|"(\\u0000|\\ud800)""#;
+    let value = prop_oneof![6 => texts, 1 => others];
+    let member = (names, value).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    let json = vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(",")));
+    let pair = (
+        names,
+        "[ -~]{0,10}|[a-z]{505,520}|(%[0-9a-f]{2}){0,4}|ä|\\+|",
+    )
+        .prop_map(|(name, value)| format!("{name}={value}"));
+    let query = vec(pair, 0..5).prop_map(|pairs| pairs.join("&"));
+    check(properties::page, near(prop_oneof![json, query]));
+}
+
+#[test]
 fn the_seeds_of_the_fuzz_targets() {
     for (name, property) in PROPERTIES {
         let mut seeds = fs::read_dir(Path::new(FUZZ).join("seeds").join(name))

@@ -18,10 +18,15 @@ use crate::support::{
 
 mod history;
 mod naive;
+mod off;
+mod plans;
 mod recording;
 mod retention;
+mod steered;
+mod upkeep;
 mod values;
 mod visits;
+mod waiting;
 
 const MINUTE: i64 = 60_000;
 

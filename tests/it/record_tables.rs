@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::support::databases::{self, Opened};
 
+mod damaged;
 mod embedded;
 mod partitions;
 mod random;

@@ -1,6 +1,7 @@
 //! Registering, links, forgotten passwords: the whole life of an account, and what of it a stranger
 //! can see.
 
+mod charges;
 mod enumeration;
 mod fields;
 mod invited;

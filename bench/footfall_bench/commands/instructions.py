@@ -27,7 +27,7 @@ def _counted(binary: Path) -> dict[str, int]:
     counted = {}
     for case in counting.CASES:
         counted[case.name] = round(counting.per_request(case, binary))
-        print(f"{case.name:20} {counted[case.name]:9,} instructions per request", flush=True)
+        print(f"{case.name:26} {counted[case.name]:9,} instructions per request", flush=True)
     return counted
 
 
@@ -45,7 +45,7 @@ def _compare(baseline: Baseline, noted: dict[str, int], binary: Path) -> None:
         instructions = counting.per_request(case, binary)
         change = baseline.change_percent(noted, case.name, instructions)
         print(
-            f"{case.name:20} {instructions:9,.0f} instructions per request, {change:+.1f} %",
+            f"{case.name:26} {instructions:9,.0f} instructions per request, {change:+.1f} %",
             flush=True,
         )
         if change > baseline.tolerance_percent:

@@ -7,7 +7,9 @@ from ..comparison import compare
 from ..places import BENCHMARKS_PAGE
 from ..plans import CONNECTIONS, FULL, QUICK
 from ..publish import Publication
+from ..record.session import run as record_visits
 from ..results import Results
+from . import record
 
 
 def main(mode: str | None, seed: int | None) -> None:
@@ -22,11 +24,14 @@ def main(mode: str | None, seed: int | None) -> None:
     # Filled before, so that a page without room for it is not noticed after the run.
     origin = f"The results are those of revision {meta['revision']}, {meta['date']}."
     page = blocks.fill(BENCHMARKS_PAGE.read_text(), {"origin": origin})
+    record.check_page()
     results = Results(meta, compare(plan, seed))
+    recorded = record_visits(plan, seed)
     publication = Publication(plan)
     try:
         publication.write("results.md", comparison_tables.page(results))
         publication.write_json("results.json", results.to_json())
+        record.publish(publication, recorded, record.described(plan, seed))
         for name, picture in comparison_plots.pictures(results):
             publication.write(name, picture)
         publication.write_page(BENCHMARKS_PAGE, page)

@@ -14,14 +14,16 @@ import re
 import reprlib
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import postgresql
 from ..contestants import CREDENTIALS, footfall
 from ..errors import BenchError
 from ..http_client import Address, Client, accepts, answers
+from ..migrations import migrate
 from ..places import FOOTFALL, FOOTFALL_WITH_SYMBOLS, tool
+from ..postgresql import PostgreSQL
 from ..processes import Command, Supervisor
 
 FIRST_PORT = 18_500
@@ -47,10 +49,15 @@ class Case:
     # Whether there is a database beside Redis, and so a session that can be revoked: of such a
     # token the store compares what was revoked. The embedded store always is a database.
     postgresql: bool = False
+    # Whether visits are recorded there. What writes the record works in the first thread, so of it
+    # only that is counted here which a visit pays for.
+    recorded: bool = True
+    # What a visit carries.
+    carried: Mapping[str, str] | None = None
 
     @property
     def counts(self) -> bool:
-        return self.path == "/api/count"
+        return self.path != "/api/ping"
 
     @property
     def has_session(self) -> bool:
@@ -58,11 +65,22 @@ class Case:
         return self.counts and (self.postgresql or not self.redis)
 
 
+# Always the same: what differs from visit to visit costs as much.
+_FIELDS = {
+    "visitor": "customer-4711",
+    "path": "/articles/4711",
+    "referrer": "https://search.example/",
+    "campaign": "spring",
+    "country": "DE",
+}
+
 CASES = (
     Case("ping", "/api/ping"),
     Case("count", "/api/count"),
     Case("count_with_identity", "/api/count", identities=True),
-    Case("count_with_session", "/api/count", postgresql=True),
+    Case("count_with_session", "/api/count", postgresql=True, recorded=False),
+    Case("count_recorded", "/api/count", postgresql=True),
+    Case("count_recorded_with_fields", "/api/counters/visits", postgresql=True, carried=_FIELDS),
     Case("count_embedded", "/api/count", redis=False),
 )
 
@@ -101,7 +119,7 @@ class _Callgrind:
 
     def __init__(self, supervisor: Supervisor, case: Case, binary: Path, *options: str) -> None:
         redis_url = _start_redis(supervisor) if case.redis else None
-        database_url = postgresql.start(supervisor) if case.postgresql else None
+        database = PostgreSQL(supervisor) if case.postgresql else None
         self.address = Address(f"unix:{supervisor.folder / 'footfall.sock'}")
         self._output = supervisor.folder / "callgrind.out"
         self._dumps = 0
@@ -118,14 +136,9 @@ class _Callgrind:
         environment = contestant.environment(self.address, redis_url or "")
         if redis_url is None:
             del environment["REDIS_URL"]
-        if database_url is not None:
-            environment["DATABASE_URL"] = database_url
-            migrate: Command = [binary, "migrate"]
-            done = subprocess.run(
-                migrate, env=environment, capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0:
-                raise BenchError(f"footfall migrate: {(done.stdout + done.stderr).strip()}")
+        if database is not None:
+            migrate(binary, environment | {"DATABASE_URL": database.owner_url})
+            environment["DATABASE_URL"] = database.url
         command: Command = [
             tool("valgrind"),
             "--tool=callgrind",
@@ -179,6 +192,12 @@ class _Visitor:
         self._asked = 0
         if case.counts:
             self._headers["Authorization"] = f"Bearer {self._log_in()}"
+            self._ask()
+        if case.postgresql and not case.recorded:
+            path = "/api/counters/visits/recording"
+            status, answer = self._client.request("PUT", path, self._headers, {"on": False})
+            if status != 200:
+                raise BenchError(f"{path} answered {status}: {reprlib.repr(answer)}")
 
     def _log_in(self) -> str:
         deadline = time.monotonic() + _LOGIN_SECONDS
@@ -196,12 +215,17 @@ class _Visitor:
 
     def ask(self, times: int) -> None:
         for _ in range(times):
-            if self._case.identities:
-                self._asked += 1
-                self._headers["X-Request-ID"] = f"{self._asked:032x}"
-            status, answer = self._client.request("GET", self._case.path, self._headers)
-            if status != 200:
-                raise BenchError(f"{self._case.name} answered {status}: {reprlib.repr(answer)}")
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._case.identities:
+            self._asked += 1
+            self._headers["X-Request-ID"] = f"{self._asked:032x}"
+        carried, path = self._case.carried, self._case.path
+        method = "GET" if carried is None else "POST"
+        status, answer = self._client.request(method, path, self._headers, carried)
+        if status != 200:
+            raise BenchError(f"{self._case.name} answered {status}: {reprlib.repr(answer)}")
 
     def close(self) -> None:
         self._client.close()

@@ -16,8 +16,9 @@ use crate::{
 /// More fields than any contestant's answer has.
 const MAX_FIELDS: usize = 32;
 
-/// Larger than any answer; one that does not fit in is a failure.
-const BUFFER_BYTES: usize = 16 * 1024;
+/// Larger than any answer, also to a thousand visits; one that does not fit in is a failure. Of this
+/// only what is read takes memory.
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Where the service is.
 #[derive(Debug, Clone)]

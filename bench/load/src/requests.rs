@@ -11,8 +11,11 @@ use clap::Args;
 /// What a path has in place of a counter's number.
 const COUNTER: &str = "{counter}";
 
-/// Digits of a counter's number.
-const COUNTER_DIGITS: usize = 8;
+/// Digits of a counter's number, and of those in a body.
+const DIGITS: usize = 8;
+
+/// What a body has in place of a number; what it is below and a brace follow.
+const NUMBER: &str = "{below:";
 
 /// 2⁶⁴ divided by the golden ratio: spreads small numbers over all bits.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -32,9 +35,13 @@ pub struct Arguments {
     /// A field of its head, as `Name: value`.
     #[arg(long = "header")]
     headers: Vec<String>,
-    /// What follows the head.
+    /// What follows the head; `{below:N}` is replaced by a number below N, as 8 digits, which is chosen
+    /// anew for each request.
     #[arg(long, default_value = "")]
     body: String,
+    /// How often the body is sent in one request, each on a line of its own.
+    #[arg(long, default_value_t = 1)]
+    lines: usize,
     /// Sends an `X-Request-ID` of its own with each.
     #[arg(long)]
     ids: bool,
@@ -52,12 +59,22 @@ pub struct Arguments {
     first: u64,
 }
 
+/// A place in a body for a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Number {
+    /// Where it is.
+    place: Range<usize>,
+    /// What it is below.
+    below: u64,
+}
+
 /// The request that all connections send.
 #[derive(Debug)]
 pub struct Requests {
     bytes: Vec<u8>,
     id: Option<Range<usize>>,
     counter: Option<Range<usize>>,
+    numbers: Vec<Number>,
     arguments: Arguments,
     run: u64,
 }
@@ -65,11 +82,11 @@ pub struct Requests {
 impl Requests {
     /// Prepares it.
     pub fn new(arguments: &Arguments) -> Result<Self, String> {
-        let zeros = "0".repeat(COUNTER_DIGITS);
+        let zeros = "0".repeat(DIGITS);
         let target = arguments.path.replacen(COUNTER, &zeros, 1);
         let counter = arguments.path.find(COUNTER).map(|place| {
             let start = arguments.method.len() + 1 + place;
-            start..start + COUNTER_DIGITS
+            start..start + DIGITS
         });
         let mut head = format!(
             "{} {target} HTTP/1.1\r\nHost: localhost\r\n",
@@ -87,10 +104,16 @@ impl Requests {
             head += &format!("{:0ID_DIGITS$}\r\n", 0);
             start..start + ID_DIGITS
         });
-        if !arguments.body.is_empty() {
-            head += &format!("Content-Length: {}\r\n", arguments.body.len());
+        let lines = vec![arguments.body.as_str(); arguments.lines];
+        let (body, mut numbers) = with_numbers(&lines.join("\n"))?;
+        if !body.is_empty() {
+            head += &format!("Content-Length: {}\r\n", body.len());
         }
-        head += &format!("\r\n{}", arguments.body);
+        head += "\r\n";
+        for Number { place, .. } in &mut numbers {
+            *place = place.start + head.len()..place.end + head.len();
+        }
+        head += &body;
         let run = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -99,6 +122,7 @@ impl Requests {
             bytes: head.into_bytes(),
             id,
             counter,
+            numbers,
             arguments: arguments.clone(),
             run,
         })
@@ -115,6 +139,33 @@ impl Requests {
             // Another one for each connection of each run, and not zero.
             random: (self.run ^ u64::from(connection).wrapping_mul(GOLDEN)) | 1,
         }
+    }
+}
+
+/// A body with places for numbers, and where these are.
+fn with_numbers(body: &str) -> Result<(String, Vec<Number>), String> {
+    let mut parts = body.split(NUMBER);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut numbers = Vec::new();
+    for part in parts {
+        let divided = part.split_once('}');
+        let divided = divided.and_then(|(below, rest)| Some((below.parse().ok()?, rest)));
+        let (below, rest) = divided
+            .filter(|(below, _)| *below > 0)
+            .ok_or_else(|| format!("no number to be below: {NUMBER}{part}"))?;
+        let place = text.len()..text.len() + DIGITS;
+        text += &"0".repeat(DIGITS);
+        numbers.push(Number { place, below });
+        text += rest;
+    }
+    Ok((text, numbers))
+}
+
+/// Writes a number with leading zeros.
+fn write_digits(place: &mut [u8], mut number: u64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -137,8 +188,13 @@ impl Stream {
             self.bytes[place.clone()].copy_from_slice(id.as_bytes());
         }
         if let Some(place) = self.requests.counter.clone() {
-            let number = format!("{:0COUNTER_DIGITS$}", self.counter());
+            let number = format!("{:0DIGITS$}", self.counter());
             self.bytes[place].copy_from_slice(number.as_bytes());
+        }
+        let requests = self.requests.clone();
+        for Number { place, below } in &requests.numbers {
+            let number = self.random() % below;
+            write_digits(&mut self.bytes[place.clone()], number);
         }
         self.sent += 1;
         &self.bytes
@@ -170,5 +226,31 @@ impl Stream {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_places_for_numbers() {
+        let (body, numbers) = with_numbers(r#"{"path":"/{below:30}","n":{below:7}}"#).unwrap();
+        assert_eq!(body, r#"{"path":"/00000000","n":00000000}"#);
+        let places = numbers
+            .iter()
+            .map(|number| (number.place.clone(), number.below));
+        assert_eq!(places.collect::<Vec<_>>(), [(10..18, 30), (24..32, 7)]);
+        assert_eq!(with_numbers("{}").unwrap(), ("{}".to_owned(), Vec::new()));
+        for wrong in ["{below:}", "{below:0}", "{below:many}", "{below:7"] {
+            assert!(with_numbers(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn digits_are_written_with_leading_zeros() {
+        let mut digits = *b"xxxxxxxx";
+        write_digits(&mut digits, 120_345);
+        assert_eq!(&digits, b"00120345");
     }
 }

@@ -31,7 +31,7 @@ use crate::{
         api_token::ApiToken,
         permission,
         role::{Role, Scope, Scopes},
-        throttle::Action,
+        throttle::{Action, Allowed},
     },
     edge::{
         Code, JsonBody, Problem, QueryOf,
@@ -262,15 +262,19 @@ async fn post_token(
         hash: token.hash,
     };
     let once = origin.once("POST /auth/tokens", &caller.user.to_string());
-    if !accounts.was_done(once.as_ref()).await? {
-        let limit = Action::MakeApiToken { user: caller.user };
-        accounts.throttle.allow(limit).await?;
-    }
+    let allowed = match accounts.was_done(once.as_ref()).await? {
+        true => Allowed::uncounted(),
+        false => {
+            let limit = Action::MakeApiToken { user: caller.user };
+            accounts.throttle.allow(limit).await?
+        }
+    };
     let by = By::caller(&caller, origin);
-    let row = accounts.change("api_token_make", move |connection| {
+    let made = accounts.change("api_token_make", move |connection| {
         Box::pin(async move { table::make(connection, new, &by, once.as_ref()).await })
     });
-    let row = TokenView::new(row.await??, accounts.settings_username());
+    let row = accounts.counted(allowed, made).await??;
+    let row = TokenView::new(row, accounts.settings_username());
     let token = token.text.expose_secret().to_owned();
     // No cache on the way keeps it (RFC 6749, 5.1).
     let headers = [(header::CACHE_CONTROL, "no-store")];

@@ -246,12 +246,12 @@ async fn post_company(
         is_mailed: true,
     };
     let once = origin.once("POST /api/companies", &caller.user.to_string());
-    let admin = charged(&accounts, &caller, once.as_ref(), admin).await?;
+    let (admin, allowed) = charged(&accounts, &caller, once.as_ref(), admin).await?;
     let new = NewCompany { name, admin };
-    let row = accounts.change("company_found", move |connection| {
+    let founded = accounts.change("company_found", move |connection| {
         Box::pin(async move { create(connection, new, &by, once.as_ref()).await })
     });
-    let row = row.await??;
+    let row = accounts.counted(allowed, founded).await??;
     accounts.wake_mailer();
     let location = Location::of("companies", row.id);
     Ok((StatusCode::CREATED, location, Json(CompanyView::from(row))))

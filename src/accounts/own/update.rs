@@ -13,7 +13,10 @@ use crate::{
         user::User,
     },
     audit::{self, Action, Actor, Details, Entry, Kind},
-    auth::{Caller, throttle::Action as Limited},
+    auth::{
+        Caller,
+        throttle::{Action as Limited, Allowed},
+    },
     company::Company,
     edge::{Code, Problem},
     mail::{self, EmailAddress, Mail, Template},
@@ -50,7 +53,7 @@ impl Accounts {
         }
         let differs = |email: &EmailAddress| user.email.as_deref() != Some(email.as_str());
         let email = update.email.filter(differs);
-        let mut is_told = true;
+        let mut allowed = Allowed::uncounted();
         if let Some(email) = &email {
             let password = update.password.ok_or_else(|| {
                 Problem::from(Code::InvalidBody)
@@ -65,7 +68,7 @@ impl Accounts {
                 client: origin.address,
                 email: &email.key(),
             };
-            is_told = self.is_told(limit).await?;
+            allowed = self.throttle.allow(limit).await?;
         }
         if let Some(name) = &update.username
             && caller.company == Company::Default
@@ -77,7 +80,7 @@ impl Accounts {
         let changes = Changes {
             username: update.username.filter(is_named),
             email,
-            is_told,
+            is_told: allowed.is_told,
             actor: Actor::from(caller),
             origin: origin.clone(),
             user,
@@ -91,13 +94,16 @@ impl Accounts {
                 Ok(())
             })
         });
-        match done.await {
-            // Of the user's name: an address is only written when it is confirmed.
-            Err(DatabaseError::UniqueViolation) => {
-                return Err(Problem::from(Code::UsernameTaken).of_field("username"));
+        let done = async {
+            match done.await {
+                // Of the user's name: an address is only written when it is confirmed.
+                Err(DatabaseError::UniqueViolation) => {
+                    Err(Problem::from(Code::UsernameTaken).of_field("username"))
+                }
+                written => Ok(written?),
             }
-            written => written?,
-        }
+        };
+        self.counted(allowed, done).await?;
         self.wake_mailer();
         self.own(caller).await
     }

@@ -65,42 +65,56 @@ impl Accounts {
     /// `registration_closed`, `weak_password`, `too_many_requests`, `login_busy`, and those of the database.
     pub async fn register(&self, origin: &Origin, new: Registration) -> Result<(), Problem> {
         self.may_register()?;
-        let email_key = new.email.key();
-        let once = origin.once("register", &email_key);
+        let once = origin.once("register", &new.email.key());
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
+        let limit = Limited::Register {
+            client: origin.address,
+        };
+        // First: to judge a password takes longer than all the rest.
+        let asked = self.throttle.allow(limit).await?;
+        let registering = self.judge_and_write(origin, new, once);
+        if self.counted(asked, registering).await? {
+            self.metrics.registrations.of(Step::Asked).inc();
+            self.wake_mailer();
+        }
+        Ok(())
+    }
+
+    async fn judge_and_write(
+        &self,
+        origin: &Origin,
+        new: Registration,
+        once: Option<Once>,
+    ) -> Result<bool, Problem> {
         let context = [
             new.company.as_str(),
             new.email.as_str(),
             new.username.as_str(),
         ];
-        let limit = Limited::Register {
-            client: origin.address,
-        };
-        // First: to judge a password takes longer than all the rest.
-        self.throttle.allow(limit).await?;
         self.check_strength(&new.password, "password", &context)
             .await?;
+        let email_key = new.email.key();
         let limit = Limited::RegisterMail { email: &email_key };
-        let is_told = self.is_told(limit).await?;
-        let waiting = Waiting {
-            id: Uuid::now_v7(),
-            company: new.company.as_str().to_owned(),
-            email: new.email.as_str().to_owned(),
-            email_key,
-            username: new.username.as_str().to_owned(),
-            password_hash: self.hashed(new.password).await?.into(),
+        let mailed = self.throttle.allow(limit).await?;
+        let is_told = mailed.is_told;
+        let writing = async {
+            let waiting = Waiting {
+                id: Uuid::now_v7(),
+                company: new.company.as_str().to_owned(),
+                email: new.email.as_str().to_owned(),
+                email_key,
+                username: new.username.as_str().to_owned(),
+                password_hash: self.hashed(new.password).await?.into(),
+            };
+            let from = origin.clone();
+            let done = self.database()?.write("register", move |connection| {
+                Box::pin(async move { write(connection, waiting, once, &from, is_told).await })
+            });
+            Ok(done.await?)
         };
-        let from = origin.clone();
-        let done = self.database()?.write("register", move |connection| {
-            Box::pin(async move { write(connection, waiting, once, &from, is_told).await })
-        });
-        if done.await? {
-            self.metrics.registrations.of(Step::Asked).inc();
-            self.wake_mailer();
-        }
-        Ok(())
+        self.counted(mailed, writing).await
     }
 
     /// Whether anybody can found a company.

@@ -70,7 +70,9 @@ impl Accounts {
         if self.was_done(once.as_ref()).await? {
             return Ok(());
         }
-        let is_told = self.is_told(wanted.limit(origin.address, &key)).await?;
+        let limit = wanted.limit(origin.address, &key);
+        let allowed = self.throttle.allow(limit).await?;
+        let is_told = allowed.is_told;
         let from = origin.clone();
         let done = self
             .database()?
@@ -88,7 +90,8 @@ impl Accounts {
                     Ok(true)
                 })
             });
-        let is_first = done.await?;
+        let done = async { Ok(done.await?) };
+        let is_first = self.counted(allowed, done).await?;
         self.wake_mailer();
         if is_first && wanted == Wanted::Password {
             self.metrics.password_resets.of(Step::Asked).inc();

@@ -40,9 +40,10 @@ impl Sessions {
     ) -> (RefreshOutcome, Result<Granted, Problem>) {
         let session = token.session;
         let limit = throttle::Action::Refresh { session };
-        if let Err(refusal) = self.accounts.throttle.allow(limit).await {
-            return (RefreshOutcome::Throttled, Err(refusal.into()));
-        }
+        let allowed = match self.accounts.throttle.allow(limit).await {
+            Ok(allowed) => allowed,
+            Err(refusal) => return (RefreshOutcome::Throttled, Err(refusal.into())),
+        };
         let origin = origin.clone();
         let rotated = self.accounts.change("refresh", move |connection| {
             Box::pin(async move {
@@ -51,7 +52,7 @@ impl Sessions {
                 follow(connection, token, rotated, &origin).await
             })
         });
-        let rotated = match rotated.await {
+        let rotated = match self.accounts.counted(allowed, rotated).await {
             Ok(rotated) => rotated,
             Err(problem) => return (RefreshOutcome::Failed, Err(problem)),
         };

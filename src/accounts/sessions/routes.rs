@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRef, FromRequest, Path, Request, State},
+    extract::{FromRef, FromRequest, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
@@ -14,7 +14,6 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
 use super::{
     Sessions,
@@ -28,6 +27,7 @@ use crate::{
     accounts::{
         fields::{self, Text},
         origin::Origin,
+        path::Id,
     },
     auth::{
         Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission,
@@ -352,15 +352,6 @@ async fn get_sessions(
     Ok(Json(listed.await?))
 }
 
-/// The id in the path.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-struct IdInPath {
-    /// Id of the session.
-    #[param(value_type = Uuid, example = "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e")]
-    id: String,
-}
-
 crate::problem_responses!(EndProblems: [CALLER, DATABASE] CsrfFailed, NotFound, MethodNotAllowed, StoreUnavailable);
 
 /// End one of one's own sessions.
@@ -371,16 +362,15 @@ crate::problem_responses!(EndProblems: [CALLER, DATABASE] CsrfFailed, NotFound, 
     path = "/auth/sessions/{id}",
     tag = "auth",
     security(("bearer" = [])),
-    params(IdInPath),
+    params(("id" = Uuid, Path, description = "Id of the session.", example = "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e")),
     responses((status = 204, description = "The session has ended"), EndProblems)
 )]
 async fn delete_session(
     State(sessions): State<Arc<Sessions>>,
     caller: May<permission::OwnAccount>,
-    Path(IdInPath { id }): Path<IdInPath>,
+    Id(id): Id,
     origin: Origin,
 ) -> Result<StatusCode, Problem> {
-    let id: Uuid = id.parse().map_err(|_| Code::NotFound)?;
     sessions.end_own(&caller, id, &origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,7 +23,11 @@ use crate::{
         once::Once,
         origin::Origin,
     },
-    auth::{Caller, Callers, May, permission, role::Role, throttle::Action},
+    auth::{
+        Caller, Callers, May, permission,
+        role::Role,
+        throttle::{Action, Allowed},
+    },
     config::Registration,
     edge::{Code, JsonBody, Problem},
     mail::EmailAddress,
@@ -97,12 +101,12 @@ async fn post_user(
         is_mailed: true,
     };
     let once = origin.once("POST /api/users", &caller.user.to_string());
-    let invitation = charged(&accounts, &caller, once.as_ref(), invitation).await?;
+    let (invitation, allowed) = charged(&accounts, &caller, once.as_ref(), invitation).await?;
     let company = caller.company.id();
     let invited = accounts.change_unless_taken("invite", Code::UsernameTaken, move |connection| {
         Box::pin(async move { invite(connection, company, invitation, &by, once.as_ref()).await })
     });
-    let user = invited.await??.user;
+    let user = accounts.counted(allowed, invited).await??.user;
     accounts.wake_mailer();
     let location = Location::of("users", user.id);
     let view = UserView::new(user, accounts.settings_username());
@@ -147,20 +151,21 @@ pub async fn charged(
     caller: &Caller,
     once: Option<&Once>,
     invitation: Invitation,
-) -> Result<Invitation, Problem> {
+) -> Result<(Invitation, Allowed), Problem> {
     if accounts.was_done(once).await? {
-        return Ok(invitation);
+        return Ok((invitation, Allowed::uncounted()));
     }
     let action = Action::Invite {
         user: caller.user,
         company: caller.company.id(),
         email: invitation.email.as_str(),
     };
-    let is_mailed = accounts.is_told(action).await?;
-    Ok(Invitation {
-        is_mailed,
+    let allowed = accounts.throttle.allow(action).await?;
+    let invitation = Invitation {
+        is_mailed: allowed.is_told,
         ..invitation
-    })
+    };
+    Ok((invitation, allowed))
 }
 
 pub(super) fn role_of(name: &str) -> Result<Role, Problem> {

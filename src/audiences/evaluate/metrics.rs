@@ -32,7 +32,7 @@ crate::metrics! {
     pub struct AudienceMetrics {
         /// Questions who is in an audience, by outcome: answered, refused (it cannot be asked like this), overloaded (others were being answered for too long), too_slow, cancelled (who asked has gone) or failed (the database).
         pub queries: CountersBy<Outcome> = "footfall_audience_queries_total",
-        /// Questions that are being answered.
+        /// Questions that are being answered, or wait to be.
         pub running: IntGauge = "footfall_audience_queries_running",
         /// Seconds from a question to its answer; the wait for others is in it.
         pub duration: Histogram = "footfall_audience_query_duration_seconds" in SECONDS,

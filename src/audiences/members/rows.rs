@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    record::table::visitors::shown,
+    record::table::visitors::{key_of, shown},
     storage::sql::{Connection, DatabaseError, of_company},
 };
 
@@ -33,26 +33,19 @@ pub async fn names(
     Ok(rows.into_iter().map(|(_, key)| shown(key)).collect())
 }
 
-/// The number of the visitor that is shown like this. A name that was given may look like the hash of
-/// somebody else: then the lesser of both, so that whoever goes on after it misses nobody.
+/// The number of the visitor that is shown like this.
 pub async fn number(
     connection: &mut Connection<'_>,
     company: Uuid,
     text: &str,
 ) -> Result<Option<i64>, DatabaseError> {
-    let given = format!("={text}");
-    // A key that begins with `=` is shown without it, so no visitor is shown like that one.
-    let hash = match text.starts_with('=') {
-        true => &given,
-        false => text,
-    };
+    let key = key_of(text);
     Ok(crate::on_either!(connection, |database| {
         sqlx::query_scalar(of_company(
-            "SELECT min(id) FROM visitors WHERE company_id = $1 AND key IN ($2, $3)",
+            "SELECT min(id) FROM visitors WHERE company_id = $1 AND key = $2",
         ))
         .bind(company)
-        .bind(&given)
-        .bind(hash)
+        .bind(&*key)
         .fetch_one(&mut **database)
         .await
     })?)

@@ -9,7 +9,8 @@
 //! Failures count for one window from the first.
 //!
 //! **[Actions](Action)** that count however they end. Each counts for one window from when it was
-//! done, so in no stretch of that length there are more than the limit. Who is refused is not counted.
+//! done, so in no stretch of that length there are more than the limit. Who is refused is not counted, nor
+//! is that of which nothing came for a reason that is not in what was asked: the database was away, say.
 //!
 //! When the store is away, guesses and refreshes go on unthrottled: the bounded number of password
 //! hashes at a time is then the limit. What sends mails to strangers waits for the store.
@@ -69,11 +70,47 @@ pub enum Verdict {
     Crowded,
 }
 
-/// An attempt that counts as a failure until it is settled.
+/// An attempt that counts as a failure until it is settled, or an action that was counted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Charge {
     id: String,
     buckets: Vec<Bucket>,
+    kind: Kind,
+}
+
+/// What is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Guess,
+    Action,
+}
+
+impl Charge {
+    fn new(kind: Kind, buckets: Vec<Bucket>) -> Self {
+        let id = Uuid::now_v7().to_string();
+        Self { id, buckets, kind }
+    }
+}
+
+/// An action that may be done.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Whether it was not done too often for this e-mail, from wherever. If it was, it is to be answered as
+    /// if it were done, without a mail: whoever asks may be another one than those who did it so often, and
+    /// is not to be told of them.
+    pub is_told: bool,
+    /// `None` if it was not counted.
+    charge: Option<Charge>,
+}
+
+impl Allowed {
+    /// It was done before, and is not counted again.
+    pub fn uncounted() -> Self {
+        Self {
+            is_told: true,
+            charge: None,
+        }
+    }
 }
 
 /// Why an action is not to be done now.
@@ -82,11 +119,6 @@ pub enum Refusal {
     /// Whoever asks has done it too often; the time to wait.
     #[error("too often from there")]
     TooMany(Duration),
-    /// It was done too often for this e-mail, from wherever. To be answered as if it were
-    /// done, without a mail: whoever asks may be another one than those who did it so often,
-    /// and is not to be told of them.
-    #[error("too often for this e-mail")]
-    Quietly,
     /// The store does not say, and it must not be done without.
     #[error("the store does not say how often it was done")]
     Unavailable,
@@ -123,10 +155,7 @@ impl Throttle {
     /// Asks whether this guess may be made, and charges the attempt if so. `None` if the store
     /// cannot say: guesses go on when the store does not.
     pub async fn charge(&self, guess: Guess<'_>) -> Option<Verdict> {
-        let charge = Charge {
-            id: Uuid::now_v7().to_string(),
-            buckets: guess.buckets(),
-        };
+        let charge = Charge::new(Kind::Guess, guess.buckets());
         if self.store.health.is_away() {
             return None;
         }
@@ -153,29 +182,41 @@ impl Throttle {
     /// # Errors
     ///
     /// See [`Refusal`].
-    pub async fn allow(&self, action: Action<'_>) -> Result<(), Refusal> {
+    pub async fn allow(&self, action: Action<'_>) -> Result<Allowed, Refusal> {
         let without_store = match action.goes_on_without_store() {
-            true => Ok(()),
+            true => Ok(Allowed::uncounted()),
             false => Err(Refusal::Unavailable),
         };
         if self.store.health.is_away() {
             return without_store;
         }
-        let (id, buckets) = (Uuid::now_v7().to_string(), action.buckets());
+        let charge = Charge::new(Kind::Action, action.buckets());
+        let (id, buckets) = (&charge.id, &charge.buckets);
         let asking = async {
             match &self.store.backend {
-                Backend::Redis(redis) => redis::count(redis, &id, &buckets).await,
-                Backend::Sqlite(sqlite) => sqlite::count(sqlite, &id, &buckets).await,
+                Backend::Redis(redis) => redis::count(redis, id, buckets).await,
+                Backend::Sqlite(sqlite) => sqlite::count(sqlite, id, buckets).await,
             }
         };
         match self.store.run(Operation::Throttle, asking).await {
-            Ok(None) => Ok(()),
-            Ok(Some(excess)) if excess.of_addressee => Err(Refusal::Quietly),
-            Ok(Some(excess)) => Err(Refusal::TooMany(excess.wait)),
+            Ok(Some(excess)) if !excess.of_addressee => Err(Refusal::TooMany(excess.wait)),
+            Ok(excess) => Ok(Allowed {
+                is_told: excess.is_none(),
+                charge: Some(charge),
+            }),
             Err(error) => {
                 tracing::warn!(%error, "whether something was done too often is unknown");
+                // All of its buckets may have it, or some.
+                self.give_back_later(charge);
                 without_store
             }
+        }
+    }
+
+    /// No longer counts an action of which nothing came.
+    pub async fn give_back(&self, allowed: Allowed) {
+        if let Some(charge) = allowed.charge {
+            self.settle(charge, true).await;
         }
     }
 

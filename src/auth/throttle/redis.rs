@@ -12,9 +12,9 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use redis::{Pipeline, cmd};
+use redis::cmd;
 
-use super::{Bucket, Charge, Excess, Standing, UNDER_WAY, Verdict};
+use super::{Bucket, Charge, Excess, Kind, Standing, UNDER_WAY, Verdict};
 use crate::storage::{RedisStore, StoreError};
 
 /// The script that charges an attempt.
@@ -25,6 +25,10 @@ const COUNT: &str = include_str!("count.lua");
 
 fn key(bucket: &Bucket) -> String {
     format!("footfall:login:{}", bucket.name)
+}
+
+fn actions_key(bucket: &Bucket) -> String {
+    format!("footfall:limit:{}", bucket.name)
 }
 
 fn attempts_key(key: &str) -> String {
@@ -42,7 +46,7 @@ pub async fn charge(redis: &RedisStore, charge: &Charge) -> Result<Option<Verdic
     // To be locked says more than to be one of a crowd.
     let refusal = refusals.max_by_key(|refusal| matches!(refusal, Verdict::Locked(_)));
     if refusal.is_some() {
-        give_back(redis, &charge.id, &charge.buckets).await?;
+        give_back(redis, charge).await?;
     }
     Ok(refusal)
 }
@@ -76,7 +80,7 @@ pub async fn settle(
     succeeded: bool,
 ) -> Result<(), StoreError> {
     if succeeded {
-        return give_back(redis, &charge.id, &charge.buckets).await;
+        return give_back(redis, charge).await;
     }
     for bucket in &charge.buckets {
         let key = key(bucket);
@@ -91,24 +95,23 @@ pub async fn settle(
             .take();
         write.atomic().add_command(first).ignore();
         write.incr(&key, 1).ignore();
-        forget(&mut write, &key, &charge.id);
+        write.zrem(attempts_key(&key), &charge.id).ignore();
         redis.query::<()>(&key, &write).await?;
     }
     Ok(())
 }
 
-async fn give_back(redis: &RedisStore, id: &str, buckets: &[Bucket]) -> Result<(), StoreError> {
-    for bucket in buckets {
-        let key = key(bucket);
+async fn give_back(redis: &RedisStore, charge: &Charge) -> Result<(), StoreError> {
+    for bucket in &charge.buckets {
+        let key = match charge.kind {
+            Kind::Guess => attempts_key(&key(bucket)),
+            Kind::Action => actions_key(bucket),
+        };
         let mut write = redis::pipe();
-        forget(&mut write, &key, id);
+        write.zrem(&key, &charge.id).ignore();
         redis.query::<()>(&key, &write).await?;
     }
     Ok(())
-}
-
-fn forget(write: &mut Pipeline, key: &str, id: &str) {
-    write.zrem(attempts_key(key), id).ignore();
 }
 
 /// Counts an action in one bucket after the other, up to the first that is full.
@@ -118,7 +121,7 @@ pub async fn count(
     buckets: &[Bucket],
 ) -> Result<Option<Excess>, StoreError> {
     for bucket in buckets {
-        let key = format!("footfall:limit:{}", bucket.name);
+        let key = actions_key(bucket);
         let mut call = redis::pipe();
         call.cmd("EVAL")
             .arg(COUNT)

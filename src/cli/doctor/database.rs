@@ -8,7 +8,7 @@ use std::{
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use super::{Findings, clock};
+use super::{Findings, clock, record};
 use crate::{
     config::{PostgresUrl, postgres_url::SslMode},
     storage::sql::{
@@ -46,7 +46,9 @@ async fn look(
     check_server(url, connection, findings).await?;
     check_encryption(url, connection, findings).await?;
     check_clock(connection, findings).await?;
-    check_schema(url, connection, findings).await;
+    if check_schema(url, connection, findings).await {
+        record::check(connection, findings).await?;
+    }
     check_too_much(url, connection, findings).await
 }
 
@@ -129,7 +131,12 @@ async fn check_clock(
     Ok(())
 }
 
-async fn check_schema(url: &PostgresUrl, connection: &mut PgConnection, findings: &mut Findings) {
+/// Whether the schema can be used.
+async fn check_schema(
+    url: &PostgresUrl,
+    connection: &mut PgConnection,
+    findings: &mut Findings,
+) -> bool {
     let missing = missing_rights(connection).await.unwrap_or_default();
     for table in &missing {
         findings.bad(
@@ -138,19 +145,21 @@ async fn check_schema(url: &PostgresUrl, connection: &mut PgConnection, findings
         );
     }
     if !missing.is_empty() {
-        return;
+        return false;
     }
     let layout = schema::layout(&mut Connection::Postgres(connection)).await;
-    match layout
+    let judged = layout
         .map_err(|error| error.to_string())
-        .and_then(schema::judge)
-    {
+        .and_then(schema::judge);
+    let is_good = judged.is_ok();
+    match judged {
         Ok(layout) => findings.good(format_args!("its schema has {layout}")),
         Err(problem) => findings.bad(
             format_args!("the database cannot be used: {problem}"),
             "visits are counted all the same; docs/postgres.md says who runs `footfall migrate`",
         ),
     }
+    is_good
 }
 
 /// The tables that are there and may not be read.

@@ -15,6 +15,7 @@ mod error_tracking;
 mod findings;
 mod listeners;
 mod mail;
+mod record;
 mod redis;
 mod secrets;
 mod sqlite;

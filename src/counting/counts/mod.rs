@@ -251,6 +251,12 @@ impl CounterStore {
             };
             result = store.run(Operation::Ping, work).await;
         }
+        if let (Counts::Sqlite(sqlite), Ok(())) = (&*counts, &result)
+            && (suspected || !up || !matches!(health.record(), Some(Ok(()))))
+            && let Ok(Some(probed)) = store.run(Operation::Ping, sqlite.probe_record()).await
+        {
+            health.note_record(probed);
+        }
         match &result {
             // If a count has failed since the question was put, the answer is an old one.
             Ok(()) if up => health.mark_up_since(outages),

@@ -41,4 +41,10 @@ pub trait Recorder: Send + Sync {
         db: &'a mut SqliteConnection,
         visits: Numbered<'a>,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Notes that so many visits of a counter were counted that could not be recorded.
+    fn missed(&self, counter: &CounterId, visits: u64);
+
+    /// Writes to every table, in a transaction that is to be rolled back.
+    fn probe<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), StoreError>>;
 }

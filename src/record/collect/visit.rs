@@ -148,14 +148,8 @@ impl Collect {
             pass: Some(key.pass.clone()),
             carried: carried(page.carried, around),
         };
-        let mut counted = self.counting.visit(counter.clone(), visit.clone()).await;
-        if matches!(counted, Err(CountError::RecordingOff)) {
-            // Pages cannot know, and their visits are visits all the same.
-            let carried = None;
-            let plain = Visit { carried, ..visit };
-            counted = self.counting.visit(counter, plain).await;
-        }
-        match counted {
+        // Pages cannot know what is recorded, and their visits are visits all the same.
+        match self.counting.visit_in_any_case(counter, visit).await {
             Ok(_) => Ok(None),
             Err(CountError::Revoked) => Err(self.refused(Reason::Key, Code::InvalidWriteKey)),
             Err(error) => Err(error.into()),

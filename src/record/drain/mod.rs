@@ -14,6 +14,7 @@ use std::{
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+mod again;
 mod one;
 mod recorded;
 mod stream;
@@ -22,7 +23,7 @@ mod sweep;
 pub use self::{
     one::{Drained, One, Read, drain},
     recorded::RecordedInDatabase,
-    stream::{CHUNK, State, Streams, Taught},
+    stream::{CHUNK, State, Streams, Taught, Waiting},
 };
 use super::metrics::RecordMetrics;
 use crate::{
@@ -227,9 +228,10 @@ impl Drain {
             };
             waiting += state.waiting();
             if state.waiting() > 0
-                && let Ok(Some(at)) = self.streams.oldest(counter, state.through).await
+                && let Ok(Some(Waiting { since, .. })) =
+                    self.streams.oldest(counter, state.through).await
             {
-                oldest = Some(oldest.map_or(at, |oldest: i64| oldest.min(at)));
+                oldest = Some(oldest.map_or(since, |oldest: i64| oldest.min(since)));
             }
         }
         self.metrics.waiting.set(waiting as i64);

@@ -1,7 +1,7 @@
 //! One counter, in one transaction.
 
 use super::{
-    State, Streams,
+    State, Streams, again,
     stream::{Chunk, Taught},
 };
 use crate::{
@@ -96,14 +96,14 @@ pub async fn drain(
     } else {
         bytes
     };
-    let known = (recording.through, recording.through_at);
+    let known = recording.through;
     let mut repeated = 0;
-    for entry in entries.iter().filter_map(|entry| again(entry, known)) {
+    for entry in again::others(connection, &recording, &entries).await? {
         repeated += repeated::keep(connection, &recording, &entry).await?;
     }
     entries.extend(gone(&state, &entries, more));
     let appended = append(connection, &mut recording, &entries).await?;
-    let taught = match known.0 > state.top || known.0 > state.count {
+    let taught = match known > state.top || known > state.count {
         true => Some(taught(connection, &recording, state.through).await?),
         false => None,
     };
@@ -116,29 +116,6 @@ pub async fn drain(
         repeated,
         taught,
     })))
-}
-
-/// What of an entry was counted under numbers that were recorded for other visits, up to `known` and its
-/// time.
-fn again(entry: &Entry, (known, at): (u64, i64)) -> Option<Entry> {
-    let before = entry.last.saturating_sub(entry.visits);
-    let last = entry.last.min(known);
-    // Times never fall as numbers rise, so what is later than all that is recorded is another visit.
-    // Redis never writes an entry anew with more visits in it.
-    let is_another = entry.at > at || entry.last > known;
-    if last <= before || !is_another {
-        return None;
-    }
-    let carried = entry.carried.iter();
-    Some(Entry {
-        last,
-        visits: last - before,
-        carried: carried
-            .filter(|(number, _)| *number <= last)
-            .cloned()
-            .collect(),
-        ..entry.clone()
-    })
 }
 
 /// Says that the stream has lost its end. Until they are recorded, which only who has the row of the

@@ -42,6 +42,15 @@ pub struct State {
     pub bytes: u64,
 }
 
+/// A visit that waits, by the clock of Redis, in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// When it was counted.
+    pub since: i64,
+    /// What time it is.
+    pub now: i64,
+}
+
 impl State {
     /// Visits that wait to be recorded.
     pub fn waiting(&self) -> u64 {
@@ -162,7 +171,8 @@ impl Streams {
         }
     }
 
-    /// When the oldest visit that waits was counted, in Unix milliseconds.
+    /// When the oldest visit that waits was counted, and what time it is, by the clock of Redis, in Unix
+    /// milliseconds.
     ///
     /// # Errors
     ///
@@ -171,7 +181,7 @@ impl Streams {
         &self,
         counter: &CounterId,
         through: u64,
-    ) -> Result<Option<i64>, StoreError> {
+    ) -> Result<Option<Waiting>, StoreError> {
         let keys = RecordKeys::of(counter);
         let mut asking = redis::pipe();
         asking
@@ -181,12 +191,15 @@ impl Streams {
             .arg("+")
             .arg("COUNT")
             .arg(1);
-        let (read,): (Vec<(String, Fields)>,) = self.redis.query(&keys.stream, &asking).await?;
-        let at = read.first().and_then(|(_, fields)| {
+        asking.cmd("TIME");
+        type Answer = (Vec<(String, Fields)>, (i64, i64));
+        let (read, (seconds, micros)): Answer = self.redis.query(&keys.stream, &asking).await?;
+        let since = read.first().and_then(|(_, fields)| {
             let (_, at) = fields.iter().find(|(name, _)| name == b"t")?;
             std::str::from_utf8(at).ok()?.parse().ok()
         });
-        Ok(at)
+        let now = seconds * 1000 + micros / 1000;
+        Ok(since.map(|since| Waiting { since, now }))
     }
 
     /// Removes what is recorded by now.

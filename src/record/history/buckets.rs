@@ -67,6 +67,8 @@ pub fn divided(after: u64, starts: &[(i64, u64)], unrecorded: &[Unrecorded]) -> 
             through = last;
         }
     }
+    // Where no unit is known.
+    buckets.extend(missing.map(gap_of));
     buckets
 }
 

@@ -18,11 +18,13 @@ pub mod query;
 
 use self::{
     buckets::{Bucket, divided, starts},
+    numbers::Unrecorded,
     query::{Asked, HistoryQuery, not_yet},
 };
 use super::{
-    Record,
+    Reason, Record,
     calendar::{Calendar, Unit},
+    handle::Off,
     path::NameInPath,
     span::{self, kept_from},
     table::recordings::{self, Recording},
@@ -117,11 +119,16 @@ async fn get_history(
     if !known.is_there() {
         return Ok(Json(view(&calendar, unknown(&known, &asked)?)));
     }
+    // Only where it ends of itself: nobody knows when these were counted.
+    let off = match asked.to {
+        None => record.off(&known).await,
+        Some(_) => None,
+    };
     let read = record.database()?.read("history", move |connection| {
         Box::pin(async move {
             connection.within(counter.company.id()).await?;
             let now = recordings::find(connection, &counter).await?;
-            read(connection, &now.unwrap_or(known), &asked).await
+            read(connection, &now.unwrap_or(known), off, &asked).await
         })
     });
     let history = read.await??;
@@ -187,10 +194,13 @@ fn before(recording: &Recording, as_of: u64) -> Option<Bucket> {
 async fn read(
     connection: &mut Connection<'_>,
     recording: &Recording,
+    off: Option<Off>,
     asked: &Asked,
 ) -> Result<Result<Read, Problem>, DatabaseError> {
-    let as_of = asked.as_of.unwrap_or(recording.through);
-    if as_of > recording.through {
+    let known = off.and_then(|off| off.through(recording));
+    let known = known.unwrap_or(recording.through);
+    let as_of = asked.as_of.unwrap_or(known);
+    if as_of > known {
         return Ok(Err(not_yet()));
     }
     let now = schema::now(connection).await?;
@@ -216,14 +226,43 @@ async fn read(
     let ends = numbers.iter().copied().skip(1);
     let ends = ends.chain(asked.to.is_none().then_some(as_of));
     let starts: Vec<_> = starts.into_iter().zip(ends).collect();
-    let through = starts.last().map_or(after, |(_, last)| *last);
-    let unrecorded = numbers::unrecorded(connection, recording, after, through, MOST + 1).await?;
+    let through = match asked.to {
+        None => as_of,
+        Some(_) => starts.last().map_or(after, |(_, last)| *last),
+    };
+    let unrecorded = gaps(connection, recording, (after, through), as_of).await?;
     let mut buckets = unless_from(asked, before(recording, as_of));
     buckets.extend(divided(after, &starts, &unrecorded));
     match buckets.len() > MOST + 1 {
         true => Ok(Err(too_small(asked.calendar.unit))),
         false => Ok(Ok(Read { buckets, as_of })),
     }
+}
+
+/// Visits after one number and up to another of which nothing is recorded, with those that were counted while
+/// recording is off.
+async fn gaps(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+    (after, through): (u64, u64),
+    as_of: u64,
+) -> Result<Vec<Unrecorded>, DatabaseError> {
+    let mut gaps = numbers::unrecorded(connection, recording, after, through, MOST + 1).await?;
+    let first = recording.through.max(after) + 1;
+    if through >= first {
+        gaps.push(Unrecorded {
+            first,
+            last: through,
+            reason: Reason::Off.text(),
+            first_at: recording.through_at,
+            last_at: 0,
+        });
+    }
+    // The one after it is none that this answer knows.
+    for gap in gaps.iter_mut().filter(|gap| gap.last >= as_of) {
+        gap.last_at = 0;
+    }
+    Ok(gaps)
 }
 
 /// From which minute to before which; `None` if nothing is in between.
@@ -243,11 +282,13 @@ async fn span(
     };
     let to = match asked.to {
         Some(to) => Some(to),
-        None if as_of <= recording.began => None,
-        None => {
-            let last = numbers::minute_of(connection, recording, as_of).await?;
-            last.map(|minute| minute + 1)
-        }
+        None => match numbers::recorded_to(connection, recording, as_of).await? {
+            last if last <= recording.began => None,
+            last => {
+                let last = numbers::minute_of(connection, recording, last).await?;
+                last.map(|minute| minute + 1)
+            }
+        },
     };
     Ok(from.zip(to).filter(|(from, to)| from < to))
 }

@@ -30,16 +30,21 @@ const BEFORE_IN_SQLITE: &str =
 const FIRST: &str = "SELECT minute FROM marks WHERE company_id = $1 AND recording_id = $2
      ORDER BY minute LIMIT 1";
 
-/// Backwards, since what is asked for is new.
-const OF_NUMBER: &str = "SELECT minute FROM marks WHERE company_id = $1 AND recording_id = $2
-       AND minute > coalesce((SELECT minute FROM marks
+/// Backwards, since what is asked for is new. What it is looked up by is one value for PostgreSQL, since whoever may see
+/// only some rows may not look into an index by what might tell of others.
+pub const OF_NUMBER: &str = "SELECT minute FROM marks WHERE company_id = $1 AND recording_id = $2
+       AND minute > (SELECT coalesce((SELECT minute FROM marks
          WHERE company_id = $1 AND recording_id = $2 AND number < $3
-         ORDER BY minute DESC LIMIT 1), -1)
+         ORDER BY minute DESC LIMIT 1), -1))
      ORDER BY minute LIMIT 1";
 
 const UNRECORDED: &str = "SELECT first, last, reason, first_at, last_at FROM runs
      WHERE company_id = $1 AND recording_id = $2 AND reason IS NOT NULL AND last > $3 AND first <= $4
      ORDER BY first LIMIT $5";
+
+const GAP: &str = "SELECT first FROM runs
+     WHERE company_id = $1 AND recording_id = $2 AND reason IS NOT NULL AND first <= $3 AND last >= $3
+     ORDER BY first DESC LIMIT 1";
 
 /// Visits of which nothing is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +128,34 @@ pub async fn minute_of(
             .fetch_optional(&mut **database)
             .await
     })
+}
+
+/// The last number up to this one of which more is recorded than that it was given: when it was.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn recorded_to(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+    number: u64,
+) -> Result<u64, Error> {
+    let mut last = number.min(recording.through);
+    while last > recording.began {
+        let first: Option<i64> = on_either!(connection, |database| {
+            sqlx::query_scalar(of_company(GAP))
+                .bind(recording.company())
+                .bind(recording.id)
+                .bind(last as i64)
+                .fetch_optional(&mut **database)
+                .await
+        })?;
+        match first {
+            Some(first) => last = first.unsigned_abs().saturating_sub(1),
+            None => break,
+        }
+    }
+    Ok(last)
 }
 
 /// Runs after one number and up to another of which nothing is recorded, as many at most.

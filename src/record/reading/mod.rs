@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod format;
 mod page;
-mod rows;
+pub mod rows;
 
 use self::{
     format::Format,
@@ -83,7 +83,8 @@ struct Numbers {
 }
 
 impl VisitsQuery {
-    fn numbers(&self, recording: &Recording) -> Result<(Numbers, u64), Problem> {
+    /// Of visits up to a number that is known.
+    fn numbers(&self, known: u64) -> Result<(Numbers, u64), Problem> {
         let number = |name: &str, value: &Option<String>| {
             let of = |text: &str| text.parse().ok().filter(|number| *number <= GREATEST);
             let number = given(value.as_deref());
@@ -92,8 +93,8 @@ impl VisitsQuery {
         };
         let after = number("after", &self.after)?.unwrap_or(0);
         let before = number("before", &self.before)?.unwrap_or(u64::MAX);
-        let as_of = as_of(self.as_of.as_deref())?.unwrap_or(recording.through);
-        if as_of > recording.through {
+        let as_of = as_of(self.as_of.as_deref())?.unwrap_or(known);
+        if as_of > known {
             return Err(not_yet());
         }
         let through = as_of.min(before.saturating_sub(1));
@@ -137,7 +138,7 @@ async fn get_visits(
 ) -> Result<Response, Problem> {
     let counter = path.of(&caller)?;
     let recording = record.of(&counter).await?;
-    let (numbers, as_of) = query.numbers(&recording)?;
+    let (numbers, as_of) = query.numbers(known(&record, &recording).await)?;
     let database = record.database()?.clone();
     let request_id = context.id.value.to_str().unwrap_or_default();
     let entry = audit::Entry::new(
@@ -211,6 +212,13 @@ async fn read(
     read.await
 }
 
+/// Up to which number something is known of visits: that nothing is recorded, at least.
+async fn known(record: &Record, recording: &Recording) -> u64 {
+    let off = record.off(recording).await;
+    let off = off.and_then(|off| off.through(recording));
+    off.unwrap_or(recording.through)
+}
+
 /// Which visit.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -251,7 +259,8 @@ async fn get_visit(
     let counter = NameInPath::from(path.name).of(&caller)?;
     let recording = record.of(&counter).await?;
     let number = path.number.parse::<u64>().ok();
-    let number = number.filter(|number| (1..=recording.through).contains(number));
+    let known = known(&record, &recording).await;
+    let number = number.filter(|number| (1..=known).contains(number));
     let number = number.ok_or_else(|| {
         Problem::from(Code::NotFound)
             .with_detail("No visit with this number is recorded, or not yet.")

@@ -31,7 +31,8 @@ pub struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime, example = "2026-03-01T12:00:00.000Z")]
     pub at: Option<String>,
-    /// Who came: `#` or `~` and a hash, or the name as it was given.
+    /// Who came: `#` or `~` and a hash, or the name as it was given. One that begins with `#`, `~`, `=` or `'` has
+    /// a `=` before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub visitor: Option<String>,
@@ -114,8 +115,10 @@ pub async fn page(
     let base = base.map_or(recording.base, |now| now.base);
     page.gone(base.min(through), "retention");
     let first = page.read_to + 1;
-    let runs = match first <= through {
-        true => rows::runs(connection, recording, first, through, RUNS).await?,
+    // Those after it were counted while recording is off.
+    let recorded = through.min(recording.through);
+    let runs = match first <= recorded {
+        true => rows::runs(connection, recording, first, recorded, RUNS).await?,
         false => Vec::new(),
     };
     for run in runs {
@@ -123,6 +126,9 @@ pub async fn page(
             break;
         }
         page.take(run)?;
+    }
+    if page.read_to >= recording.through {
+        page.gone(through, Reason::Off.text());
     }
     if page.read_to == after && after < through {
         return Err(DatabaseError::Refused(format!(

@@ -7,10 +7,11 @@ use crate::{
     storage::sql::{Connection, of_company, on_either},
 };
 
-/// Runs from the one that has a number on.
-const RUNS: &str = "SELECT first, last, reason, first_at, times FROM runs
+/// Runs from the one that has a number on. Its beginning is one value for PostgreSQL, since whoever may see only some
+/// rows may not look into an index by what might tell of others.
+pub const RUNS: &str = "SELECT first, last, reason, first_at, times FROM runs
      WHERE company_id = $1 AND recording_id = $2 AND first <= $4
-       AND first >= coalesce((SELECT max(first) FROM runs WHERE company_id = $1 AND recording_id = $2 AND first <= $3), 0)
+       AND first >= (SELECT coalesce((SELECT max(first) FROM runs WHERE company_id = $1 AND recording_id = $2 AND first <= $3), 0))
      ORDER BY first LIMIT $5";
 
 /// The columns of `visits` with their texts.

@@ -4,7 +4,10 @@ use sqlx::Error;
 
 use super::recordings::Recording;
 use crate::{
-    record::{plan::Identified, times},
+    record::{
+        plan::{DAY, Identified},
+        times,
+    },
     storage::sql::{Connection, of_company, on_either},
 };
 
@@ -47,6 +50,16 @@ const ROWS: i64 = 4;
 
 const SOME: &str = "SELECT numbers, digests FROM recorded_identities
      WHERE company_id = $1 AND recording_id = $2 AND kind = $3 AND at >= $4 AND last > $5 ORDER BY last LIMIT $6";
+
+/// Each row has the numbers after those of the row before, up to its last.
+const BETWEEN: &str = "SELECT numbers, digests FROM recorded_identities
+     WHERE company_id = $1 AND recording_id = $2 AND kind = $3 AND last >= $4
+       AND last <= coalesce((SELECT min(last) FROM recorded_identities
+         WHERE company_id = $1 AND recording_id = $2 AND kind = $3 AND last >= $5), $5)";
+
+/// How long they are kept for a store of counts that has lost them, in milliseconds: longer than any store
+/// does.
+pub(in crate::record) const IDENTITIES_KEPT: i64 = 2 * DAY;
 
 /// Writes the identities of a chunk, in the order of their numbers, that was counted by this time.
 pub(in crate::record) async fn write(
@@ -132,6 +145,34 @@ pub async fn some(
     let rows = rows.iter();
     Ok(rows
         .flat_map(|(numbers, digests)| unpacked(numbers, digests))
+        .collect())
+}
+
+/// The identities of a counter that were recorded for these numbers, from the first to the last.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn between(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+    kind: Kind,
+    (first, last): (u64, u64),
+) -> Result<Vec<(u64, [u8; 16])>, Error> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = on_either!(connection, |database| {
+        sqlx::query_as(of_company(BETWEEN))
+            .bind(recording.company())
+            .bind(recording.id)
+            .bind(kind.text())
+            .bind(first as i64)
+            .bind(last as i64)
+            .fetch_all(&mut **database)
+            .await
+    })?;
+    let all = rows.iter();
+    let all = all.flat_map(|(numbers, digests)| unpacked(numbers, digests));
+    Ok(all
+        .filter(|(number, _)| (first..=last).contains(number))
         .collect())
 }
 

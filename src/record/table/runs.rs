@@ -132,3 +132,54 @@ async fn insert(
             .map(drop)
     })
 }
+
+/// A run as it is read.
+#[derive(Debug)]
+pub(in crate::record) struct Read {
+    /// Its first number.
+    pub first: u64,
+    /// Its last.
+    pub last: u64,
+    /// When the first of them was counted.
+    pub first_at: i64,
+    /// When the last of them was, or the visit after those of which nothing is recorded.
+    pub last_at: i64,
+    /// When each was counted; `None` if nothing is recorded of them.
+    pub times: Option<Vec<u8>>,
+}
+
+/// The columns of [`BETWEEN`].
+type Row = (i64, i64, i64, i64, Option<Vec<u8>>);
+
+const BETWEEN: &str = "SELECT first, last, first_at, last_at, times FROM runs
+     WHERE company_id = $1 AND recording_id = $2 AND first <= $4
+       AND first >= coalesce((SELECT max(first) FROM runs WHERE company_id = $1 AND recording_id = $2 AND first <= $3), 0)
+     ORDER BY first";
+
+/// The runs that have these numbers, in their order.
+pub(in crate::record) async fn between(
+    connection: &mut Connection<'_>,
+    recording: &Recording,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Read>, Error> {
+    let rows: Vec<Row> = on_either!(connection, |database| {
+        sqlx::query_as(of_company(BETWEEN))
+            .bind(recording.company())
+            .bind(recording.id)
+            .bind(first as i64)
+            .bind(last as i64)
+            .fetch_all(&mut **database)
+            .await
+    })?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|(first, last, first_at, last_at, times)| Read {
+            first: first.unsigned_abs(),
+            last: last.unsigned_abs(),
+            first_at,
+            last_at,
+            times,
+        })
+        .collect())
+}

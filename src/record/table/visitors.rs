@@ -1,6 +1,9 @@
 //! Who came: the numbers of visitors, by what is stored of who they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
 
 use sqlx::{Error, types::Json};
 use uuid::Uuid;
@@ -24,11 +27,20 @@ const ADD_TO_SQLITE: &str =
     "INSERT INTO visitors (company_id, key) SELECT $1, value FROM json_each($2) WHERE true
      ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id";
 
-/// What is shown of a visitor with this key: the hash, or the name as it was given.
+/// What is shown of a visitor with this key: the hash, or the name as it was given. One that could be taken
+/// for a hash, or for a name that is marked like this, here or in a table, keeps its mark.
 pub fn shown(key: String) -> String {
     match key.strip_prefix('=') {
-        Some(given) => given.to_owned(),
-        None => key,
+        Some(given) if !given.starts_with(['#', '~', '=', '\'']) => given.to_owned(),
+        _ => key,
+    }
+}
+
+/// The key of the visitor that is [shown](shown()) like this.
+pub fn key_of(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['#', '~', '=']) {
+        true => text.into(),
+        false => format!("={text}").into(),
     }
 }
 
@@ -98,6 +110,21 @@ async fn add(
         Connection::Sqlite(database) => {
             let add = sqlx::query_as(ADD_TO_SQLITE).bind(company);
             add.bind(Json(keys)).fetch_all(&mut **database).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No two keys are shown alike.
+    #[test]
+    fn what_is_shown_is_one_key() {
+        for key in [
+            "#hash", "~hash", "=ann", "=a#b", "=#hash", "=~hash", "==ann", "==#a", "='ann", "=-ann",
+        ] {
+            assert_eq!(key_of(&shown(key.to_owned())), key);
         }
     }
 }

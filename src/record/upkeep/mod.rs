@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 mod retention;
-mod thinning;
+pub mod thinning;
 
 use super::{
     table::recordings::{self, Recording},
@@ -49,18 +49,18 @@ pub async fn run(database: Database) {
     }
 }
 
-/// Does all of it once.
+/// Does all of it once. A counter for which it cannot be done does not keep the others waiting.
 ///
 /// # Errors
 ///
-/// Those of the database. What was done by then stays done.
+/// Those of the database, the first of them. What was done by then stays done.
 pub async fn once(database: &Database) -> Result<(), DatabaseError> {
     let now = database
         .write("record_partitions", |connection| {
             Box::pin(make_ahead(connection))
         })
         .await?;
-    let mut after = 0;
+    let (mut after, mut failed) = (0, None);
     loop {
         let counters = page(database, after).await?;
         let Some((last, _)) = counters.last() else {
@@ -69,13 +69,25 @@ pub async fn once(database: &Database) -> Result<(), DatabaseError> {
         after = *last;
         for (_, recording) in &counters {
             let Some(recording) = recording else { continue };
-            thinning::thin(database, recording, now).await?;
-            retention::retain(database, recording, now).await?;
-            summing::sum_up(database, recording).await?;
+            match tidy(database, recording, now).await {
+                Ok(()) => {}
+                Err(error @ DatabaseError::Away(_)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(counter = %recording.counter, %error, "the record of this counter was not tidied");
+                    failed.get_or_insert(error);
+                }
+            }
         }
     }
     retention::forget_identities(database, now).await?;
-    drop_partitions(database, now).await
+    drop_partitions(database, now).await?;
+    failed.map_or(Ok(()), Err)
+}
+
+async fn tidy(database: &Database, recording: &Recording, now: i64) -> Result<(), DatabaseError> {
+    thinning::thin(database, recording, now).await?;
+    retention::retain(database, recording, now).await?;
+    summing::sum_up(database, recording).await
 }
 
 /// Makes the partitions of this month and of the two that follow; the time.

@@ -8,7 +8,7 @@ use sqlx::{Error, types::Json};
 use crate::{
     record::{
         history::numbers,
-        table::{recordings::Recording, settings},
+        table::{identities::IDENTITIES_KEPT, recordings::Recording, settings},
         values::days,
     },
     storage::sql::{Connection, Database, DatabaseError, of_company, on_either},
@@ -19,10 +19,6 @@ const DAY: i64 = 86_400_000;
 
 /// Minutes of a day.
 const DAY_MINUTES: i64 = 24 * 60;
-
-/// How long identities are remembered for a store of counts that has lost them, in milliseconds: longer than
-/// any store does.
-const IDENTITIES_KEPT: i64 = 2 * DAY;
 
 /// Rows that one transaction removes at most: visits that are counted in the same file wait for it.
 const MOST: i64 = 1000;

@@ -39,20 +39,4 @@ impl Field {
                 )
             })
     }
-
-    /// The key of a property; empty for texts.
-    pub fn key(&self) -> &str {
-        match self {
-            Self::Text(_) => "",
-            Self::Property(key) => key,
-        }
-    }
-
-    /// The name of a text; empty for properties.
-    pub fn text(&self) -> &'static str {
-        match self {
-            Self::Text(name) => name,
-            Self::Property(_) => "",
-        }
-    }
 }

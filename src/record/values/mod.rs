@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod days;
 mod field;
+mod property;
 pub mod slices;
 pub mod summing;
 mod tally;
@@ -206,16 +207,23 @@ async fn read(
         }
     }
     let (parts, visits) = parts(connection, recording, asked).await?;
-    let look = Look {
-        recording,
-        field: &asked.field,
-        parts,
-    };
-    let (often, carrying) = look.often(connection, asked.limit).await?;
-    let who = look.who(connection, &often).await?;
-    let texts = match asked.field {
-        Field::Text(_) => Some(look.texts(connection, &often).await?),
-        Field::Property(_) => None,
+    let mut texts = None;
+    let (often, carrying, who) = match &asked.field {
+        Field::Text(field) => {
+            let look = Look {
+                recording,
+                field,
+                parts,
+            };
+            let (often, carrying) = look.often(connection, asked.limit).await?;
+            let who = look.who(connection, &often).await?;
+            texts = Some(look.texts(connection, &often).await?);
+            (often, carrying, who)
+        }
+        Field::Property(key) => {
+            let [range, _] = parts.ranges;
+            property::count(connection, recording, key, range, asked.limit).await?
+        }
     };
     let visitors = |value: &str| who.of.get(value).map_or(0, |of| of.len());
     let shown: u64 = often.iter().map(|(_, visits)| visits).sum();

@@ -1,4 +1,4 @@
-//! How often each value was carried, and by whom: from sums of days that are over, and from rows.
+//! How often each text was carried in a field, and by whom: from sums of days that are over, and from rows.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,6 @@ use futures_util::TryStreamExt;
 use roaring::RoaringTreemap;
 use sqlx::{Error, SqlStr, types::Json};
 
-use super::field::Field;
 use crate::{
     record::table::recordings::Recording,
     storage::sql::{Connection, of_company, on_either},
@@ -22,7 +21,7 @@ pub struct Parts {
     pub ranges: [(u64, u64); 2],
 }
 
-/// How often a value was carried. It is known by the id of its text, or as JSON.
+/// How often a value was carried. A text is known by its id, the value of a property as JSON.
 pub type Often = (String, u64);
 
 /// Who carried each value, and anything: visits that carry nothing in the field are under an empty text.
@@ -34,18 +33,13 @@ pub struct Who {
     pub all: RoaringTreemap,
 }
 
-/// A value as text, or NULL. `$3` is the name of a text, `$8` the key of a property.
-fn value(field: &Field, connection: &Connection<'_>) -> &'static str {
-    match (field, connection) {
-        (Field::Text("path"), _) => "CAST(path AS TEXT)",
-        (Field::Text("referrer"), _) => "CAST(referrer AS TEXT)",
-        (Field::Text("campaign"), _) => "CAST(campaign AS TEXT)",
-        (Field::Text(_), _) => "CAST(country AS TEXT)",
-        (Field::Property(_), Connection::Postgres(_)) => "CAST(properties -> $10 AS TEXT)",
-        (Field::Property(_), Connection::Sqlite(_)) => {
-            "(SELECT CASE type WHEN 'text' THEN json_quote(value) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
-                ELSE CAST(value AS TEXT) END FROM json_each(properties) WHERE key = $10)"
-        }
+/// The id of a text as text, or NULL.
+fn value(field: &str) -> &'static str {
+    match field {
+        "path" => "CAST(path AS TEXT)",
+        "referrer" => "CAST(referrer AS TEXT)",
+        "campaign" => "CAST(campaign AS TEXT)",
+        _ => "CAST(country AS TEXT)",
     }
 }
 
@@ -61,7 +55,7 @@ fn rows(columns: &str, rest: &str) -> String {
 }
 
 /// Names all parameters, since both databases want to know each.
-const ALL: &str = "($3 = '' OR $3 <> '') AND ($10 = '' OR $10 <> '') AND $4 + $5 IS NOT NULL";
+const ALL: &str = "$3 <> '' AND $4 + $5 IS NOT NULL";
 
 fn often(value: &str) -> String {
     let rows = rows(
@@ -73,7 +67,7 @@ fn often(value: &str) -> String {
            SELECT CAST(text AS TEXT) AS value, visits FROM value_days
            WHERE company_id = $1 AND recording_id = $2 AND field = $3 AND day >= $4 AND day < $5 AND text <> 0
            UNION ALL {rows}
-         ) AS parts WHERE {ALL} GROUP BY value ORDER BY total DESC, value LIMIT $11"
+         ) AS parts WHERE {ALL} GROUP BY value ORDER BY total DESC, value LIMIT $10"
     )
 }
 
@@ -110,8 +104,8 @@ const TEXTS_OF: &str = "SELECT CAST(id AS TEXT), text FROM texts WHERE company_i
 pub struct Look<'a> {
     /// The counter.
     pub recording: &'a Recording,
-    /// The field.
-    pub field: &'a Field,
+    /// The field: one of those whose texts are kept in a dictionary.
+    pub field: &'static str,
     /// Which visits.
     pub parts: Parts,
 }
@@ -123,14 +117,13 @@ macro_rules! bound {
         $query
             .bind(look.recording.company())
             .bind(look.recording.id)
-            .bind(look.field.text())
+            .bind(look.field)
             .bind(look.parts.days.0)
             .bind(look.parts.days.1)
             .bind(before.0 as i64)
             .bind(before.1 as i64)
             .bind(after.0 as i64)
             .bind(after.1 as i64)
-            .bind(look.field.key())
     }};
 }
 
@@ -145,7 +138,7 @@ impl Look<'_> {
         connection: &mut Connection<'_>,
         most: usize,
     ) -> Result<(Vec<Often>, u64), Error> {
-        let value = value(self.field, connection);
+        let value = value(self.field);
         let rows: Vec<(String, i64)> = on_either!(connection, |database| {
             bound!(sqlx::query_as(of_company(often(value))), self)
                 .bind(most as i64)
@@ -177,7 +170,7 @@ impl Look<'_> {
         for value in names.clone().chain([""]) {
             who.of.insert(value.to_owned(), RoaringTreemap::new());
         }
-        let value = value(self.field, connection);
+        let value = value(self.field);
         on_either!(&mut *connection, |database| {
             let mut rows =
                 bound!(sqlx::query_as(of_company(who_of_rows(value))), self).fetch(&mut **database);
@@ -223,7 +216,7 @@ impl Look<'_> {
                 let mut rows = sqlx::query_as(text)
                     .bind(self.recording.company())
                     .bind(self.recording.id)
-                    .bind(self.field.text())
+                    .bind(self.field)
                     .bind(from)
                     .bind(to)
                     .bind($ids)

@@ -40,6 +40,7 @@ const FILES: &[Files] = files![
     12 "reading" "0012_reading.sql",
     13 "audiences" "0013_audiences.sql",
     14 "slices" "0014_slices.sql",
+    15 "record indexes" "0015_record_indexes.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

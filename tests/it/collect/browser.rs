@@ -105,8 +105,16 @@ async fn one_visit_for_each_view() {
     world.counts(5).await;
     world.browser.page.refresh().await.unwrap();
     world.counts(6).await;
-    world.has_sent(6).await;
-    assert_eq!(world.front.sent(), 6);
+    let link = "location.href = '/e?utm_campaign=spring'";
+    world.browser.script(link).await;
+    world.counts(7).await;
+    // Who comes from another page of the site has not come from elsewhere.
+    let newest = world.admin.get("/api/counters/web/visits/7").await.json();
+    assert_eq!(newest["path"], "/e", "{newest}");
+    assert_eq!(newest["campaign"], "spring", "{newest}");
+    assert_eq!(newest.get("referrer"), None, "{newest}");
+    world.has_sent(7).await;
+    assert_eq!(world.front.sent(), 7);
     let kept = "return [document.cookie, localStorage.length, sessionStorage.length]";
     assert_eq!(world.browser.script(kept).await, json!(["", 0, 0]));
     assert_eq!(world.replayed().await, 0.0);

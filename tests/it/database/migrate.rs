@@ -9,7 +9,7 @@ use crate::support::{
     process::{Process, free_port, run},
 };
 
-fn command(redis: &Redis, url: &str, arguments: &[&str]) -> Command {
+pub fn command(redis: &Redis, url: &str, arguments: &[&str]) -> Command {
     let mut command = footfall_command();
     command
         .env("REDIS_URL", redis.url())

@@ -18,7 +18,7 @@ use crate::filters::{
 };
 
 /// Questions that are asked of each database, unless `AUDIENCE_CASES` says how many.
-const CASES: usize = 250;
+const CASES: usize = 120;
 
 /// Visits that questions are asked of, at most.
 const VISITS: usize = 60;

@@ -66,6 +66,7 @@ fn the_walk_through_passes_and_attacks_do_not() {
 
     let token = token(&machine);
     passes(&machine, &token);
+    visits_pass(&machine, &token);
     attacks(&machine, &token);
     what_is_no_http(&machine);
     // Neither log has what a client keeps secret.
@@ -159,6 +160,78 @@ fn passes(machine: &Machine, token: &str) {
     }
 }
 
+/// What somebody may have typed into the address of a page.
+const TYPED: [&str; 6] = [
+    "/pricing?q=<script>alert(1)</script>",
+    "/?q=1' OR '1'='1' UNION SELECT password FROM users--",
+    "/../../etc/passwd",
+    "/?q=;cat /etc/passwd",
+    "/?q=${jndi:ldap://x/a}",
+    "/.env",
+];
+
+/// Sends a body that is in a file.
+fn sent(machine: &Machine, token: &str, body: &str, arguments: &str) -> u16 {
+    let encoded = body.replace('\'', "'\\''");
+    machine.run(&format!("printf '%s' '{encoded}' > /run/sent"));
+    status(
+        machine,
+        token,
+        &format!("--data-binary @/run/sent {arguments}"),
+    )
+}
+
+/// JSON, NDJSON, and what web pages send.
+fn visits_pass(machine: &Machine, token: &str) {
+    let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
+    let json = "-H 'Content-Type: application/json'";
+    let lines = "-H 'Content-Type: application/x-ndjson'";
+    for typed in TYPED {
+        let visit = serde_json::json!({
+            "visitor": typed, "path": typed, "referrer": typed, "campaign": typed, "country": "DE",
+            "properties": { "plan": typed, "select": 1, "on": true },
+        });
+        let to = format!("{json} {bearer} {SITE}/api/counters/shop");
+        assert_eq!(
+            sent(machine, token, &visit.to_string(), &to),
+            200,
+            "{typed}"
+        );
+        let line = serde_json::json!({ "counter": "shop", "path": typed });
+        let to = format!("{lines} {bearer} {SITE}/api/visits");
+        assert_eq!(
+            sent(machine, token, &format!("{line}\n{line}\n"), &to),
+            200,
+            "{typed}"
+        );
+        let erased = serde_json::json!({ "visitor": typed }).to_string();
+        let to = format!("{json} {bearer} {SITE}/api/visitors/erase");
+        assert_eq!(sent(machine, token, &erased, &to), 204, "{typed}");
+        let page = serde_json::json!({ "key": "ffw_none", "path": typed }).to_string();
+        let to = format!(
+            "-H 'Content-Type: text/plain' -H 'Origin: https://shop.example' {SITE}/collect"
+        );
+        assert_eq!(sent(machine, token, &page, &to), 403, "{typed}");
+        let code = machine.run("jq -r .code /run/body");
+        assert_eq!(
+            code.trim(),
+            "invalid_write_key",
+            "it is the replica that says no"
+        );
+        let image =
+            format!("-G --data-urlencode 'path@/run/typed' '{SITE}/collect.gif?key=ffw_none'");
+        let encoded = typed.replace('\'', "'\\''");
+        machine.run(&format!("printf '%s' '{encoded}' > /run/typed"));
+        assert_eq!(status(machine, token, &image), 200, "{typed}");
+    }
+    // As many lines, and as long, as are taken.
+    machine.run(r#"for n in $(seq 1000); do printf '{"counter":"shop","path":"/%0480d","referrer":"%0480d"}\n' $n $n; done > /run/sent"#);
+    let to = format!("--data-binary @/run/sent {lines} {bearer} {SITE}/api/visits");
+    assert_eq!(status(machine, token, &to), 200);
+    let counted = machine.run("grep -c visits /run/body");
+    assert_eq!(counted.trim(), "1000");
+}
+
 fn attacks(machine: &Machine, token: &str) {
     let json = "-H 'Content-Type: application/json'";
     for arguments in [
@@ -225,6 +298,16 @@ fn each_exception_is_needed() {
             format!(
                 r#"-H 'Content-Type: application/json' -d '{{"username":"admin","password":"<script>alert(1)</script>"}}' {SITE}/auth/login"#
             ),
+        ),
+        (
+            10006,
+            format!(
+                r#"-H 'Content-Type: application/json' {bearer} -d '{{"path":"/?q=<script>alert(1)</script>"}}' {SITE}/api/counters/shop"#
+            ),
+        ),
+        (
+            10007,
+            format!("'{SITE}/collect.gif?key=ffw_none&path=%3Cscript%3Ealert(1)%3C/script%3E'"),
         ),
     ] {
         assert_ne!(status(&machine, &token, &arguments), 403, "{arguments}");

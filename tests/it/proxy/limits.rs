@@ -341,7 +341,11 @@ fn the_limits_are_variables_of_the_stack() {
     for stack in ["services", "docker-compose.swarm"] {
         let (good, said) = started_with(stack, &[]);
         assert!(good, "{said}");
-        for default in DEFAULTS {
+        let of_pages = [
+            "zone=footfall_collect:8m rate=500r/s",
+            "zone=footfall_collect burst=1000",
+        ];
+        for default in DEFAULTS.into_iter().chain(of_pages) {
             assert!(said.contains(default), "{stack}: {default}: {said}");
         }
         let (good, said) = started_with(
@@ -351,6 +355,8 @@ fn the_limits_are_variables_of_the_stack() {
                 ("NGINX_CALLER_BURST", "2"),
                 ("NGINX_ADDRESS_RATE", "3"),
                 ("NGINX_ADDRESS_BURST", "4"),
+                ("NGINX_COLLECT_RATE", "5"),
+                ("NGINX_COLLECT_BURST", "6"),
             ],
         );
         assert!(good, "{said}");
@@ -361,12 +367,16 @@ fn the_limits_are_variables_of_the_stack() {
             "zone=footfall_callers burst=2 nodelay",
             "zone=footfall_addresses burst=4 nodelay",
             "zone=footfall_logins burst=20 nodelay",
+            "zone=footfall_collect:8m rate=5r/s",
+            "zone=footfall_collect burst=6 nodelay",
         ] {
             assert!(said.contains(set), "{stack}: {set}: {said}");
         }
-        for wrong in ["many", "-1", "0", "1/2", ""] {
-            let (good, said) = started_with(stack, &[("NGINX_CALLER_RATE", wrong)]);
-            assert!(!good, "{stack}: {wrong}: {said}");
+        for name in ["NGINX_CALLER_RATE", "NGINX_COLLECT_RATE"] {
+            for wrong in ["many", "-1", "0", "1/2", ""] {
+                let (good, said) = started_with(stack, &[(name, wrong)]);
+                assert!(!good, "{stack}: {name}={wrong}: {said}");
+            }
         }
     }
 }

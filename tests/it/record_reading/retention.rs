@@ -12,6 +12,10 @@ async fn what_is_too_old_goes_and_the_history_stays() {
         let kind = place.stage.kind;
         let noon = Timestamp::now().as_millisecond().div_euclid(DAY) * DAY + DAY / 2;
         let days = |days: i64| noon - days * DAY;
+        let mut older = to("/older", Some("=old"));
+        older.attributes.referrer = Some("older.example".into());
+        older.attributes.campaign = Some("older campaign".into());
+        older.attributes.country = Some("AT".into());
         let entries = [
             carrying(
                 2,
@@ -19,14 +23,11 @@ async fn what_is_too_old_goes_and_the_history_stays() {
                 vec![to("/old", Some("=old")), to("/both", Some("=both"))],
             ),
             plain(5, 3, days(12) + 1),
-            after_gap(
-                carrying(9, days(11), vec![to("/older", Some("=old"))]),
-                5,
-                Reason::Off,
-            ),
+            after_gap(carrying(9, days(11), vec![older.clone()]), 5, Reason::Off),
             carrying(
                 11,
-                days(9),
+                // Of the last day that is kept.
+                days(10),
                 vec![to("/both", Some("=both")), to("/new", None)],
             ),
             plain(12, 1, days(8)),

@@ -243,3 +243,34 @@ async fn who_reads_visits_is_in_the_trail_and_needs_the_scope() {
         }
     }
 }
+
+/// What begins with `#` or `~` is a hash; a name that was given is none, whatever it is.
+#[tokio::test]
+async fn no_name_that_was_given_is_taken_for_a_hash() {
+    for place in Place::both().await {
+        let shown = [
+            ("#hash", "#hash", "#hash"),
+            ("~hash", "~hash", "~hash"),
+            ("=ann", "ann", "ann"),
+            ("=a#b", "a#b", "a#b"),
+            ("=#hash", "=#hash", "\"'=#hash\""),
+            ("=~hash", "=~hash", "\"'=~hash\""),
+            ("==ann", "==ann", "\"'==ann\""),
+            ("='ann", "='ann", "\"'='ann\""),
+            ("=-ann", "-ann", "\"'-ann\""),
+        ];
+        let carried = shown.map(|(stored, ..)| to("/a", Some(stored)));
+        let noon = at("2026-03-01T12:00:00Z");
+        let entry = carrying(shown.len() as u64, noon, carried.into());
+        place.append("a", 0, &[entry]).await;
+        let mut client = place.client();
+        let lines = lines(&client.get(PATH).await);
+        let csv = [("accept", "text/csv")];
+        let table = client.send(Method::GET, PATH, &csv, "").await.text();
+        let rows = table.lines().skip(1);
+        for ((line, row), (stored, name, cell)) in lines.iter().zip(rows).zip(shown) {
+            assert_eq!(line["visitor"], name, "{stored}");
+            assert_eq!(row.split(',').nth(2), Some(cell), "{stored}");
+        }
+    }
+}

@@ -10,11 +10,13 @@ use footfall::{
         carried::{Carried, Salts, VisitorMode, Visitors},
         counts::{CounterStore, Numbered, Recorder, Recording},
     },
-    record::EmbeddedRecorder,
+    record::{EmbeddedRecorder, metrics::RecordMetrics},
     storage::{Store, metrics::StoreMetrics},
+    telemetry::metrics::Registry,
 };
 use futures_util::future::join_all;
 use hyper::Method;
+use sqlx::AssertSqlSafe;
 
 use super::*;
 use crate::support::TestApp;
@@ -51,7 +53,9 @@ async fn recorded(
     assert_eq!(done.await.is_ok(), commit);
 }
 
-async fn sql(database: &Database, statement: &'static str) {
+/// Executes a statement.
+pub async fn sql(database: &Database, statement: &str) {
+    let statement = AssertSqlSafe(statement.to_owned());
     let done = database.write("sql", move |connection| {
         Box::pin(async move {
             Ok(on_either!(connection, |database| {
@@ -61,6 +65,11 @@ async fn sql(database: &Database, statement: &'static str) {
         })
     });
     done.await.unwrap();
+}
+
+fn recorder() -> EmbeddedRecorder {
+    let metrics = RecordMetrics::register(&Registry::new().unwrap());
+    EmbeddedRecorder::new(Arc::new(metrics.unwrap()))
 }
 
 /// The times of all visits, each of which has one.
@@ -112,7 +121,7 @@ async fn every_visit_is_recorded_with_its_number() {
 #[tokio::test]
 async fn what_others_have_written_and_what_was_rolled_back_is_noticed() {
     let opened = databases::sqlite().await;
-    let recorders = [0, 1].map(|_| Arc::new(EmbeddedRecorder::default()));
+    let recorders = [0, 1].map(|_| Arc::new(recorder()));
     let mut last = 0;
     let mut expected = BTreeMap::new();
     let mut carried = Vec::new();
@@ -148,7 +157,7 @@ async fn what_others_have_written_and_what_was_rolled_back_is_noticed() {
 #[tokio::test]
 async fn a_clock_that_goes_back_takes_no_time_with_it() {
     let opened = databases::sqlite().await;
-    let recorder = Arc::new(EmbeddedRecorder::default());
+    let recorder = Arc::new(recorder());
     let mut expected = Vec::new();
     let mut latest = i64::MIN;
     for (number, after) in (1..).zip([0, 5, -3_600_000, 10, 5, -1, DAY, DAY - 1, 2 * DAY]) {
@@ -166,7 +175,7 @@ async fn a_clock_that_goes_back_takes_no_time_with_it() {
 #[tokio::test]
 async fn what_others_have_counted_is_not_recorded_and_said_so() {
     let opened = databases::sqlite().await;
-    let recorder = Arc::new(EmbeddedRecorder::default());
+    let recorder = Arc::new(recorder());
     for last in [43, 44, 50, 51] {
         recorded(&opened, &recorder, (last, 1, NOW + last as i64), &[], true).await;
     }
@@ -183,7 +192,7 @@ async fn what_others_have_counted_is_not_recorded_and_said_so() {
 #[tokio::test]
 async fn nothing_is_recorded_while_it_is_off() {
     let opened = databases::sqlite().await;
-    let recorder = Arc::new(EmbeddedRecorder::default());
+    let recorder = Arc::new(recorder());
     let visits = counter(Company::Default, "visits");
     let visit = async |last: u64| {
         recorded(&opened, &recorder, (last, 1, NOW + last as i64), &[], true).await;
@@ -248,7 +257,7 @@ async fn counts(opened: &Opened) -> CounterStore {
         visitors: Visitors::new(Keys::new(&loaded.auth), Salts::default()),
         undrained: Arc::default(),
         recorded: None,
-        recorder: Some(Arc::new(EmbeddedRecorder::default())),
+        recorder: Some(Arc::new(recorder())),
     })
 }
 

@@ -14,7 +14,7 @@ use footfall::{
         role::Role,
         token::Tokens,
     },
-    counting::counts::{CounterStore, monitor},
+    counting::counts::monitor,
     edge::{Edge, Peer},
     storage::{StoreError, sql::Database},
     supervision::{Ends, Part},
@@ -53,8 +53,7 @@ impl Builder {
         let directory = directory.unwrap_or(own_directory.path());
         let parts = Assembly::new(&self.environment, directory).await;
         let (application, store) = (&parts.application, &parts.store);
-        let counters = CounterStore::new(store.clone(), &parts.settings.store);
-        let monitoring = monitor(counters);
+        let monitoring = monitor(application.watched(store.clone()));
         parts.supervisor.spawn(Part::Monitor, monitoring);
         let started = application.start_background(store, &parts.supervisor);
         started.expect("each metric once");

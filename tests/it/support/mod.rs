@@ -26,6 +26,7 @@ pub mod slow_proxy;
 pub mod smtp;
 pub mod stage;
 pub mod steady;
+pub mod walk;
 
 pub use self::{
     app::TestApp,

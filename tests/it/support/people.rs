@@ -27,7 +27,7 @@ pub struct Place {
     pub kind: &'static str,
     pub replicas: Vec<TestApp>,
     folder: tempfile::TempDir,
-    _servers: Vec<Box<dyn Any>>,
+    servers: Vec<Box<dyn Any>>,
 }
 
 /// A mail that was sent.
@@ -70,7 +70,7 @@ pub async fn postgres(settings: &[(&str, &str)]) -> Place {
     let (redis, database) = (Redis::start(), postgres::Database::migrated());
     let urls = [("REDIS_URL", redis.url()), ("DATABASE_URL", database.url())];
     let mut place = start("postgres", &urls, settings).await;
-    place._servers = vec![Box::new(redis), Box::new(database)];
+    place.servers = vec![Box::new(redis), Box::new(database)];
     place
 }
 
@@ -82,7 +82,7 @@ pub async fn on(server: &postgres::Postgres, settings: &[(&str, &str)]) -> Place
         ("DATABASE_URL", server.url("migrated")),
     ];
     let mut place = start("postgres", &urls, settings).await;
-    place._servers = vec![Box::new(redis)];
+    place.servers = vec![Box::new(redis)];
     place
 }
 
@@ -110,7 +110,7 @@ async fn start(kind: &'static str, urls: &[(&str, String)], settings: &[(&str, &
         kind,
         replicas,
         folder,
-        _servers: Vec::new(),
+        servers: Vec::new(),
     }
 }
 
@@ -185,6 +185,15 @@ impl Place {
     pub fn logged_in(&self, replica: usize, pass: &Pass) -> Client {
         let app = &self.replicas[replica];
         app.proxy().with_token(&app.token_on(pass))
+    }
+
+    /// Changes tables themselves.
+    pub async fn as_owner(&self, sql: &str) {
+        let mut servers = self.servers.iter();
+        match servers.find_map(|server| server.downcast_ref::<postgres::Database>()) {
+            Some(database) => drop(database.sql(sql)),
+            None => self.change(sql).await,
+        }
     }
 
     /// One number of the database.

@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         LazyLock,
@@ -15,8 +15,12 @@ use std::{
     },
 };
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
+mod programs;
+
+pub use self::programs::give_away;
+use self::programs::{Folder, as_server, as_user, finished, program};
 use super::process::{eventually, free_port};
 
 /// The password of the service's role. It must never be seen anywhere.
@@ -24,9 +28,6 @@ pub const PASSWORD: &str = "pa:ss@of/the service";
 
 /// The same in a URL.
 const ENCODED: &str = "pa%3Ass%40of%2Fthe%20service";
-
-/// Who runs a server where the tests run as root, which PostgreSQL refuses.
-const NOBODY: u32 = 65534;
 
 /// The roles: one owns the schema, the other is the service and may not change it. Their passwords stand
 /// as PostgreSQL keeps them (RFC 5803), `owner` and [`PASSWORD`], stretched in one round: by itself
@@ -61,77 +62,6 @@ pub struct Postgres {
     folder: Folder,
     options: Vec<String>,
     keeper: Option<Child>,
-}
-
-/// A folder that belongs to who runs the server.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
-        give_away(folder.path());
-        Self(folder)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.path().join("data")
-    }
-}
-
-/// Makes a file that of who runs the server.
-pub fn give_away(path: &Path) {
-    if geteuid().is_root() {
-        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
-}
-
-/// The newest installed.
-fn program(name: &str) -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let versions = versions.filter_map(|version| {
-        let path = version.ok()?.path();
-        let number: u32 = path.file_name()?.to_str()?.parse().ok()?;
-        Some((number, path))
-    });
-    let (_, newest) = versions
-        .max()
-        .expect("there is no PostgreSQL in /usr/lib/postgresql; ./test.sh installs it");
-    newest.join("bin").join(name)
-}
-
-/// A program of PostgreSQL, as who runs the server.
-fn as_server(name: &str) -> Command {
-    let mut command = as_user(&program(name));
-    // Nothing of the caller's settings of libpq, nor its folder, which may not be theirs to enter.
-    command
-        .env_clear()
-        .env("LC_ALL", "C.UTF-8")
-        .current_dir("/");
-    command
-}
-
-/// A program, as who runs the server.
-fn as_user(program: &Path) -> Command {
-    match geteuid().is_root() {
-        true => {
-            let mut command = Command::new("setpriv");
-            let id = NOBODY.to_string();
-            command
-                .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
-                .arg(program);
-            command
-        }
-        false => Command::new(program),
-    }
-}
-
-fn finished(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 /// A cluster with the roles and a migrated database, to be copied; made once.

@@ -125,7 +125,7 @@ impl Sentinels {
 /// A sentinel by itself, that names a master whatever others say. It makes no other the master.
 pub struct Lone {
     name: &'static str,
-    port: u16,
+    pub port: u16,
     _process: Process,
     _directory: tempfile::TempDir,
 }

@@ -9,43 +9,22 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+mod batch;
 mod counters;
 mod identities;
+mod round;
 
-use self::identities::{Room, purge, remember, remembered};
-use super::{BatchResult, Memory, Numbered, Recorder, Recording};
+use self::{identities::remember, round::Done};
+use super::{BatchResult, Memory, Recorder, Recording};
 use crate::{
-    auth::revocation::{EPOCH_QUERY, Known},
     counting::{
-        Batch, Company, Counted, CounterId, CounterName, Identity, NotCounted, Outcome,
-        carried::{VisitorMode, Visitors},
-        identity::IdentityKind,
+        Batch, Company, CounterId, CounterName, Identity, carried::Visitors, identity::IdentityKind,
     },
     storage::{SqliteStore, StoreError, StoreHealth, sql::sqlite::unix_millis},
 };
-
-/// Whether more was revoked than is known to any of the batches. All that a transaction reads is
-/// from one moment, so what it has found out on the way (`epoch`) holds for all of them.
-async fn is_outdated(
-    db: &mut SqliteConnection,
-    batches: &[Batch],
-    epoch: Option<i64>,
-) -> Result<bool, StoreError> {
-    let mut known = batches.iter().filter_map(|batch| batch.known.as_ref());
-    let Some(first) = known.next() else {
-        return Ok(false);
-    };
-    let epoch = match epoch {
-        Some(epoch) => epoch,
-        None => sqlx::query_scalar(EPOCH_QUERY).fetch_one(db).await?,
-    };
-    let is_other = |known: &Known| known.epoch.parse() != Ok(epoch);
-    Ok(is_other(first) || known.any(is_other))
-}
 
 /// Counts in an embedded database.
 #[derive(Clone)]
@@ -59,6 +38,39 @@ pub(super) struct SqliteCounts {
 struct Record {
     visitors: Visitors,
     recorder: Arc<dyn Recorder>,
+    /// Whether something of the last round could not be recorded. The next is counted with savepoints
+    /// at once then.
+    failed: AtomicBool,
+}
+
+impl Record {
+    fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Notes what was recorded of a round.
+    fn note(&self, batches: &[Batch], round: &[Done], health: &StoreHealth) {
+        let fails = round.iter().any(|done| done.unrecorded.is_some());
+        if !fails && !self.failed() && !health.refusals.any() {
+            return;
+        }
+        self.failed.store(fails, Ordering::Relaxed);
+        for (batch, done) in batches.iter().zip(round) {
+            let outcomes = done.result.iter().flatten().flatten();
+            let counted = outcomes.filter(|counted| !counted.replayed).count();
+            if counted > 0 {
+                let recorded = done.unrecorded.as_ref().map_or(Ok(()), |reason| {
+                    self.recorder.missed(&batch.counter, counted as u64);
+                    Err(StoreError::Refused(reason.to_string()))
+                });
+                let subject = || format!("the record of {}", batch.counter);
+                health.refusals.note(subject, &recorded);
+            }
+        }
+        if fails {
+            health.suspect();
+        }
+    }
 }
 
 impl SqliteCounts {
@@ -73,7 +85,13 @@ impl SqliteCounts {
     pub fn record(&mut self, recording: Recording) {
         let visitors = recording.visitors;
         let recorder = recording.recorder;
-        self.record = recorder.map(|recorder| Arc::new(Record { visitors, recorder }));
+        self.record = recorder.map(|recorder| {
+            Arc::new(Record {
+                visitors,
+                recorder,
+                failed: AtomicBool::new(false),
+            })
+        });
     }
 
     /// Counts all batches in one transaction, within `limit`.
@@ -97,86 +115,36 @@ impl SqliteCounts {
                 "it could not be written to within the time limit".to_owned(),
             )),
         };
-        let results = counted.unwrap_or_else(|error| vec![Err(error); batches.len()]);
+        let done = counted.unwrap_or_else(|error| {
+            let all = batches.iter();
+            all.map(|_| Err(error.clone()).into()).collect()
+        });
+        if let Some(record) = &self.record {
+            record.note(batches, &done, health);
+        }
+        let results: Vec<_> = done.into_iter().map(|done| done.result).collect();
         for (batch, result) in batches.iter().zip(&results) {
             health.refusals.note(|| batch.counter.to_string(), result);
         }
         results
     }
 
-    async fn count_within(
-        &self,
-        batches: &[Batch],
-        committing: &AtomicBool,
-    ) -> Result<Vec<BatchResult>, StoreError> {
-        match self.transact(batches, false, committing).await {
-            // One counter that is refused must not take the others' visits with it.
-            Err(StoreError::Refused(_)) if batches.len() > 1 => {
-                self.transact(batches, true, committing).await
-            }
-            done => done,
-        }
-    }
-
-    /// One transaction. With `apart` a counter that is refused is left out, at
-    /// the cost of a savepoint for each.
-    async fn transact(
-        &self,
-        batches: &[Batch],
-        apart: bool,
-        committing: &AtomicBool,
-    ) -> Result<Vec<BatchResult>, StoreError> {
+    /// Writes to every table of the record, if there is one, and undoes it. Fails inside if that cannot
+    /// be done, and outside if nobody can say, since others are writing.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written at all.
+    pub async fn probe_record(&self) -> Result<Option<Result<(), StoreError>>, StoreError> {
+        let Some(record) = &self.record else {
+            return Ok(None);
+        };
         let mut writer = self.sqlite.writer().await?;
         let mut transaction = writer.begin().await?;
-        let now = unix_millis();
-        // First, since what has expired must not take the room of new identities.
-        if batches
-            .iter()
-            .any(|batch| batch.identities().next().is_some())
-        {
-            purge(&mut transaction, now).await?;
-        }
-        let mut results = Vec::with_capacity(batches.len());
-        let mut epoch = None;
-        for batch in batches {
-            let counting = &mut transaction;
-            results.push(match apart {
-                false => Ok(self.count_batch(counting, batch, now, &mut epoch).await?),
-                true => self.count_apart(counting, batch, now, &mut epoch).await?,
-            });
-        }
-        // Last, since adding to a counter tells the epoch, and a question of its own would cost a
-        // visit a tenth more. Nobody has seen yet what is undone here.
-        if is_outdated(&mut transaction, batches, epoch).await? {
-            transaction.rollback().await?;
-            let all = batches.iter();
-            let outdated = all.map(|batch| Ok(vec![Err(NotCounted::Outdated); batch.visits.len()]));
-            return Ok(outdated.collect());
-        }
-        committing.store(true, Ordering::Relaxed);
-        transaction.commit().await.map_err(StoreError::of_commit)?;
-        Ok(results)
-    }
-
-    async fn count_apart(
-        &self,
-        transaction: &mut Transaction<'_, Sqlite>,
-        batch: &Batch,
-        now: i64,
-        epoch: &mut Option<i64>,
-    ) -> Result<BatchResult, StoreError> {
-        let mut savepoint = transaction.begin().await?;
-        match self.count_batch(&mut savepoint, batch, now, epoch).await {
-            Ok(result) => {
-                savepoint.commit().await?;
-                Ok(Ok(result))
-            }
-            Err(StoreError::Refused(reason)) => {
-                savepoint.rollback().await?;
-                Ok(Err(StoreError::Refused(reason)))
-            }
-            Err(error) => Err(error),
-        }
+        let probed = record.recorder.probe(&mut transaction).await;
+        // SQLite may have ended it.
+        let _ = transaction.rollback().await;
+        Ok(Some(probed))
     }
 
     /// Writes to every table that counting writes to, and leaves nothing but identities that have
@@ -193,87 +161,5 @@ impl SqliteCounts {
             remember(&mut transaction, &counter.text(), &identity, 0, now).await?;
         }
         transaction.commit().await.map_err(StoreError::of_commit)
-    }
-
-    /// Notes the epoch of what was revoked where it learns it.
-    async fn count_batch(
-        &self,
-        db: &mut SqliteConnection,
-        batch: &Batch,
-        now: i64,
-        epoch: &mut Option<i64>,
-    ) -> Result<Vec<Outcome>, StoreError> {
-        let counter = batch.counter.text();
-        let mut room = Room::of(self, db, batch, &counter, now).await?;
-        let mode = self.mode(db, batch).await?;
-        let mut outcomes = Vec::with_capacity(batch.visits.len());
-        let mut fresh = Vec::new();
-        for (position, visit) in batch.visits.iter().enumerate() {
-            let known = match &visit.identity {
-                None => None,
-                Some(identity) => remembered(db, &counter, identity, now).await?.map(Ok),
-            };
-            let known = match (known, &visit.identity) {
-                (Some(known), _) => Some(known),
-                _ if visit.carried.is_some() && mode.is_none() => {
-                    Some(Err(NotCounted::RecordingOff))
-                }
-                (None, Some(identity)) => room.take(db, identity.kind).await?.map(Err),
-                (None, None) => None,
-            };
-            outcomes.push(known.unwrap_or_else(|| {
-                fresh.push(position);
-                // Until it has its number.
-                Err(NotCounted::CountersFull)
-            }));
-        }
-        let visits = fresh.len() as u64;
-        if visits == 0 {
-            return Ok(outcomes);
-        }
-        let Some(added) = self.add(db, &batch.counter, visits).await? else {
-            return Ok(outcomes);
-        };
-        *epoch = Some(added.epoch);
-        let mut carried = Vec::new();
-        for (number, position) in (added.last + 1 - visits..).zip(fresh) {
-            let visit = &batch.visits[position];
-            if let Some(identity) = &visit.identity {
-                let window = self.memory.window(identity.kind).as_millis() as i64;
-                remember(db, &counter, identity, number, now + window).await?;
-            }
-            if let (Some(said), Some(mode), Some(record)) = (&visit.carried, mode, &self.record) {
-                let stored = record.visitors.stored(batch.counter.company, mode, said);
-                carried.push((number, stored));
-            }
-            let replayed = false;
-            outcomes[position] = Ok(Counted { number, replayed });
-        }
-        if let Some(record) = &self.record {
-            let counter = &batch.counter;
-            let numbered = Numbered {
-                counter,
-                last: added.last,
-                visits,
-                at: now,
-                carried,
-            };
-            record.recorder.record(db, numbered).await?;
-        }
-        Ok(outcomes)
-    }
-
-    /// How visitors of the counter are stored, if any of its visits carries anything and that is recorded.
-    async fn mode(
-        &self,
-        db: &mut SqliteConnection,
-        batch: &Batch,
-    ) -> Result<Option<VisitorMode>, StoreError> {
-        match &self.record {
-            Some(record) if batch.visits.iter().any(|visit| visit.carried.is_some()) => {
-                record.recorder.mode(db, &batch.counter).await
-            }
-            _ => Ok(None),
-        }
     }
 }

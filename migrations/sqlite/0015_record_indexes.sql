@@ -1,0 +1,1 @@
+-- What the other database has an index for more is only asked where visits are counted in Redis.
