@@ -112,16 +112,13 @@ impl<'a> Place<'a> {
             return None;
         };
         let wrong = match text.len() {
-            _ if text.contains('\0') => Some("with a NUL, which no visit can carry".to_owned()),
+            _ if text.contains('\0') => Some("one with a NUL, which no visit can carry".to_owned()),
             length if bytes.contains(&length) => None,
             0 => Some("an empty one".to_owned()),
-            length => Some(format!("of {length} bytes")),
+            length => Some(format!("one of {length} bytes")),
         };
         if let Some(wrong) = wrong {
-            errors.add(
-                &self.pointer,
-                format!("{what}, and not one {wrong}").replace("one an", "an"),
-            );
+            errors.add(&self.pointer, format!("{what}, and not {wrong}"));
             return None;
         }
         Some(text.into_owned())

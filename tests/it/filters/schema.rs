@@ -233,7 +233,8 @@ fn the_schema_accepts_what_the_reader_accepts() {
         }
     }
     println!("{accepted} accepted, {refused} refused by both");
-    assert!(accepted > 300 && refused > 300, "{accepted} {refused}");
+    let many = documents.len() / 10;
+    assert!(accepted > many && refused > many, "{accepted} {refused}");
 }
 
 /// Each limit that a schema can say, by one too many.
