@@ -13,6 +13,7 @@ mod bodies;
 mod guide;
 mod hanging_up;
 mod members;
+mod questions;
 mod races;
 mod references;
 mod roles;

@@ -148,6 +148,9 @@ pub(in crate::record) struct Read {
     pub times: Option<Vec<u8>>,
 }
 
+/// The columns of [`BETWEEN`].
+type Row = (i64, i64, i64, i64, Option<Vec<u8>>);
+
 const BETWEEN: &str = "SELECT first, last, first_at, last_at, times FROM runs
      WHERE company_id = $1 AND recording_id = $2 AND first <= $4
        AND first >= coalesce((SELECT max(first) FROM runs WHERE company_id = $1 AND recording_id = $2 AND first <= $3), 0)
@@ -160,7 +163,7 @@ pub(in crate::record) async fn between(
     first: u64,
     last: u64,
 ) -> Result<Vec<Read>, Error> {
-    let rows: Vec<(i64, i64, i64, i64, Option<Vec<u8>>)> = on_either!(connection, |database| {
+    let rows: Vec<Row> = on_either!(connection, |database| {
         sqlx::query_as(of_company(BETWEEN))
             .bind(recording.company())
             .bind(recording.id)

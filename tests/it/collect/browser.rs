@@ -105,7 +105,8 @@ async fn one_visit_for_each_view() {
     world.counts(5).await;
     world.browser.page.refresh().await.unwrap();
     world.counts(6).await;
-    script("location.href = '/e?utm_campaign=spring'").await;
+    let link = "location.href = '/e?utm_campaign=spring'";
+    world.browser.script(link).await;
     world.counts(7).await;
     // Who comes from another page of the site has not come from elsewhere.
     let newest = world.admin.get("/api/counters/web/visits/7").await.json();

@@ -23,11 +23,7 @@ async fn what_is_too_old_goes_and_the_history_stays() {
                 vec![to("/old", Some("=old")), to("/both", Some("=both"))],
             ),
             plain(5, 3, days(12) + 1),
-            after_gap(
-                carrying(9, days(11), vec![older.clone()]),
-                5,
-                Reason::Off,
-            ),
+            after_gap(carrying(9, days(11), vec![older.clone()]), 5, Reason::Off),
             carrying(
                 11,
                 // Of the last day that is kept.

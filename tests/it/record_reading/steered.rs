@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::support::{Client, Redis, TestApp, eventually, postgres::Database, process::until};
+use crate::support::{Client, Redis, TestApp, postgres::Database};
 
 const PATH: &str = "/api/counters/a/recording";
 
@@ -41,77 +41,6 @@ async fn two_who_change_at_once_lose_nothing_of_each_other() {
         let refused = one.post_json("/api/counters/a", body).await;
         assert_eq!(refused.problem(), "recording_off", "{kind}");
     }
-}
-
-/// Somebody has the row of the counter, until they are told to let it go.
-async fn lock(database: &Database) -> std::thread::JoinHandle<()> {
-    let (server, name) = (database.server(), database.name.clone());
-    let holding = std::thread::spawn(move || {
-        let hold = "SELECT 1 FROM recordings FOR UPDATE; SELECT pg_sleep(600)";
-        server.try_sql(&name, hold).expect_err("it is cut off");
-    });
-    let held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    until("the row is held", async || {
-        (database.sql(held) == "1").then_some(())
-    })
-    .await;
-    holding
-}
-
-fn let_go(database: &Database, holding: std::thread::JoinHandle<()>) {
-    let cut = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    assert_eq!(database.sql(cut), "t");
-    holding.join().unwrap();
-}
-
-/// The change is committed when Redis goes away: who asked is told that it is not yet true, and Redis is
-/// told when it is back.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_redis_was_not_told_is_made_up_for() {
-    let (mut redis, database) = (Redis::start(), Database::migrated());
-    let app = TestApp::builder()
-        .env("REDIS_URL", redis.url())
-        .env("DATABASE_URL", database.url())
-        .start()
-        .await;
-    app.metric_becomes("footfall_database_up", 1.0).await;
-    let token = app.token().await;
-    let client = || app.client().with_token(&token);
-    let carrying = r#"{"path":"/a"}"#;
-    let first = client().post_json("/api/counters/a", carrying).await;
-    assert_eq!(first.visits(), 1);
-    let recorded = || database.sql("SELECT count(*) FROM visits") == "1";
-    eventually("it is recorded", || recorded().then_some(()));
-    let holding = lock(&database).await;
-    let changing = async {
-        let mut client = client();
-        client.put_json(PATH, r#"{"on":false}"#).await
-    };
-    let going = async {
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        until("the change waits", async || {
-            (database.sql(waits) == "1").then_some(())
-        })
-        .await;
-        redis.kill();
-        let_go(&database, holding);
-    };
-    let (reply, ()) = tokio::join!(changing, going);
-    assert_eq!(
-        (reply.status.as_u16(), reply.problem()),
-        (503, "store_unavailable".into())
-    );
-    let state = "SELECT recorded, told < version FROM recordings";
-    assert_eq!(database.sql(state), "f|t");
-    redis.restart();
-    // A sweep comes once in a while, and need not be waited for.
-    until("Redis is told", async || {
-        database.sql("UPDATE record_sweeps SET next_at = 0");
-        (database.sql(state) == "f|f").then_some(())
-    })
-    .await;
-    let refused = client().post_json("/api/counters/a", carrying).await;
-    assert_eq!(refused.problem(), "recording_off");
 }
 
 /// While Redis is away nothing is changed.
