@@ -4,10 +4,9 @@
 use sea_query::{Cond, Expr, ExprTrait};
 
 use super::{
-    conditions::{nothing, place},
     exact::all_written,
     numbers,
-    statement::Dialect,
+    statement::{Dialect, nothing, place},
 };
 use crate::audiences::filter::{Bound, Exact, Scalar, Test};
 
