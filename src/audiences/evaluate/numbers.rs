@@ -6,7 +6,7 @@ use sea_query::{Cond, Expr, ExprTrait};
 
 use super::{
     exact::{Decimal, written},
-    properties::Property,
+    property::Property,
     statement::nothing,
 };
 use crate::audiences::filter::Bound;
