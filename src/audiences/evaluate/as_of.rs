@@ -171,7 +171,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sent_again_is_what_was_given(as_of in some()) {
-            for (_, of) in &as_of.filters {
+            for of in as_of.filters.values() {
                 prop_assert_eq!(hash(&verify::hex(of)), Some(*of));
             }
             prop_assert_eq!(AsOf::parse(&as_of.to_string()).unwrap(), as_of);
