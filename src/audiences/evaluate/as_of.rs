@@ -219,7 +219,7 @@ mod tests {
     fn one_that_is_too_long_to_be_sent_is_refused() {
         let of = |counters| AsOf {
             instant: 1 << 41,
-            numbers: (1..=counters).map(|id| (id, 1 << 20)).collect(),
+            numbers: (1..=counters).map(|id| (id, 1 << 19)).collect(),
             ..AsOf::default()
         };
         assert!(of(1000).check_length().is_ok());
