@@ -7,14 +7,9 @@ use sea_query::{Cond, Expr, ExprTrait, Query, SelectStatement};
 use super::{
     names::Name,
     properties,
-    statement::{Dialect, of_same_company},
+    statement::{Dialect, nothing, of_same_company, place},
 };
 use crate::audiences::filter::{Bound, Condition, Field, Scalar, Subject, Test};
-
-/// What no visit meets.
-pub(super) fn nothing() -> Expr {
-    Expr::cust("1 = 0")
-}
 
 /// That a visit of this counter meets it.
 pub fn met(condition: &Condition, recording: i64, dialect: Dialect) -> Cond {
@@ -98,13 +93,4 @@ fn meets(test: &Test, dialect: Dialect) -> Expr {
             nothing()
         }
     }
-}
-
-/// Where in a text another one is, from 1 on; 0 if nowhere. No character of it is a pattern.
-pub(super) fn place(dialect: Dialect, text: Expr, part: &str) -> Expr {
-    let template = match dialect {
-        Dialect::Postgres => "strpos($1, $2)",
-        Dialect::Sqlite => "instr($1, $2)",
-    };
-    Expr::cust_with_exprs(template, [text, Expr::val(part)])
 }

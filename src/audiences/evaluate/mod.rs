@@ -21,6 +21,7 @@ pub mod metrics;
 mod names;
 mod numbers;
 mod properties;
+mod property;
 mod references;
 mod refused;
 pub mod rows;

@@ -6,7 +6,8 @@ use sea_query::{Cond, Expr, ExprTrait};
 
 use super::{
     exact::{Decimal, written},
-    properties::Property,
+    property::Property,
+    statement::nothing,
 };
 use crate::audiences::filter::Bound;
 
@@ -32,7 +33,7 @@ pub(super) fn is_below(property: &Property<'_>, limit: &str, bound: Bound) -> Co
 
 fn is_beyond(property: &Property<'_>, limit: &str, bound: Bound, side: Side) -> Cond {
     let (Some(exact), Ok(double)) = (Decimal::of(limit), limit.parse::<f64>()) else {
-        return Cond::all().add(super::conditions::nothing());
+        return Cond::all().add(nothing());
     };
     let kind = |name: &'static str| Cond::all().add(property.kind().eq(name));
     Cond::any()
@@ -79,7 +80,7 @@ fn integers(property: &Property<'_>, exact: &Decimal, bound: Bound, side: Side) 
         any = any.add(Cond::all().add(is_signed().not()).add(great));
     }
     match any.is_empty() {
-        true => Cond::all().add(super::conditions::nothing()),
+        true => Cond::all().add(nothing()),
         false => any,
     }
 }

@@ -4,16 +4,16 @@
 use sea_query::{Cond, Expr, ExprTrait};
 
 use super::{
-    conditions::{nothing, place},
     exact::all_written,
     numbers,
-    statement::Dialect,
+    property::{Property, quoted},
+    statement::{Dialect, nothing, place},
 };
 use crate::audiences::filter::{Bound, Exact, Scalar, Test};
 
 /// That a visit meets it in the property with this key.
 pub(super) fn met(key: &str, test: &Test, dialect: Dialect) -> Cond {
-    let property = Property { key, dialect };
+    let property = Property::of(key, dialect);
     match test {
         Test::Exists => property.json().is_not_null().into(),
         Test::Missing => property.json().is_null().into(),
@@ -39,51 +39,17 @@ pub(super) fn met(key: &str, test: &Test, dialect: Dialect) -> Cond {
     }
 }
 
-/// A property of visits.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Property<'a> {
-    key: &'a str,
-    dialect: Dialect,
-}
-
 impl Property<'_> {
-    /// By what the databases know it: PostgreSQL by its key, SQLite by its path.
-    fn place(&self) -> Expr {
-        match self.dialect {
-            Dialect::Postgres => Expr::val(self.key),
-            // Quoted as it is in what is kept.
-            Dialect::Sqlite => Expr::val(format!("$.{}", quoted(self.key))),
-        }
-    }
-
-    /// Its value as JSON; NULL if there is none.
-    pub(super) fn json(&self) -> Expr {
-        Expr::cust_with_exprs("(properties -> $1)", [self.place()])
-    }
-
-    /// Its value as text, if it is one.
-    pub(super) fn text(&self) -> Expr {
-        Expr::cust_with_exprs("(properties ->> $1)", [self.place()])
-    }
-
-    /// The type of its value, as the database names it.
-    pub(super) fn kind(&self) -> Expr {
-        match self.dialect {
-            Dialect::Postgres => Expr::cust_with_exprs("jsonb_typeof($1)", [self.json()]),
-            Dialect::Sqlite => Expr::cust_with_exprs("json_type(properties, $1)", [self.place()]),
-        }
-    }
-
     /// Its value as a text whose order is that of its bytes.
     fn ordered(&self) -> Expr {
-        match self.dialect {
+        match self.dialect() {
             Dialect::Postgres => Expr::cust_with_exprs("($1 COLLATE \"C\")", [self.text()]),
             Dialect::Sqlite => self.text(),
         }
     }
 
     fn is_text(&self, meets: Expr) -> Cond {
-        let name = match self.dialect {
+        let name = match self.dialect() {
             Dialect::Postgres => "string",
             Dialect::Sqlite => "text",
         };
@@ -95,19 +61,19 @@ impl Property<'_> {
             Scalar::Bool(value) => vec![value.to_string()],
             Scalar::Text(text) => vec![quoted(text)],
             // Numbers that are equal are so in `jsonb`.
-            Scalar::Number(Exact(number)) if self.dialect == Dialect::Postgres => {
+            Scalar::Number(Exact(number)) if self.dialect() == Dialect::Postgres => {
                 vec![number.clone()]
             }
             Scalar::Number(Exact(number)) => all_written(number),
         });
-        match self.dialect {
+        match self.dialect() {
             Dialect::Postgres => self.json().is_in(literals.map(as_jsonb)),
             Dialect::Sqlite => self.json().is_in(literals),
         }
     }
 
     fn is_above(&self, Exact(limit): &Exact, bound: Bound) -> Cond {
-        match self.dialect {
+        match self.dialect() {
             Dialect::Postgres => self.is_number(match bound {
                 Bound::Included => self.json().gte(as_jsonb(limit)),
                 Bound::Excluded => self.json().gt(as_jsonb(limit)),
@@ -117,7 +83,7 @@ impl Property<'_> {
     }
 
     fn is_below(&self, Exact(limit): &Exact, bound: Bound) -> Cond {
-        match self.dialect {
+        match self.dialect() {
             Dialect::Postgres => self.is_number(match bound {
                 Bound::Included => self.json().lte(as_jsonb(limit)),
                 Bound::Excluded => self.json().lt(as_jsonb(limit)),
@@ -130,11 +96,6 @@ impl Property<'_> {
     fn is_number(&self, meets: Expr) -> Cond {
         Cond::all().add(self.kind().eq("number")).add(meets)
     }
-}
-
-/// A text as JSON has it, and as it is kept.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn as_jsonb(literal: impl Into<String>) -> Expr {

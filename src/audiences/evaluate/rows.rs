@@ -1,6 +1,6 @@
 //! Visits one by one: whose they are.
 
-use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Cond, Expr, ExprTrait, Query, SelectStatement};
 use sqlx::Error;
 
 use super::{
@@ -11,10 +11,14 @@ use super::{
 };
 use crate::storage::sql::Connection;
 
-/// Visitors that come at a time, in one row: a million rows would take a second by themselves.
-pub const PAGE: u64 = 50_000;
+/// Numbers whose visitors come at a time, in one row: a million rows would take a second by themselves.
+pub(super) const PAGE: u64 = 1 << 16;
 
-/// Asks for the visitors of a page of visits that meet a condition, and for the number of the last of these.
+/// The same where few visits are meant.
+pub(super) const WIDEST: u64 = 1 << 21;
+
+/// Asks for the visitors of visits that meet a condition, all in one row. By numbers and not by how many there are:
+/// row-level security makes PostgreSQL expect next to none, and it would read and sort all of them for each page.
 pub fn page(counter: &Counter, span: Span, condition: Cond, dialect: Dialect) -> Statement {
     let visits = visits(counter, span, condition);
     let all = match dialect {
@@ -22,9 +26,7 @@ pub fn page(counter: &Counter, span: Span, condition: Cond, dialect: Dialect) ->
         Dialect::Sqlite => "group_concat(visitor, ',')",
     };
     let mut page = Query::select();
-    page.expr(Expr::cust(all))
-        .expr(Expr::col(Name::Number).max())
-        .from_subquery(visits, Name::Page);
+    page.expr(Expr::cust(all)).from_subquery(visits, Name::Page);
     Statement::new(&page)
 }
 
@@ -33,7 +35,7 @@ fn visits(counter: &Counter, span: Span, condition: Cond) -> SelectStatement {
     let number = || Expr::col(Name::Number);
     let window = span.window;
     Query::select()
-        .columns([Name::Visitor, Name::Number])
+        .column(Name::Visitor)
         .from(Name::Visits)
         .and_where(of(counter.recording.company()))
         .and_where(Expr::col(Name::RecordingId).eq(counter.recording.id))
@@ -43,35 +45,29 @@ fn visits(counter: &Counter, span: Span, condition: Cond) -> SelectStatement {
         .and_where_option(window.to.map(|to| at().lt(to)))
         .and_where(Expr::col(Name::Visitor).is_not_null())
         .cond_where(condition)
-        .order_by(Name::Number, Order::Asc)
-        .limit(PAGE)
         .take()
 }
 
-/// The visitors of a page, one for each visit, and where the next page begins; `None` if there is none.
+/// The visitors of a page, one for each visit.
 pub(super) async fn read(
     connection: &mut Connection<'_>,
     page: Statement,
-) -> Result<(Vec<u64>, Option<u64>), Error> {
-    let (visitors, last) = match connection {
+) -> Result<Vec<u64>, Error> {
+    match connection {
         Connection::Postgres(database) => {
             let (text, values) = page.for_postgres()?;
-            let page = sqlx::query_as_with(text, values);
-            let (visitors, last): (Option<Vec<i64>>, Option<i64>) =
-                page.fetch_one(&mut **database).await?;
+            let page = sqlx::query_scalar_with(text, values);
+            let visitors: Option<Vec<i64>> = page.fetch_one(&mut **database).await?;
             let visitors = visitors.unwrap_or_default().into_iter();
-            (visitors.map(i64::unsigned_abs).collect(), last)
+            Ok(visitors.map(i64::unsigned_abs).collect())
         }
         Connection::Sqlite(database) => {
             let (text, values) = page.for_sqlite()?;
-            let page = sqlx::query_as_with(text, values);
-            let (visitors, last): (Option<String>, Option<i64>) =
-                page.fetch_one(&mut **database).await?;
-            (numbers(&visitors.unwrap_or_default())?, last)
+            let page = sqlx::query_scalar_with(text, values);
+            let visitors: Option<String> = page.fetch_one(&mut **database).await?;
+            numbers(&visitors.unwrap_or_default())
         }
-    };
-    let is_full = visitors.len() as u64 >= PAGE;
-    Ok((visitors, last.map(i64::unsigned_abs).filter(|_| is_full)))
+    }
 }
 
 fn numbers(text: &str) -> Result<Vec<u64>, Error> {

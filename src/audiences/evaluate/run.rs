@@ -206,13 +206,21 @@ impl<'a> Run<'a, '_> {
         mut take: impl FnMut(Vec<u64>),
     ) -> Result<(), Error> {
         let dialect = Dialect::of(self.connection);
-        loop {
-            let page = rows::page(counter, span, condition(), dialect);
-            let (visitors, next) = rows::read(self.connection, page).await?;
+        let mut width = rows::PAGE;
+        while span.after < span.through {
+            let part = Span {
+                through: span.through.min(span.after + width),
+                ..span
+            };
+            let page = rows::page(counter, part, condition(), dialect);
+            let visitors = rows::read(self.connection, page).await?;
+            if (visitors.len() as u64) < rows::PAGE / 4 {
+                width = rows::WIDEST.min(width * 2);
+            }
             take(visitors);
-            let Some(next) = next else { return Ok(()) };
-            span.after = next;
+            span.after = part.through;
         }
+        Ok(())
     }
 }
 

@@ -47,6 +47,20 @@ pub(super) fn of_same_company() -> Expr {
     Expr::cust("company_id = $1")
 }
 
+/// What no visit meets.
+pub(super) fn nothing() -> Expr {
+    Expr::cust("1 = 0")
+}
+
+/// Where in a text another one is, from 1 on; 0 if nowhere. No character of it is a pattern.
+pub(super) fn place(dialect: Dialect, text: Expr, part: &str) -> Expr {
+    let template = match dialect {
+        Dialect::Postgres => "strpos($1, $2)",
+        Dialect::Sqlite => "instr($1, $2)",
+    };
+    Expr::cust_with_exprs(template, [text, Expr::val(part)])
+}
+
 impl Statement {
     /// That of a query whose first parameter is [the company](of). Its text is for PostgreSQL; SQLite understands
     /// as much of that as is used here.
@@ -103,8 +117,6 @@ impl Statement {
                 Value::BigInt(Some(number)) => arguments.add(number),
                 // That of IN without values.
                 Value::Int(Some(number)) => arguments.add(i64::from(number)),
-                // That of LIMIT.
-                Value::BigUnsigned(Some(number)) => arguments.add(number.cast_signed()),
                 Value::Double(Some(number)) => arguments.add(number),
                 Value::String(Some(text)) => arguments.add(text),
                 Value::Uuid(Some(id)) => arguments.add(id),
@@ -127,8 +139,6 @@ impl Statement {
                 Value::BigInt(Some(number)) => arguments.add(number),
                 // That of IN without values.
                 Value::Int(Some(number)) => arguments.add(i64::from(number)),
-                // That of LIMIT.
-                Value::BigUnsigned(Some(number)) => arguments.add(number.cast_signed()),
                 Value::Double(Some(number)) => arguments.add(number),
                 Value::String(Some(text)) => arguments.add(text),
                 Value::Uuid(Some(id)) => arguments.add(id),

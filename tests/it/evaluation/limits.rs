@@ -28,7 +28,9 @@ async fn slow(opened: Opened, request: Duration) -> (Place, Arc<AudienceMetrics>
             )
         })
         .collect();
-    place.visits("a", &visits).await;
+    for some in visits.chunks(1000) {
+        place.visits("a", some).await;
+    }
     let texts: Vec<_> = (0..40).map(|nth| json!({ "visitor_property": "p", "contains": format!("{}{nth}", "x".repeat(300)) })).collect();
     (place, metrics, include(json!([{ "any": texts }])))
 }

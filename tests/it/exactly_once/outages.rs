@@ -67,7 +67,7 @@ impl Counting {
     }
 
     /// All that was counted is recorded, once, under its number and with what was sent.
-    async fn is_recorded(self, ask: check::Ask<'_>) {
+    async fn all_is_recorded(self, ask: check::Ask<'_>) {
         self.clients.count(SOME).await;
         let told = self.clients.stop().await;
         for counter in COUNTERS {
@@ -89,7 +89,7 @@ async fn a_database_that_hangs() {
     counting.clients.count(SOME).await;
     postgres.signal(Signal::CONT);
     let ask = |sql: &str| postgres.sql("migrated", sql);
-    counting.is_recorded(&ask).await;
+    counting.all_is_recorded(&ask).await;
 }
 
 /// Slow, and then so slow that nothing is known of what it was told.
@@ -108,7 +108,7 @@ async fn a_slow_database() {
         }
     }
     proxy.delay(Duration::ZERO);
-    counting.is_recorded(&|sql| database.sql(sql)).await;
+    counting.all_is_recorded(&|sql| database.sql(sql)).await;
 }
 
 /// What waits is far more than it can take within its time limit.
@@ -122,7 +122,7 @@ async fn a_database_that_takes_its_time_for_each_visit() {
          CREATE TRIGGER take_time BEFORE INSERT ON visits FOR EACH ROW EXECUTE FUNCTION take_time();",
     );
     counting.clients.count(10 * SOME).await;
-    counting.is_recorded(&|sql| database.sql(sql)).await;
+    counting.all_is_recorded(&|sql| database.sql(sql)).await;
 }
 
 /// Its files may not grow: to the server that is a full disk.
@@ -159,7 +159,7 @@ async fn a_full_database() {
     seen.unwrap_or_else(|_| panic!("nothing says that it is full: {}", log()));
     counting.clients.count(SOME).await;
     postgres.files_may_grow_to(None);
-    counting.is_recorded(&ask).await;
+    counting.all_is_recorded(&ask).await;
 }
 
 /// As during an update, whose migrations run once the first new replicas are there.
@@ -175,7 +175,7 @@ async fn a_database_with_an_older_schema() {
         .arg("migrate"));
     assert!(migrated.status.success(), "{migrated:?}");
     counting.has_database().await;
-    counting.is_recorded(&|sql| database.sql(sql)).await;
+    counting.all_is_recorded(&|sql| database.sql(sql)).await;
 }
 
 /// The stream of a counter goes with its slot, and is where its count is.
@@ -192,5 +192,5 @@ async fn a_cluster_whose_masters_change() {
     counting.clients.count(SOME).await;
     cluster.nodes[to].kill();
     counting.clients.count(SOME).await;
-    counting.is_recorded(&|sql| database.sql(sql)).await;
+    counting.all_is_recorded(&|sql| database.sql(sql)).await;
 }

@@ -49,7 +49,7 @@ impl Load {
     }
 }
 
-/// Visits, replays, reads, logins, strangers and probes.
+/// Visits, replays, reads, questions, logins, strangers and probes.
 async fn all_kinds(target: Target, token: String, stop: Arc<AtomicBool>) {
     let key = ("idempotency-key", "the-same");
     let mut client = Client::new(target.clone()).with_token(&token);
@@ -61,6 +61,12 @@ async fn all_kinds(target: Target, token: String, stop: Arc<AtomicBool>) {
         client.send(Method::GET, "/api/count", &[key], "").await;
         client.get("/api/counters").await;
         client.get("/api/counters/visits").await;
+        client
+            .post_json(
+                "/api/build-audience",
+                r#"{"version":1,"include":{"did":{"counter":"visits"}}}"#,
+            )
+            .await;
         stranger.login("admin", "password").await;
         stranger.login("nobody", "wrong").await;
         for path in ["/api/count", "/healthz", "/nothing"] {
