@@ -62,7 +62,7 @@ pub(super) fn place(dialect: Dialect, text: Expr, part: &str) -> Expr {
 }
 
 impl Statement {
-    /// That of a query whose first parameter is [the company](of). Its text is for PostgreSQL; SQLite understands
+    /// That of a query whose first parameter is the company. Its text is for PostgreSQL; SQLite understands
     /// as much of that as is used here.
     pub fn new(query: &SelectStatement) -> Self {
         let (text, Values(values)) = query.build(PostgresQueryBuilder);
