@@ -97,11 +97,15 @@ impl StoreHealth {
         let new = probed.map_err(|error| error.to_string());
         let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         match (record.as_ref(), &new) {
-            (Some(Ok(())) | None, Err(reason)) => tracing::warn!(
-                reason,
-                "the record of visits cannot be written; visits are counted without it, and those that carry something are refused with 503 recording_behind"
-            ),
-            (Some(Err(_)), Ok(())) => tracing::info!("the record of visits can be written again"),
+            (Some(Ok(())) | None, Err(reason)) => {
+                tracing::warn!(
+                    reason,
+                    "the record of visits cannot be written; visits are counted without it, and those that carry something are refused with 503 recording_behind"
+                );
+            }
+            (Some(Err(_)), Ok(())) => {
+                tracing::info!("the record of visits can be written again");
+            }
             _ => {}
         }
         *record = Some(new);
