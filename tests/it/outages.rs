@@ -374,7 +374,7 @@ async fn an_outage_is_one_and_not_many() {
 /// Without a file system of its own that fills up, the subject would be missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_an_outage_that_ends_with_space() {
-    let footfall = Footfall::builder().on_small_disk("1200k").start();
+    let footfall = Footfall::builder().on_small_disk("2m").start();
     let mut client = footfall.client().logged_in().await;
     assert_eq!(client.get("/api/count").await.visits(), 1);
     // The file system is the process' own, and this is the way into it.
