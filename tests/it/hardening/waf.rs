@@ -13,6 +13,13 @@ fn status(machine: &Machine, token: &str, arguments: &str) -> u16 {
     machine.run(&script).trim().parse().unwrap()
 }
 
+/// Whether it is not let through. A replica refuses the image of a key that there is not with 403 as well, and
+/// with the image.
+fn is_refused(machine: &Machine, token: &str, arguments: &str) -> bool {
+    let status = status(machine, token, arguments);
+    status == 403 && machine.run("head -c 3 /run/body") != "GIF"
+}
+
 fn token(machine: &Machine) -> String {
     let login = format!(
         r#"curl -s {SITE}/auth/login -H 'Content-Type: application/json' -d '{{"username":"admin","password":"password"}}' | jq -r .token"#
@@ -222,7 +229,7 @@ fn visits_pass(machine: &Machine, token: &str) {
             format!("-G --data-urlencode 'path@/run/typed' '{SITE}/collect.gif?key=ffw_none'");
         let encoded = typed.replace('\'', "'\\''");
         machine.run(&format!("printf '%s' '{encoded}' > /run/typed"));
-        assert_eq!(status(machine, token, &image), 200, "{typed}");
+        assert!(!is_refused(machine, token, &image), "{typed}");
     }
     // As many lines, and as long, as are taken.
     machine.run(r#"for n in $(seq 1000); do printf '{"counter":"shop","path":"/%0480d","referrer":"%0480d"}\n' $n $n; done > /run/sent"#);
@@ -310,13 +317,13 @@ fn each_exception_is_needed() {
             format!("'{SITE}/collect.gif?key=ffw_none&path=%3Cscript%3Ealert(1)%3C/script%3E'"),
         ),
     ] {
-        assert_ne!(status(&machine, &token, &arguments), 403, "{arguments}");
+        assert!(!is_refused(&machine, &token, &arguments), "{arguments}");
         machine.run(&format!(
             "cp /etc/footfall/waf/main.conf /run/kept
              echo 'SecRuleRemoveById {exception}' >> /etc/footfall/waf/main.conf
              systemctl restart nginx"
         ));
-        assert_eq!(status(&machine, &token, &arguments), 403, "{arguments}");
+        assert!(is_refused(&machine, &token, &arguments), "{arguments}");
         machine.run("cp /run/kept /etc/footfall/waf/main.conf; systemctl restart nginx");
     }
 }
