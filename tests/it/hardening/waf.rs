@@ -214,6 +214,13 @@ fn visits_pass(machine: &Machine, token: &str) {
         let erased = serde_json::json!({ "visitor": typed }).to_string();
         let to = format!("{json} {bearer} {SITE}/api/visitors/erase");
         assert_eq!(sent(machine, token, &erased, &to), 204, "{typed}");
+        let asked = serde_json::json!({ "include": { "all": [{ "visitor_property": "plan", "in": [typed] }] } });
+        let to = format!("{json} {bearer} {SITE}/api/build-filter");
+        assert_eq!(
+            sent(machine, token, &asked.to_string(), &to),
+            200,
+            "{typed}"
+        );
         let page = serde_json::json!({ "key": "ffw_none", "path": typed }).to_string();
         let to = format!(
             "-H 'Content-Type: text/plain' -H 'Origin: https://shop.example' {SITE}/collect"
