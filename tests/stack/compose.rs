@@ -308,7 +308,9 @@ async fn a_backup(checkout: &Checkout) -> RangeInclusive<u64> {
     let load = Load::start(&format!("{}:80", NODES[0]), &token, 8);
     load.goes_on();
     documented(checkout, "operations.md", "backup");
-    before..=before + load.stop().await.len() as u64
+    let numbers = load.stop().await;
+    assert_exact(&numbers, before);
+    before..=before + numbers.len() as u64
 }
 
 /// Goes back from another stack, with later counts.
