@@ -34,6 +34,7 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
+    console,
     counting::{
         Counting,
         carried::Salts,
@@ -112,7 +113,9 @@ impl Application {
             audit,
             keeper: Mutex::new(keeper),
             document: Document(public.document_as_json()),
-            routes: Arc::new(Routes::new(public.patterns, Some(&metrics.http))),
+            routes: Arc::new(
+                Routes::new(public.patterns, Some(&metrics.http)).otherwise(unmatched()),
+            ),
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
             knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
@@ -342,6 +345,14 @@ impl Application {
 fn recorder(database: &Database, metrics: &Metrics) -> Option<Arc<dyn Recorder>> {
     let is_embedded = database.health().is_none();
     is_embedded.then(|| Arc::new(EmbeddedRecorder::new(metrics.record.clone())) as _)
+}
+
+/// What matches no route, a browser is shown as a page.
+fn unmatched() -> Policy {
+    Policy {
+        page: Some(console::error_page),
+        ..Policy::default()
+    }
 }
 
 /// The OpenAPI document of the public routes.

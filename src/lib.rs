@@ -24,6 +24,7 @@ pub mod auth;
 pub mod cli;
 pub mod company;
 pub mod config;
+pub mod console;
 pub mod counting;
 pub mod edge;
 mod file_lock;

@@ -12,7 +12,6 @@ pub mod names;
 pub mod once;
 pub mod origin;
 pub mod own;
-pub mod pages;
 mod passwords;
 pub mod path;
 pub mod registration;

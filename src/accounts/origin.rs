@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::IpAddr};
 
 use axum::{
     extract::FromRequestParts,
-    http::{header::USER_AGENT, request::Parts},
+    http::{HeaderValue, header::USER_AGENT, request::Parts},
 };
 
 use super::once::Once;
@@ -32,6 +32,17 @@ impl Origin {
     /// The operation, if a proxy vouches for the request's id; see [`Once`].
     pub fn once(&self, operation: &'static str, caller: &str) -> Option<Once> {
         Once::new(self.context.as_ref()?, operation, caller)
+    }
+
+    /// As if a proxy vouched for this id: that of a form, which its reader may send more than once. Only
+    /// where the caller is known, to whom the id is bound.
+    #[must_use]
+    pub fn under(mut self, id: HeaderValue) -> Self {
+        if let Some(context) = &mut self.context {
+            context.id.value = id;
+            context.id.is_the_proxys = true;
+        }
+        self
     }
 
     /// Tells in an entry of the audit trail where it came from.

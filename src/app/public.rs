@@ -15,6 +15,7 @@ use crate::{
     audiences::{self, evaluate::Engine},
     audit::{self, routes::AuditState},
     auth::Callers,
+    console,
     counting::{self, routes::CountingState},
     edge::{Code, Policy},
     ops,
@@ -85,6 +86,7 @@ impl Public {
     /// other way in.
     pub fn new() -> Self {
         let swagger = swagger::router().with_state(());
+        let (console, console_patterns) = console::pages().into_parts();
         let mut public = Self {
             router: Router::new().fallback(async || Code::NotFound),
             document: openapi::Frame::openapi(),
@@ -99,11 +101,7 @@ impl Public {
         .documented(audit::routes::router(), Policy::default())
         .documented(accounts::registration::routes::router(), Policy::default())
         .documented(accounts::own::routes::router(), Policy::default())
-        .with(
-            accounts::pages::router(),
-            accounts::pages::ROUTES,
-            accounts::pages::policy(),
-        )
+        .with(console, &console_patterns, console::policy())
         .documented(counting::routes::router(), Policy::default())
         .documented(
             counting::routes::lines::router(),

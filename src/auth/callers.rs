@@ -77,6 +77,34 @@ impl Callers {
         Ok(caller)
     }
 
+    /// Who the access cookie says has sent this; what changes something is to be looked at with
+    /// [`check_csrf`](Self::check_csrf) as well. `None` if there is no such cookie.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_token`, `expired_token`
+    pub fn by_cookie(&self, headers: &HeaderMap) -> Option<Result<Arc<Caller>, Problem>> {
+        let token = self.csrf.cookies.find(headers, Cookie::Access)?;
+        Some(self.living(token))
+    }
+
+    /// Lets in who may do this.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub fn admit<P: Permission>(
+        &self,
+        caller: Arc<Caller>,
+        parts: &Parts,
+    ) -> Result<May<P>, Problem> {
+        self.check_may::<P>(&caller, parts)?;
+        Ok(May {
+            caller,
+            permission: PhantomData,
+        })
+    }
+
     /// Who sent this request, and whether a cookie says so: then it is still to be checked that it comes
     /// from a page of ours, if it is to change something.
     async fn before_csrf(&self, parts: &Parts, rule: Rule) -> Result<(Arc<Caller>, bool), Problem> {
@@ -94,7 +122,11 @@ impl Callers {
     }
 
     /// Lets through what a page of ours asks. `field` is what a form sends in place of the header.
-    fn check_csrf(
+    ///
+    /// # Errors
+    ///
+    /// `csrf_failed`
+    pub fn check_csrf(
         &self,
         caller: &Caller,
         parts: &Parts,
@@ -174,6 +206,32 @@ pub struct May<P> {
     permission: PhantomData<P>,
 }
 
+impl<P: Permission> May<P> {
+    /// This caller, if they may: for who calls one handler from another.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub fn of(caller: Arc<Caller>) -> Result<Self, Problem> {
+        caller.may::<P>()?;
+        Ok(Self {
+            caller,
+            permission: PhantomData,
+        })
+    }
+}
+
+impl<P> May<P> {
+    /// The same once more.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            caller: self.caller.clone(),
+            permission: PhantomData,
+        }
+    }
+}
+
 impl<P> Deref for May<P> {
     type Target = Arc<Caller>;
 
@@ -193,11 +251,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let callers = Arc::<Callers>::from_ref(state);
         let caller = callers.of(parts, P::RULE).await?;
-        callers.check_may::<P>(&caller, parts)?;
-        Ok(Self {
-            caller,
-            permission: PhantomData,
-        })
+        callers.admit(caller, parts)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The edge: everything that is the same for all routes, done in one place.
 
+pub mod accept;
 pub mod body;
 mod code;
 mod cors;
@@ -21,7 +22,7 @@ pub use self::{
     body::JsonBody,
     code::Code,
     peer::{ClientAddress, Peer},
-    policy::Policy,
+    policy::{Asked, Policy},
     problem::Problem,
     query::QueryOf,
     routes::Routes,

@@ -2,12 +2,24 @@
 
 use std::time::Duration;
 
-use axum::{body::Body, http::Response};
+use axum::{
+    body::Body,
+    http::{HeaderMap, Response, Uri},
+};
 
 use super::{Code, Problem};
 
 /// Largest body, unless the route says something else: a login is far below.
 const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What a browser asked for that is to be shown an error as a page.
+#[derive(Debug)]
+pub struct Asked {
+    /// The target of its request.
+    pub uri: Uri,
+    /// The header fields.
+    pub headers: HeaderMap,
+}
 
 /// How the requests of a route are treated. Each room says so for its own routes.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +30,8 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// Turns an error into what the client sees, given the request's id.
     pub render: fn(Problem, &str) -> Response<Body>,
+    /// Does the same for a browser, which is shown a page where there is one.
+    pub page: Option<fn(Problem, &str, &Asked) -> Response<Body>>,
 }
 
 impl Default for Policy {
@@ -27,13 +41,19 @@ impl Default for Policy {
             max_body: MAX_BODY_BYTES,
             timeout: None,
             render: Problem::into_document,
+            page: None,
         }
     }
 }
 
 impl Policy {
-    /// An error as the client of this route sees it.
-    pub fn show(&self, mut problem: Problem, request_id: &str) -> Response<Body> {
+    /// An error as the client of this route sees it; `asked` is there of a browser only.
+    pub fn show(
+        &self,
+        mut problem: Problem,
+        request_id: &str,
+        asked: Option<&Asked>,
+    ) -> Response<Body> {
         if problem.code == Code::PayloadTooLarge {
             let limit = match self.max_body.div_ceil(1024) {
                 kib if kib.is_multiple_of(1024) => format!("{} MiB", kib / 1024),
@@ -41,6 +61,9 @@ impl Policy {
             };
             problem = problem.with_detail(format!("The body is larger than {limit}."));
         }
-        (self.render)(problem, request_id)
+        match (self.page, asked) {
+            (Some(page), Some(asked)) => page(problem, request_id, asked),
+            _ => (self.render)(problem, request_id),
+        }
     }
 }

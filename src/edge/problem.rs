@@ -138,6 +138,23 @@ impl Problem {
         }
     }
 
+    /// What is wrong, place by place, where more than one may be.
+    pub fn errors(&self) -> &[WrongPlace] {
+        let told = self.particulars.as_deref();
+        told.map_or(&[], |told| &told.errors)
+    }
+
+    /// What has the name or the filter already, if something has.
+    pub fn existing(&self) -> Option<&Thing> {
+        self.particulars.as_deref()?.existing.as_ref()
+    }
+
+    /// What refers to it, if that is in the way.
+    pub fn used_by(&self) -> &[Thing] {
+        let told = self.particulars.as_deref();
+        told.map_or(&[], |told| &told.used_by)
+    }
+
     /// `Retry-After`, in seconds.
     pub fn wait(&self) -> Option<u64> {
         self.retry_after

@@ -12,7 +12,8 @@ use axum::{
 use tracing::Level;
 
 use super::{
-    Peer, Problem,
+    Asked, Peer, Problem,
+    accept::prefers_page,
     routes::{CLIENT_CLOSED_REQUEST, Route},
 };
 
@@ -26,6 +27,8 @@ pub(super) struct Record<'a> {
     client: Option<IpAddr>,
     started: Instant,
     cause: Option<String>,
+    /// Of a browser, where errors have pages.
+    asked: Option<Box<Asked>>,
     finished: bool,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Record<'a> {
                 .flatten(),
             started: Instant::now(),
             cause: None,
+            asked: route.policy.page.and_then(|_| asked(request)),
             finished: false,
         }
     }
@@ -64,7 +68,10 @@ impl<'a> Record<'a> {
             return response;
         };
         self.cause = problem.cause.take();
-        let mut document = self.route.policy.show(problem, self.id());
+        let mut document = self
+            .route
+            .policy
+            .show(problem, self.id(), self.asked.as_deref());
         let headers = document.headers_mut();
         // Before any is added: some, such as `Set-Cookie`, are there more than once.
         let own: Vec<_> = headers.keys().cloned().collect();
@@ -74,6 +81,12 @@ impl<'a> Record<'a> {
             }
         }
         document
+    }
+
+    /// Of an error that is as its client is to see it, what the log is to know.
+    pub fn rendered(&mut self, response: &mut Response<Body>) {
+        let problem = response.extensions_mut().remove::<Problem>();
+        self.cause = problem.and_then(|problem| problem.cause);
     }
 
     /// It was answered.
@@ -117,6 +130,15 @@ impl<'a> Record<'a> {
             access!(Level::DEBUG);
         }
     }
+}
+
+fn asked<B>(request: &Request<B>) -> Option<Box<Asked>> {
+    prefers_page(request.headers()).then(|| {
+        Box::new(Asked {
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+        })
+    })
 }
 
 impl Drop for Record<'_> {

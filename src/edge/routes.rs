@@ -94,6 +94,13 @@ impl Routes {
         Self { paths, routes }
     }
 
+    /// Treats what matches no route like this.
+    #[must_use]
+    pub fn otherwise(mut self, policy: Policy) -> Self {
+        self.routes[0].policy = policy;
+        self
+    }
+
     /// The metrics, if requests are counted.
     pub fn metrics(&self) -> Option<&HttpMetrics> {
         self.routes[0].metrics()

@@ -136,8 +136,11 @@ impl Edge {
             let draining = self.vitals.is_draining() && !is_preflight;
             response = options::answer(&record.method, response, draining);
         }
-        if is_bare_error(&response) {
-            response = record.document(response);
+        if is_error(response.status()) {
+            match is_rendered(&response) {
+                true => record.rendered(&mut response),
+                false => response = record.document(response),
+            }
         }
         add_headers(response.headers_mut(), id.value);
         if let Some(asked) = asked {
@@ -166,15 +169,16 @@ impl Edge {
     }
 }
 
-/// Whether this is an error that is no document yet: a [`Problem`] on its way,
-/// or the framework's own, which is plain text or nothing. Readiness speaks JSON.
-fn is_bare_error(response: &Response<Body>) -> bool {
-    let error = response.status().is_client_error() || response.status().is_server_error();
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// Whether an error is as it is to be seen, and not a [`Problem`] on its way, or the
+/// framework's own, which is plain text or nothing. Readiness speaks JSON.
+fn is_rendered(response: &Response<Body>) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
-    let is_rendered = response.extensions().get::<Rendered>().is_some();
-    error
-        && !is_rendered
-        && content_type.is_none_or(|content_type| content_type != "application/json")
+    response.extensions().get::<Rendered>().is_some()
+        || content_type.is_some_and(|content_type| content_type == "application/json")
 }
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
@@ -183,10 +187,9 @@ fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    headers
+        .entry(header::REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(CONTENT_SECURITY_POLICY);
@@ -223,6 +226,7 @@ mod tests {
             max_body: 4096,
             timeout: Some(Duration::from_millis(1)),
             render: |problem, id| format!("{} {id}", problem.detail).into_response(),
+            page: None,
         };
         let policies = [
             ("/panic", Policy::default()),

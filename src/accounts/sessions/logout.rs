@@ -85,7 +85,7 @@ impl Sessions {
         Some(token.session)
     }
 
-    fn by_cookies(&self, headers: &HeaderMap, sent: &Sent) -> Result<Shown, Problem> {
+    pub(super) fn by_cookies(&self, headers: &HeaderMap, sent: &Sent) -> Result<Shown, Problem> {
         let cookies = self.csrf.cookies;
         let access = cookies.find(headers, Cookie::Access);
         let refresh = self.session_of_cookies(headers);

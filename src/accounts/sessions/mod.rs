@@ -5,6 +5,7 @@
 //! say, and until the session is ended.
 
 mod answer;
+mod by_page;
 mod list;
 mod logged_in;
 mod login;
@@ -19,7 +20,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::task::TaskTracker;
 
-pub use self::routes::router;
+pub use self::{
+    by_page::{Found, SignedIn},
+    routes::router,
+};
 use super::Accounts;
 use crate::{
     audit::Audit,

@@ -128,12 +128,10 @@ async fn post_login(
             username: username.required("username")?,
             password: password.secret("password")?,
             kind,
-            device: device.clone(),
+            device,
             replaces: of_cookies.filter(|_| kind == Kind::Cookie),
         };
-        let granted = sessions.login(&origin, credentials).await?;
-        let answer = sessions.answer(&granted, kind)?;
-        Ok(sessions.remember(device, &granted, answer))
+        sessions.log_in(&origin, credentials).await
     });
     attempt
         .await
@@ -216,6 +214,18 @@ async fn post_refresh(
 }
 
 impl Sessions {
+    /// A login and its answer. To be driven to its end.
+    pub(super) async fn log_in(
+        &self,
+        origin: &Origin,
+        credentials: login::Credentials,
+    ) -> Result<Response, Problem> {
+        let (kind, device) = (credentials.kind, credentials.device.clone());
+        let granted = self.login(origin, credentials).await?;
+        let answer = self.answer(&granted, kind)?;
+        Ok(self.remember(device, &granted, answer))
+    }
+
     /// Has the device known as one that this user has logged in on. Without a database there is
     /// only the one account, and the answer is as ever.
     fn remember(&self, device: Device, granted: &Granted, mut answer: Response) -> Response {

@@ -46,19 +46,19 @@ where
 /// Who is to be invited.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Invitation)]
-struct InvitationBody {
+pub struct InvitationBody {
     /// Their e-mail address.
     #[serde(default)]
     #[schema(value_type = String, required = true, format = Email, max_length = 254, example = "anna@example.com")]
-    email: Text,
+    pub email: Text,
     /// What they are to be: not above your own role.
     #[serde(default)]
     #[schema(value_type = String, required = true, pattern = "^(viewer|member|admin)$", example = "member")]
-    role: Text,
+    pub role: Text,
     /// What they are to be called; if left out, what stands before the `@`.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "anna")]
-    username: Text,
+    pub username: Text,
 }
 
 crate::problem_responses!(InviteProblems:
@@ -81,7 +81,7 @@ crate::problem_responses!(InviteProblems:
         InviteProblems
     )
 )]
-async fn post_user(
+pub async fn post_user(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::WriteUsers>,
     origin: Origin,

@@ -49,31 +49,31 @@ where
 
 /// A page of users.
 #[derive(Serialize, ToSchema)]
-struct Users {
+pub struct Users {
     /// Who came first is first.
-    users: Vec<UserView>,
+    pub users: Vec<UserView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor<Uuid>>,
+    pub next: Option<Cursor<Uuid>>,
 }
 
 /// Which users. Forms send what was left empty, so empty is absent.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct UsersQuery {
+pub struct UsersQuery {
     /// Only those in this state.
     #[param(pattern = "^(|invited|active|disabled)$", example = "active")]
-    state: Option<String>,
+    pub state: Option<String>,
     /// Only those of this role.
     #[param(pattern = "^(|viewer|member|admin|operator)$", example = "member")]
-    role: Option<String>,
+    pub role: Option<String>,
     /// `next` of the page before, as it is; empty for the first page.
     #[param(pattern = "^(1-[0-9a-f]{32})?$")]
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Users on the page; empty for the default.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<String>,
+    pub limit: Option<String>,
 }
 
 impl UsersQuery {
@@ -102,7 +102,7 @@ crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodN
     params(UsersQuery),
     responses((status = 200, description = "A page of users: who came first is first", body = Users), ListProblems)
 )]
-async fn get_users(
+pub async fn get_users(
     FromState(accounts): FromState<Arc<Accounts>>,
     caller: May<permission::ReadUsers>,
     QueryOf(query): QueryOf<UsersQuery>,
@@ -135,7 +135,7 @@ crate::problem_responses!(ReadProblems: [CALLER, DATABASE] NotFound, MethodNotAl
     params(("id" = Uuid, Path, description = "Id of the user")),
     responses((status = 200, description = "The user", body = UserView), ReadProblems)
 )]
-async fn get_user(
+pub async fn get_user(
     FromState(accounts): FromState<Arc<Accounts>>,
     caller: May<permission::ReadUsers>,
     Id(id): Id,
@@ -244,7 +244,7 @@ crate::problem_responses!(RemoveProblems:
     params(("id" = Uuid, Path, description = "Id of the user")),
     responses((status = 204, description = "They are removed"), RemoveProblems)
 )]
-async fn delete_user(
+pub async fn delete_user(
     FromState(accounts): FromState<Arc<Accounts>>,
     caller: May<permission::WriteUsers>,
     origin: Origin,

@@ -6,12 +6,15 @@ use axum::{
 };
 use secrecy::SecretString;
 
-use super::{
-    Typed, again,
-    page::{Field, Form, Page},
-};
+use super::sheet::Sheet;
 use crate::{
     accounts::{Accounts, links::Purpose, origin::Origin},
+    console::{
+        exchange::Exchange,
+        form::{Field, Form},
+        response::again,
+        sent::Typed,
+    },
     edge::{Code, Problem},
 };
 
@@ -83,11 +86,16 @@ pub const RESET: LinkPage = LinkPage {
 impl LinkPage {
     /// The form of a link. Whether it can still be used is not looked at: a look does nothing, and
     /// tells nothing.
-    pub fn show(&self, accounts: &Accounts, token: &str) -> Result<Response<Body>, Problem> {
+    pub fn show(
+        &self,
+        accounts: &Accounts,
+        exchange: &Exchange,
+        token: &str,
+    ) -> Result<Response<Body>, Problem> {
         accounts.database()?;
         match self.is_ours(accounts, token) {
-            true => Ok(self.form(accounts, token).into_response(StatusCode::OK)),
-            false => Ok(invalid()),
+            true => self.sheet(accounts, exchange, token, None),
+            false => invalid(exchange),
         }
     }
 
@@ -95,25 +103,28 @@ impl LinkPage {
     pub async fn send(
         &self,
         accounts: &Accounts,
+        exchange: &Exchange,
         origin: &Origin,
         typed: &Typed,
     ) -> Result<Response<Body>, Problem> {
         accounts.database()?;
         let token = typed.get("token");
-        if !self.is_ours(accounts, &token) {
-            return Ok(invalid());
+        if !self.is_ours(accounts, token) {
+            return invalid(exchange);
         }
         let password = SecretString::from(typed.get("password"));
         let purposes = [self.purpose];
-        let done = accounts.follow(origin, &purposes, &token, password);
+        let done = accounts.follow(origin, &purposes, token, password);
         match done.await {
             Ok(()) => {
                 let (title, says) = self.done;
-                let page = Page::new(title).saying(says).leading("../", "Home");
-                Ok(page.into_response(StatusCode::OK))
+                let sheet = Sheet::new(exchange, title).saying(says);
+                sheet.leading("login", "Log in").show(StatusCode::OK)
             }
-            Err(problem) if problem.code == Code::LinkInvalid => Ok(invalid()),
-            Err(problem) => again(self.form(accounts, &token), problem),
+            Err(problem) if problem.code == Code::LinkInvalid => invalid(exchange),
+            Err(problem) => again(problem, |problem| {
+                self.sheet(accounts, exchange, token, Some(problem))
+            }),
         }
     }
 
@@ -121,17 +132,24 @@ impl LinkPage {
         accounts.link_of(&[self.purpose], token).is_some()
     }
 
-    fn form(&self, accounts: &Accounts, token: &str) -> Page {
+    fn sheet(
+        &self,
+        accounts: &Accounts,
+        exchange: &Exchange,
+        token: &str,
+        problem: Option<&Problem>,
+    ) -> Result<Response<Body>, Problem> {
         let password = match self.is_new {
             true => new_password(accounts),
-            false => Field::new("password", "Password", "password").filled_by("current-password"),
+            false => Field::password("password", "Password", "current-password"),
         };
-        Page::new(self.title).saying(self.says).asking(Form {
-            action: self.name,
-            token: Some(token.to_owned()),
-            fields: vec![password],
-            button: self.button,
-        })
+        let form = Form::new(self.name, self.button, vec![password]).hiding("token", token);
+        let form = match problem {
+            Some(problem) => form.refused(problem),
+            None => form,
+        };
+        let sheet = Sheet::new(exchange, self.title).saying(self.says);
+        sheet.asking(form).secret().show(StatusCode::OK)
     }
 }
 
@@ -141,16 +159,15 @@ pub fn new_password(accounts: &Accounts) -> Field {
     let hint = format!(
         "At least {length} characters: a few words that have nothing to do with each other will do."
     );
-    Field::new("password", "New password", "password")
-        .filled_by("new-password")
-        .with_hint(hint)
+    Field::password("password", "New password", "new-password").hint(hint)
 }
 
 /// That a link does nothing (any more).
-fn invalid() -> Response<Body> {
-    Page::new("This link is not valid")
+fn invalid(exchange: &Exchange) -> Result<Response<Body>, Problem> {
+    Sheet::new(exchange, "This link is not valid")
         .saying("It was used already, or has expired, or was not copied whole.")
         .leading("forgot", "Have another link sent")
-        .leading("../", "Home")
-        .into_response(Code::LinkInvalid.status())
+        .leading("login", "Log in")
+        .secret()
+        .show(Code::LinkInvalid.status())
 }

@@ -1,0 +1,54 @@
+//! Where one may go: what a role may not see is not there.
+
+use crate::auth::{
+    permission::{Permission, Read, ReadUsers, Rule},
+    role::Role,
+};
+
+/// Some pages that belong together.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// What they have in common; empty of the first.
+    pub label: &'static str,
+    /// The pages.
+    pub items: Vec<Item>,
+}
+
+/// A page that one can go to.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// What it is called.
+    pub label: &'static str,
+    /// Where it is, below `/console/`.
+    pub path: &'static str,
+    /// Whether this is where one is.
+    pub is_here: bool,
+}
+
+/// All pages that one can go to, by their groups, with the permission that each asks for.
+const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
+    ("", &[("Home", "", Read::RULE)]),
+    ("Company", &[("People", "users", ReadUsers::RULE)]),
+];
+
+/// Where somebody of this role may go who is at this path.
+pub fn of(role: Role, path: &str) -> Vec<Group> {
+    let groups = ALL.iter().map(|(label, items)| {
+        let items = items.iter().filter(|(_, _, rule)| role >= rule.role);
+        let items = items.map(|(label, place, _)| Item {
+            label,
+            path: place,
+            is_here: is_within(path, place),
+        });
+        let items: Vec<_> = items.collect();
+        Group { label, items }
+    });
+    groups.filter(|group| !group.items.is_empty()).collect()
+}
+
+fn is_within(path: &str, place: &str) -> bool {
+    match path.strip_prefix(place) {
+        Some(rest) if !place.is_empty() => rest.is_empty() || rest.starts_with('/'),
+        _ => path == place,
+    }
+}

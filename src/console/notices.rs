@@ -1,0 +1,36 @@
+//! What was just done, said on the page that follows: the address has a code of it, and no text that somebody
+//! else could have written.
+
+/// What was just done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// What is said.
+    pub text: &'static str,
+    /// Whether something is not as it was meant.
+    pub is_bad: bool,
+}
+
+/// All that may be said, by the value of `done` in the query.
+const ALL: &[(&str, &str)] = &[
+    ("signed-out", "You are signed out."),
+    ("invited", "The invitation is on its way."),
+    (
+        "user-removed",
+        "They are removed: their sessions have ended, and what they counted stays.",
+    ),
+];
+
+/// What went wrong on the way.
+const BAD: &[(&str, &str)] = &[(
+    "not-sent",
+    "You were signed out before that could be done, and nothing was changed. Log in and do it again.",
+)];
+
+/// What a code says.
+pub fn find(code: &str) -> Option<Notice> {
+    let look = |all: &'static [(&str, &str)], is_bad| {
+        let found = all.iter().find(|(known, _)| *known == code);
+        found.map(|(_, text)| Notice { text, is_bad })
+    };
+    look(ALL, false).or_else(|| look(BAD, true))
+}

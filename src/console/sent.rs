@@ -1,0 +1,143 @@
+//! What a form of the console sends.
+
+use std::{ops::Deref, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, HeaderValue},
+};
+use sha2::{Digest, Sha256};
+use url::form_urlencoded;
+
+use super::{
+    form::FORM_ID,
+    view::{Refusal, View},
+};
+use crate::{
+    accounts::{fields::Text, origin::Origin, sessions::Sessions},
+    auth::{is_form, permission::Permission},
+    edge::{Code, Problem},
+};
+
+/// What was typed into a form, or stands in a query, in its order.
+#[derive(Debug, Clone, Default)]
+pub struct Typed(Vec<(String, String)>);
+
+impl Typed {
+    /// Reads it.
+    pub fn new(urlencoded: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(urlencoded);
+        Self(pairs.into_owned().collect())
+    }
+
+    /// The value of a field; empty if it is not there. Of several the last.
+    pub fn get(&self, name: &str) -> &str {
+        let found = self.0.iter().rfind(|(found, _)| found == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// Whether a box is ticked, or a button pressed.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
+    /// All values of fields of one name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.0.iter().filter(move |(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// A field, as bodies of the API have it.
+    pub fn text(&self, name: &str) -> Text {
+        Text::from(self.get(name).to_owned())
+    }
+
+    /// The same of a field that may be left empty.
+    pub fn text_if_any(&self, name: &str) -> Text {
+        match self.get(name) {
+            "" => Text::default(),
+            text => Text::from(text.to_owned()),
+        }
+    }
+}
+
+/// A form that came from a page of ours, of somebody who may send it.
+pub struct Sent<P> {
+    /// Whose page it is.
+    pub view: View<P>,
+    /// What was typed.
+    pub typed: Typed,
+    /// Where it comes from. Sent twice, by a proxy or by a second press of the button, it is one request.
+    pub origin: Origin,
+}
+
+impl<P> Deref for Sent<P> {
+    type Target = View<P>;
+
+    fn deref(&self) -> &View<P> {
+        &self.view
+    }
+}
+
+impl<S, P> FromRequest<S> for Sent<P>
+where
+    S: Send + Sync,
+    P: Permission,
+    Arc<Sessions>: FromRef<S>,
+{
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let (mut parts, stream) = request.into_parts();
+        let view = View::<P>::from_request_parts(&mut parts, state).await?;
+        let Ok(origin) = Origin::from_request_parts(&mut parts, state).await;
+        let request = Request::from_parts(parts.clone(), stream);
+        let body = body(request).await?;
+        let typed = Typed::new(&body);
+        let sessions = Arc::<Sessions>::from_ref(state);
+        let field = typed.get("csrf_token");
+        let (caller, callers) = (&view.reader.caller, &sessions.callers);
+        callers.check_csrf(caller, &parts, P::RULE, Some(field))?;
+        let origin = match form_id(&typed, &body) {
+            Some(id) => origin.under(id),
+            None => origin,
+        };
+        Ok(Self {
+            view,
+            typed,
+            origin,
+        })
+    }
+}
+
+/// The body of a form.
+///
+/// # Errors
+///
+/// `unsupported_media_type` of anything else, and what the framework says of one that did not arrive.
+pub async fn body(request: Request) -> Result<Bytes, Problem> {
+    check_form(request.headers())?;
+    let body = Bytes::from_request(request, &()).await;
+    body.map_err(|rejection| {
+        Problem::of_status(rejection.status()).unwrap_or(Code::BadRequest.into())
+    })
+}
+
+fn check_form(headers: &HeaderMap) -> Result<(), Problem> {
+    match is_form(headers) {
+        true => Ok(()),
+        false => Err(Problem::from(Code::UnsupportedMediaType)
+            .with_detail("This is for the form of the page.")),
+    }
+}
+
+/// What is done at most once: this form with this in it. Who goes back, changes something and sends it
+/// again means something else.
+fn form_id(typed: &Typed, body: &[u8]) -> Option<HeaderValue> {
+    let id = typed.get(FORM_ID);
+    (!id.is_empty()).then_some(())?;
+    let digest = Sha256::digest(body);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(format!("form-{hex}")).ok()
+}

@@ -1,0 +1,129 @@
+//! How numbers, times and code are shown.
+
+use std::fmt;
+
+use askama::{Template, filters::HtmlSafe};
+use jiff::{Timestamp, tz::TimeZone};
+
+/// A number with all its digits, in groups of three: `1,234,567`. In a template: `{{ Exact(number) }}`, or
+/// a field of this type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exact(pub i128);
+
+impl<N: Into<i128>> From<N> for Exact {
+    fn from(number: N) -> Self {
+        Self(number.into())
+    }
+}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.unsigned_abs().to_string();
+        if self.0 < 0 {
+            f.write_str("\u{2212}")?;
+        }
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A moment. In a template: `{{ moment }}`. A script shows it in the zone of who reads it; without scripts it is
+/// in UTC, and says so.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(
+    ext = "html",
+    source = r#"<time datetime="{{ rfc3339 }}">{{ self.text() }}</time>"#
+)]
+pub struct Moment {
+    rfc3339: String,
+}
+
+impl HtmlSafe for Moment {}
+
+impl Moment {
+    /// Of a time as the API has it (RFC 3339).
+    pub fn new(rfc3339: impl Into<String>) -> Self {
+        Self {
+            rfc3339: rfc3339.into(),
+        }
+    }
+
+    /// Of a time as the database has it.
+    pub fn of_millis(unix_millis: i64) -> Self {
+        Self::new(crate::audit::time::format(unix_millis))
+    }
+
+    fn text(&self) -> String {
+        match self.rfc3339.parse::<Timestamp>() {
+            Ok(time) => {
+                let time = time.to_zoned(TimeZone::UTC);
+                time.strftime("%-d %b %Y, %H:%M UTC").to_string()
+            }
+            Err(_) => self.rfc3339.clone(),
+        }
+    }
+}
+
+/// Code with a button that copies it. In a template: `{{ code }}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "console/parts/code.html")]
+pub struct Code {
+    /// Its id in the page.
+    pub id: String,
+    /// What it is, for the button.
+    pub label: String,
+    /// The code itself.
+    pub text: String,
+}
+
+impl HtmlSafe for Code {}
+
+impl Code {
+    /// This code.
+    pub fn new(id: impl Into<String>, label: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            label: label.into(),
+            text: text.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_digits_are_shown() {
+        for (number, text) in [
+            (0_i128, "0"),
+            (7, "7"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_345, "12,345"),
+            (123_456, "123,456"),
+            (1_234_567, "1,234,567"),
+            (-1, "\u{2212}1"),
+            (-1000, "\u{2212}1,000"),
+            (i128::from(u64::MAX), "18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(Exact(number).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_shown_in_utc_and_kept_exactly() {
+        let moment = Moment::of_millis(1_764_118_800_123);
+        assert_eq!(
+            moment.render().unwrap(),
+            r#"<time datetime="2025-11-26T01:00:00.123Z">26 Nov 2025, 01:00 UTC</time>"#
+        );
+        let strange = Moment::new("\"><script>");
+        assert!(!strange.render().unwrap().contains("<script>"));
+    }
+}

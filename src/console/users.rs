@@ -1,0 +1,254 @@
+//! The people of a company: who they are, inviting them, removing them.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Json,
+    body::Body,
+    extract::{FromRef, State},
+    http::Response,
+    routing::get,
+};
+use uuid::Uuid;
+
+use super::{
+    form::{Field, Form},
+    frame::Frame,
+    pager::Pager,
+    pages::Pages,
+    response::{again, page, see_other},
+    sent::{Sent, Typed},
+    shown::Moment,
+    view::View,
+};
+use crate::{
+    accounts::{
+        Accounts,
+        path::Id,
+        sessions::Sessions,
+        users::{
+            UserView,
+            invite_routes::{InvitationBody, post_user},
+            routes::{Users, UsersQuery, delete_user, get_user, get_users},
+        },
+    },
+    auth::permission::{ReadUsers, WriteUsers},
+    edge::{JsonBody, Problem, QueryOf},
+};
+
+/// The pages.
+pub fn pages<S>() -> Pages<S>
+where
+    Arc<Accounts>: FromRef<S>,
+    Arc<Sessions>: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Pages::new()
+        .at("users", get(list))
+        .at("users/invite", get(invitation).post(invite))
+        .at("users/{id}/remove", get(ask).post(remove))
+}
+
+const ROLES: [(&str, &str); 4] = [
+    ("viewer", "Viewer: reads"),
+    ("member", "Member: counts, and keeps audiences"),
+    ("admin", "Admin: administers the company"),
+    ("operator", "Operator: administers all companies"),
+];
+
+/// How many people stand on a page.
+const PAGE: &str = "50";
+
+#[derive(Template)]
+#[template(path = "console/users/list.html")]
+struct List {
+    frame: Frame,
+    filter: Vec<Field>,
+    is_filtered: bool,
+    users: Vec<Row>,
+    pager: Pager,
+}
+
+struct Row {
+    user: UserView,
+    created: Moment,
+    seen: Option<Moment>,
+    /// One's own account is removed elsewhere, that of the settings never.
+    can_be_removed: bool,
+}
+
+async fn list(
+    view: View<ReadUsers>,
+    State(accounts): State<Arc<Accounts>>,
+) -> Result<Response<Body>, Problem> {
+    let typed = Typed::new(view.exchange.query().as_bytes());
+    let query = UsersQuery {
+        state: Some(typed.get("state").to_owned()),
+        role: Some(typed.get("role").to_owned()),
+        cursor: Some(typed.get("cursor").to_owned()),
+        limit: Some(PAGE.to_owned()),
+    };
+    let Json(Users { users, next }) =
+        get_users(State(accounts), view.may(), QueryOf(query)).await?;
+    let own = view.reader.caller.user;
+    let users = users.into_iter().map(|user| Row {
+        created: Moment::new(user.created_at.clone()),
+        seen: user.last_login_at.clone().map(Moment::new),
+        can_be_removed: user.id != own && user.email.is_some(),
+        user,
+    });
+    page(&List {
+        frame: view.frame("People"),
+        filter: filter(&typed),
+        is_filtered: !typed.get("state").is_empty() || !typed.get("role").is_empty(),
+        users: users.collect(),
+        pager: Pager::new(&view.exchange, next),
+    })
+}
+
+fn filter(typed: &Typed) -> Vec<Field> {
+    let states = [
+        ("", "Any"),
+        ("active", "Active"),
+        ("invited", "Invited"),
+        ("disabled", "Disabled"),
+    ];
+    let roles = [
+        ("", "Any"),
+        ("viewer", "Viewer"),
+        ("member", "Member"),
+        ("admin", "Admin"),
+        ("operator", "Operator"),
+    ];
+    let fields = [
+        Field::select("state", "State", &states),
+        Field::select("role", "Role", &roles),
+    ];
+    fields
+        .map(|field| Field {
+            required: true,
+            ..field.filled(typed)
+        })
+        .into()
+}
+
+#[derive(Template)]
+#[template(path = "console/users/invite.html")]
+struct Invite {
+    frame: Frame,
+    form: Form,
+}
+
+async fn invitation(view: View<WriteUsers>) -> Result<Response<Body>, Problem> {
+    page(&Invite {
+        frame: view.frame("Invite somebody"),
+        form: invitation_form(&view),
+    })
+}
+
+fn invitation_form(view: &View<WriteUsers>) -> Form {
+    let may_give = ROLES.iter().filter(|(role, _)| {
+        role.parse()
+            .is_ok_and(|role| view.reader.caller.role >= role)
+            && *role != "operator"
+    });
+    let roles: Vec<_> = may_give.copied().collect();
+    let fields = vec![
+        Field::email("email", "E\u{2011}mail address")
+            .hint("They get a mail with a link, and choose their password themselves."),
+        Field::text("username", "Name")
+            .optional()
+            .hint("If you leave it empty, it is what stands before the @."),
+        Field {
+            required: true,
+            ..Field::select("role", "Role", &roles).with("member")
+        },
+    ];
+    view.form("Invite", fields).or_back_to("../users")
+}
+
+async fn invite(
+    State(accounts): State<Arc<Accounts>>,
+    sent: Sent<WriteUsers>,
+) -> Result<Response<Body>, Problem> {
+    let typed = &sent.typed;
+    let body = InvitationBody {
+        email: typed.text("email"),
+        role: typed.text("role"),
+        username: typed.text_if_any("username"),
+    };
+    let invited = post_user(
+        State(accounts),
+        sent.may(),
+        sent.origin.clone(),
+        JsonBody(body),
+    );
+    match invited.await {
+        Ok(_) => see_other(&sent.exchange, "users?done=invited"),
+        Err(problem) => again(problem, |problem| {
+            page(&Invite {
+                frame: sent.frame("Invite somebody"),
+                form: invitation_form(&sent).filled(typed).refused(problem),
+            })
+        }),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "console/ask.html")]
+struct Ask {
+    frame: Frame,
+    /// What becomes of it.
+    said: Vec<String>,
+    form: Form,
+}
+
+async fn ask(
+    view: View<WriteUsers>,
+    State(accounts): State<Arc<Accounts>>,
+    Id(id): Id,
+) -> Result<Response<Body>, Problem> {
+    page(&asked(&view, accounts, id).await?)
+}
+
+async fn asked(view: &View<WriteUsers>, accounts: Arc<Accounts>, id: Uuid) -> Result<Ask, Problem> {
+    let may = view.may_also::<ReadUsers>()?;
+    let Json(user) = get_user(State(accounts), may, Id(id)).await?;
+    let name = user.username.or(user.email).unwrap_or_default();
+    Ok(Ask {
+        frame: view.frame(format!("Remove {name}?")),
+        said: vec![
+            "Their sessions and API tokens end at once, and their name and address are deleted."
+                .to_owned(),
+            "What they counted stays. This cannot be undone.".to_owned(),
+        ],
+        form: view
+            .form("Remove", Vec::new())
+            .destroying()
+            .or_back_to("../../users"),
+    })
+}
+
+async fn remove(
+    State(accounts): State<Arc<Accounts>>,
+    Id(id): Id,
+    sent: Sent<WriteUsers>,
+) -> Result<Response<Body>, Problem> {
+    let removed = delete_user(
+        State(accounts.clone()),
+        sent.may(),
+        sent.origin.clone(),
+        Id(id),
+    );
+    match removed.await {
+        Ok(_) => see_other(&sent.exchange, "users?done=user-removed"),
+        Err(problem) => {
+            let mut ask = asked(&sent, accounts, id).await?;
+            again(problem, |problem| {
+                ask.form = ask.form.clone().refused(problem);
+                page(&ask)
+            })
+        }
+    }
+}
