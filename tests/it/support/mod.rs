@@ -18,6 +18,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod reader;
 pub mod receiver;
 pub mod redis;
 pub mod sentinels;
