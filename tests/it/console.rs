@@ -1,6 +1,7 @@
 //! The console: pages for people.
 
 mod assets;
+mod browser;
 mod csrf;
 mod entry;
 mod errors;

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod console;
 pub mod databases;
 pub mod directories;
 pub mod fault_proxy;
