@@ -5,6 +5,7 @@ mod browser;
 mod csrf;
 mod entry;
 mod errors;
+mod escaping;
 mod outages;
 mod people;
 mod sessions;
