@@ -279,9 +279,9 @@ impl Form {
             // What is sent is for programs, and so names it as they do.
             Some(field) => {
                 let said = said.replace(&format!("The field `{name}`"), "This");
-                field.error.get_or_insert(said);
+                field.error.get_or_insert(quoted(&said));
             }
-            None => self.errors.push(said.to_owned()),
+            None => self.errors.push(quoted(said)),
         }
     }
 
@@ -294,6 +294,20 @@ impl Form {
     fn wrong(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| field.error.is_some())
     }
+}
+
+/// Quotation marks of people in place of those of programs.
+fn quoted(said: &str) -> String {
+    let mut opens = true;
+    let quote = |c| match c {
+        '`' => {
+            let mark = if opens { '“' } else { '”' };
+            opens = !opens;
+            mark
+        }
+        c => c,
+    };
+    said.chars().map(quote).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,12 @@ async fn one_logs_in_invites_somebody_and_leaves() {
     visitor.log_in("admin", "password").await;
     assert_eq!(visitor.path().await, "/console/users?state=active&role=");
     visitor.picture("people").await;
+    visitor.browser.screen(360, 740).await;
+    visitor.press("Menu").await;
+    visitor.find("#menu:popover-open").await;
+    visitor.browser.screenshot("menu-360-light.png").await;
+    visitor.press("People").await;
+    visitor.browser.screen(1280, 900).await;
     visitor.press("Invite somebody").await;
     visitor.fill("email", "bo@example.com").await;
     visitor.fill("username", "b o").await;
