@@ -8,6 +8,7 @@ mod errors;
 mod escaping;
 mod outages;
 mod people;
+mod repeated;
 mod sessions;
 
 use crate::support::{Reply, TestApp, people::Place, reader::Reader};
