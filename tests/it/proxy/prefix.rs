@@ -80,8 +80,10 @@ async fn the_console_works_under_it() {
     ];
     let reply = reader.submit(&action, &fields).await;
     assert_eq!(Reader::location(&reply, &action), asked);
-    let page = reader.get(asked).await;
+    let gzip = [("accept-encoding", "gzip")];
+    let page = reader.send(Method::GET, asked, &gzip, "").await;
     assert_is_page(&page, 200);
+    assert_eq!(page.header("content-encoding"), None);
     let base = base.join(asked).unwrap();
     for (within, name) in [
         ("rel=\"stylesheet\"", "href"),
