@@ -3,7 +3,7 @@
 use askama::{Template, filters::HtmlSafe};
 use uuid::Uuid;
 
-use super::{sent::Typed, view::Reader};
+use super::{reader::Reader, typed::Typed};
 use crate::edge::Problem;
 
 /// The hidden field by which a form that is sent twice is known to be one.

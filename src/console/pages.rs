@@ -2,7 +2,7 @@
 
 use axum::{Router, middleware::from_fn, routing::MethodRouter};
 
-use super::exchange;
+use super::around::around;
 
 /// Some pages.
 pub struct Pages<S> {
@@ -46,6 +46,6 @@ impl<S: Clone + Send + Sync + 'static> Pages<S> {
 
     /// The routes, within what all pages have in common, and their patterns.
     pub fn into_parts(self) -> (Router<S>, Vec<String>) {
-        (self.router.layer(from_fn(exchange::around)), self.patterns)
+        (self.router.layer(from_fn(around)), self.patterns)
     }
 }
