@@ -10,6 +10,12 @@ pub struct Pages<S> {
     patterns: Vec<String>,
 }
 
+impl<S: Clone + Send + Sync + 'static> Default for Pages<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<S: Clone + Send + Sync + 'static> Pages<S> {
     /// None yet.
     pub fn new() -> Self {

@@ -2,6 +2,13 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use axum::{
+    body::Bytes,
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, HeaderValue},
+};
+use sha2::{Digest, Sha256};
+
 pub use super::typed::Typed;
 use super::{
     form::FORM_ID,
@@ -12,12 +19,6 @@ use crate::{
     auth::{is_form, permission::Permission},
     edge::{Code, Problem},
 };
-use axum::{
-    body::Bytes,
-    extract::{FromRef, FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, HeaderValue},
-};
-use sha2::{Digest, Sha256};
 
 /// A form that came from a page of ours, of somebody who may send it.
 pub struct Sent<P> {
