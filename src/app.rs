@@ -34,7 +34,7 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    console,
+    console::{self, InForce},
     counting::{
         Counting,
         carried::Salts,
@@ -78,6 +78,7 @@ pub struct Application {
     /// By which visitors are told apart for a day.
     salts: Salts,
     document: Document,
+    in_force: Arc<InForce>,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
     /// Made once and cloned: collecting the routes makes the OpenAPI document on the way, and a
@@ -113,6 +114,7 @@ impl Application {
             audit,
             keeper: Mutex::new(keeper),
             document: Document(public.document_as_json()),
+            in_force: Arc::new(InForce::new(&settings)),
             routes: Arc::new(
                 Routes::new(public.patterns, Some(&metrics.http)).otherwise(unmatched()),
             ),
@@ -226,6 +228,7 @@ impl Application {
             erasure,
             vitals: self.vitals.clone(),
             document: self.document.clone(),
+            in_force: self.in_force.clone(),
         };
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
         let edge = self.edge(router, &self.routes, background);
@@ -358,4 +361,11 @@ fn unmatched() -> Policy {
 /// The OpenAPI document of the public routes.
 pub fn document() -> utoipa::openapi::OpenApi {
     Public::new().document
+}
+
+/// The patterns of all pages of the console.
+pub fn pages() -> Vec<String> {
+    let patterns = Public::new().patterns.into_iter();
+    let pages = patterns.filter(|(pattern, _)| pattern.starts_with("/console/"));
+    pages.map(|(pattern, _)| pattern).collect()
 }

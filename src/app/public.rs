@@ -15,7 +15,7 @@ use crate::{
     audiences::{self, evaluate::Engine},
     audit::{self, routes::AuditState},
     auth::Callers,
-    console,
+    console::{self, InForce},
     counting::{self, routes::CountingState},
     edge::{Code, Policy},
     ops,
@@ -56,6 +56,8 @@ pub struct Parts {
     pub vitals: Vitals,
     /// The OpenAPI document.
     pub document: Document,
+    /// What pages show of the settings.
+    pub in_force: Arc<InForce>,
 }
 
 /// Each room takes the parts it needs by their types.
@@ -69,7 +71,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, engine: Engine, erasure: Arc<Erasure>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document);
+parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, engine: Engine, erasure: Arc<Erasure>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document, in_force: Arc<InForce>);
 
 /// The public routes.
 pub struct Public {

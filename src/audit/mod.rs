@@ -13,7 +13,7 @@ pub mod metrics;
 mod notes;
 pub mod page;
 mod position;
-mod query;
+pub mod query;
 pub mod retention;
 pub mod routes;
 mod row;

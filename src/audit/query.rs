@@ -24,37 +24,37 @@ pub struct AuditQuery {
         pattern = "^(|user|api_token|operator|command|system|anonymous|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$",
         example = "anonymous"
     )]
-    actor: Option<String>,
+    pub actor: Option<String>,
     /// What was done: `session.login`, or with all that begins alike: `session.*`.
     #[param(
         pattern = "^(|[a-z_]{1,40}\\.([a-z_]{1,40}|\\*))$",
         example = "session.*"
     )]
-    action: Option<String>,
+    pub action: Option<String>,
     /// How it ended.
     #[param(pattern = "^(|success|failure|denied)$", example = "failure")]
-    outcome: Option<String>,
+    pub outcome: Option<String>,
     /// From this time on (RFC 3339).
     #[param(
         pattern = "^(|[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9]))$",
         example = "2026-01-01T00:00:00Z"
     )]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Before this time (RFC 3339).
     #[param(
         pattern = "^(|[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9]))$",
         example = "2030-01-01T00:00:00Z"
     )]
-    to: Option<String>,
+    pub to: Option<String>,
     /// The company, for operators, who without it see all companies. Others may name their own only.
     #[param(pattern = "^(|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$")]
-    company: Option<String>,
+    pub company: Option<String>,
     /// `next` of the page before, as it is; empty for the first page. Not with NDJSON.
     #[param(pattern = "^(1-[0-9a-f]{64})?$")]
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Entries on the page; empty for the default. Not with NDJSON.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<String>,
+    pub limit: Option<String>,
 }
 
 fn is_word(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! `GET /api/audit`
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json,
@@ -58,80 +58,80 @@ where
 /// Who did something.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditActor)]
-struct Doer {
+pub struct Doer {
     /// `user`, `api_token`, `operator`, `command`, `system` or `anonymous`.
     #[schema(example = "user")]
-    kind: String,
+    pub kind: String,
     /// Who, of the first two.
-    id: Option<Uuid>,
+    pub id: Option<Uuid>,
 }
 
 /// What something was done to.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditObject)]
-struct Thing {
+pub struct Thing {
     /// `user`, `session`, `company`, …
     #[schema(example = "user")]
-    kind: String,
+    pub kind: String,
     /// Which of them.
     #[schema(example = "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e")]
-    id: String,
+    pub id: String,
 }
 
 /// An entry of the audit trail.
 #[derive(Serialize, ToSchema)]
-struct AuditEntry {
+pub struct AuditEntry {
     /// Its id.
-    id: Uuid,
+    pub id: Uuid,
     /// The company whose trail it is in.
-    company: Uuid,
+    pub company: Uuid,
     /// Its place there: 1, 2, 3, … without a gap.
     #[schema(minimum = 1)]
-    seq: i64,
+    pub seq: i64,
     /// When it was written (RFC 3339).
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    recorded_at: String,
+    pub recorded_at: String,
     /// How many equal things it stands for.
     #[schema(minimum = 1, example = 1)]
-    events: i64,
+    pub events: i64,
     /// When the first of them happened.
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    first_at: String,
+    pub first_at: String,
     /// When the last of them happened.
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    last_at: String,
+    pub last_at: String,
     /// Who did it.
-    actor: Doer,
+    pub actor: Doer,
     /// What was done, or tried: `subject.verb`.
     #[schema(example = "session.login")]
-    action: String,
+    pub action: String,
     /// What it was done to.
-    object: Option<Thing>,
+    pub object: Option<Thing>,
     /// `success`, `failure` or `denied`.
     #[schema(example = "failure")]
-    outcome: String,
+    pub outcome: String,
     /// The request it came with.
     #[schema(example = "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e")]
-    request_id: Option<String>,
+    pub request_id: Option<String>,
     /// Where it came from; after 30 days the network of that.
     #[schema(example = "192.0.2.1")]
-    address: Option<String>,
+    pub address: Option<String>,
     /// What else is to be known.
     #[schema(value_type = Object, example = json!({"reason": "invalid_credentials"}))]
-    details: serde_json::Value,
+    pub details: serde_json::Value,
     /// The hash of all this but the address, and of the entry before, in hexadecimal.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
-    hash: String,
+    pub hash: String,
 }
 
 /// A page of the audit trail.
 #[derive(Serialize, ToSchema)]
-struct AuditPage {
+pub struct AuditPage {
     /// The newest first.
-    entries: Vec<AuditEntry>,
+    pub entries: Vec<AuditEntry>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor<Position>>,
+    pub next: Option<Cursor<Position>>,
 }
 
 impl From<Listed> for AuditEntry {
@@ -184,7 +184,7 @@ crate::problem_responses!(AuditProblems: [CALLER, DATABASE] InvalidQuery, NotFou
         AuditProblems
     )
 )]
-async fn get_audit(
+pub async fn get_audit(
     State(state): State<AuditState>,
     caller: May<ReadAudit>,
     ClientAddress(client): ClientAddress,
@@ -192,16 +192,46 @@ async fn get_audit(
     headers: HeaderMap,
     QueryOf(query): QueryOf<AuditQuery>,
 ) -> Result<Response, Problem> {
-    let selection = query.selection(&caller)?;
-    let database = state.database.ok_or(Code::NoDatabase)?;
     if !wants_lines(&headers) {
-        let (entries, next) = read(&database, selection, query.page()?).await?;
-        let entries = entries.into_iter().map(AuditEntry::from).collect();
-        return Ok(Json(AuditPage { entries, next }).into_response());
+        let listed = audit_page(state, &caller, query).await?;
+        return Ok(Json(listed).into_response());
     }
-    query.of_no_page()?;
     let request_id = context.id.value.to_str().unwrap_or_default();
-    let entry = exported(&caller, &selection).from_request(request_id, client);
+    export(state, &caller, (client, request_id), query).await
+}
+
+/// A page of the trail.
+///
+/// # Errors
+///
+/// Those of `GET /api/audit`.
+pub async fn audit_page(
+    state: AuditState,
+    caller: &May<ReadAudit>,
+    query: AuditQuery,
+) -> Result<AuditPage, Problem> {
+    let selection = query.selection(caller)?;
+    let database = state.database.ok_or(Code::NoDatabase)?;
+    let (entries, next) = read(&database, selection, query.page()?).await?;
+    let entries = entries.into_iter().map(AuditEntry::from).collect();
+    Ok(AuditPage { entries, next })
+}
+
+/// All entries at once, as lines of JSON. That it was exported stands in the trail.
+///
+/// # Errors
+///
+/// Those of `GET /api/audit`.
+pub async fn export(
+    state: AuditState,
+    caller: &May<ReadAudit>,
+    (client, request_id): (Option<IpAddr>, &str),
+    query: AuditQuery,
+) -> Result<Response, Problem> {
+    let selection = query.selection(caller)?;
+    let database = state.database.ok_or(Code::NoDatabase)?;
+    query.of_no_page()?;
+    let entry = exported(caller, &selection).from_request(request_id, client);
     let recorded = database.write("audit_export", move |connection| {
         Box::pin(async move {
             connection.within(entry.company).await?;

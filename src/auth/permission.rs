@@ -79,6 +79,8 @@ permissions! {
     Recording = "manage_recording", Admin, None;
     /// Read the company's audit trail.
     ReadAudit = "read_audit", Admin, None;
+    /// Look at the settings in force.
+    ReadSettings = "read_settings", Operator, None;
     /// Look at all companies, found, change and suspend them.
     ManageCompanies = "manage_companies", Operator, None;
 }

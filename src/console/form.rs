@@ -24,6 +24,9 @@ pub enum Kind {
     Radios(Vec<(String, String, String)>),
     /// Ticked or not.
     Box,
+    /// Any of these: values, what they are called, and what they mean. Those that are ticked are in the
+    /// field's value, separated by blanks.
+    Boxes(Vec<(String, String, String)>),
 }
 
 /// A field of a form. In a template: `{{ field }}`.
@@ -116,6 +119,11 @@ impl Field {
     pub fn filled(self, typed: &Typed) -> Self {
         match self.kind {
             Kind::Password => self,
+            Kind::Boxes(_) => {
+                let ticked: Vec<_> = typed.all(&self.name).collect();
+                let value = ticked.join(" ");
+                self.with(value)
+            }
             _ => {
                 let value = typed.get(&self.name).to_owned();
                 self.with(value)
@@ -167,6 +175,10 @@ impl Field {
 
     fn is_chosen(&self, value: &str) -> bool {
         self.value == value
+    }
+
+    fn is_ticked(&self, value: &str) -> bool {
+        self.value.split(' ').any(|ticked| ticked == value)
     }
 }
 
@@ -279,6 +291,7 @@ impl Form {
             // What is sent is for programs, and so names it as they do.
             Some(field) => {
                 let said = said.replace(&format!("The field `{name}`"), "This");
+                let said = said.replace(&format!(" of the field `{name}`"), "");
                 field.error.get_or_insert(quoted(&said));
                 // What is wrong says what the hint does, and more.
                 field.hint = None;

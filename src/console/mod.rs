@@ -5,8 +5,13 @@
 //! calls, and shows a template. A form's handler takes a [`Sent`]. Both return a [`Problem`] where they cannot: the
 //! layer around all pages makes a page of it for browsers, and leaves it a document for everyone else.
 
+mod account;
 mod around;
+pub mod ask;
 mod assets;
+mod audit;
+mod companies;
+mod company;
 mod entry;
 mod errors;
 pub mod exchange;
@@ -14,6 +19,7 @@ mod files;
 pub mod form;
 pub mod frame;
 mod home;
+pub mod in_force;
 pub mod nav;
 pub mod notices;
 pub mod pager;
@@ -22,21 +28,27 @@ pub mod place;
 pub mod reader;
 pub mod response;
 pub mod sent;
+mod sessions;
+mod settings;
 pub mod shown;
 mod switch;
 pub mod theme;
+mod tokens;
 pub mod typed;
 mod users;
 pub mod view;
+mod write_keys;
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
 
-pub use self::{errors::page as error_page, pages::Pages};
+pub use self::{errors::page as error_page, in_force::InForce, pages::Pages};
 use crate::{
     accounts::{Accounts, sessions::Sessions},
+    audit::routes::AuditState,
     edge::{Policy, Problem},
+    record::collect::Collect,
 };
 
 /// Largest form, in bytes: that of an audience.
@@ -57,6 +69,9 @@ pub fn pages<S>() -> Pages<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Sessions>: FromRef<S>,
+    Arc<Collect>: FromRef<S>,
+    Arc<InForce>: FromRef<S>,
+    AuditState: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
     Pages::new()
@@ -65,4 +80,12 @@ where
         .with(switch::pages())
         .with(home::pages())
         .with(users::pages())
+        .with(write_keys::pages())
+        .with(tokens::pages())
+        .with(company::pages())
+        .with(audit::pages())
+        .with(account::pages())
+        .with(sessions::pages())
+        .with(companies::pages())
+        .with(settings::pages())
 }

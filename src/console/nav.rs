@@ -1,7 +1,10 @@
 //! Where one may go: what a role may not see is not there.
 
 use crate::auth::{
-    permission::{Permission, Read, ReadUsers, Rule},
+    permission::{
+        ManageCompanies, OwnAccount, OwnTokens, Permission, Read, ReadAudit, ReadSettings,
+        ReadUsers, Rule, WriteKeys,
+    },
     role::Role,
 };
 
@@ -31,7 +34,30 @@ type Place = (&'static str, &'static str, Rule);
 /// All pages that one can go to, by their groups, with the permission that each asks for.
 const ALL: &[(&str, &[Place])] = &[
     ("", &[("Home", "", Read::RULE)]),
-    ("Company", &[("People", "users", ReadUsers::RULE)]),
+    (
+        "Company",
+        &[
+            ("People", "users", ReadUsers::RULE),
+            ("Write keys", "write-keys", WriteKeys::RULE),
+            ("Audit trail", "audit", ReadAudit::RULE),
+            ("Details", "company", OwnAccount::RULE),
+        ],
+    ),
+    (
+        "You",
+        &[
+            ("Account", "account", OwnAccount::RULE),
+            ("Sessions", "sessions", OwnAccount::RULE),
+            ("API tokens", "tokens", OwnTokens::RULE),
+        ],
+    ),
+    (
+        "Service",
+        &[
+            ("Companies", "companies", ManageCompanies::RULE),
+            ("Settings", "settings", ReadSettings::RULE),
+        ],
+    ),
 ];
 
 /// Where somebody of this role may go who is at this path.

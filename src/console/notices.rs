@@ -18,6 +18,46 @@ const ALL: &[(&str, &str)] = &[
         "user-removed",
         "They are removed: their sessions have ended, and what they counted stays.",
     ),
+    (
+        "write-key-made",
+        "The key is made. Within two seconds all replicas know it.",
+    ),
+    (
+        "write-key-ended",
+        "The key has ended: no visit is counted with it any more.",
+    ),
+    (
+        "token-ended",
+        "The token has ended: nothing is done with it any more.",
+    ),
+    ("user-saved", "Saved."),
+    (
+        "user-suspended",
+        "They are suspended: their sessions and tokens have ended.",
+    ),
+    ("user-resumed", "They may log in again."),
+    ("session-ended", "The session has ended."),
+    ("sessions-ended", "All your other sessions have ended."),
+    ("account-saved", "Saved."),
+    (
+        "email-asked",
+        "A mail is on its way to the new address. Follow its link to make it yours.",
+    ),
+    (
+        "password-changed",
+        "Your password is changed, and all your other sessions have ended.",
+    ),
+    ("account-deleted", "Your account is deleted."),
+    ("company-saved", "Saved."),
+    (
+        "company-founded",
+        "The company is founded, and a mail is on its way to its admin.",
+    ),
+    (
+        "company-suspended",
+        "The company is suspended: nobody of it is let in, and nothing is counted for it.",
+    ),
+    ("company-resumed", "The company is let in again."),
 ];
 
 /// What went wrong on the way.

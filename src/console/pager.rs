@@ -5,7 +5,20 @@ use std::fmt::Display;
 use askama::{Template, filters::HtmlSafe};
 use url::form_urlencoded;
 
-use super::exchange::Exchange;
+use super::{exchange::Exchange, typed::Typed};
+use crate::edge::page::PageQuery;
+
+/// How many lines of a list stand on a page, as the API's `limit`.
+pub const PAGE: &str = "50";
+
+/// The page of a list that was asked for.
+pub fn of_page(exchange: &Exchange) -> PageQuery {
+    let typed = Typed::new(exchange.query().as_bytes());
+    PageQuery {
+        cursor: Some(typed.get("cursor").to_owned()),
+        limit: Some(PAGE.to_owned()),
+    }
+}
 
 /// Links to the first page of a list and to the next. In a template: `{{ pager }}`.
 #[derive(Debug, Clone, Template)]

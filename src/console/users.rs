@@ -10,12 +10,12 @@ use axum::{
     http::Response,
     routing::get,
 };
-use uuid::Uuid;
+mod person;
 
 use super::{
     form::{Field, Form},
     frame::Frame,
-    pager::Pager,
+    pager::{PAGE, Pager},
     pages::Pages,
     response::{again, page, see_other},
     sent::{Sent, Typed},
@@ -25,15 +25,17 @@ use super::{
 use crate::{
     accounts::{
         Accounts,
-        path::Id,
         sessions::Sessions,
         users::{
             UserView,
             invite_routes::{InvitationBody, post_user},
-            routes::{Users, UsersQuery, delete_user, get_user, get_users},
+            routes::{Users, UsersQuery, get_users},
         },
     },
-    auth::permission::{ReadUsers, WriteUsers},
+    auth::{
+        permission::{ReadUsers, WriteUsers},
+        role::Role,
+    },
     edge::{JsonBody, Problem, QueryOf},
 };
 
@@ -47,9 +49,10 @@ where
     Pages::new()
         .at("users", get(list))
         .at("users/invite", get(invitation).post(invite))
-        .at("users/{id}/remove", get(ask).post(remove))
+        .with(person::pages())
 }
 
+/// The roles, and what they are for.
 const ROLES: [(&str, &str); 4] = [
     ("viewer", "Viewer: reads"),
     ("member", "Member: counts, and keeps audiences"),
@@ -57,15 +60,13 @@ const ROLES: [(&str, &str); 4] = [
     ("operator", "Operator: administers all companies"),
 ];
 
-/// How many people stand on a page.
-const PAGE: &str = "50";
-
 #[derive(Template)]
 #[template(path = "console/users/list.html")]
 struct List {
     frame: Frame,
     filter: Vec<Field>,
     is_filtered: bool,
+    is_of_invitations: bool,
     users: Vec<Row>,
     pager: Pager,
 }
@@ -74,8 +75,9 @@ struct Row {
     user: UserView,
     created: Moment,
     seen: Option<Moment>,
-    /// One's own account is removed elsewhere, that of the settings never.
-    can_be_removed: bool,
+    is_own: bool,
+    /// Not one's own account, which has a page of its own, nor that of the settings.
+    can_be_changed: bool,
 }
 
 async fn list(
@@ -95,12 +97,14 @@ async fn list(
     let users = users.into_iter().map(|user| Row {
         created: Moment::new(user.created_at.clone()),
         seen: user.last_login_at.clone().map(Moment::new),
-        can_be_removed: user.id != own && user.email.is_some(),
+        is_own: user.id == own,
+        can_be_changed: user.id != own && user.email.is_some(),
         user,
     });
     page(&List {
         frame: view.frame("People"),
         filter: filter(&typed),
+        is_of_invitations: typed.get("state") == "invited",
         is_filtered: !typed.get("state").is_empty() || !typed.get("role").is_empty(),
         users: users.collect(),
         pager: Pager::new(&view.exchange, next),
@@ -147,13 +151,17 @@ async fn invitation(view: View<WriteUsers>) -> Result<Response<Body>, Problem> {
     })
 }
 
-fn invitation_form(view: &View<WriteUsers>) -> Form {
-    let may_give = ROLES.iter().filter(|(role, _)| {
-        role.parse()
-            .is_ok_and(|role| view.reader.caller.role >= role)
-            && *role != "operator"
+/// What somebody of this role may make of others: operators are made by a command.
+fn roles_to_give(role: Role) -> Vec<(&'static str, &'static str)> {
+    let all = ROLES.iter().filter(|(name, _)| {
+        name.parse::<Role>()
+            .is_ok_and(|given| role >= given && given != Role::Operator)
     });
-    let roles: Vec<_> = may_give.copied().collect();
+    all.copied().collect()
+}
+
+fn invitation_form(view: &View<WriteUsers>) -> Form {
+    let roles = roles_to_give(view.reader.caller.role);
     let fields = vec![
         Field::email("email", "E\u{2011}mail address")
             .hint("They get a mail with a link, and choose their password themselves."),
@@ -192,63 +200,5 @@ async fn invite(
                 form: invitation_form(&sent).filled(typed).refused(problem),
             })
         }),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "console/ask.html")]
-struct Ask {
-    frame: Frame,
-    /// What becomes of it.
-    said: Vec<String>,
-    form: Form,
-}
-
-async fn ask(
-    view: View<WriteUsers>,
-    State(accounts): State<Arc<Accounts>>,
-    Id(id): Id,
-) -> Result<Response<Body>, Problem> {
-    page(&asked(&view, accounts, id).await?)
-}
-
-async fn asked(view: &View<WriteUsers>, accounts: Arc<Accounts>, id: Uuid) -> Result<Ask, Problem> {
-    let may = view.may_also::<ReadUsers>()?;
-    let Json(user) = get_user(State(accounts), may, Id(id)).await?;
-    let name = user.username.or(user.email).unwrap_or_default();
-    Ok(Ask {
-        frame: view.frame(format!("Remove {name}?")),
-        said: vec![
-            "Their sessions and API tokens end at once, and their name and address are deleted."
-                .to_owned(),
-            "What they counted stays. This cannot be undone.".to_owned(),
-        ],
-        form: view
-            .form("Remove", Vec::new())
-            .destroying()
-            .or_back_to("../../users"),
-    })
-}
-
-async fn remove(
-    State(accounts): State<Arc<Accounts>>,
-    Id(id): Id,
-    sent: Sent<WriteUsers>,
-) -> Result<Response<Body>, Problem> {
-    let removed = delete_user(
-        State(accounts.clone()),
-        sent.may(),
-        sent.origin.clone(),
-        Id(id),
-    );
-    match removed.await {
-        Ok(_) => see_other(&sent.exchange, "users?done=user-removed"),
-        Err(problem) => {
-            let mut ask = asked(&sent, accounts, id).await?;
-            again(problem, |problem| {
-                ask.form = ask.form.clone().refused(problem);
-                page(&ask)
-            })
-        }
     }
 }

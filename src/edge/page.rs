@@ -144,10 +144,10 @@ impl<P: Place> Page<P> {
 pub struct PageQuery {
     /// `next` of the page before, as it is; empty for the first page.
     #[param(pattern = "^(1-[0-9a-f]{32})?$")]
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Entries on the page; empty for the default.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<String>,
+    pub limit: Option<String>,
 }
 
 impl PageQuery {

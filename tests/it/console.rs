@@ -1,15 +1,19 @@
 //! The console: pages for people.
 
+mod administration;
 mod assets;
 mod browser;
 mod csrf;
 mod entry;
 mod errors;
 mod escaping;
+mod matrix;
 mod outages;
+mod own;
 mod people;
 mod repeated;
 mod sessions;
+mod write_keys;
 
 use crate::support::{Reply, TestApp, people::Place, reader::Reader};
 

@@ -54,36 +54,36 @@ where
 /// An API token, without what it is.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiToken)]
-struct TokenView {
+pub struct TokenView {
     /// Its id.
-    id: Uuid,
+    pub id: Uuid,
     /// What it is called.
     #[schema(example = "shop in Graz")]
-    name: String,
+    pub name: String,
     /// What it may be used for, within what its owner may do.
-    scopes: Vec<Scope>,
+    pub scopes: Vec<Scope>,
     /// Whose it is.
-    owner: Owner,
+    pub owner: Owner,
     /// When it was made.
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    created_at: String,
+    pub created_at: String,
     /// When it ends by itself; null if it does not.
     #[schema(required = true, format = DateTime, example = "2027-03-01T12:00:00.000Z")]
-    expires_at: Option<String>,
+    pub expires_at: Option<String>,
     /// When it was last used, to the minute; null if it never was.
     #[schema(required = true, format = DateTime, example = "2026-03-02T08:30:00.000Z")]
-    last_used_at: Option<String>,
+    pub last_used_at: Option<String>,
 }
 
 /// Whose a token is.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiTokenOwner)]
-struct Owner {
+pub struct Owner {
     /// Their id.
-    id: Uuid,
+    pub id: Uuid,
     /// Their name.
     #[schema(required = true, example = "anna")]
-    username: Option<String>,
+    pub username: Option<String>,
 }
 
 impl TokenView {
@@ -110,12 +110,12 @@ impl TokenView {
 /// A page of API tokens.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiTokens)]
-struct TokensView {
+pub struct TokensView {
     /// Which was made first is first.
-    tokens: Vec<TokenView>,
+    pub tokens: Vec<TokenView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor<Uuid>>,
+    pub next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodNotAllowed);
@@ -131,7 +131,7 @@ crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodN
     params(PageQuery),
     responses((status = 200, description = "A page of API tokens: which was made first is first", body = TokensView), ListProblems)
 )]
-async fn get_tokens(
+pub async fn get_tokens(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::OwnTokens>,
     QueryOf(query): QueryOf<PageQuery>,
@@ -157,30 +157,31 @@ async fn get_tokens(
 /// An API token that is to be made.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewApiToken)]
-struct TokenBody {
+pub struct TokenBody {
     /// What you call it: where it is used, say.
     #[serde(default)]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "shop in Graz")]
-    name: Text,
+    pub name: Text,
     /// What it may be used for, within what you may do.
     #[serde(default)]
     #[schema(value_type = Vec<Scope>, required = true, min_items = 1, example = json!(["visits:write"]))]
-    scopes: Value,
+    pub scopes: Value,
     /// When it ends by itself (RFC 3339); if left out, it does not.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime, example = "2036-03-01T12:00:00Z")]
-    expires_at: Text,
+    pub expires_at: Text,
 }
 
 /// A new API token, with what it is: this is shown once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeApiToken)]
-struct MadeToken {
+pub struct MadeToken {
     /// Send it as `Authorization: Bearer <token>`. It is shown this once.
     #[schema(example = "ffk_0hJYsnnVbMnTpyzGh4Fd7C8nNz1k3b2yFqRkq0A9vWx3tPq1Zd")]
-    token: String,
+    pub token: String,
+    /// What there is to know of it beside.
     #[serde(flatten)]
-    row: TokenView,
+    pub row: TokenView,
 }
 
 fn invalid(field: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
@@ -248,8 +249,26 @@ async fn post_token(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::OwnTokens>,
     origin: Origin,
-    JsonBody(mut body): JsonBody<TokenBody>,
+    JsonBody(body): JsonBody<TokenBody>,
 ) -> Result<impl IntoResponse, Problem> {
+    let made = make_token(&accounts, caller, origin, body).await?;
+    // No cache on the way keeps it (RFC 6749, 5.1).
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    let location = Location::of("tokens", made.row.id);
+    Ok((StatusCode::CREATED, headers, location, Json(made)))
+}
+
+/// Makes an API token of the caller.
+///
+/// # Errors
+///
+/// Those of `POST /auth/tokens`.
+pub async fn make_token(
+    accounts: &Accounts,
+    caller: May<permission::OwnTokens>,
+    origin: Origin,
+    mut body: TokenBody,
+) -> Result<MadeToken, Problem> {
     accounts.database()?;
     let token = ApiToken::generate();
     let token = token.map_err(|error| Problem::from(Code::Internal).with_cause(error))?;
@@ -276,15 +295,7 @@ async fn post_token(
     let row = accounts.counted(allowed, made).await??;
     let row = TokenView::new(row, accounts.settings_username());
     let token = token.text.expose_secret().to_owned();
-    // No cache on the way keeps it (RFC 6749, 5.1).
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    let location = Location::of("tokens", row.id);
-    Ok((
-        StatusCode::CREATED,
-        headers,
-        location,
-        Json(MadeToken { token, row }),
-    ))
+    Ok(MadeToken { token, row })
 }
 
 crate::problem_responses!(EndProblems: [CALLER, DATABASE] NotFound, MethodNotAllowed, OutcomeUnknown, StoreUnavailable);
@@ -300,7 +311,7 @@ crate::problem_responses!(EndProblems: [CALLER, DATABASE] NotFound, MethodNotAll
     params(("id" = Uuid, Path, description = "Id of the token")),
     responses((status = 204, description = "It has ended"), EndProblems)
 )]
-async fn delete_token(
+pub async fn delete_token(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::OwnTokens>,
     origin: Origin,

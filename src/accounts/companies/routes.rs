@@ -56,17 +56,17 @@ where
 /// A company.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Company)]
-struct CompanyView {
+pub struct CompanyView {
     /// Its id.
-    id: Uuid,
+    pub id: Uuid,
     /// Its name.
     #[schema(example = "Example Ltd")]
-    name: String,
+    pub name: String,
     /// What it is.
-    state: CompanyState,
+    pub state: CompanyState,
     /// When it was founded.
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    created_at: String,
+    pub created_at: String,
 }
 
 impl From<Row> for CompanyView {
@@ -94,7 +94,7 @@ crate::problem_responses!(ReadProblems: [CALLER, DATABASE] NotFound, MethodNotAl
     security(("bearer" = [])),
     responses((status = 200, description = "The company of the caller", body = CompanyView), ReadProblems)
 )]
-async fn get_company(
+pub async fn get_company(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::OwnAccount>,
 ) -> Result<Json<CompanyView>, Problem> {
@@ -112,11 +112,11 @@ async fn get_company(
 /// What your company is to be called.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = CompanyName)]
-struct NameBody {
+pub struct NameBody {
     /// Its name: no other company has one that looks like it.
     #[serde(default)]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Example Ltd")]
-    name: Text,
+    pub name: Text,
 }
 
 crate::problem_responses!(NameProblems:
@@ -132,7 +132,7 @@ crate::problem_responses!(NameProblems:
     request_body = NameBody,
     responses((status = 200, description = "The company as it is now", body = CompanyView), NameProblems)
 )]
-async fn put_company(
+pub async fn put_company(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::ManageCompany>,
     origin: Origin,
@@ -153,12 +153,12 @@ async fn put_company(
 
 /// A page of companies.
 #[derive(Serialize, ToSchema)]
-struct Companies {
+pub struct Companies {
     /// Which was founded first is first.
-    companies: Vec<CompanyView>,
+    pub companies: Vec<CompanyView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor<Uuid>>,
+    pub next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, NotFound, MethodNotAllowed, TooManyRequests);
@@ -174,7 +174,7 @@ crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, NotFoun
     params(PageQuery),
     responses((status = 200, description = "A page of companies: which was founded first is first", body = Companies), ListProblems)
 )]
-async fn get_companies(
+pub async fn get_companies(
     State(accounts): State<Arc<Accounts>>,
     _caller: May<permission::ManageCompanies>,
     QueryOf(query): QueryOf<PageQuery>,
@@ -194,19 +194,19 @@ async fn get_companies(
 /// A company, and its first admin.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewCompany)]
-struct FoundingBody {
+pub struct FoundingBody {
     /// What it is to be called.
     #[serde(default)]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Example Ltd")]
-    name: Text,
+    pub name: Text,
     /// The e-mail address of its first admin, who is invited.
     #[serde(default)]
     #[schema(value_type = String, required = true, format = Email, max_length = 254, example = "anna@example.com")]
-    email: Text,
+    pub email: Text,
     /// What they are to be called; if left out, what stands before the `@`.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "anna")]
-    username: Text,
+    pub username: Text,
 }
 
 crate::problem_responses!(FoundProblems:
@@ -227,7 +227,7 @@ crate::problem_responses!(FoundProblems:
         FoundProblems
     )
 )]
-async fn post_company(
+pub async fn post_company(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::ManageCompanies>,
     origin: Origin,
@@ -260,15 +260,15 @@ async fn post_company(
 /// What is to change: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = CompanyChanges)]
-struct ChangesBody {
+pub struct ChangesBody {
     /// What it is to be called.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Example Ltd")]
-    name: Text,
+    pub name: Text,
     /// `suspended`: nobody of it is let in, and nothing of it is counted.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^(active|suspended)$", example = "active")]
-    state: Text,
+    pub state: Text,
 }
 
 impl ChangesBody {
@@ -303,7 +303,7 @@ impl ChangesBody {
     request_body = ChangesBody,
     responses((status = 200, description = "The company as it is now", body = CompanyView), NameProblems)
 )]
-async fn put_company_of_id(
+pub async fn put_company_of_id(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::ManageCompanies>,
     origin: Origin,
@@ -320,4 +320,24 @@ async fn put_company_of_id(
             })
         });
     Ok(Json(row.await??.into()))
+}
+
+/// One of all companies, for pages about it.
+///
+/// # Errors
+///
+/// Those of `GET /api/companies`.
+pub async fn company_of_id(
+    accounts: &Accounts,
+    _caller: May<permission::ManageCompanies>,
+    id: Uuid,
+) -> Result<CompanyView, Problem> {
+    let row = accounts.read("company", move |connection| {
+        Box::pin(async move {
+            connection.within(id).await?;
+            find(connection, id).await
+        })
+    });
+    let row = row.await?.ok_or(Code::NotFound)?;
+    Ok(row.into())
 }

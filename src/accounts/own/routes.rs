@@ -40,27 +40,27 @@ where
 
 /// One's own account.
 #[derive(Serialize, ToSchema)]
-struct Account {
+pub struct Account {
     /// Its id.
-    id: Uuid,
+    pub id: Uuid,
     /// Its name, by which one logs in: in the company `default` by itself, else as `company/username`.
     #[schema(example = "anna")]
-    username: String,
+    pub username: String,
     /// Its e-mail address, by which one can log in as well; the account of the settings has none.
     #[schema(example = "anna@example.com")]
-    email: Option<String>,
+    pub email: Option<String>,
     /// What it may do.
-    role: Role,
+    pub role: Role,
     /// Whose account it is.
-    company: OfCompany,
+    pub company: OfCompany,
     /// When it was made.
     #[schema(format = DateTime, example = "2026-11-26T01:15:00.000Z")]
-    created_at: String,
+    pub created_at: String,
     /// When somebody last logged in with it.
     #[schema(format = DateTime, example = "2026-11-26T01:15:00.000Z")]
-    last_login_at: Option<String>,
+    pub last_login_at: Option<String>,
     /// Whether this is the account of the settings, which is changed there.
-    managed_by_settings: bool,
+    pub managed_by_settings: bool,
 }
 
 impl Account {
@@ -84,42 +84,42 @@ impl Account {
 
 /// What is to be different. What is left out stays.
 #[derive(Deserialize, ToSchema)]
-struct AccountUpdate {
+pub struct AccountUpdate {
     /// Another name.
     #[schema(value_type = String, required = false, nullable = true, min_length = 1, max_length = 64, example = "anna")]
     #[serde(default)]
-    username: Text,
+    pub username: Text,
     /// Another address. It is changed when the link is followed that is sent there.
     #[schema(value_type = String, required = false, nullable = true, max_length = 254, example = "anna@example.com")]
     #[serde(default)]
-    email: Text,
+    pub email: Text,
     /// The password, if the address is to change.
     #[schema(value_type = String, required = false, nullable = true, format = Password, example = "stapling nine damp envelopes")]
     #[serde(default)]
-    password: Text,
+    pub password: Text,
 }
 
 /// The password of the account.
 #[derive(Deserialize, ToSchema)]
-struct OwnPassword {
+pub struct OwnPassword {
     /// The password.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
     #[serde(default)]
-    password: Text,
+    pub password: Text,
 }
 
 /// The password of the account, and another one.
 #[derive(Deserialize, ToSchema)]
-struct PasswordChange {
+pub struct PasswordChange {
     /// The password that it has.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
     #[serde(default)]
-    password: Text,
+    pub password: Text,
     /// The password that it is to have: at least 15 characters (`FOOTFALL_PASSWORD_MIN_LENGTH`), at most
     /// 128, and not easy to guess.
     #[schema(value_type = String, required = true, format = Password, max_length = 128, example = "seven quiet otters juggling")]
     #[serde(default)]
-    new_password: Text,
+    pub new_password: Text,
 }
 
 crate::problem_responses!(GetMeProblems: [CALLER, DATABASE] MethodNotAllowed);
@@ -132,7 +132,7 @@ crate::problem_responses!(GetMeProblems: [CALLER, DATABASE] MethodNotAllowed);
     security(("bearer" = [])),
     responses((status = 200, description = "The account", body = Account), GetMeProblems)
 )]
-async fn get_me(
+pub async fn get_me(
     State(accounts): State<Arc<Accounts>>,
     caller: May<OwnAccount>,
 ) -> Result<Json<Account>, Problem> {
@@ -156,7 +156,7 @@ crate::problem_responses!(PutMeProblems:
     request_body = AccountUpdate,
     responses((status = 200, description = "The account", body = Account), PutMeProblems)
 )]
-async fn put_me(
+pub async fn put_me(
     State(accounts): State<Arc<Accounts>>,
     caller: May<OwnAccount>,
     origin: Origin,
@@ -190,7 +190,7 @@ crate::problem_responses!(DeleteMeProblems:
     request_body = OwnPassword,
     responses((status = 204, description = "It is gone"), DeleteMeProblems)
 )]
-async fn delete_me(
+pub async fn delete_me(
     State(accounts): State<Arc<Accounts>>,
     caller: May<OwnAccount>,
     origin: Origin,
@@ -216,7 +216,7 @@ crate::problem_responses!(PostPasswordProblems:
     request_body = PasswordChange,
     responses((status = 204, description = "It is changed"), PostPasswordProblems)
 )]
-async fn post_password(
+pub async fn post_password(
     State(accounts): State<Arc<Accounts>>,
     caller: May<OwnAccount>,
     origin: Origin,

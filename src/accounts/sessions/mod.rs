@@ -6,14 +6,14 @@
 
 mod answer;
 mod by_page;
-mod list;
+pub mod list;
 mod logged_in;
 mod login;
 mod logout;
 mod lookup;
 mod refresh;
 pub mod rotation;
-mod routes;
+pub mod routes;
 pub mod row;
 
 use std::{sync::Arc, time::Duration};

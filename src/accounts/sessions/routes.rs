@@ -342,7 +342,7 @@ crate::problem_responses!(ListProblems: [CALLER, DATABASE] InvalidQuery, MethodN
     params(PageQuery),
     responses((status = 200, description = "A page of sessions, the newest first", body = OwnSessions), ListProblems)
 )]
-async fn get_sessions(
+pub async fn get_sessions(
     State(sessions): State<Arc<Sessions>>,
     caller: May<permission::OwnAccount>,
     QueryOf(query): QueryOf<PageQuery>,
@@ -375,7 +375,7 @@ crate::problem_responses!(EndProblems: [CALLER, DATABASE] CsrfFailed, NotFound, 
     params(("id" = Uuid, Path, description = "Id of the session.", example = "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e")),
     responses((status = 204, description = "The session has ended"), EndProblems)
 )]
-async fn delete_session(
+pub async fn delete_session(
     State(sessions): State<Arc<Sessions>>,
     caller: May<permission::OwnAccount>,
     Id(id): Id,

@@ -155,19 +155,19 @@ pub async fn get_user(
 /// What is to change: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UserChanges)]
-struct ChangesBody {
+pub struct ChangesBody {
     /// What they are to be called.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "anna")]
-    username: Text,
+    pub username: Text,
     /// What they are to be: not above your own role.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^(viewer|member|admin|operator)$", example = "admin")]
-    role: Text,
+    pub role: Text,
     /// `disabled`: they are not let in. `active`: they are, once they have a password; until then they are `invited`.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^(invited|active|disabled)$", example = "active")]
-    state: Text,
+    pub state: Text,
 }
 
 impl ChangesBody {
@@ -211,7 +211,7 @@ crate::problem_responses!(ChangeProblems:
     request_body = ChangesBody,
     responses((status = 200, description = "The user as they are now", body = UserView), ChangeProblems)
 )]
-async fn put_user(
+pub async fn put_user(
     FromState(accounts): FromState<Arc<Accounts>>,
     caller: May<permission::WriteUsers>,
     origin: Origin,

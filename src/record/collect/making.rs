@@ -26,19 +26,19 @@ pub struct KeyBody {
     /// What you call it: the site, say.
     #[serde(default)]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "our shop")]
-    name: Text,
+    pub name: Text,
     /// The counters it is for. The first is that of visits that name none.
     #[serde(default)]
     #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 50, example = json!(["shop.page"]))]
-    counters: Value,
+    pub counters: Value,
     /// The origins whose pages may show it, each as browsers send it.
     #[serde(default)]
     #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 50, example = json!(["https://shop.example"]))]
-    origins: Value,
+    pub origins: Value,
     /// Visits a second that each replica takes by it.
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000, default = 100)]
-    rate: Value,
+    pub rate: Value,
 }
 
 fn invalid(field: &'static str, detail: String) -> Problem {

@@ -12,7 +12,7 @@ mod budget;
 mod image;
 mod key;
 pub mod known;
-mod making;
+pub mod making;
 pub mod metrics;
 mod origin;
 mod post;

@@ -57,40 +57,40 @@ where
 /// A write key. It is public: whoever sees a page that shows it has it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WriteKey)]
-struct KeyView {
+pub struct KeyView {
     /// Its id.
-    id: Uuid,
+    pub id: Uuid,
     /// What it is called.
     #[schema(example = "our shop")]
-    name: String,
+    pub name: String,
     /// As pages show it.
     #[schema(example = "ffw_0hJYsnnVbMnTpyzGh4Fd7C8nNz1k3b2yFqRkq0A9vWx3tPq1Zd")]
-    key: String,
+    pub key: String,
     /// The counters it is for. The first is that of visits that name none.
     #[schema(example = json!(["shop.page"]))]
-    counters: Vec<String>,
+    pub counters: Vec<String>,
     /// The origins whose pages may show it.
     #[schema(example = json!(["https://shop.example"]))]
-    origins: Vec<String>,
+    pub origins: Vec<String>,
     /// Visits a second that each replica takes by it.
     #[schema(minimum = 1, maximum = 10_000, example = 100)]
-    rate: i64,
+    pub rate: i64,
     /// Who made it.
-    created_by: Maker,
+    pub created_by: Maker,
     /// When it was made.
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    created_at: String,
+    pub created_at: String,
 }
 
 /// Who made a write key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WriteKeyMaker)]
-struct Maker {
+pub struct Maker {
     /// Their id.
-    id: Uuid,
+    pub id: Uuid,
     /// Their name, if they are still there.
     #[schema(required = true, example = "anna")]
-    username: Option<String>,
+    pub username: Option<String>,
 }
 
 impl KeyView {
@@ -119,12 +119,12 @@ impl KeyView {
 /// A page of write keys.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WriteKeys)]
-struct KeysView {
+pub struct KeysView {
     /// Which was made first is first.
-    keys: Vec<KeyView>,
+    pub keys: Vec<KeyView>,
     /// The `cursor` of the next page, to be sent back as it is; null on the last.
     #[schema(value_type = Option<String>, required = true, example = json!(null))]
-    next: Option<Cursor<Uuid>>,
+    pub next: Option<Cursor<Uuid>>,
 }
 
 crate::problem_responses!(ListProblems:
@@ -141,7 +141,7 @@ crate::problem_responses!(ListProblems:
     params(PageQuery),
     responses((status = 200, description = "A page of write keys: which was made first is first", body = KeysView), ListProblems)
 )]
-async fn get_write_keys(
+pub async fn get_write_keys(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::WriteKeys>,
     QueryOf(query): QueryOf<PageQuery>,
@@ -184,8 +184,25 @@ async fn post_write_key(
     State(collect): State<Arc<Collect>>,
     caller: May<permission::WriteKeys>,
     origin: Origin,
-    JsonBody(mut body): JsonBody<KeyBody>,
+    JsonBody(body): JsonBody<KeyBody>,
 ) -> Result<impl IntoResponse, Problem> {
+    let view = make_write_key(&accounts, &collect, caller, origin, body).await?;
+    let location = Location::of("write-keys", view.id);
+    Ok((StatusCode::CREATED, location, Json(view)))
+}
+
+/// Makes a write key of the caller's company.
+///
+/// # Errors
+///
+/// Those of `POST /api/write-keys`.
+pub async fn make_write_key(
+    accounts: &Accounts,
+    collect: &Collect,
+    caller: May<permission::WriteKeys>,
+    origin: Origin,
+    mut body: KeyBody,
+) -> Result<KeyView, Problem> {
     accounts.database()?;
     let key = key::generate();
     let new = NewKey {
@@ -204,9 +221,7 @@ async fn post_write_key(
     });
     let row = row.await??;
     collect.keys.wake();
-    let location = Location::of("write-keys", row.id);
-    let view = KeyView::new(row, accounts.settings_username());
-    Ok((StatusCode::CREATED, location, Json(view)))
+    Ok(KeyView::new(row, accounts.settings_username()))
 }
 
 crate::problem_responses!(ReadProblems:
@@ -221,7 +236,7 @@ crate::problem_responses!(ReadProblems:
     params(("id" = Uuid, Path, description = "Id of the key")),
     responses((status = 200, description = "The key", body = KeyView), ReadProblems)
 )]
-async fn get_write_key(
+pub async fn get_write_key(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::WriteKeys>,
     Id(id): Id,
@@ -252,7 +267,7 @@ crate::problem_responses!(EndProblems:
     params(("id" = Uuid, Path, description = "Id of the key")),
     responses((status = 204, description = "It has ended"), EndProblems)
 )]
-async fn delete_write_key(
+pub async fn delete_write_key(
     State(accounts): State<Arc<Accounts>>,
     State(collect): State<Arc<Collect>>,
     caller: May<permission::WriteKeys>,

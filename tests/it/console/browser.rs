@@ -1,5 +1,7 @@
 //! The console in a real browser. `./test.sh quick` leaves these out.
 
+mod admin;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Footfall, console::Visitor};
@@ -37,10 +39,10 @@ async fn one_logs_in_invites_somebody_and_leaves() {
     visitor.press("Invite").await;
     visitor.shows("The invitation is on its way.").await;
     visitor.picture("people-invited").await;
-    visitor.press("Remove bo").await;
-    visitor.shows("Remove bo?").await;
+    visitor.press("Withdraw bo").await;
+    visitor.shows("Withdraw the invitation of bo?").await;
     visitor.picture("remove").await;
-    visitor.press("Remove").await;
+    visitor.press("Withdraw").await;
     visitor.shows("They are removed").await;
     visitor.press("Dark").await;
     visitor.find("html[data-theme=dark]").await;
@@ -115,8 +117,8 @@ async fn no_script_is_needed() {
     visitor.fill("email", "bo@example.com").await;
     visitor.press("Invite").await;
     visitor.shows("The invitation is on its way.").await;
-    visitor.press("Remove bo").await;
-    visitor.press("Remove").await;
+    visitor.press("Withdraw bo").await;
+    visitor.press("Withdraw").await;
     visitor.shows("They are removed").await;
     visitor.press("Log out").await;
     visitor.shows("You are signed out.").await;

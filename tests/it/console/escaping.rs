@@ -4,7 +4,7 @@ use super::founder;
 use crate::support::{
     Reply, TestApp,
     people::{PASSWORD, sqlite},
-    reader::{Reader, assert_is_page},
+    reader::{Reader, assert_is_page, attribute},
 };
 
 /// After the usual lists (OWASP's among them).
@@ -78,6 +78,26 @@ async fn what_is_typed_into_forms() {
         let page = anna.submit("/console/users/invite", &fields).await;
         assert_is_page(&page, 422);
         assert_is_text(&page, payload);
+        for (path, names) in [
+            (
+                "/console/write-keys/new",
+                &["name", "counters", "origins", "rate"][..],
+            ),
+            ("/console/tokens/new", &["name", "scopes", "expires_at"]),
+            ("/console/company", &["name"]),
+            ("/console/account/name", &["username"]),
+            ("/console/account/email", &["email", "password"]),
+        ] {
+            let fields: Vec<_> = names.iter().map(|name| (*name, *payload)).collect();
+            assert_is_text(&anna.submit(path, &fields).await, payload);
+        }
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let names = ["actor", "action", "outcome", "from", "to", "cursor"];
+        query.extend_pairs(names.map(|name| (name, payload)));
+        let page = anna
+            .get(&format!("/console/audit?{}", query.finish()))
+            .await;
+        assert_is_text(&page, payload);
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(["state", "role", "cursor", "done"].map(|name| (name, payload)));
         assert_is_text(
@@ -99,6 +119,8 @@ async fn what_is_stored() {
         place.founder(&email).await;
         anna = anna.log_in(&email, PASSWORD).await;
         let quoted = payload.replace('\'', "''");
+        let company = place.pass(&email).await.company;
+        let company = format!("X'{}'", company.simple());
         let of = format!("(SELECT company_id FROM users WHERE email_key = '{email}')");
         place
             .change(&format!(
@@ -108,13 +130,55 @@ async fn what_is_stored() {
         place
             .change(&format!("UPDATE users SET username = '{quoted}', email = '{quoted}' WHERE email_key = '{email}'"))
             .await;
+        for (path, name) in [("tokens", "scopes"), ("write-keys", "counters")] {
+            let value = if name == "scopes" {
+                "visits:write"
+            } else {
+                "shop"
+            };
+            let fields = [
+                ("name", "x"),
+                (name, value),
+                ("origins", "https://a.example"),
+            ];
+            let made = anna.submit(&format!("/console/{path}/new"), &fields).await;
+            assert!(made.status == 201 || made.status == 303, "{}", made.text());
+        }
+        let key = anna.get("/console/write-keys").await;
+        let key = attribute(&key, ">x</a>", "href").replacen('.', "/console", 1);
+        for (table, columns) in [
+            ("api_tokens", &["name"][..]),
+            ("write_keys", &["name", "counters", "origins"]),
+            ("sessions", &["user_agent", "address"]),
+        ] {
+            let columns: Vec<_> = columns
+                .iter()
+                .map(|name| format!("{name} = '{quoted}'"))
+                .collect();
+            let columns = columns.join(", ");
+            place
+                .change(&format!(
+                    "UPDATE {table} SET {columns} WHERE company_id = {company}"
+                ))
+                .await;
+        }
         for path in [
             "/console/",
             "/console/users",
             "/console/nothing",
             "/console/users/invite",
+            "/console/write-keys",
+            key.as_str(),
+            "/console/tokens",
+            "/console/account",
+            "/console/account/name",
+            "/console/account/delete",
+            "/console/sessions",
+            "/console/company",
+            "/console/audit",
         ] {
             let page = anna.get(path).await;
+            assert_is_page(&page, 200 + 204 * u16::from(path.ends_with("nothing")));
             assert_is_text(&page, payload);
         }
     }

@@ -28,6 +28,42 @@ async fn without_the_database_one_stays_signed_in() {
     );
     assert!(page.header("retry-after").is_some());
     assert!(page.text().contains("Log out"), "the navigation is there");
+    for path in [
+        "write-keys",
+        "tokens",
+        "audit",
+        "account",
+        "sessions",
+        "company",
+    ] {
+        let page = anna.get(&format!("/console/{path}")).await;
+        assert_is_page(&page, 503);
+        assert!(
+            page.text().contains("Accounts and records are away"),
+            "{path}"
+        );
+    }
+    for (path, fields) in [
+        (
+            "write-keys/new",
+            [
+                ("name", "a"),
+                ("counters", "a"),
+                ("origins", "https://a.example"),
+            ],
+        ),
+        (
+            "tokens/new",
+            [
+                ("name", "a"),
+                ("scopes", "visits:write"),
+                ("expires_at", ""),
+            ],
+        ),
+    ] {
+        let page = anna.submit(&format!("/console/{path}"), &fields).await;
+        assert_is_page(&page, 503);
+    }
     let fields = [("email", "bo@a.example"), ("role", "member")];
     let page = anna.submit("/console/users/invite", &fields).await;
     assert_is_page(&page, 503);

@@ -43,7 +43,7 @@ async fn somebody_is_invited_seen_and_removed() {
         let remove = format!("/console/{}", remove.strip_prefix("./").unwrap());
         let ask = anna.get(&remove).await;
         assert_is_page(&ask, 200);
-        assert!(ask.text().contains("Remove bo?"));
+        assert!(ask.text().contains("Withdraw the invitation of bo?"));
         let gone = anna.submit(&remove, &[]).await;
         let to = Reader::location(&gone, &remove);
         assert_eq!(to, "/console/users?done=user-removed");
