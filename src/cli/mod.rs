@@ -11,6 +11,7 @@ mod admin;
 mod audit;
 mod audit_trail;
 mod config;
+mod demo;
 mod doctor;
 mod hash_password;
 mod health;
@@ -60,6 +61,9 @@ pub fn run() -> ExitCode {
         "audit-trail" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| audit_trail::run(arguments, &settings)),
+        "demo" => settings(arguments)
+            .map_err(Failure::from)
+            .and_then(|settings| demo::run(arguments, &settings)),
         "migrate" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| migrate::run(arguments, &settings)),
@@ -94,6 +98,7 @@ fn command() -> Command {
         .subcommand(admin::command())
         .subcommand(audit::command())
         .subcommand(audit_trail::command())
+        .subcommand(demo::command())
         .subcommand(migrate::command())
         .subcommand(restore::command())
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))

@@ -36,6 +36,7 @@ mod cors;
 mod counting;
 mod database;
 mod database_killed;
+mod demo;
 mod doctor;
 mod dotenv;
 mod drain;

@@ -24,10 +24,11 @@ const COMMANDS: [&[&str]; 6] = [
 ];
 
 /// Subcommands that talk to no Redis, or are the replica itself.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "serve",
     "health",
     "config",
+    "demo",
     "openapi",
     "hash-password",
     "help",

@@ -12,6 +12,7 @@ mod work;
 
 pub use self::{
     body::{New, read_filter},
+    changes::create as make,
     list::List,
     work::{Filters, Saved, sentence},
 };

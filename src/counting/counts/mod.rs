@@ -223,6 +223,18 @@ impl CounterStore {
         results
     }
 
+    /// Counts batches of the past, each at its time (Unix milliseconds), in one transaction of the embedded store.
+    ///
+    /// # Errors
+    ///
+    /// If they are not counted, which Redis does not do.
+    pub async fn count_past(&self, batches: &[(i64, Batch)]) -> Result<(), StoreError> {
+        match &self.counts {
+            Counts::Sqlite(sqlite) => sqlite.count_past(batches).await,
+            Counts::Redis(_) => Err(StoreError::Refused("Redis counts now".to_owned())),
+        }
+    }
+
     /// Asks the store whether visits can be counted, and notes the answer. One
     /// that is up is only read from, unless it has refused something; one that
     /// is not must do all that counting does to be up again: a full disk still

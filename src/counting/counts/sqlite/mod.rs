@@ -15,6 +15,7 @@ use uuid::Uuid;
 mod batch;
 mod counters;
 mod identities;
+mod past;
 mod round;
 
 use self::{identities::remember, round::Done};
