@@ -34,11 +34,11 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    console,
+    console::{self, live::{self, Live}},
     counting::{
         Counting,
         carried::Salts,
-        counts::{Recorder, Undrained},
+        counts::{CounterStore, Recorder, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -73,6 +73,7 @@ pub struct Application {
     /// As many questions at a time as the process may ask, and not each thread.
     engine: Engine,
     mailer: Mailer,
+    live: Arc<Live>,
     knowledge: Arc<Knowledge>,
     undrained: Arc<Undrained>,
     /// By which visitors are told apart for a day.
@@ -119,6 +120,7 @@ impl Application {
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
             knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
+            live: Arc::new(Live::new(metrics.live.clone())),
             settings,
             metrics,
             vitals,
@@ -224,6 +226,7 @@ impl Application {
             record,
             engine: self.engine.clone(),
             erasure,
+            live: self.live.clone(),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
         };
@@ -251,7 +254,7 @@ impl Application {
         }
     }
 
-    /// Starts what works on the database in the background, once, on the thread that opened it.
+    /// Starts what works in the background for all workers, once, on the thread that opened the database.
     ///
     /// # Errors
     ///
@@ -261,6 +264,8 @@ impl Application {
         store: &Store,
         supervisor: &Supervisor,
     ) -> prometheus::Result<()> {
+        let counts = CounterStore::new(store.clone(), &self.settings.store);
+        supervisor.spawn(Part::LiveNumbers, live::run(self.live.clone(), counts));
         let Some(database) = self.database.clone() else {
             return Ok(());
         };

@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod form;
 pub mod frame;
 mod home;
+pub mod live;
 pub mod nav;
 pub mod notices;
 pub mod pager;
