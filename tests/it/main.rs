@@ -30,6 +30,7 @@ mod collect;
 mod companies;
 mod conformance;
 mod connections;
+mod console;
 mod contract;
 mod cors;
 mod counting;

@@ -7,7 +7,6 @@ mod fields;
 mod invited;
 mod killed;
 mod own;
-mod pages;
 mod repeated;
 mod statements;
 

@@ -1,0 +1,29 @@
+//! The console: pages for people.
+
+mod assets;
+mod browser;
+mod csrf;
+mod entry;
+mod errors;
+mod people;
+mod sessions;
+
+use crate::support::{Reply, TestApp, people::Place, reader::Reader};
+
+/// The account of the settings, signed in.
+async fn operator(app: &TestApp) -> Reader {
+    Reader::new(app.client()).log_in("admin", "password").await
+}
+
+/// The first admin of a company of their own, signed in.
+async fn founder(place: &Place, email: &str) -> Reader {
+    place.founder(email).await;
+    Reader::new(place.client())
+        .log_in(email, crate::support::people::PASSWORD)
+        .await
+}
+
+/// The id that a form has, by which it is known to be one.
+fn form_id(page: &Reply) -> String {
+    crate::support::reader::attribute(page, "name=\"form_id\"", "value")
+}

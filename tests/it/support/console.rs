@@ -1,0 +1,104 @@
+//! Somebody who looks at the console in a real browser.
+
+use fantoccini::{Locator, elements::Element};
+
+use super::{Footfall, browser::Browser, until};
+
+/// Somebody at a browser.
+pub struct Visitor {
+    pub browser: Browser,
+    /// What all addresses begin with.
+    pub origin: String,
+}
+
+impl Visitor {
+    pub async fn start(footfall: &Footfall) -> Self {
+        Self {
+            browser: Browser::start().await,
+            origin: format!("http://{}/", footfall.public()),
+        }
+    }
+
+    /// Goes to an address of the service.
+    pub async fn open(&self, path: &str) {
+        let url = format!("{}{path}", self.origin);
+        self.browser.page.goto(&url).await.unwrap();
+    }
+
+    /// Waits for an element.
+    pub async fn find(&self, css: &str) -> Element {
+        let found = self
+            .browser
+            .page
+            .wait()
+            .for_element(Locator::Css(css))
+            .await;
+        found.unwrap_or_else(|error| panic!("{css}: {error}"))
+    }
+
+    /// Types into a field, in place of what is there.
+    pub async fn fill(&self, id: &str, text: &str) {
+        let field = self.find(&format!("[id='{id}']")).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Presses a button, or follows a link, by what it says.
+    pub async fn press(&self, text: &str) {
+        let path =
+            format!("//button[normalize-space()='{text}'] | //a[normalize-space()='{text}']");
+        let found = self
+            .browser
+            .page
+            .wait()
+            .for_element(Locator::XPath(&path))
+            .await;
+        let found = found.unwrap_or_else(|error| panic!("{text}: {error}"));
+        found.click().await.unwrap();
+    }
+
+    /// Waits until the page shows this.
+    pub async fn shows(&self, text: &str) {
+        let shown = async || {
+            let body = self.browser.page.find(Locator::Css("body")).await.ok()?;
+            body.text().await.ok()?.contains(text).then_some(())
+        };
+        until(&format!("“{text}” is seen"), shown).await;
+    }
+
+    /// Where this is.
+    pub async fn path(&self) -> String {
+        let url = self.browser.page.current_url().await.unwrap();
+        url[url::Position::BeforePath..].to_owned()
+    }
+
+    /// Logs in at the page that is there, or at the one to log in.
+    pub async fn log_in(&self, username: &str, password: &str) {
+        if !self.path().await.starts_with("/console/login") {
+            self.open("console/login").await;
+        }
+        self.fill("username", username).await;
+        self.fill("password", password).await;
+        self.press("Log in").await;
+        self.shows("Log out").await;
+    }
+
+    /// Keeps pictures of the page, small and wide, light and dark, in `target/tmp/screenshots`, and checks that it
+    /// never scrolls sideways and complains of nothing.
+    pub async fn picture(&self, name: &str) {
+        for (width, height) in [(360, 740), (1280, 900)] {
+            for scheme in ["light", "dark"] {
+                self.browser.screen(width, height).await;
+                self.browser.color_scheme(scheme).await;
+                let overflow = "return document.documentElement.scrollWidth - window.innerWidth";
+                let overflow = self.browser.script(overflow).await.as_i64().unwrap();
+                assert!(
+                    overflow <= 0,
+                    "{name} is {overflow} pixels too wide at {width}"
+                );
+                let file = format!("{name}-{width}-{scheme}.png");
+                self.browser.screenshot(&file).await;
+            }
+        }
+    }
+}
