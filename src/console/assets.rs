@@ -21,6 +21,8 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=315
 const SOURCES: &[(&str, &str)] = &[
     ("console.css", include_str!("assets/console.css")),
     ("console.js", include_str!("assets/console.js")),
+    ("live.js", include_str!("assets/live.js")),
+    ("range.js", include_str!("assets/range.js")),
     ("icon.svg", include_str!("assets/icon.svg")),
 ];
 

@@ -6,6 +6,8 @@
 //! layer around all pages makes a page of it for browsers, and leaves it a document for everyone else.
 
 mod assets;
+pub mod chart;
+mod counters;
 mod entry;
 mod errors;
 pub mod exchange;
@@ -30,9 +32,13 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use self::{errors::page as error_page, pages::Pages};
+use self::live::Live;
 use crate::{
     accounts::{Accounts, sessions::Sessions},
+    counting::routes::CountingState,
     edge::{Policy, Problem},
+    record::Record,
+    supervision::Vitals,
 };
 
 /// Largest form, in bytes: that of an audience.
@@ -52,7 +58,11 @@ pub fn policy() -> Policy {
 pub fn pages<S>() -> Pages<S>
 where
     Arc<Accounts>: FromRef<S>,
+    Arc<CountingState>: FromRef<S>,
+    Arc<Live>: FromRef<S>,
     Arc<Sessions>: FromRef<S>,
+    Record: FromRef<S>,
+    Vitals: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
     Pages::new()
@@ -60,5 +70,7 @@ where
         .with(entry::pages())
         .with(theme::pages())
         .with(home::pages())
+        .with(counters::pages())
+        .with(live::pages())
         .with(users::pages())
 }

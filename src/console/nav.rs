@@ -27,7 +27,13 @@ pub struct Item {
 
 /// All pages that one can go to, by their groups, with the permission that each asks for.
 const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
-    ("", &[("Home", "", Read::RULE)]),
+    (
+        "",
+        &[
+            ("Home", "", Read::RULE),
+            ("Counters", "counters", Read::RULE),
+        ],
+    ),
     ("Company", &[("People", "users", ReadUsers::RULE)]),
 ];
 

@@ -13,6 +13,7 @@
 
 pub mod address;
 mod composer;
+mod failed;
 mod letter;
 mod mailer;
 mod metrics;
@@ -23,6 +24,7 @@ mod template;
 mod transport;
 
 pub use self::{
+    failed::failed,
     address::{EmailAddress, InvalidEmail},
     composer::Tokens,
     mailer::Mailer,

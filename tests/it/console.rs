@@ -2,9 +2,13 @@
 
 mod assets;
 mod browser;
+mod counters;
+mod counters_browser;
 mod csrf;
 mod entry;
 mod errors;
+mod home;
+mod live;
 mod people;
 mod sessions;
 

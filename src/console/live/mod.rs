@@ -153,7 +153,7 @@ fn events(seat: Seat, end: End) -> impl Stream<Item = Result<Event, Infallible>>
         is_begun: false,
         is_away: false,
     };
-    stream::unfold(following, async |mut following| {
+    stream::unfold(following, |mut following| async move {
         let event = following.next().await?;
         Some((Ok(event), following))
     })
