@@ -7,9 +7,12 @@ mod counters_browser;
 mod csrf;
 mod entry;
 mod errors;
+mod escaping;
 mod home;
 mod live;
+mod outages;
 mod people;
+mod repeated;
 mod sessions;
 
 use crate::support::{Reply, TestApp, people::Place, reader::Reader};

@@ -1,4 +1,4 @@
-//! `/console/`: what is going on, at a glance.
+//! `/console/`: what is going on, at a glance; and what is nowhere below it.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{FromRef, State},
     http::Response,
-    routing::get,
+    routing::{any, get},
 };
 use jiff::Timestamp;
 
@@ -21,18 +21,19 @@ use self::{
 use super::{
     chart::Spark,
     counters::tallies::{self, Counter, DAY, LAST_DAY, Tallies},
+    exchange::Exchange,
     frame::Frame,
     live::ALL,
     pages::Pages,
-    response::page,
+    response::{page, see_other},
     shown::Exact,
-    view::View,
+    view::{Anybody, View},
 };
 use crate::{
     accounts::sessions::Sessions,
     auth::permission::{Count, Read},
     counting::{Company, routes::CountingState},
-    edge::{Address, Problem},
+    edge::{Address, Code, Problem},
     record::{Record, overview::Wanted},
 };
 
@@ -47,7 +48,15 @@ where
     Record: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Pages::new().at("", get(home))
+    Pages::new()
+        .at("", get(home))
+        .before(get(async |exchange: Exchange| see_other(&exchange, "")))
+        .at("{*rest}", any(nothing))
+}
+
+/// What is nowhere. Who is signed in sees where else to go.
+async fn nothing(_: Anybody) -> Code {
+    Code::NotFound
 }
 
 #[derive(Template)]
