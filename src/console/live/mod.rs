@@ -124,12 +124,13 @@ fn watched(caller: &Caller, names: &str) -> Result<Vec<Watched>, Problem> {
 }
 
 fn refusal(refused: Refused) -> Problem {
-    match refused {
+    let problem = match refused {
         Refused::User => Problem::from(Code::TooManyRequests)
             .with_detail("You have as many live pages open as one may have: close some."),
         Refused::Replica => Problem::from(Code::Overloaded)
             .with_detail("As many live pages are open here as may be: try again in a moment."),
-    }
+    };
+    problem.retry_after(HEARTBEAT)
 }
 
 type End = Pin<Box<dyn Future<Output = ()> + Send>>;
