@@ -34,7 +34,10 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    console::{self, live::{self, Live}},
+    console::{
+        self,
+        live::{self, Live},
+    },
     counting::{
         Counting,
         carried::Salts,

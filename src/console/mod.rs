@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 
-pub use self::{errors::page as error_page, pages::Pages};
 use self::live::Live;
+pub use self::{errors::page as error_page, pages::Pages};
 use crate::{
     accounts::{Accounts, sessions::Sessions},
     counting::routes::CountingState,

@@ -24,9 +24,9 @@ mod template;
 mod transport;
 
 pub use self::{
-    failed::failed,
     address::{EmailAddress, InvalidEmail},
     composer::Tokens,
+    failed::failed,
     mailer::Mailer,
     metrics::{MailMetrics, Reason},
     outbox::{Mail, enqueue},

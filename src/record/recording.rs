@@ -130,14 +130,16 @@ async fn view(record: &Record, recording: &Recording) -> Result<View, Problem> {
 /// moment, since both grow in one transaction.
 async fn embedded(record: &Record, recording: &Recording) -> Result<(u64, u64), Problem> {
     let (counter, through) = (recording.counter.clone(), recording.through);
-    let read = record.database()?.read("recording_count", move |connection| {
-        Box::pin(async move {
-            connection.within(counter.company.id()).await?;
-            let found = recordings::find(connection, &counter).await?;
-            let count = settings::counted(connection, &counter).await?;
-            Ok((found.map_or(through, |found| found.through), count))
-        })
-    });
+    let read = record
+        .database()?
+        .read("recording_count", move |connection| {
+            Box::pin(async move {
+                connection.within(counter.company.id()).await?;
+                let found = recordings::find(connection, &counter).await?;
+                let count = settings::counted(connection, &counter).await?;
+                Ok((found.map_or(through, |found| found.through), count))
+            })
+        });
     match &record.database()?.health() {
         None => Ok(read.await?),
         // Counted in Redis, which knows nothing of recording it yet.

@@ -113,7 +113,10 @@ impl Chart {
     fn path(&self) -> String {
         let ticks = axis::ticks(self.greatest());
         let top = ticks.last().copied().unwrap_or(1);
-        let heights = self.points.iter().map(|point| self.height(point.value, top));
+        let heights = self
+            .points
+            .iter()
+            .map(|point| self.height(point.value, top));
         let mut path = String::new();
         match self.kind {
             Kind::Bars => {
@@ -167,7 +170,11 @@ impl Chart {
     /// The sum, the greatest, and where that is: what one sees at a glance.
     fn description(&self) -> String {
         let of = self.of;
-        let sum: u128 = self.points.iter().map(|point| u128::from(point.value)).sum();
+        let sum: u128 = self
+            .points
+            .iter()
+            .map(|point| u128::from(point.value))
+            .sum();
         let sum = Exact(i128::try_from(sum).unwrap_or(i128::MAX));
         let greatest = self.points.iter().max_by_key(|point| point.value);
         match (self.points.first(), self.points.last(), greatest) {
@@ -212,9 +219,15 @@ mod tests {
             (&[][..], ""),
             (&[0], ""),
             (&[5], "M0.15 1000v-1000h.7v1000z"),
-            (&[10, 0, 5], "M0.15 1000v-1000h.7v1000zM2.15 1000v-500h.7v500z"),
+            (
+                &[10, 0, 5],
+                "M0.15 1000v-1000h.7v1000zM2.15 1000v-500h.7v500z",
+            ),
             // What is next to nothing is not nothing.
-            (&[1_000_000, 1], "M0.15 1000v-1000h.7v1000zM1.15 1000v-6h.7v6z"),
+            (
+                &[1_000_000, 1],
+                "M0.15 1000v-1000h.7v1000zM1.15 1000v-6h.7v6z",
+            ),
         ] {
             assert_eq!(chart(Kind::Bars, values).path(), expected, "{values:?}");
         }
@@ -254,9 +267,15 @@ mod tests {
                 let html = chart(kind, values).render().unwrap();
                 assert_eq!(html.matches("<td").count(), values.len(), "{html}");
                 for value in values {
-                    assert!(html.contains(&format!(">{}</td>", Exact::from(*value))), "{html}");
+                    assert!(
+                        html.contains(&format!(">{}</td>", Exact::from(*value))),
+                        "{html}"
+                    );
                 }
-                assert!(!html.contains("<0>") && !html.contains("<Visits>"), "{html}");
+                assert!(
+                    !html.contains("<0>") && !html.contains("<Visits>"),
+                    "{html}"
+                );
                 assert!(!html.contains(" style="), "{html}");
             }
         }

@@ -100,7 +100,13 @@ mod tests {
     fn it_says_what_it_shows_and_nothing_else() {
         let spark = Spark::new(vec![1000, 234], "visits of \"><script>");
         let html = spark.following("a\"b", 7).render().unwrap();
-        assert!(html.contains("1,234 visits of &#34;&#62;&#60;script&#62;"), "{html}");
-        assert!(!html.contains("<script>") && !html.contains("a\"b"), "{html}");
+        assert!(
+            html.contains("1,234 visits of &#34;&#62;&#60;script&#62;"),
+            "{html}"
+        );
+        assert!(
+            !html.contains("<script>") && !html.contains("a\"b"),
+            "{html}"
+        );
     }
 }

@@ -43,7 +43,6 @@ struct New {
 #[template(path = "console/counters/recording.html")]
 struct Settings {
     frame: Frame,
-    name: CounterName,
     form: Form,
 }
 
@@ -99,17 +98,22 @@ fn fields_of_recording() -> [Field; 3] {
             "What was sent is stored as it is, for who must export it.",
         ),
     ];
-    let visitors = visitors.map(|(value, label, meaning)| {
-        (value.to_owned(), label.to_owned(), meaning.to_owned())
-    });
+    let visitors = visitors
+        .map(|(value, label, meaning)| (value.to_owned(), label.to_owned(), meaning.to_owned()));
     [
         Field::new("on", "Record what is known of visits", Kind::Box)
             .optional()
-            .hint("When each was counted, and what it carries. Counting itself goes on in any case."),
+            .hint(
+                "When each was counted, and what it carries. Counting itself goes on in any case.",
+            ),
         Field::new("retention_days", "Days to keep it", Kind::Line("number"))
             .at_most(4)
             .hint("1 to 3,650. Older visits keep their number, and nothing else."),
-        Field::new("visitor", "Visitors are stored", Kind::Radios(visitors.into())),
+        Field::new(
+            "visitor",
+            "Visitors are stored",
+            Kind::Radios(visitors.into()),
+        ),
     ]
 }
 
@@ -139,7 +143,9 @@ pub async fn create(
             page(&New {
                 frame: sent.frame("New counter"),
                 is_told,
-                form: new_form(&sent, is_told).filled(&sent.typed).refused(problem),
+                form: new_form(&sent, is_told)
+                    .filled(&sent.typed)
+                    .refused(problem),
             })
         }),
     }
@@ -170,7 +176,7 @@ async fn made(
         let body = JsonBody(body(&sent.typed));
         let record = State(record.clone());
         let put = put_recording(record, may, sent.origin.clone(), path, body);
-        put.await?;
+        let Json(_) = put.await?;
     } else {
         count::visit(counting, sent, name.clone()).await?;
     }
@@ -204,7 +210,6 @@ pub async fn settings(
     }
     page(&Settings {
         frame: view.frame(format!("What is recorded of {name}")),
-        name,
         form,
     })
 }
@@ -228,8 +233,9 @@ pub async fn change(
         Err(problem) => again(problem, |problem| {
             page(&Settings {
                 frame: sent.frame(format!("What is recorded of {name}")),
-                form: settings_form(&sent, &name).filled(&sent.typed).refused(problem),
-                name: name.clone(),
+                form: settings_form(&sent, &name)
+                    .filled(&sent.typed)
+                    .refused(problem),
             })
         }),
     }

@@ -19,10 +19,7 @@ use crate::{
 };
 
 /// Whoever comes here to look, looks at the counter.
-pub async fn back(
-    view: View<Read>,
-    Path(name): Path<String>,
-) -> Result<Response<Body>, Problem> {
+pub async fn back(view: View<Read>, Path(name): Path<String>) -> Result<Response<Body>, Problem> {
     let name: CounterName = name.parse()?;
     see_other(&view.exchange, &format!("counters/{name}"))
 }
@@ -60,5 +57,8 @@ pub async fn visit(
         carried: None,
     };
     let company = caller.company;
-    counting.counting.visit(CounterId { company, name }, visit).await
+    counting
+        .counting
+        .visit(CounterId { company, name }, visit)
+        .await
 }

@@ -143,7 +143,10 @@ pub async fn list(
     let query = |sort: Sort, number: usize| query(&view, sought, sort, number);
     page(&List {
         frame: view.frame("Counters"),
-        search: Field::new("q", "Name", Kind::Line("search")).with(sought).at_most(64).optional(),
+        search: Field::new("q", "Name", Kind::Line("search"))
+            .with(sought)
+            .at_most(64)
+            .optional(),
         orders: Sort::ALL.map(|(sort, _)| query(sort, 1)),
         sort,
         rows: rows.collect(),

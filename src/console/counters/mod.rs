@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::FromRef,
-    routing::get,
-};
+use axum::{extract::FromRef, routing::get};
 
 mod changing;
 mod count;

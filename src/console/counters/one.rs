@@ -127,7 +127,9 @@ pub async fn one(
     };
     let mut status = StatusCode::OK;
     if recorded.is_some()
-        && let Err(problem) = one.read(&view, &record, &range, typed.get("property").trim()).await
+        && let Err(problem) = one
+            .read(&view, &record, &range, typed.get("property").trim())
+            .await
     {
         match problem.code.status() {
             wrong @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => {
@@ -200,8 +202,13 @@ async fn state(
     match problem.code {
         Code::NoDatabase => {
             let count = counting.counting.get(&counter).await?;
-            let text = "This Footfall has no database, so nothing is known of visits but their number.";
-            Ok((count.ok_or(Code::CounterNotFound)?, None, Some(text.to_owned())))
+            let text =
+                "This Footfall has no database, so nothing is known of visits but their number.";
+            Ok((
+                count.ok_or(Code::CounterNotFound)?,
+                None,
+                Some(text.to_owned()),
+            ))
         }
         code if code.status().is_server_error() => {
             // One of both may be there.
@@ -243,7 +250,9 @@ fn ranges(view: &View<Read>, typed: &Typed, range: &Range) -> Vec<(String, &'sta
 }
 
 fn filter(typed: &Typed, range: &Range) -> Vec<Field> {
-    let is_date = |text: &str| text.is_empty() || text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10;
+    let is_date = |text: &str| {
+        text.is_empty() || text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10
+    };
     let moment = |name, label, value: Option<&str>| {
         let value = value.unwrap_or_default();
         // A browser would not show what is more than a date.

@@ -190,14 +190,32 @@ mod tests {
     fn what_is_asked_for_is_shown() {
         for (query, name, unit, from, to) in [
             ("", "30d", "day", Some("2026-10-28"), None),
-            ("range=24h", "24h", "hour", Some("2026-11-25T12:00:00Z"), None),
+            (
+                "range=24h",
+                "24h",
+                "hour",
+                Some("2026-11-25T12:00:00Z"),
+                None,
+            ),
             ("range=7d", "7d", "hour", Some("2026-11-20"), None),
-            ("range=90d&unit=week", "90d", "week", Some("2026-08-29"), None),
+            (
+                "range=90d&unit=week",
+                "90d",
+                "week",
+                Some("2026-08-29"),
+                None,
+            ),
             ("range=12m", "12m", "month", Some("2025-12-01"), None),
             ("range=all", "all", "month", None, None),
             ("range=strange", "", "month", None, None),
             ("from=2026-11-01", "", "day", Some("2026-11-01"), None),
-            ("range=24h&from=2026-01-01&to=2026-11-01", "", "week", Some("2026-01-01"), Some("2026-11-01")),
+            (
+                "range=24h&from=2026-01-01&to=2026-11-01",
+                "",
+                "week",
+                Some("2026-01-01"),
+                Some("2026-11-01"),
+            ),
             (
                 "from=2026-11-26T10%3A00%3A00Z&to=2026-11-26T12%3A00%3A00Z",
                 "",
@@ -205,7 +223,13 @@ mod tests {
                 Some("2026-11-26T10:00:00Z"),
                 Some("2026-11-26T12:00:00Z"),
             ),
-            ("from=nonsense&to=%22%3E", "", "month", Some("nonsense"), Some("\">")),
+            (
+                "from=nonsense&to=%22%3E",
+                "",
+                "month",
+                Some("nonsense"),
+                Some("\">"),
+            ),
         ] {
             let range = range(query);
             assert_eq!(range.name, name, "{query}");

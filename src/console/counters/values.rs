@@ -102,7 +102,14 @@ fn panel(title: String, values: Values) -> Panel {
     }
 }
 
-fn row(Counted { value, visits, visitors }: Counted, all: u64) -> Row {
+fn row(
+    Counted {
+        value,
+        visits,
+        visitors,
+    }: Counted,
+    all: u64,
+) -> Row {
     Row {
         text: match value {
             Value::Null => None,
@@ -142,7 +149,12 @@ mod tests {
         let panel = panel("x".into(), values);
         let rows = panel.rows.iter();
         let rows: Vec<_> = rows.map(|row| (row.text.as_deref(), row.share)).collect();
-        let expected = [(Some("/a"), 300), (Some("true"), 200), (Some("1.5"), 200), (None, 100)];
+        let expected = [
+            (Some("/a"), 300),
+            (Some("true"), 200),
+            (Some("1.5"), 200),
+            (None, 100),
+        ];
         assert_eq!(rows, expected);
         assert_eq!(panel.other, Some(Exact(2)));
     }

@@ -41,9 +41,19 @@ mod tests {
     #[test]
     fn one_visit_is_one() {
         for (first, last, reason, expected) in [
-            (1, 1200, "before", "Visits 1 to 1,200 were counted before recording began."),
+            (
+                1,
+                1200,
+                "before",
+                "Visits 1 to 1,200 were counted before recording began.",
+            ),
             (7, 7, "off", "Visit 7 was counted while recording was off."),
-            (7, 7, "retention", "Visit 7 is older than this counter keeps what visits carry."),
+            (
+                7,
+                7,
+                "retention",
+                "Visit 7 is older than this counter keeps what visits carry.",
+            ),
             (7, 8, "new", "Visits 7 to 8 are not recorded."),
         ] {
             assert_eq!(sentence(first, last, reason), expected);

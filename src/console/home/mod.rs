@@ -215,12 +215,7 @@ fn compared(today: u64, other: u64) -> String {
 }
 
 /// The counters with the most visits of today.
-async fn moving(
-    record: &Record,
-    read: &Tallies,
-    company: Company,
-    now: i64,
-) -> Vec<Moving> {
+async fn moving(record: &Record, read: &Tallies, company: Company, now: i64) -> Vec<Moving> {
     let counters = read.counters.iter();
     let moved = counters.filter(|counter| counter.between(TODAY, None) > 0);
     let mut moved: Vec<_> = moved.cloned().collect();
@@ -230,7 +225,9 @@ async fn moving(
     let sparks = tallies::last_day(record, company, &moved, now).await;
     let mut sparks = sparks.unwrap_or_default();
     let moving = moved.into_iter().map(|counter| {
-        let spark = sparks.remove(&counter.name).map(|hours| Spark::new(hours, LAST_DAY));
+        let spark = sparks
+            .remove(&counter.name)
+            .map(|hours| Spark::new(hours, LAST_DAY));
         Moving {
             today: counter.between(TODAY, None),
             spark: match counter.reach() == counter.count {

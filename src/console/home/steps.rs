@@ -2,11 +2,7 @@
 
 use crate::{
     auth::permission::{OwnTokens, Read, WriteKeys},
-    console::{
-        form::Form,
-        shown::Code,
-        view::View,
-    },
+    console::{form::Form, shown::Code, view::View},
     counting::DEFAULT_COUNTER,
     edge::Address,
 };

@@ -226,11 +226,7 @@ async fn known(record: &Record, recording: &Recording) -> u64 {
 /// # Errors
 ///
 /// Those of reading them.
-pub async fn last(
-    record: &Record,
-    counter: &CounterId,
-    most: u64,
-) -> Result<Vec<Line>, Problem> {
+pub async fn last(record: &Record, counter: &CounterId, most: u64) -> Result<Vec<Line>, Problem> {
     let recording = record.of(counter).await?;
     let through = known(record, &recording).await;
     let numbers = Numbers {

@@ -26,7 +26,14 @@ const PAYLOADS: &[&str] = &[
 /// Nothing that was sent is more than text.
 #[track_caller]
 fn assert_is_text(page: &str) {
-    for bad in ["<script>", "<img src=x", "<svg/onload", "' onmouseover='", "<!--", ">49<"] {
+    for bad in [
+        "<script>",
+        "<img src=x",
+        "<svg/onload",
+        "' onmouseover='",
+        "<!--",
+        ">49<",
+    ] {
         assert!(!page.contains(bad), "{bad}: {page}");
     }
 }
@@ -76,8 +83,14 @@ async fn a_counter_is_made_counted_on_and_read() {
         let page = anna.get("/console/counters/signup.page").await;
         assert_is_page(&page, 200);
         let text = page.text();
-        assert!(text.contains("reconciles") && text.contains("kept for 30 days"), "{text}");
-        assert!(text.contains("0 counted = 0 recorded + 0 waiting"), "{text}");
+        assert!(
+            text.contains("reconciles") && text.contains("kept for 30 days"),
+            "{text}"
+        );
+        assert!(
+            text.contains("0 counted = 0 recorded + 0 waiting"),
+            "{text}"
+        );
         let list = anna.get("/console/counters").await.text();
         assert!(list.contains(">signup.page</a>"), "{list}");
 
@@ -90,10 +103,14 @@ async fn a_counter_is_made_counted_on_and_read() {
         }
         let shown = async || {
             let text = anna.get("/console/counters/signup.page").await.text();
-            text.contains("1 counted = 1 recorded + 0 waiting").then_some(text)
+            text.contains("1 counted = 1 recorded + 0 waiting")
+                .then_some(text)
         };
         let text = until("it is recorded", shown).await;
-        assert!(text.contains("1 visits from") || text.contains("1 visits in"), "{text}");
+        assert!(
+            text.contains("1 visits from") || text.contains("1 visits in"),
+            "{text}"
+        );
         // Whoever makes one of this name is led to it, and changes nothing.
         let sent = anna.submit("/console/counters/+new", &fields).await;
         let to = Reader::location(&sent, "/console/counters/+new");
@@ -113,34 +130,113 @@ async fn what_is_wrong_stands_beside_its_field() {
     let mut anna = founder(&place, "anna@a.example").await;
     count(&place, "anna@a.example", "visits", &[json!({})]).await;
     for (path, fields, wrong) in [
-        ("+new", [("name", "No Name"), ("retention_days", "400"), ("visitor", "hashed")], "name"),
-        ("+new", [("name", ""), ("retention_days", "400"), ("visitor", "hashed")], "name"),
-        ("+new", [("name", "a"), ("retention_days", "0"), ("visitor", "hashed")], "retention_days"),
-        ("+new", [("name", "a"), ("retention_days", "3651"), ("visitor", "hashed")], "retention_days"),
-        ("+new", [("name", "a"), ("retention_days", "many"), ("visitor", "hashed")], "retention_days"),
-        ("+new", [("name", "a"), ("retention_days", "400"), ("visitor", "naked")], "visitor"),
-        ("visits/recording", [("name", ""), ("retention_days", "-1"), ("visitor", "given")], "retention_days"),
-        ("visits/recording", [("name", ""), ("retention_days", ""), ("visitor", "given")], "retention_days"),
-        ("visits/recording", [("name", ""), ("retention_days", "1"), ("visitor", "")], "visitor"),
+        (
+            "+new",
+            [
+                ("name", "No Name"),
+                ("retention_days", "400"),
+                ("visitor", "hashed"),
+            ],
+            "name",
+        ),
+        (
+            "+new",
+            [
+                ("name", ""),
+                ("retention_days", "400"),
+                ("visitor", "hashed"),
+            ],
+            "name",
+        ),
+        (
+            "+new",
+            [
+                ("name", "a"),
+                ("retention_days", "0"),
+                ("visitor", "hashed"),
+            ],
+            "retention_days",
+        ),
+        (
+            "+new",
+            [
+                ("name", "a"),
+                ("retention_days", "3651"),
+                ("visitor", "hashed"),
+            ],
+            "retention_days",
+        ),
+        (
+            "+new",
+            [
+                ("name", "a"),
+                ("retention_days", "many"),
+                ("visitor", "hashed"),
+            ],
+            "retention_days",
+        ),
+        (
+            "+new",
+            [
+                ("name", "a"),
+                ("retention_days", "400"),
+                ("visitor", "naked"),
+            ],
+            "visitor",
+        ),
+        (
+            "visits/recording",
+            [("name", ""), ("retention_days", "-1"), ("visitor", "given")],
+            "retention_days",
+        ),
+        (
+            "visits/recording",
+            [("name", ""), ("retention_days", ""), ("visitor", "given")],
+            "retention_days",
+        ),
+        (
+            "visits/recording",
+            [("name", ""), ("retention_days", "1"), ("visitor", "")],
+            "visitor",
+        ),
     ] {
-        let page = anna.submit(&format!("/console/counters/{path}"), &fields).await;
+        let page = anna
+            .submit(&format!("/console/counters/{path}"), &fields)
+            .await;
         let status = if wrong == "name" { 400 } else { 422 };
         assert_is_page(&page, status);
         let text = page.text();
         let id = wrong.replace('_', "-");
-        assert!(text.contains(&format!("id=\"{id}-error\"")), "{wrong}: {text}");
-        assert_eq!(attribute(&page, "name=\"retention_days\"", "value"), fields[1].1);
+        assert!(
+            text.contains(&format!("id=\"{id}-error\"")),
+            "{wrong}: {text}"
+        );
+        assert_eq!(
+            attribute(&page, "name=\"retention_days\"", "value"),
+            fields[1].1
+        );
         if path == "+new" {
             assert_eq!(attribute(&page, "name=\"name\"", "value"), fields[0].1);
         }
     }
-    for bad in ["0", "-1", "x", "1.5", "18446744073709551616", "%22%3E%3Cscript%3E"] {
-        let page = anna.get(&format!("/console/counters/visits/visits?number={bad}")).await;
+    for bad in [
+        "0",
+        "-1",
+        "x",
+        "1.5",
+        "18446744073709551616",
+        "%22%3E%3Cscript%3E",
+    ] {
+        let page = anna
+            .get(&format!("/console/counters/visits/visits?number={bad}"))
+            .await;
         assert_is_page(&page, 422);
         assert!(page.text().contains("id=\"number-error\""), "{bad}");
         assert_is_text(&page.text());
     }
-    let found = anna.get("/console/counters/visits/visits?number=+1,234+").await;
+    let found = anna
+        .get("/console/counters/visits/visits?number=+1,234+")
+        .await;
     let to = Reader::location(&found, "/console/counters/visits/visits");
     assert_eq!(to, "/console/counters/visits/visits/1234");
 }
@@ -149,7 +245,13 @@ async fn what_is_wrong_stands_beside_its_field() {
 async fn recording_is_changed_and_a_gap_says_why() {
     for place in both(&[]).await {
         let mut anna = founder(&place, "anna@a.example").await;
-        count(&place, "anna@a.example", "visits", &[json!({ "path": "/first" })]).await;
+        count(
+            &place,
+            "anna@a.example",
+            "visits",
+            &[json!({ "path": "/first" })],
+        )
+        .await;
         let path = "/console/counters/visits/recording";
         let page = anna.get(path).await;
         assert_is_page(&page, 200);
@@ -164,21 +266,31 @@ async fn recording_is_changed_and_a_gap_says_why() {
         let pass = place.pass("anna@a.example").await;
         let mut client = place.logged_in(0, &pass);
         for _ in 0..3 {
-            let reply = client.send(hyper::Method::POST, "/api/counters/visits", &[], "").await;
+            let reply = client
+                .send(hyper::Method::POST, "/api/counters/visits", &[], "")
+                .await;
             assert_eq!(reply.status, 200);
         }
         let text = anna.get("/console/counters/visits").await.text();
         assert!(text.contains("+ 3 not recorded"), "{}: {text}", place.kind);
-        assert!(text.contains("Visits 2 to 4 were counted while recording was off."), "{text}");
+        assert!(
+            text.contains("Visits 2 to 4 were counted while recording was off."),
+            "{text}"
+        );
         let list = anna.get("/console/counters").await.text();
         assert!(list.contains("not recorded"), "{list}");
         let page = anna.get("/console/counters/visits/visits/3").await;
         assert_is_page(&page, 200);
-        assert!(page.text().contains("Visit 3 was counted while recording was off."));
+        assert!(
+            page.text()
+                .contains("Visit 3 was counted while recording was off.")
+        );
         let page = anna.get("/console/counters/visits/visits/1").await;
         assert!(page.text().contains("/first") && page.text().contains("rel=\"next\""));
         for nothing in ["0", "5", "x", "18446744073709551616"] {
-            let page = anna.get(&format!("/console/counters/visits/visits/{nothing}")).await;
+            let page = anna
+                .get(&format!("/console/counters/visits/visits/{nothing}"))
+                .await;
             assert_is_page(&page, 404);
         }
     }
@@ -198,7 +310,11 @@ async fn what_strangers_send_is_text() {
     let visits: Vec<_> = visits.collect();
     let path = "/console/counters/visits/recording";
     count(&place, "anna@a.example", "visits", &[json!({})]).await;
-    let given = [("on", "on"), ("retention_days", "400"), ("visitor", "given")];
+    let given = [
+        ("on", "on"),
+        ("retention_days", "400"),
+        ("visitor", "given"),
+    ];
     assert_eq!(anna.submit(path, &given).await.status, 303);
     count(&place, "anna@a.example", "visits", &visits).await;
     for path in [
@@ -211,15 +327,26 @@ async fn what_strangers_send_is_text() {
         assert_is_page(&page, 200);
         assert_is_text(&page.text());
     }
-    let page = anna.get("/console/counters/visits?property=plan").await.text();
-    assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{page}");
+    let page = anna
+        .get("/console/counters/visits?property=plan")
+        .await
+        .text();
+    assert!(
+        page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"),
+        "{page}"
+    );
     for number in 2..2 + PAYLOADS.len() {
-        let page = anna.get(&format!("/console/counters/visits/visits/{number}")).await;
+        let page = anna
+            .get(&format!("/console/counters/visits/visits/{number}"))
+            .await;
         assert_is_page(&page, 200);
         assert_is_text(&page.text());
     }
     let queries = ["from", "to", "tz", "unit", "range", "property", "done"];
-    for (name, payload) in queries.into_iter().flat_map(|name| PAYLOADS.map(|text| (name, text))) {
+    for (name, payload) in queries
+        .into_iter()
+        .flat_map(|name| PAYLOADS.map(|text| (name, text)))
+    {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair(name, payload);
         for path in ["/console/counters/visits", "/console/counters", "/console/"] {
@@ -230,7 +357,9 @@ async fn what_strangers_send_is_text() {
     for payload in PAYLOADS {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("q", payload).append_pair("sort", payload);
-        let page = anna.get(&format!("/console/counters?{}", query.finish())).await;
+        let page = anna
+            .get(&format!("/console/counters?{}", query.finish()))
+            .await;
         assert_is_page(&page, 200);
         assert_is_text(&page.text());
         assert!(page.text().contains("No counter has this in its name"));
@@ -242,7 +371,13 @@ async fn what_strangers_send_is_text() {
 async fn a_range_that_is_wrong_is_said_to_be() {
     let place = sqlite(&[]).await;
     let mut anna = founder(&place, "anna@a.example").await;
-    count(&place, "anna@a.example", "visits", &[json!({ "path": "/a" })]).await;
+    count(
+        &place,
+        "anna@a.example",
+        "visits",
+        &[json!({ "path": "/a" })],
+    )
+    .await;
     for (query, status) in [
         ("range=24h", 200),
         ("range=7d", 200),
@@ -262,7 +397,11 @@ async fn a_range_that_is_wrong_is_said_to_be() {
         let page = anna.get(&format!("/console/counters/visits?{query}")).await;
         assert_is_page(&page, status);
         let text = page.text();
-        assert_eq!(text.contains("class=\"notice bad\" role=\"alert\""), status != 200, "{query}: {text}");
+        assert_eq!(
+            text.contains("class=\"notice bad\" role=\"alert\""),
+            status != 200,
+            "{query}: {text}"
+        );
         assert_eq!(text.contains("<figure"), status == 200, "{query}");
         if let Some(from) = query.strip_prefix("from=") {
             let from = from.split('&').next().unwrap();
@@ -285,13 +424,17 @@ async fn many_counters_are_sorted_searched_and_paged() {
     for lines in lines.chunks(1000) {
         let body = lines.join("\n");
         let ndjson = [("content-type", "application/x-ndjson")];
-        let reply = client.send(hyper::Method::POST, "/api/visits", &ndjson, body).await;
+        let reply = client
+            .send(hyper::Method::POST, "/api/visits", &ndjson, body)
+            .await;
         assert_eq!(reply.status, 200);
     }
     let names = |text: &str| -> Vec<String> {
         let cells = text.split("<th scope=\"row\"><a href=\"").skip(1);
         let names = cells.map(|cell| cell.split_once('>').unwrap().1);
-        names.map(|name| name.split('<').next().unwrap().to_owned()).collect()
+        names
+            .map(|name| name.split('<').next().unwrap().to_owned())
+            .collect()
     };
     for (query, first, many, next) in [
         ("", "c00", 50, true),
@@ -315,7 +458,10 @@ async fn many_counters_are_sorted_searched_and_paged() {
         assert_eq!(text.contains("rel=\"next\""), next, "{query}");
     }
     let text = anna.get("/console/counters?sort=visits").await.text();
-    assert!(text.contains("data-live=\"c59\" data-count=\"60\">60</span>"), "{text}");
+    assert!(
+        text.contains("data-live=\"c59\" data-count=\"60\">60</span>"),
+        "{text}"
+    );
     assert!(text.contains("60 visits in the last 24 hours"), "{text}");
     assert!(text.contains("aria-sort=\"descending\""));
 }
@@ -325,10 +471,22 @@ async fn many_counters_are_sorted_searched_and_paged() {
 async fn each_role_does_what_it_may() {
     let place = sqlite(&[]).await;
     founder(&place, "anna@a.example").await;
-    count(&place, "anna@a.example", "visits", &[json!({ "path": "/a" })]).await;
-    for (role, counts, changes) in [("viewer", false, false), ("member", true, false), ("admin", true, true)] {
+    count(
+        &place,
+        "anna@a.example",
+        "visits",
+        &[json!({ "path": "/a" })],
+    )
+    .await;
+    for (role, counts, changes) in [
+        ("viewer", false, false),
+        ("member", true, false),
+        ("admin", true, true),
+    ] {
         place.change(&format!("UPDATE users SET role = '{role}', generation = generation + 1 WHERE email_key = 'anna@a.example'")).await;
-        let mut reader = Reader::new(place.client()).log_in("anna@a.example", PASSWORD).await;
+        let mut reader = Reader::new(place.client())
+            .log_in("anna@a.example", PASSWORD)
+            .await;
         let list = reader.get("/console/counters").await;
         assert_is_page(&list, 200);
         assert_eq!(list.text().contains("New counter"), counts, "{role}");
@@ -339,22 +497,44 @@ async fn each_role_does_what_it_may() {
         assert_is_page(&reader.get("/console/counters/visits/visits/1").await, 200);
         let status = |may| if may { 200 } else { 403 };
         assert_is_page(&reader.get("/console/counters/+new").await, status(counts));
-        assert_is_page(&reader.get("/console/counters/visits/recording").await, status(changes));
+        assert_is_page(
+            &reader.get("/console/counters/visits/recording").await,
+            status(changes),
+        );
         let status = |may| if may { 303 } else { 403 };
         let sent = reader.submit("/console/counters/visits/count", &[]).await;
         assert_eq!(sent.status, status(counts), "{role}");
         let fields = [("on", "on"), ("retention_days", "9"), ("visitor", "hashed")];
-        let sent = reader.submit("/console/counters/visits/recording", &fields).await;
+        let sent = reader
+            .submit("/console/counters/visits/recording", &fields)
+            .await;
         assert_eq!(sent.status, status(changes), "{role}");
-        let fields = [("name", format!("of.{role}")), ("retention_days", "8".to_owned()), ("visitor", "hashed".to_owned())];
-        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let fields = [
+            ("name", format!("of.{role}")),
+            ("retention_days", "8".to_owned()),
+            ("visitor", "hashed".to_owned()),
+        ];
+        let fields = fields
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
         let sent = reader.submit("/console/counters/+new", &fields).await;
         assert_eq!(sent.status, status(counts), "{role}");
     }
     // A member's is there by its first visit, an admin's before.
-    let text = Reader::new(place.client()).log_in("anna@a.example", PASSWORD).await.get("/console/counters").await.text();
-    assert!(text.contains("data-live=\"of.member\" data-count=\"1\""), "{text}");
-    assert!(text.contains("data-live=\"of.admin\" data-count=\"0\""), "{text}");
+    let text = Reader::new(place.client())
+        .log_in("anna@a.example", PASSWORD)
+        .await
+        .get("/console/counters")
+        .await
+        .text();
+    assert!(
+        text.contains("data-live=\"of.member\" data-count=\"1\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("data-live=\"of.admin\" data-count=\"0\""),
+        "{text}"
+    );
 }
 
 /// What is of another company is not there.
@@ -363,8 +543,20 @@ async fn counters_of_others_are_not_seen() {
     let place = sqlite(&[]).await;
     let mut anna = founder(&place, "anna@a.example").await;
     founder(&place, "eve@e.example").await;
-    count(&place, "eve@e.example", "secret", &[json!({ "path": "/hidden" })]).await;
-    assert!(!anna.get("/console/counters").await.text().contains("secret"));
+    count(
+        &place,
+        "eve@e.example",
+        "secret",
+        &[json!({ "path": "/hidden" })],
+    )
+    .await;
+    assert!(
+        !anna
+            .get("/console/counters")
+            .await
+            .text()
+            .contains("secret")
+    );
     assert!(!anna.get("/console/").await.text().contains("secret"));
     for path in ["secret", "secret/recording", "secret/visits/1"] {
         assert_is_page(&anna.get(&format!("/console/counters/{path}")).await, 404);
@@ -375,7 +567,10 @@ async fn counters_of_others_are_not_seen() {
 #[tokio::test]
 async fn without_a_database_numbers_are_shown() {
     let redis = crate::support::Redis::start();
-    let app = TestApp::builder().env("REDIS_URL", redis.url()).start().await;
+    let app = TestApp::builder()
+        .env("REDIS_URL", redis.url())
+        .start()
+        .await;
     app.ready().await;
     let mut reader = operator(&app).await;
     let page = reader.get("/console/").await;
@@ -383,13 +578,21 @@ async fn without_a_database_numbers_are_shown() {
     assert!(page.text().contains("Count your first visit"));
     let page = reader.get("/console/counters/+new").await;
     assert_is_page(&page, 200);
-    assert!(page.text().contains("Count the first visit") && !page.text().contains("retention_days"));
-    let sent = reader.submit("/console/counters/+new", &[("name", "plain")]).await;
+    assert!(
+        page.text().contains("Count the first visit") && !page.text().contains("retention_days")
+    );
+    let sent = reader
+        .submit("/console/counters/+new", &[("name", "plain")])
+        .await;
     let to = Reader::location(&sent, "/console/counters/+new");
     assert_eq!(to, "/console/counters/plain?done=counter-made");
     let page = reader.get(&to).await;
     assert_is_page(&page, 200);
-    assert!(page.text().contains("This Footfall has no database"), "{}", page.text());
+    assert!(
+        page.text().contains("This Footfall has no database"),
+        "{}",
+        page.text()
+    );
     let page = reader.get("/console/counters").await;
     assert_is_page(&page, 200);
     assert!(page.text().contains("data-live=\"plain\"") && !page.text().contains("Last 24 hours"));

@@ -33,17 +33,25 @@ async fn a_counter_is_made_and_seen_to_move() {
     let token = footfall.token().await;
     let mut client = footfall.client().with_token(&token);
     let visits = (0..60).map(|number| {
+        let referrer = "https://search.example/?q=a%20rather%20long%20address%20of%20a%20page";
+        let country = ["DE", "FR", "NZ"][number % 3];
         json!({
             "visitor": format!("v{}", number % 17),
             "path": format!("/page/{}", number % 11),
-            "referrer": (number % 3 == 0).then_some("https://search.example/?q=a%20rather%20long%20address%20of%20a%20page"),
+            "referrer": (number % 3 == 0).then_some(referrer),
             "campaign": (number % 4 == 0).then_some("spring-2026"),
-            "country": ["DE", "FR", "NZ"][number % 3],
+            "country": country,
             "properties": { "plan": "pro", "seats": number },
         })
     });
     for visit in visits {
-        let reply = send(&mut client, Method::POST, "/api/counters/signup.page", &visit).await;
+        let reply = send(
+            &mut client,
+            Method::POST,
+            "/api/counters/signup.page",
+            &visit,
+        )
+        .await;
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
     let number = "return document.querySelector('.card .live').textContent";
@@ -53,11 +61,14 @@ async fn a_counter_is_made_and_seen_to_move() {
     .await;
     for counter in 0..40 {
         for _ in 0..=counter % 7 {
-            let path = format!("/api/counters/shop.{}", ["checkout", "cart", "product", "search"][counter % 4].to_owned() + &counter.to_string());
+            let part = ["checkout", "cart", "product", "search"][counter % 4];
+            let path = format!("/api/counters/shop.{part}{counter}");
             assert_eq!(client.send(Method::POST, &path, &[], "").await.status, 200);
         }
     }
-    visitor.open("console/counters/signup.page?range=24h&property=plan").await;
+    visitor
+        .open("console/counters/signup.page?range=24h&property=plan")
+        .await;
     visitor.shows("reconciles").await;
     visitor.picture("counter").await;
     visitor.open("console/counters/signup.page?range=7d").await;
@@ -72,7 +83,9 @@ async fn a_counter_is_made_and_seen_to_move() {
         (path.contains("from=20") && path.contains("to=20")).then_some(())
     })
     .await;
-    visitor.open("console/counters/signup.page?from=nonsense").await;
+    visitor
+        .open("console/counters/signup.page?from=nonsense")
+        .await;
     visitor.picture("counter-refused").await;
     visitor.open("console/counters/signup.page/visits/7").await;
     visitor.shows("/page/5").await;
@@ -104,7 +117,9 @@ async fn a_hidden_page_closes_its_stream() {
     visitor.open("console/counters/visits").await;
     footfall.metric_becomes("footfall_live_streams", 1.0).await;
     let hide = |hidden: bool| {
-        format!("Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }}); document.dispatchEvent(new Event('visibilitychange'));")
+        format!(
+            "Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }}); document.dispatchEvent(new Event('visibilitychange'));"
+        )
     };
     visitor.browser.script(&hide(true)).await;
     footfall.metric_becomes("footfall_live_streams", 0.0).await;

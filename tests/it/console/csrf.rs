@@ -17,9 +17,15 @@ const FORMS: &[(&str, &str)] = &[
         "/console/users/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/remove",
         "",
     ),
-    ("/console/counters/+new", "name=strange&on=on&retention_days=9&visitor=hashed"),
+    (
+        "/console/counters/+new",
+        "name=strange&on=on&retention_days=9&visitor=hashed",
+    ),
     ("/console/counters/visits/count", ""),
-    ("/console/counters/visits/recording", "on=on&retention_days=9&visitor=hashed"),
+    (
+        "/console/counters/visits/recording",
+        "on=on&retention_days=9&visitor=hashed",
+    ),
     ("/console/logout", ""),
 ];
 

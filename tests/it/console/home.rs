@@ -14,8 +14,13 @@ use crate::support::{
 async fn who_is_new_is_told_how_to_count() {
     let place = sqlite(&[]).await;
     let mut anna = founder(&place, "anna@a.example").await;
-    let headers = [("host", "count.example:8443"), ("x-forwarded-proto", "https")];
-    let page = anna.send(hyper::Method::GET, "/console/", &headers, "").await;
+    let headers = [
+        ("host", "count.example:8443"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let page = anna
+        .send(hyper::Method::GET, "/console/", &headers, "")
+        .await;
     assert_is_page(&page, 200);
     let text = page.text();
     for expected in [
@@ -34,8 +39,14 @@ async fn who_is_new_is_told_how_to_count() {
     let sent = anna.submit("/console/counters/visits/count", &[]).await;
     assert_eq!(sent.status, 303);
     let text = anna.get("/console/").await.text();
-    assert!(!text.contains("Count your first visit") && text.contains("Counters that move"), "{text}");
-    assert!(text.contains("data-live=\"*\" data-count=\"1\" data-minus=\"0\""), "{text}");
+    assert!(
+        !text.contains("Count your first visit") && text.contains("Counters that move"),
+        "{text}"
+    );
+    assert!(
+        text.contains("data-live=\"*\" data-count=\"1\" data-minus=\"0\""),
+        "{text}"
+    );
 }
 
 /// A viewer can make neither token, key nor visit, and is told whom to ask.
@@ -44,10 +55,18 @@ async fn a_viewer_is_told_whom_to_ask() {
     let place = sqlite(&[]).await;
     founder(&place, "anna@a.example").await;
     place.change("UPDATE users SET role = 'viewer', generation = generation + 1 WHERE email_key = 'anna@a.example'").await;
-    let mut viewer = Reader::new(place.client()).log_in("anna@a.example", PASSWORD).await;
+    let mut viewer = Reader::new(place.client())
+        .log_in("anna@a.example", PASSWORD)
+        .await;
     let text = viewer.get("/console/").await.text();
-    assert!(text.contains("Ask a member") && text.contains("Ask an admin"), "{text}");
-    assert!(!text.contains("tokens/new") && !text.contains("<button class=\"main\">"), "{text}");
+    assert!(
+        text.contains("Ask a member") && text.contains("Ask an admin"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("tokens/new") && !text.contains("<button class=\"main\">"),
+        "{text}"
+    );
 }
 
 /// Today beside yesterday and last week, by the marks of the record.
@@ -75,9 +94,16 @@ async fn today_stands_beside_other_days() {
         assert_is_page(&page, 200);
         let text = page.text();
         // 10 less the 6 of before, and 1.
-        assert!(text.contains("data-minus=\"6\" data-until"), "{}: {text}", place.kind);
+        assert!(
+            text.contains("data-minus=\"6\" data-until"),
+            "{}: {text}",
+            place.kind
+        );
         assert!(text.contains(">5</span>"), "{}: {text}", place.kind);
-        assert!(text.contains("Yesterday by") && text.contains("in the whole day"), "{text}");
+        assert!(
+            text.contains("Yesterday by") && text.contains("in the whole day"),
+            "{text}"
+        );
         assert!(text.contains("In the last hour"), "{text}");
         let moving = text.find(">visits</a>").unwrap();
         assert!(moving < text.find(">other</a>").unwrap(), "the most first");
@@ -90,7 +116,13 @@ async fn mails_that_failed_are_told_to_admins() {
     let place = sqlite(&[]).await;
     let mut anna = founder(&place, "anna@a.example").await;
     count(&place, "anna@a.example", "visits", &[json!({})]).await;
-    assert!(!anna.get("/console/").await.text().contains("could not be sent"));
+    assert!(
+        !anna
+            .get("/console/")
+            .await
+            .text()
+            .contains("could not be sent")
+    );
     let company = "(SELECT company_id FROM users WHERE email_key = 'anna@a.example')";
     let now = jiff::Timestamp::now().as_millisecond();
     for id in ["0", "1"] {
@@ -99,21 +131,38 @@ async fn mails_that_failed_are_told_to_admins() {
         place.change(&format!("INSERT INTO mails ({columns}) VALUES (X'{id}', {company}, '', '', 'failed', 1, {now}, {now}, {now}, 'refused')")).await;
     }
     let text = anna.get("/console/").await.text();
-    assert!(text.contains("2 mails could not be sent in the last week."), "{text}");
+    assert!(
+        text.contains("2 mails could not be sent in the last week."),
+        "{text}"
+    );
     place.change("UPDATE users SET role = 'member', generation = generation + 1 WHERE email_key = 'anna@a.example'").await;
-    let mut member = Reader::new(place.client()).log_in("anna@a.example", PASSWORD).await;
+    let mut member = Reader::new(place.client())
+        .log_in("anna@a.example", PASSWORD)
+        .await;
     let text = member.get("/console/").await.text();
     assert!(!text.contains("could not be sent"), "{text}");
     let mut eve = founder(&place, "eve@e.example").await;
-    assert!(!eve.get("/console/").await.text().contains("could not be sent"));
+    assert!(
+        !eve.get("/console/")
+            .await
+            .text()
+            .contains("could not be sent")
+    );
 }
 
 /// With the store away, what was recorded is shown, and said to be.
 #[tokio::test]
 async fn a_store_that_is_away_leaves_what_was_recorded() {
-    let (mut redis, database) = (Redis::start(), crate::support::postgres::Database::migrated());
+    let (mut redis, database) = (
+        Redis::start(),
+        crate::support::postgres::Database::migrated(),
+    );
     let builder = TestApp::builder().env("FOOTFALL_STORE_TIMEOUT", "500ms");
-    let app = builder.env("REDIS_URL", redis.url()).env("DATABASE_URL", database.url()).start().await;
+    let app = builder
+        .env("REDIS_URL", redis.url())
+        .env("DATABASE_URL", database.url())
+        .start()
+        .await;
     app.ready().await;
     app.metric_becomes("footfall_database_up", 1.0).await;
     let mut reader = operator(&app).await;
@@ -131,7 +180,9 @@ async fn a_store_that_is_away_leaves_what_was_recorded() {
     for path in ["/console/", "/console/counters", "/console/counters/visits"] {
         let page = until("the page is there", async || {
             let page = reader.get(path).await;
-            page.text().contains("store of the counters does not answer").then_some(page)
+            page.text()
+                .contains("store of the counters does not answer")
+                .then_some(page)
         })
         .await;
         assert_is_page(&page, 200);

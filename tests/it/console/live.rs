@@ -12,9 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::operator;
-use crate::support::{
-    Footfall, Redis, TestApp, process::PATIENCE, reader::Reader, until,
-};
+use crate::support::{Footfall, Redis, TestApp, process::PATIENCE, reader::Reader, until};
 
 /// Somebody who follows numbers: a browser's `EventSource`, as far as one connection goes.
 struct Follower {
@@ -102,7 +100,9 @@ impl Follower {
 }
 
 async fn log_in(footfall: &Footfall) -> Reader {
-    Reader::new(footfall.client()).log_in("admin", "password").await
+    Reader::new(footfall.client())
+        .log_in("admin", "password")
+        .await
 }
 
 async fn count(footfall: &Footfall, token: &str, counter: &str, times: usize) {
@@ -147,7 +147,9 @@ async fn many_pages_see_the_same() {
     let footfall = Footfall::start();
     let (reader, token) = (log_in(&footfall).await, footfall.token().await);
     let address = footfall.public();
-    let mut followers: Vec<_> = (0..50).map(|_| Follower::of(&address, &reader, "visits,*")).collect();
+    let mut followers: Vec<_> = (0..50)
+        .map(|_| Follower::of(&address, &reader, "visits,*"))
+        .collect();
     count(&footfall, &token, "visits", 4).await;
     for follower in &mut followers {
         follower.reaches("visits", 4);
@@ -173,7 +175,10 @@ async fn streams_end_at_once_when_a_replica_drains() {
     while follower.next() != Came::End {}
     assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
     // Whoever comes again to this one is sent away.
-    assert_eq!(Follower::of(&one.public(), &reader, "visits").status(), "503");
+    assert_eq!(
+        Follower::of(&one.public(), &reader, "visits").status(),
+        "503"
+    );
     let last = follower.numbers["visits"];
     let mut again = Follower::of(&other.public(), &reader, "visits");
     assert_eq!(again.next(), Came::Event);
@@ -189,7 +194,9 @@ async fn pages_of_a_replica_that_is_killed_go_on_at_another() {
     let (mut one, other) = (start(), start());
     let (reader, token) = (log_in(&one).await, one.token().await);
     count(&one, &token, "visits", 3).await;
-    let mut followers: Vec<_> = (0..25).map(|_| Follower::of(&one.public(), &reader, "visits")).collect();
+    let mut followers: Vec<_> = (0..25)
+        .map(|_| Follower::of(&one.public(), &reader, "visits"))
+        .collect();
     for follower in &mut followers {
         follower.reaches("visits", 3);
     }
@@ -215,7 +222,9 @@ async fn a_store_that_is_away_is_said_to_be() {
     while !follower.is_away {
         assert_ne!(follower.next(), Came::End);
     }
-    footfall.metric_reaches("footfall_live_readings_failed_total", 1.0).await;
+    footfall
+        .metric_reaches("footfall_live_readings_failed_total", 1.0)
+        .await;
     redis.restart();
     footfall.ready().await;
     // It has forgotten what it counted; nothing goes back.
@@ -229,7 +238,9 @@ async fn nobody_has_more_streams_than_they_may_have() {
     let footfall = Footfall::start();
     let reader = log_in(&footfall).await;
     let address = footfall.public();
-    let mut followers: Vec<_> = (0..64).map(|_| Follower::of(&address, &reader, "visits")).collect();
+    let mut followers: Vec<_> = (0..64)
+        .map(|_| Follower::of(&address, &reader, "visits"))
+        .collect();
     assert!(followers.iter().all(|follower| follower.status() == "200"));
     assert_eq!(Follower::of(&address, &reader, "visits").status(), "429");
     let refused = "footfall_live_streams_refused_total{reason=\"user\"}";
@@ -249,7 +260,15 @@ async fn what_cannot_be_watched_is_refused() {
     let many = (0..101).map(|number| format!("c{number}"));
     let many: Vec<_> = many.collect();
     let many = many.join(",");
-    for counters in ["", ",", "NO", "a,b%20c", "%3Cscript%3E", "**", many.as_str()] {
+    for counters in [
+        "",
+        ",",
+        "NO",
+        "a,b%20c",
+        "%3Cscript%3E",
+        "**",
+        many.as_str(),
+    ] {
         let path = format!("/console/live?counters={counters}");
         let accept = [("accept", "text/event-stream")];
         let reply = reader.send(Method::GET, &path, &accept, "").await;
@@ -257,6 +276,8 @@ async fn what_cannot_be_watched_is_refused() {
     }
     let mut stranger = app.client();
     let accept = [("accept", "text/event-stream")];
-    let reply = stranger.send(Method::GET, "/console/live?counters=visits", &accept, "").await;
+    let reply = stranger
+        .send(Method::GET, "/console/live?counters=visits", &accept, "")
+        .await;
     assert_eq!(reply.problem(), "missing_token");
 }
