@@ -9,6 +9,7 @@ for (const figure of document.querySelectorAll(".chart[data-range]")) {
   mark.setAttribute("class", "mark");
   mark.setAttribute("y", "8");
   mark.setAttribute("height", "200");
+  canvas.classList.add("drags");
   const caption = figure.querySelector("figcaption");
   const said = caption.textContent;
   let from = null;
