@@ -10,6 +10,16 @@ mod spark;
 pub use self::spark::Spark;
 use super::shown::Exact;
 
+/// A number of something: `1 visit`, `1,234 visits in the last hour`.
+fn counted(number: u128, of: &str) -> String {
+    let exact = Exact(i128::try_from(number).unwrap_or(i128::MAX));
+    let (first, rest) = of.split_at(of.find(' ').unwrap_or(of.len()));
+    match number {
+        1 => format!("{exact} {}{rest}", first.trim_end_matches('s')),
+        _ => format!("{exact} {of}"),
+    }
+}
+
 /// How high a chart is, in units of its own: numbers are drawn this exactly.
 const HEIGHT: u64 = 1000;
 
@@ -169,24 +179,19 @@ impl Chart {
 
     /// The sum, the greatest, and where that is: what one sees at a glance.
     fn description(&self) -> String {
-        let of = self.of;
-        let sum: u128 = self
-            .points
-            .iter()
-            .map(|point| u128::from(point.value))
-            .sum();
-        let sum = Exact(i128::try_from(sum).unwrap_or(i128::MAX));
+        let values = self.points.iter().map(|point| u128::from(point.value));
+        let sum = counted(values.sum(), self.of);
         let greatest = self.points.iter().max_by_key(|point| point.value);
         match (self.points.first(), self.points.last(), greatest) {
             (Some(first), Some(last), Some(greatest)) if self.points.len() > 1 => format!(
-                "{sum} {of} from {} to {}; the most, {}, in {}.",
+                "{sum} from {} to {}; the most, {}, in {}.",
                 first.name,
                 last.name,
                 Exact::from(greatest.value),
                 greatest.name
             ),
-            (Some(only), ..) => format!("{sum} {of} in {}.", only.name),
-            _ => format!("No {of} in this time."),
+            (Some(only), ..) => format!("{sum} in {}.", only.name),
+            _ => format!("No {} in this time.", self.of),
         }
     }
 }
@@ -250,6 +255,7 @@ mod tests {
     fn what_it_shows_is_said_in_words() {
         for (values, expected) in [
             (&[][..], "No visits in this time."),
+            (&[1], "1 visit in day \"0\"."),
             (&[1234], "1,234 visits in day \"0\"."),
             (
                 &[1, 3, 2],

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use askama::{Template, filters::HtmlSafe};
 
-use crate::console::shown::Exact;
+use super::counted;
 
 /// How high it is, in units of its own.
 const HEIGHT: u64 = 20;
@@ -26,10 +26,9 @@ impl HtmlSafe for Spark {}
 impl Spark {
     /// Of these numbers, which all are of this: `visits in the last 24 hours`.
     pub fn new(values: Vec<u64>, of: &str) -> Self {
-        let sum: u128 = values.iter().map(|value| u128::from(*value)).sum();
-        let sum = Exact(i128::try_from(sum).unwrap_or(i128::MAX));
+        let sum = values.iter().map(|value| u128::from(*value)).sum();
         Self {
-            label: format!("{sum} {of}"),
+            label: counted(sum, of),
             values,
             live: None,
         }

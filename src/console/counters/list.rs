@@ -123,7 +123,9 @@ pub async fn list(
         Sort::Today => counters.sort_by_key(|counter| Reverse(counter.between(0, None))),
     }
     let found = counters.len();
-    let first = (number - 1).saturating_mul(PAGE).min(found);
+    // Beyond the last page is the last page.
+    let number = number.min(found.div_ceil(PAGE).max(1));
+    let first = (number - 1) * PAGE;
     let shown = &counters[first..found.min(first + PAGE)];
     // Without them the list is as good.
     let sparks = tallies::last_day(&record, company, shown, now).await;

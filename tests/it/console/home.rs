@@ -84,7 +84,7 @@ async fn today_stands_beside_other_days() {
         for (minute, number) in [
             (midnight - 7 * 1440, 2),
             (midnight - 1440, 4),
-            (now - 1440 + 1, 6),
+            (midnight - 1, 6),
         ] {
             place
                 .change(&format!("INSERT INTO marks (company_id, recording_id, minute, number) {of}, {minute}, {number} {from}"))
