@@ -4,6 +4,7 @@ mod assets;
 mod browser;
 mod counters;
 mod counters_browser;
+mod counters_shown;
 mod csrf;
 mod entry;
 mod errors;
