@@ -137,7 +137,7 @@ pub async fn create(
     sent: Sent<Count>,
 ) -> Result<Response<Body>, Problem> {
     let is_told = is_told(&sent, &record);
-    match made(&counting, &record, &sent, is_told).await {
+    match Box::pin(made(&counting, &record, &sent, is_told)).await {
         Ok(place) => see_other(&sent.exchange, &place),
         Err(problem) => again(problem, |problem| {
             page(&New {
@@ -175,7 +175,7 @@ async fn made(
         let path = Path(NameInPath::from(name.to_string()));
         let body = JsonBody(body(&sent.typed));
         let record = State(record.clone());
-        let put = put_recording(record, may, sent.origin.clone(), path, body);
+        let put = Box::pin(put_recording(record, may, sent.origin.clone(), path, body));
         let Json(_) = put.await?;
     } else {
         count::visit(counting, sent, name.clone()).await?;
@@ -224,7 +224,13 @@ pub async fn change(
     let path = Path(NameInPath::from(name.to_string()));
     let body = JsonBody(body(&sent.typed));
     let record = State(record);
-    let changed = put_recording(record, sent.may(), sent.origin.clone(), path, body);
+    let changed = Box::pin(put_recording(
+        record,
+        sent.may(),
+        sent.origin.clone(),
+        path,
+        body,
+    ));
     match changed.await {
         Ok(_) => see_other(
             &sent.exchange,

@@ -113,7 +113,7 @@ pub async fn list(
         minutes: vec![tallies::midnight(now)],
         ..Wanted::default()
     };
-    let mut read = tallies::read(&counting.counting, &record, company, wanted).await?;
+    let mut read = Box::pin(tallies::read(&counting.counting, &record, company, wanted)).await?;
     let all = read.counters.len();
     let mut counters = std::mem::take(&mut read.counters);
     counters.retain(|counter| counter.name.as_str().contains(&sought.to_lowercase()));
@@ -128,7 +128,7 @@ pub async fn list(
     let first = (number - 1) * PAGE;
     let shown = &counters[first..found.min(first + PAGE)];
     // Without them the list is as good.
-    let sparks = tallies::last_day(&record, company, shown, now).await;
+    let sparks = Box::pin(tallies::last_day(&record, company, shown, now)).await;
     let mut sparks = sparks.unwrap_or_default();
     let rows = shown.iter().map(|counter| Row {
         spark: sparks.remove(&counter.name).map(|hours| {

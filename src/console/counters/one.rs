@@ -107,7 +107,7 @@ pub async fn one(
     let name: CounterName = name.parse()?;
     let typed = Typed::new(view.exchange.query().as_bytes());
     let range = Range::of(&typed, Timestamp::now());
-    let (count, recorded, away) = state(&view, &counting, &record, &name).await?;
+    let (count, recorded, away) = Box::pin(state(&view, &counting, &record, &name)).await?;
     let mut one = One {
         frame: view.frame(name.as_str()),
         count,
@@ -155,24 +155,24 @@ impl One {
         let name = self.name.to_string();
         let path = Path(NameInPath::from(name.clone()));
         let query = QueryOf(range.query());
-        let history = get_history(State(record.clone()), view.may(), path, query);
+        let history = Box::pin(get_history(State(record.clone()), view.may(), path, query));
         let may = view.may_also::<ReadRecord>();
-        let panels = async {
+        let panels = Box::pin(async {
             match may {
                 Ok(may) => values::panels(record, may, &name, range, property).await,
                 Err(_) => Ok(Vec::new()),
             }
-        };
+        });
         let counter = CounterId {
             company: view.reader.caller.company,
             name: self.name.clone(),
         };
-        let last = async {
+        let last = Box::pin(async {
             match self.may_read_record {
                 true => reading::last(record, &counter, LAST).await,
                 false => Ok(Vec::new()),
             }
-        };
+        });
         let (Json(history), panels, last) = futures_util::try_join!(history, panels, last)?;
         self.chart = Some(history::chart(&history, &range.unit));
         self.gaps = history::gaps(&history);

@@ -73,10 +73,11 @@ pub async fn panels(
         };
         let path = Path(NameInPath::from(name.to_owned()));
         let values = get_values(State(record.clone()), may.again(), path, QueryOf(query));
-        async move {
+        // Together they would be too large for a stack.
+        Box::pin(async move {
             let Json(values) = values.await?;
             Ok::<_, Problem>(panel(title, values))
-        }
+        })
     };
     let [paths, referrers, campaigns, countries] =
         FIELDS.map(|(field, title)| of(field.to_owned(), title.to_owned()));

@@ -106,7 +106,7 @@ pub async fn visit(
         name: name.to_string(),
         number: number.clone(),
     });
-    let found = get_visit(State(record), view.may(), path).await;
+    let found = Box::pin(get_visit(State(record), view.may(), path)).await;
     // After it, so that it is not behind; that the store is away is no reason not to show what is recorded.
     let count = counting.counting.get(&counter).await.ok().flatten();
     let number = number.parse::<u64>().unwrap_or(0);

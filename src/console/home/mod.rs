@@ -146,8 +146,8 @@ async fn home(
         minutes: minutes.into(),
         ..Wanted::default()
     };
-    let read = tallies::read(&counting.counting, &record, company, wanted).await?;
-    let attention = attention::of(&view, &record, &read).await;
+    let read = Box::pin(tallies::read(&counting.counting, &record, company, wanted)).await?;
+    let attention = Box::pin(attention::of(&view, &record, &read)).await;
     let is_new = read.counters.is_empty() && !read.store_is_away && !read.database_is_away;
     let may_count = view.may_also::<Count>().is_ok();
     let sum = |of: &dyn Fn(&Counter) -> u64| read.counters.iter().map(of).sum::<u64>();
@@ -162,7 +162,7 @@ async fn home(
         live: (!read.is_cut && !read.store_is_away).then_some(ALL),
         until: (midnight + DAY) * 60_000,
         spans: spans(&read, today, now),
-        moving: moving(&record, &read, company, now).await,
+        moving: Box::pin(moving(&record, &read, company, now)).await,
         many: (read.counters.len() as u64).into(),
         attention,
         has_database: read.has_database && !read.database_is_away,
