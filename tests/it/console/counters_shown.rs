@@ -89,18 +89,19 @@ async fn what_strangers_send_is_text() {
         .flat_map(|name| PAYLOADS.iter().map(move |text| (name, *text)))
     {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair(name, payload);
+        let query = query.append_pair(name, payload).finish();
         for path in ["/console/counters/visits", "/console/counters", "/console/"] {
-            let page = anna.get(&format!("{path}?{}", query.finish())).await;
+            let page = anna.get(&format!("{path}?{query}")).await;
             assert_is_text(&page.text());
         }
     }
     for payload in PAYLOADS {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("q", payload).append_pair("sort", payload);
-        let page = anna
-            .get(&format!("/console/counters?{}", query.finish()))
-            .await;
+        let query = query
+            .append_pair("q", payload)
+            .append_pair("sort", payload)
+            .finish();
+        let page = anna.get(&format!("/console/counters?{query}")).await;
         assert_is_page(&page, 200);
         assert_is_text(&page.text());
         assert!(page.text().contains("No counter has this in its name"));
