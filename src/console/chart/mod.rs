@@ -8,17 +8,7 @@ mod axis;
 mod spark;
 
 pub use self::spark::Spark;
-use super::shown::Exact;
-
-/// A number of something: `1 visit`, `1,234 visits in the last hour`.
-fn counted(number: u128, of: &str) -> String {
-    let exact = Exact(i128::try_from(number).unwrap_or(i128::MAX));
-    let (first, rest) = of.split_at(of.find(' ').unwrap_or(of.len()));
-    match number {
-        1 => format!("{exact} {}{rest}", first.trim_end_matches('s')),
-        _ => format!("{exact} {of}"),
-    }
-}
+use super::shown::{Exact, counted};
 
 /// How high a chart is, in units of its own: numbers are drawn this exactly.
 const HEIGHT: u64 = 1000;

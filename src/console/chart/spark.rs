@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use askama::{Template, filters::HtmlSafe};
 
-use super::counted;
+use crate::console::shown::counted;
 
 /// How high it is, in units of its own.
 const HEIGHT: u64 = 20;

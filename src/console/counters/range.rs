@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
-use crate::{console::sent::Typed, edge::query::given, record::history::query::HistoryQuery};
+use crate::{console::typed::Typed, edge::query::given, record::history::query::HistoryQuery};
 
 /// A span of time that is ready to be chosen.
 struct Ready {

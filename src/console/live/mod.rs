@@ -39,7 +39,7 @@ use self::{
     hub::{Reading, Seat, Watched},
     metrics::Refused,
 };
-use super::{pages::Pages, sent::Typed, view::View};
+use super::{pages::Pages, typed::Typed, view::View};
 use crate::{
     accounts::sessions::Sessions,
     auth::{Caller, permission::Read},
