@@ -62,7 +62,8 @@ fn point(bucket: &View, unit: &str) -> Option<Point> {
     let clock: DateTime = start.get(..19)?.parse().ok()?;
     let (label, name) = match unit {
         "minute" => ("%H:%M", "%-d %b %Y, %H:%M"),
-        "hour" => ("%-d %b, %H:%M", "%-d %b %Y, %H:%M"),
+        "hour" if clock.hour() == 0 => ("%-d %b", "%-d %b %Y, %H:%M"),
+        "hour" => ("%H:%M", "%-d %b %Y, %H:%M"),
         "month" => ("%b %Y", "%B %Y"),
         "week" => ("%-d %b", "%-d %b %Y"),
         _ => ("%-d %b", "%a, %-d %b %Y"),
@@ -131,7 +132,7 @@ mod tests {
     fn small_units_keep_the_moment_they_begin() {
         let hour = bucket("2026-03-29T03:00:00+02:00", 1, 1, None);
         let point = point(&hour, "hour").unwrap();
-        assert_eq!(point.label, "29 Mar, 03:00");
+        assert_eq!(point.label, "03:00");
         assert_eq!(point.start, "2026-03-29T03:00:00+02:00");
     }
 }
