@@ -57,7 +57,9 @@ struct One {
     away: Option<String>,
     ranges: Vec<(String, &'static str, bool)>,
     filter: Vec<Field>,
-    /// What is wrong with the range that was asked for.
+    /// Whether there is a record to ask.
+    is_asked: bool,
+    /// What is wrong with the range that was asked for, and is about no field.
     wrong: Option<String>,
     chart: Option<Chart>,
     gaps: Vec<String>,
@@ -117,6 +119,7 @@ pub async fn one(
         away,
         ranges: ranges(&view, &typed, &range),
         filter: filter(&typed, &range),
+        is_asked: recorded.is_some(),
         wrong: None,
         chart: None,
         gaps: Vec::new(),
@@ -134,7 +137,7 @@ pub async fn one(
         match problem.code.status() {
             wrong @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => {
                 status = wrong;
-                one.wrong = Some(problem.detail.to_string());
+                one.refused(&problem.detail);
             }
             status if status.is_server_error() => one.away = Some(problem.detail.to_string()),
             _ => return Err(problem),
@@ -144,6 +147,24 @@ pub async fn one(
 }
 
 impl One {
+    /// Says what is wrong with the time that was asked for: beside the field that it begins with, if there is one.
+    fn refused(&mut self, detail: &str) {
+        let (name, rest) = detail.split_once(' ').unwrap_or(("", detail));
+        // How it is written into an address is for programs.
+        let said = rest.split("; a `+`").next().unwrap_or(rest);
+        let (name, said) = match name {
+            "field" => ("property", "must be the key of a property: 1 to 64 bytes"),
+            name => (name, said),
+        };
+        match self.filter.iter_mut().find(|field| field.name == name) {
+            Some(field) => {
+                field.error = Some(format!("This {}.", said.trim_end_matches('.')));
+                field.focused = true;
+            }
+            None => self.wrong = Some(detail.to_owned()),
+        }
+    }
+
     /// What the record has of it.
     async fn read(
         &mut self,
