@@ -25,7 +25,11 @@ pub struct Item {
     pub is_here: bool,
 }
 
+/// What a page is called, where it is below `/console/`, and what it asks for.
+type Place = (&'static str, &'static str, Rule);
+
 /// All pages that one can go to, by their groups, with the permission that each asks for.
+<<<<<<< HEAD
 const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
     (
         "",
@@ -34,6 +38,10 @@ const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
             ("Counters", "counters", Read::RULE),
         ],
     ),
+=======
+const ALL: &[(&str, &[Place])] = &[
+    ("", &[("Home", "", Read::RULE)]),
+>>>>>>> 64c960c8359df867e5f507d5cee81357769efa5e
     ("Company", &[("People", "users", ReadUsers::RULE)]),
 ];
 
