@@ -29,8 +29,7 @@ pub struct Item {
 type Place = (&'static str, &'static str, Rule);
 
 /// All pages that one can go to, by their groups, with the permission that each asks for.
-<<<<<<< HEAD
-const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
+const ALL: &[(&str, &[Place])] = &[
     (
         "",
         &[
@@ -38,10 +37,6 @@ const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
             ("Counters", "counters", Read::RULE),
         ],
     ),
-=======
-const ALL: &[(&str, &[Place])] = &[
-    ("", &[("Home", "", Read::RULE)]),
->>>>>>> 64c960c8359df867e5f507d5cee81357769efa5e
     ("Company", &[("People", "users", ReadUsers::RULE)]),
 ];
 
