@@ -167,10 +167,10 @@ fn fitting(from: Option<&str>, to: Option<&str>, now: Timestamp) -> String {
     let to = to.map_or(Some(now), moment).unwrap_or(now);
     let hours = (to.as_second() - from.as_second()) / 3600;
     let unit = match hours {
-        ..=3 => "minute",
-        ..=170 => "hour",
-        ..=2900 => "day",
-        ..=9500 => "week",
+        ..4 => "minute",
+        4..171 => "hour",
+        171..2901 => "day",
+        2901..9501 => "week",
         _ => "month",
     };
     unit.to_owned()
