@@ -1,8 +1,8 @@
 //! The console: what people look at. Pages made on the server, from the same rooms as the API, which
 //! work without scripts.
 //!
-//! A page's handler takes a [`View`], which says who is signed in and that they may see it, calls what the API
-//! calls, and shows a template. A form's handler takes a [`Sent`]. Both return a [`Problem`] where they cannot: the
+//! A page's handler takes a [`View`](view::View), which says who is signed in and that they may see it, calls what the API
+//! calls, and shows a template. A form's handler takes a [`Sent`](sent::Sent). Both return a [`Problem`] where they cannot: the
 //! layer around all pages makes a page of it for browsers, and leaves it a document for everyone else.
 
 mod around;
