@@ -34,11 +34,14 @@ use crate::{
         token::Tokens,
     },
     config::{PublicUrl, ServerSettings, Settings, values::Environment},
-    console::{self, InForce},
+    console::{
+        self, InForce,
+        live::{self, Live},
+    },
     counting::{
         Counting,
         carried::Salts,
-        counts::{Recorder, Undrained},
+        counts::{CounterStore, Recorder, Undrained},
         routes::CountingState,
     },
     edge::{Code, Edge, Policy, Routes},
@@ -73,6 +76,7 @@ pub struct Application {
     /// As many questions at a time as the process may ask, and not each thread.
     engine: Engine,
     mailer: Mailer,
+    live: Arc<Live>,
     knowledge: Arc<Knowledge>,
     undrained: Arc<Undrained>,
     /// By which visitors are told apart for a day.
@@ -121,6 +125,7 @@ impl Application {
             ops_routes: Arc::new(Routes::new(ops, None)),
             router: public.router,
             knowledge: Arc::new(Knowledge::new(metrics.revocation.clone())),
+            live: Arc::new(Live::new(metrics.live.clone())),
             settings,
             metrics,
             vitals,
@@ -226,6 +231,7 @@ impl Application {
             record,
             engine: self.engine.clone(),
             erasure,
+            live: self.live.clone(),
             vitals: self.vitals.clone(),
             document: self.document.clone(),
             in_force: self.in_force.clone(),
@@ -254,7 +260,7 @@ impl Application {
         }
     }
 
-    /// Starts what works on the database in the background, once, on the thread that opened it.
+    /// Starts what works in the background for all workers, once, on the thread that opened the database.
     ///
     /// # Errors
     ///
@@ -264,6 +270,8 @@ impl Application {
         store: &Store,
         supervisor: &Supervisor,
     ) -> prometheus::Result<()> {
+        let counts = CounterStore::new(store.clone(), &self.settings.store);
+        supervisor.spawn(Part::LiveNumbers, live::run(self.live.clone(), counts));
         let Some(database) = self.database.clone() else {
             return Ok(());
         };

@@ -7,6 +7,7 @@ use crate::{
     audiences::evaluate::metrics::AudienceMetrics,
     audit::metrics::AuditMetrics,
     auth::{metrics::AuthMetrics, revocation::metrics::RevocationMetrics},
+    console::live::metrics::LiveMetrics,
     counting::metrics::CountingMetrics,
     edge::metrics::HttpMetrics,
     record::{collect::metrics::CollectMetrics, metrics::RecordMetrics},
@@ -37,6 +38,8 @@ pub struct Metrics {
     pub audit: Arc<AuditMetrics>,
     /// The record of visits.
     pub record: Arc<RecordMetrics>,
+    /// Numbers that move while somebody looks.
+    pub live: Arc<LiveMetrics>,
     /// Questions about audiences.
     pub audiences: Arc<AudienceMetrics>,
 }
@@ -58,6 +61,7 @@ impl Metrics {
             store: Arc::new(StoreMetrics::register(&registry)?),
             audit: Arc::new(AuditMetrics::register(&registry)?),
             record: Arc::new(RecordMetrics::register(&registry)?),
+            live: Arc::new(LiveMetrics::register(&registry)?),
             audiences: Arc::new(AudienceMetrics::register(&registry)?),
             registry,
         })

@@ -15,7 +15,7 @@ use crate::{
     audiences::{self, evaluate::Engine},
     audit::{self, routes::AuditState},
     auth::Callers,
-    console::{self, InForce},
+    console::{self, InForce, live::Live},
     counting::{self, routes::CountingState},
     edge::{Code, Policy},
     ops,
@@ -46,6 +46,8 @@ pub struct Parts {
     pub record: Record,
     /// Who is in an audience.
     pub engine: Engine,
+    /// Numbers that move while somebody looks.
+    pub live: Arc<Live>,
     /// Erasing visitors.
     pub erasure: Arc<Erasure>,
     /// Who calls.
@@ -71,7 +73,7 @@ macro_rules! parts {
     };
 }
 
-parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, engine: Engine, erasure: Arc<Erasure>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document, in_force: Arc<InForce>);
+parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counting: Arc<CountingState>, callers: Arc<Callers>, engine: Engine, erasure: Arc<Erasure>, live: Arc<Live>, record: Record, sessions: Arc<Sessions>, vitals: Vitals, document: Document, in_force: Arc<InForce>);
 
 /// The public routes.
 pub struct Public {

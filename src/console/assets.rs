@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 const SOURCES: &[(&str, &str)] = &[
     ("console.css", include_str!("assets/console.css")),
     ("console.js", include_str!("assets/console.js")),
+    ("live.js", include_str!("assets/live.js")),
+    ("range.js", include_str!("assets/range.js")),
     ("icon.svg", include_str!("assets/icon.svg")),
 ];
 

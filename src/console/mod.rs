@@ -1,8 +1,8 @@
 //! The console: what people look at. Pages made on the server, from the same rooms as the API, which
 //! work without scripts.
 //!
-//! A page's handler takes a [`View`], which says who is signed in and that they may see it, calls what the API
-//! calls, and shows a template. A form's handler takes a [`Sent`]. Both return a [`Problem`] where they cannot: the
+//! A page's handler takes a [`View`](view::View), which says who is signed in and that they may see it, calls what the API
+//! calls, and shows a template. A form's handler takes a [`Sent`](sent::Sent). Both return a [`Problem`] where they cannot: the
 //! layer around all pages makes a page of it for browsers, and leaves it a document for everyone else.
 
 mod account;
@@ -10,8 +10,10 @@ mod around;
 pub mod ask;
 mod assets;
 mod audit;
+pub mod chart;
 mod companies;
 mod company;
+mod counters;
 mod entry;
 mod errors;
 pub mod exchange;
@@ -20,6 +22,7 @@ pub mod form;
 pub mod frame;
 mod home;
 pub mod in_force;
+pub mod live;
 pub mod nav;
 pub mod notices;
 pub mod pager;
@@ -43,12 +46,15 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 
+use self::live::Live;
 pub use self::{errors::page as error_page, in_force::InForce, pages::Pages};
 use crate::{
     accounts::{Accounts, sessions::Sessions},
     audit::routes::AuditState,
+    counting::routes::CountingState,
     edge::{Policy, Problem},
-    record::collect::Collect,
+    record::{Record, collect::Collect},
+    supervision::Vitals,
 };
 
 /// Largest form, in bytes: that of an audience.
@@ -68,10 +74,14 @@ pub fn policy() -> Policy {
 pub fn pages<S>() -> Pages<S>
 where
     Arc<Accounts>: FromRef<S>,
+    Arc<CountingState>: FromRef<S>,
+    Arc<Live>: FromRef<S>,
     Arc<Sessions>: FromRef<S>,
     Arc<Collect>: FromRef<S>,
     Arc<InForce>: FromRef<S>,
     AuditState: FromRef<S>,
+    Record: FromRef<S>,
+    Vitals: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
     Pages::new()
@@ -79,6 +89,8 @@ where
         .with(entry::pages())
         .with(switch::pages())
         .with(home::pages())
+        .with(counters::pages())
+        .with(live::pages())
         .with(users::pages())
         .with(write_keys::pages())
         .with(tokens::pages())

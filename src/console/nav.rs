@@ -33,7 +33,13 @@ type Place = (&'static str, &'static str, Rule);
 
 /// All pages that one can go to, by their groups, with the permission that each asks for.
 const ALL: &[(&str, &[Place])] = &[
-    ("", &[("Home", "", Read::RULE)]),
+    (
+        "",
+        &[
+            ("Home", "", Read::RULE),
+            ("Counters", "counters", Read::RULE),
+        ],
+    ),
     (
         "Company",
         &[

@@ -13,6 +13,16 @@ pub struct Notice {
 /// All that may be said, by the value of `done` in the query.
 const ALL: &[(&str, &str)] = &[
     ("signed-out", "You are signed out."),
+    ("counted", "The visit is counted."),
+    ("counter-made", "The counter is there."),
+    (
+        "counter-there",
+        "There was a counter of this name already: this one. Nothing was changed.",
+    ),
+    (
+        "recording-changed",
+        "Saved. It holds for all visits that are counted from now on.",
+    ),
     ("invited", "The invitation is on its way."),
     (
         "user-removed",

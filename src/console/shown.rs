@@ -32,6 +32,16 @@ impl fmt::Display for Exact {
     }
 }
 
+/// A number of something: `1 visit`, `1,234 visits in the last hour`.
+pub fn counted(number: u128, of: &str) -> String {
+    let exact = Exact(i128::try_from(number).unwrap_or(i128::MAX));
+    let (first, rest) = of.split_at(of.find(' ').unwrap_or(of.len()));
+    match number {
+        1 => format!("{exact} {}{rest}", first.trim_end_matches('s')),
+        _ => format!("{exact} {of}"),
+    }
+}
+
 /// A moment. In a template: `{{ moment }}`. A script shows it in the zone of who reads it; without scripts it is
 /// in UTC, and says so.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]

@@ -1,7 +1,7 @@
 //! Counting: what a visit is, how waiting visits share a round trip, where
 //! counts are kept. This room knows nothing of HTTP but in [`routes`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 pub mod carried;
 mod coalescer;
@@ -190,6 +190,18 @@ impl Counting {
     /// Those of the store.
     pub async fn get(&self, counter: &CounterId) -> Result<Option<u64>, StoreError> {
         self.counts.get(counter).await
+    }
+
+    /// The visits of several counters: of those on which something was counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn get_all(
+        &self,
+        counters: &[CounterId],
+    ) -> Result<HashMap<CounterId, u64>, StoreError> {
+        self.counts.get_all(counters).await
     }
 
     /// Up to `limit` counters of a company in the order of their names, those after `after`.

@@ -13,6 +13,7 @@
 
 pub mod address;
 mod composer;
+mod failed;
 mod letter;
 mod mailer;
 mod metrics;
@@ -25,6 +26,7 @@ mod transport;
 pub use self::{
     address::{EmailAddress, InvalidEmail},
     composer::Tokens,
+    failed::failed,
     mailer::Mailer,
     metrics::{MailMetrics, Reason},
     outbox::{Mail, enqueue},

@@ -4,7 +4,7 @@
 //! way in which it grows. `docs/record.md` says what is kept, and how it is written.
 
 mod append;
-mod calendar;
+pub mod calendar;
 mod chunk;
 pub mod collect;
 pub mod drain;
@@ -13,12 +13,13 @@ pub mod erase;
 mod handle;
 pub mod history;
 pub mod metrics;
-mod path;
+pub mod overview;
+pub mod path;
 mod plan;
 pub mod reading;
 pub mod recording;
 pub mod routes;
-mod span;
+pub mod span;
 pub mod table;
 pub mod times;
 pub mod upkeep;

@@ -21,10 +21,11 @@ use super::{
     },
 };
 use crate::{
+    accounts::origin::Origin,
     audit::{self, Action, Actor, Details, Kind},
     auth::{Callers, May, permission},
     counting::{CounterId, carried::VisitorMode},
-    edge::{ClientAddress, Code, JsonBody, Problem, RequestContext},
+    edge::{Code, JsonBody, Problem},
     storage::sql::{Connection, DatabaseError, schema},
 };
 
@@ -44,31 +45,31 @@ where
 /// What is recorded of a counter, and how far.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
-struct View {
+pub struct View {
     /// Whether visits are recorded.
-    on: bool,
+    pub on: bool,
     /// For how many days what is recorded of a visit is kept. It goes by whole days (UTC).
     #[schema(minimum = 1, maximum = 3650, example = 400)]
-    retention_days: u16,
+    pub retention_days: u16,
     /// What is stored of who came: `hashed`, a hash with a key of the company; `daily`, a hash by which a
     /// visitor is known again on the same day only; `given`, the name as it was sent.
-    visitor: VisitorMode,
+    pub visitor: VisitorMode,
     /// Nothing is kept of the visits up to this number: they were counted before recording began, or are
     /// older than `retention_days`.
     #[schema(minimum = 0, example = 0)]
-    base: u64,
+    pub base: u64,
     /// Up to this number visits are recorded, or known not to be.
     #[schema(minimum = 0, example = 41)]
-    through: u64,
+    pub through: u64,
     /// Visits that are counted and wait to be recorded.
     #[schema(minimum = 0, example = 1)]
-    waiting: u64,
+    pub waiting: u64,
     /// The number of the last visit.
     #[schema(minimum = 0, example = 42)]
-    count: u64,
+    pub count: u64,
     /// How long ago the oldest visit that waits was counted, in seconds; null if none waits.
     #[schema(minimum = 0, required = true, example = 1)]
-    oldest_waiting_seconds: Option<u64>,
+    pub oldest_waiting_seconds: Option<u64>,
 }
 
 crate::problem_responses!(ReadProblems:
@@ -86,7 +87,7 @@ crate::problem_responses!(ReadProblems:
     params(NameInPath),
     responses((status = 200, description = "What is recorded, and how far", body = View), ReadProblems)
 )]
-async fn get_recording(
+pub async fn get_recording(
     FromState(record): FromState<Record>,
     caller: May<permission::Read>,
     Path(path): Path<NameInPath>,
@@ -98,10 +99,12 @@ async fn get_recording(
 /// How far the store is, which is asked after the database, so that it is not behind it.
 async fn view(record: &Record, recording: &Recording) -> Result<View, Problem> {
     let counter = &recording.counter;
-    let (mut through, mut count, mut waiting, mut oldest) = (recording.through, 0, 0, None);
+    let (mut through, mut waiting, mut oldest) = (recording.through, 0, None);
+    let count;
     if let (Some(streams), Some(state)) = (&record.streams, record.state(counter).await?) {
         through = through.max(state.through);
-        count = state.count;
+        // One more may have been counted and noted between the two.
+        count = state.count.max(state.top);
         waiting = state.top.saturating_sub(through);
         if waiting > 0 {
             let waiting = streams.oldest(counter, through).await?;
@@ -109,7 +112,7 @@ async fn view(record: &Record, recording: &Recording) -> Result<View, Problem> {
             oldest = waiting.map(|it| (it.now - it.since).max(0).unsigned_abs() / 1000);
         }
     } else {
-        count = record.counts.get(counter).await?.unwrap_or(count);
+        (through, count) = embedded(record, recording).await?;
     }
     Ok(View {
         on: recording.recorded,
@@ -123,22 +126,46 @@ async fn view(record: &Record, recording: &Recording) -> Result<View, Problem> {
     })
 }
 
+/// Up to where visits are recorded that are counted in the same file, and the number of the last: of one
+/// moment, since both grow in one transaction.
+async fn embedded(record: &Record, recording: &Recording) -> Result<(u64, u64), Problem> {
+    let (counter, through) = (recording.counter.clone(), recording.through);
+    let read = record
+        .database()?
+        .read("recording_count", move |connection| {
+            Box::pin(async move {
+                connection.within(counter.company.id()).await?;
+                let found = recordings::find(connection, &counter).await?;
+                let count = settings::counted(connection, &counter).await?;
+                Ok((found.map_or(through, |found| found.through), count))
+            })
+        });
+    match &record.database()?.health() {
+        None => Ok(read.await?),
+        // Counted in Redis, which knows nothing of recording it yet.
+        Some(_) => {
+            let count = record.counts.get(&recording.counter).await?;
+            Ok((through, count.unwrap_or(0)))
+        }
+    }
+}
+
 /// What is to change: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = RecordingChanges)]
-struct Body {
+pub struct Body {
     /// Whether visits are recorded.
     #[serde(default)]
     #[schema(value_type = Option<bool>, example = true)]
-    on: Value,
+    pub on: Value,
     /// For how many days what is recorded of a visit is kept.
     #[serde(default)]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 3650, example = 400)]
-    retention_days: Value,
+    pub retention_days: Value,
     /// What is stored of who comes from now on.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^(hashed|daily|given)$", example = "hashed")]
-    visitor: Value,
+    pub visitor: Value,
 }
 
 impl Body {
@@ -204,11 +231,10 @@ crate::problem_responses!(ChangeProblems:
     request_body = Body,
     responses((status = 200, description = "What is recorded from now on", body = View), ChangeProblems)
 )]
-async fn put_recording(
+pub async fn put_recording(
     FromState(record): FromState<Record>,
     caller: May<permission::Recording>,
-    ClientAddress(client): ClientAddress,
-    axum::Extension(context): axum::Extension<RequestContext>,
+    origin: Origin,
     Path(path): Path<NameInPath>,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Json<View>, Problem> {
@@ -216,15 +242,12 @@ async fn put_recording(
     let database = record.database()?;
     body.onto(Settings::from(&new(&counter, 0)))?;
     let (began, at) = begin(&record, &counter).await?;
-    let request_id = context.id.value.to_str().unwrap_or_default();
     let entry = audit::Entry::new(
         caller.company.id(),
         Actor::from(&**caller),
         Action::RecordingUpdate,
     );
-    let entry = entry
-        .on(Kind::Counter, &counter.name)
-        .from_request(request_id, client);
+    let entry = origin.of(entry.on(Kind::Counter, &counter.name));
     // `visits` is beside the limit, as it is where visits are counted.
     let limit = u64::from(record.counter_limit) + 1;
     let change = Change {

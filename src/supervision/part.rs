@@ -73,6 +73,8 @@ named! {
         Drain = "the record of visits",
         /// What thins, sums up and ends what is in the record.
         Upkeep = "the upkeep of the record",
+        /// What reads the numbers that somebody looks at.
+        LiveNumbers = "the reader of live numbers",
         /// What reads what was revoked, and publishes what nobody has.
         Revocations = "the monitor of revocations",
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// How often each thread shows that it turns.
 const BEAT: Duration = Duration::from_millis(200);
@@ -35,7 +36,7 @@ pub struct Vitals(Arc<State>);
 #[derive(Debug)]
 struct State {
     started: AtomicBool,
-    draining: AtomicBool,
+    draining: CancellationToken,
     threads: Mutex<Vec<Arc<Thread>>>,
     begin: Instant,
 }
@@ -51,7 +52,7 @@ impl Default for Vitals {
     fn default() -> Self {
         Self(Arc::new(State {
             started: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
             threads: Mutex::default(),
             begin: Instant::now(),
         }))
@@ -66,12 +67,17 @@ impl Vitals {
 
     /// From now on the process is shutting down.
     pub fn start_draining(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.draining.cancel();
     }
 
     /// Whether the process is shutting down.
     pub fn is_draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
+        self.0.draining.is_cancelled()
+    }
+
+    /// Returns when the process begins to shut down.
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.draining.clone().cancelled_owned()
     }
 
     /// The heartbeat of a thread, to be run on its runtime. From now on the

@@ -3,10 +3,15 @@
 mod administration;
 mod assets;
 mod browser;
+mod counters;
+mod counters_browser;
+mod counters_shown;
 mod csrf;
 mod entry;
 mod errors;
 mod escaping;
+mod home;
+mod live;
 mod matrix;
 mod outages;
 mod own;

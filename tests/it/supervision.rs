@@ -60,6 +60,7 @@ fn names(part: Part) -> Vec<String> {
         | Part::Cleanup
         | Part::WriteKeys
         | Part::VisitorSalts
+        | Part::LiveNumbers
         | Part::Upkeep
         | Part::Revocations => {
             vec![part.name().to_owned()]

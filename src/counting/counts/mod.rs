@@ -4,6 +4,7 @@
 //! apart from all others': counts, identities, the list of its counters, and how many there may be.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Once},
     time::{Duration, Instant},
 };
@@ -304,6 +305,24 @@ impl CounterStore {
             match &self.counts {
                 Counts::Redis(redis) => redis.get(counter).await,
                 Counts::Sqlite(sqlite) => sqlite.get(counter).await,
+            }
+        })
+        .await
+    }
+
+    /// The visits of several counters: of those on which something was counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn get_all(
+        &self,
+        counters: &[CounterId],
+    ) -> Result<HashMap<CounterId, u64>, StoreError> {
+        self.read(Operation::List, async {
+            match &self.counts {
+                Counts::Redis(redis) => redis.get_all(counters).await,
+                Counts::Sqlite(sqlite) => sqlite.get_all(counters).await,
             }
         })
         .await

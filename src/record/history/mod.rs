@@ -51,44 +51,44 @@ where
 /// Some visits, whose numbers follow each other.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = HistoryBucket)]
-struct View {
+pub struct View {
     /// When it begins (RFC 3339), as the clock in `tz` shows it. Of visits of which nothing is recorded: when
     /// the visit before them was counted; null if nobody knows.
     #[schema(format = DateTime, required = true, example = "2026-03-01T00:00:00+01:00")]
-    start: Option<String>,
+    pub start: Option<String>,
     /// The number of the first visit; if there are no visits, that of the next one.
     #[schema(minimum = 1, example = 1)]
-    first: u64,
+    pub first: u64,
     /// The number of the last visit; if there are no visits, that of the one before.
     #[schema(minimum = 0, example = 42)]
-    last: u64,
+    pub last: u64,
     /// How many: `last - first + 1`.
     #[schema(minimum = 0, example = 42)]
-    visits: u64,
+    pub visits: u64,
     /// Why nothing is recorded of these visits, if so: `before` recording began; it was `off`; the database
     /// was away for too long (`behind`); they were `lost` with Redis; an `older_version` of Footfall counted
     /// them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    unrecorded: Option<&'static str>,
+    pub unrecorded: Option<&'static str>,
     /// When the visit after them was counted (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
-    end: Option<String>,
+    pub end: Option<String>,
 }
 
 /// How visits came.
 #[derive(Debug, Serialize, ToSchema)]
-struct History {
+pub struct History {
     /// The oldest first. Their numbers follow each other without a gap.
-    buckets: Vec<View>,
+    pub buckets: Vec<View>,
     /// The sum of their visits.
     #[schema(minimum = 0, example = 42)]
-    visits: u64,
+    pub visits: u64,
     /// The number of the last visit that this answer knows: sent again as `as_of`, it gives the same answer
     /// however many visits were counted since.
     #[schema(minimum = 0, example = 42)]
-    as_of: u64,
+    pub as_of: u64,
 }
 
 crate::problem_responses!(HistoryProblems:
@@ -107,7 +107,7 @@ crate::problem_responses!(HistoryProblems:
     params(NameInPath, HistoryQuery),
     responses((status = 200, description = "The history, the oldest first", body = History), HistoryProblems)
 )]
-async fn get_history(
+pub async fn get_history(
     State(record): State<Record>,
     caller: May<permission::Read>,
     Path(path): Path<NameInPath>,

@@ -21,25 +21,25 @@ use crate::{
 pub struct HistoryQuery {
     /// What a bucket is: `minute`, `hour`, `day`, `week` or `month`. Weeks begin on Monday; minutes are known of the last 90 days.
     #[param(pattern = "^(|minute|hour|day|week|month)$", example = "day")]
-    unit: Option<String>,
+    pub unit: Option<String>,
     /// From this date in `tz`, or this time (RFC 3339), on; empty: from the first visit on.
     #[param(
         pattern = "^(|[0-9]{4}-[01][0-9]-[0-3][0-9]([Tt][0-2][0-9]:[0-5][0-9]:00(\\.0{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9]))?)$",
         example = "2026-01-01"
     )]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Before this date in `tz`, or this time (RFC 3339); empty: to the last visit.
     #[param(
         pattern = "^(|[0-9]{4}-[01][0-9]-[0-3][0-9]([Tt][0-2][0-9]:[0-5][0-9]:00(\\.0{1,9})?([Zz]|[+-][01][0-9]:[0-5][0-9]))?)$",
         example = "2026-02-01"
     )]
-    to: Option<String>,
+    pub to: Option<String>,
     /// In which time zone hours, days, weeks and months begin: a name of the IANA database.
     #[param(pattern = "^[A-Za-z0-9_+/-]{0,64}$", example = "Europe/Berlin")]
-    tz: Option<String>,
+    pub tz: Option<String>,
     /// `as_of` of another answer: as if no visit had been counted since.
     #[param(value_type = Option<u64>, minimum = 0)]
-    as_of: Option<String>,
+    pub as_of: Option<String>,
 }
 
 /// A history that can be asked for.

@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod format;
-mod page;
+pub mod page;
 pub mod rows;
 
 use self::{
@@ -31,6 +31,7 @@ use super::{
 use crate::{
     audit::{self, Action, Actor, Kind},
     auth::{Callers, May, permission},
+    counting::CounterId,
     edge::{
         ClientAddress, Code, Problem, QueryOf, RequestContext,
         query::{given, invalid},
@@ -219,10 +220,28 @@ async fn known(record: &Record, recording: &Recording) -> u64 {
     off.unwrap_or(recording.through)
 }
 
+/// The last visits of a counter of which something is recorded, or known not to be, the newest first: as many
+/// numbers at most.
+///
+/// # Errors
+///
+/// Those of reading them.
+pub async fn last(record: &Record, counter: &CounterId, most: u64) -> Result<Vec<Line>, Problem> {
+    let recording = record.of(counter).await?;
+    let through = known(record, &recording).await;
+    let numbers = Numbers {
+        after: through.saturating_sub(most),
+        through,
+    };
+    let (mut lines, _) = read(record.database()?, recording, numbers, most).await?;
+    lines.reverse();
+    Ok(lines)
+}
+
 /// Which visit.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct NumberInPath {
+pub struct NumberInPath {
     /// Name of the counter.
     #[param(
         min_length = 1,
@@ -230,10 +249,10 @@ struct NumberInPath {
         pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
         example = "signup.page"
     )]
-    name: String,
+    pub name: String,
     /// Number of the visit.
     #[param(value_type = u64, minimum = 1, example = 42)]
-    number: String,
+    pub number: String,
 }
 
 crate::problem_responses!(VisitProblems:
@@ -251,7 +270,7 @@ crate::problem_responses!(VisitProblems:
     params(NumberInPath),
     responses((status = 200, description = "The visit", body = Line), VisitProblems)
 )]
-async fn get_visit(
+pub async fn get_visit(
     State(record): State<Record>,
     caller: May<permission::ReadRecord>,
     Path(path): Path<NumberInPath>,

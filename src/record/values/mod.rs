@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod days;
-mod field;
+pub mod field;
 mod property;
 pub mod slices;
 pub mod summing;
@@ -61,7 +61,7 @@ where
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
-struct ValuesQuery {
+pub struct ValuesQuery {
     /// Of what: `path`, `referrer`, `campaign`, `country`, or `properties.` and a key.
     #[param(
         required = true,
@@ -69,20 +69,20 @@ struct ValuesQuery {
         pattern = r"^(path|referrer|campaign|country|properties\..{1,64})$",
         example = "path"
     )]
-    field: Option<String>,
+    pub field: Option<String>,
     /// From this date in `tz`, or this time (RFC 3339), on; empty: from the first visit on.
     #[param(example = "2026-03-01")]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Before this date in `tz`, or this time (RFC 3339); empty: to the last visit.
     #[param(example = "2026-04-01")]
-    to: Option<String>,
+    pub to: Option<String>,
     /// In which time zone dates begin: a name of the IANA database. What begins and ends with days of UTC is
     /// answered the fastest.
     #[param(pattern = "^[A-Za-z0-9_+/-]{0,64}$", example = "UTC")]
-    tz: Option<String>,
+    pub tz: Option<String>,
     /// Values at most; empty for the default.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 100, default = 10)]
-    limit: Option<String>,
+    pub limit: Option<String>,
 }
 
 /// What is asked for.
@@ -123,40 +123,40 @@ impl ValuesQuery {
 /// A value, and how often it was carried.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CountedValue)]
-struct Counted {
+pub struct Counted {
     /// What the visits say; null if they say nothing.
     #[schema(value_type = Option<String>, required = true, example = "/pricing")]
-    value: Value,
+    pub value: Value,
     /// How many visits.
     #[schema(minimum = 1, example = 42)]
-    visits: u64,
+    pub visits: u64,
     /// By how many visitors, of those who are told apart.
     #[schema(minimum = 0, example = 7)]
-    visitors: u64,
+    pub visitors: u64,
 }
 
 /// All other values together.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OtherValues)]
-struct Other {
+pub struct Other {
     /// How many visits.
     #[schema(minimum = 0, example = 3)]
-    visits: u64,
+    pub visits: u64,
 }
 
 /// The most frequent values.
 #[derive(Debug, Serialize, ToSchema)]
-struct Values {
+pub struct Values {
     /// The most frequent first. What says nothing is one of them, beyond `limit`.
-    values: Vec<Counted>,
+    pub values: Vec<Counted>,
     /// All that is not in `values`.
-    other: Other,
+    pub other: Other,
     /// The sum of them: all visits of that time that are recorded and kept.
     #[schema(minimum = 0, example = 45)]
-    visits: u64,
+    pub visits: u64,
     /// All who came, of those who are told apart. Who carried several values is one visitor here.
     #[schema(minimum = 0, example = 8)]
-    visitors: u64,
+    pub visitors: u64,
 }
 
 crate::problem_responses!(ValuesProblems:
@@ -174,7 +174,7 @@ crate::problem_responses!(ValuesProblems:
     params(NameInPath, ValuesQuery),
     responses((status = 200, description = "The most frequent values", body = Values), ValuesProblems)
 )]
-async fn get_values(
+pub async fn get_values(
     State(record): State<Record>,
     caller: May<permission::ReadRecord>,
     Path(path): Path<NameInPath>,

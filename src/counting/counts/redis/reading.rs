@@ -98,7 +98,10 @@ impl RedisCounts {
     }
 
     /// The visits of several counters, with one round trip to each master.
-    async fn get_all(&self, counters: &[CounterId]) -> Result<HashMap<CounterId, u64>, StoreError> {
+    pub async fn get_all(
+        &self,
+        counters: &[CounterId],
+    ) -> Result<HashMap<CounterId, u64>, StoreError> {
         let mut by_node: BTreeMap<Node, Vec<&CounterId>> = BTreeMap::new();
         for counter in counters {
             let place = self.redis.place(&keys::count(counter)).await?;

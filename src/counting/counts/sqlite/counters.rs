@@ -1,6 +1,8 @@
 //! Counts. Those of the company `default` are in a table of their own: it was there before there
 //! were others, and older versions of Footfall take all that is in it for theirs.
 
+use std::collections::HashMap;
+
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -146,6 +148,19 @@ impl SqliteCounts {
             .fetch_optional(self.sqlite.reader())
             .await?;
         Ok(visits.map(i64::unsigned_abs))
+    }
+
+    pub async fn get_all(
+        &self,
+        counters: &[CounterId],
+    ) -> Result<HashMap<CounterId, u64>, StoreError> {
+        let mut all = HashMap::with_capacity(counters.len());
+        for counter in counters {
+            if let Some(visits) = self.get(counter).await? {
+                all.insert(counter.clone(), visits);
+            }
+        }
+        Ok(all)
     }
 
     pub async fn list(

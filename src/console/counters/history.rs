@@ -1,0 +1,138 @@
+//! The history of a counter as a chart, and what of it no chart can show.
+
+use jiff::civil::DateTime;
+
+use super::words;
+use crate::{
+    console::chart::{Chart, Kind, Point},
+    record::history::{History, View},
+};
+
+/// What a history is to be divided into.
+pub const UNITS: [(&str, &str); 6] = [
+    ("", "Fitting"),
+    ("minute", "Minutes"),
+    ("hour", "Hours"),
+    ("day", "Days"),
+    ("week", "Weeks"),
+    ("month", "Months"),
+];
+
+/// A history as a chart.
+pub fn chart(history: &History, unit: &str) -> Chart {
+    let recorded = history.buckets.iter();
+    let recorded = recorded.filter(|bucket| bucket.unrecorded.is_none());
+    let points: Vec<_> = recorded.filter_map(|bucket| point(bucket, unit)).collect();
+    Chart {
+        id: "history",
+        title: "Visits".to_owned(),
+        of: "visits",
+        column: column(unit),
+        kind: match points.len() {
+            ..=400 => Kind::Bars,
+            _ => Kind::Line,
+        },
+        points,
+        range: Some("range"),
+    }
+}
+
+/// What is said of visits that no bucket has.
+pub fn gaps(history: &History) -> Vec<String> {
+    let gaps = history.buckets.iter().filter_map(|bucket| {
+        let reason = bucket.unrecorded?;
+        Some(words::sentence(bucket.first, bucket.last, reason))
+    });
+    gaps.collect()
+}
+
+fn column(unit: &str) -> &'static str {
+    match unit {
+        "minute" => "Minute",
+        "hour" => "Hour",
+        "week" => "Week from",
+        "month" => "Month",
+        _ => "Day",
+    }
+}
+
+/// A bucket, as the clock of the history's time zone shows it.
+fn point(bucket: &View, unit: &str) -> Option<Point> {
+    let start = bucket.start.clone()?;
+    let clock: DateTime = start.get(..19)?.parse().ok()?;
+    let (label, name) = match unit {
+        "minute" => ("%H:%M", "%-d %b %Y, %H:%M"),
+        "hour" if clock.hour() == 0 => ("%-d %b", "%-d %b %Y, %H:%M"),
+        "hour" => ("%H:%M", "%-d %b %Y, %H:%M"),
+        "month" => ("%b %Y", "%B %Y"),
+        "week" => ("%-d %b", "%-d %b %Y"),
+        _ => ("%-d %b", "%a, %-d %b %Y"),
+    };
+    let is_day = !matches!(unit, "minute" | "hour");
+    Some(Point {
+        label: clock.strftime(label).to_string(),
+        name: clock.strftime(name).to_string(),
+        start: match is_day {
+            true => clock.strftime("%Y-%m-%d").to_string(),
+            false => start,
+        },
+        value: bucket.visits,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(start: &str, first: u64, last: u64, unrecorded: Option<&'static str>) -> View {
+        View {
+            start: (!start.is_empty()).then(|| start.to_owned()),
+            first,
+            last,
+            visits: last + 1 - first,
+            unrecorded,
+            end: None,
+        }
+    }
+
+    #[test]
+    fn each_bucket_is_drawn_or_said() {
+        let history = History {
+            buckets: vec![
+                bucket("", 1, 10, Some("before")),
+                bucket("2026-03-29T00:00:00+01:00", 11, 12, None),
+                bucket("2026-03-29T12:00:00+02:00", 13, 13, Some("off")),
+                bucket("2026-03-30T00:00:00+02:00", 14, 13, None),
+            ],
+            visits: 13,
+            as_of: 13,
+        };
+        let chart = chart(&history, "day");
+        let points = chart.points.iter();
+        let points: Vec<_> = points
+            .map(|point| (point.name.as_str(), point.start.as_str(), point.value))
+            .collect();
+        assert_eq!(
+            points,
+            [
+                ("Sun, 29 Mar 2026", "2026-03-29", 2),
+                ("Mon, 30 Mar 2026", "2026-03-30", 0)
+            ]
+        );
+        assert_eq!(
+            gaps(&history),
+            [
+                "Visits 1 to 10 were counted before recording began.",
+                "Visit 13 was counted while recording was off."
+            ]
+        );
+    }
+
+    #[test]
+    fn small_units_keep_the_moment_they_begin() {
+        let hour = bucket("2026-03-29T03:00:00+02:00", 1, 1, None);
+        let point = point(&hour, "hour").unwrap();
+        assert_eq!(point.label, "03:00");
+        assert_eq!(point.start, "2026-03-29T03:00:00+02:00");
+    }
+}

@@ -1,0 +1,241 @@
+//! `/console/`: what is going on, at a glance; and what is nowhere below it.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use askama::Template;
+use axum::{
+    body::Body,
+    extract::{FromRef, State},
+    http::Response,
+    routing::{any, get},
+};
+use jiff::Timestamp;
+
+mod attention;
+mod steps;
+
+use self::{
+    attention::Attention,
+    steps::{Steps, steps},
+};
+use super::{
+    chart::Spark,
+    counters::tallies::{self, Counter, DAY, LAST_DAY, Tallies},
+    exchange::Exchange,
+    frame::Frame,
+    live::ALL,
+    pages::Pages,
+    response::{page, see_other},
+    shown::Exact,
+    view::{Anybody, View},
+};
+use crate::{
+    accounts::sessions::Sessions,
+    auth::permission::{Count, Read},
+    counting::{Company, routes::CountingState},
+    edge::{Address, Code, Problem},
+    record::{Record, overview::Wanted},
+};
+
+/// Counters that are shown.
+const MOVING: usize = 8;
+
+/// The page.
+pub fn pages<S>() -> Pages<S>
+where
+    Arc<CountingState>: FromRef<S>,
+    Arc<Sessions>: FromRef<S>,
+    Record: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    Pages::new()
+        .at("", get(home))
+        .before(get(async |exchange: Exchange| see_other(&exchange, "")))
+        .at("{*rest}", any(nothing))
+}
+
+/// What is nowhere. Who is signed in sees where else to go.
+async fn nothing(_: Anybody) -> Code {
+    Code::NotFound
+}
+
+#[derive(Template)]
+#[template(path = "console/home.html")]
+struct Home {
+    frame: Frame,
+    /// What to do first, where nothing is counted yet.
+    steps: Option<Steps>,
+    /// Visits of today, and what is to be taken from all to have them.
+    today: u64,
+    before: u64,
+    /// All visits, and what they are called live, if they are.
+    all: u64,
+    live: Option<&'static str>,
+    /// When the page is one of another day, in Unix milliseconds.
+    until: i64,
+    spans: Vec<Span>,
+    moving: Vec<Moving>,
+    many: Exact,
+    attention: Vec<Attention>,
+    has_database: bool,
+}
+
+/// Visits of another time, to compare with.
+struct Span {
+    label: String,
+    visits: Exact,
+    about: String,
+}
+
+struct Moving {
+    counter: Counter,
+    today: u64,
+    spark: Option<Spark>,
+}
+
+impl Moving {
+    fn visits(&self) -> Exact {
+        self.counter.count.into()
+    }
+
+    fn of_today(&self) -> Exact {
+        self.today.into()
+    }
+}
+
+impl Home {
+    /// The first number of all.
+    fn shown(&self) -> Exact {
+        match self.has_database {
+            true => self.today.into(),
+            false => self.all.into(),
+        }
+    }
+}
+
+/// The minutes that numbers are asked for, by their places.
+const TODAY: usize = 0;
+const YESTERDAY: usize = 1;
+const YESTERDAY_NOW: usize = 2;
+const WEEK: usize = 3;
+const WEEK_NOW: usize = 4;
+const WEEK_END: usize = 5;
+const HOUR: usize = 6;
+
+async fn home(
+    view: View<Read>,
+    address: Address,
+    State(counting): State<Arc<CountingState>>,
+    State(record): State<Record>,
+) -> Result<Response<Body>, Problem> {
+    let company = view.reader.caller.company;
+    let now = tallies::now();
+    let midnight = tallies::midnight(now);
+    let minutes = [
+        midnight,
+        midnight - DAY,
+        now - DAY,
+        midnight - 7 * DAY,
+        now - 7 * DAY,
+        midnight - 6 * DAY,
+        now - 59,
+    ];
+    let wanted = Wanted {
+        // What was not visited since adds nothing to any of them.
+        since: (midnight - 7 * DAY) * 60_000,
+        minutes: minutes.into(),
+        ..Wanted::default()
+    };
+    let read = Box::pin(tallies::read(&counting.counting, &record, company, wanted)).await?;
+    let attention = Box::pin(attention::of(&view, &record, &read)).await;
+    let is_new = read.counters.is_empty() && !read.store_is_away && !read.database_is_away;
+    let may_count = view.may_also::<Count>().is_ok();
+    let sum = |of: &dyn Fn(&Counter) -> u64| read.counters.iter().map(of).sum::<u64>();
+    let today = sum(&|counter| counter.between(TODAY, None));
+    let all = sum(&|counter| counter.count);
+    page(&Home {
+        frame: view.frame("Home"),
+        steps: is_new.then(|| steps(&view, &address, may_count)),
+        today,
+        before: all.saturating_sub(today),
+        all,
+        live: (!read.is_cut && !read.store_is_away).then_some(ALL),
+        until: (midnight + DAY) * 60_000,
+        spans: spans(&read, today, now),
+        moving: Box::pin(moving(&record, &read, company, now)).await,
+        many: (read.counters.len() as u64).into(),
+        attention,
+        has_database: read.has_database && !read.database_is_away,
+    })
+}
+
+fn spans(read: &Tallies, today: u64, now: i64) -> Vec<Span> {
+    let sum = |from, to| {
+        let each = read.counters.iter();
+        each.map(|counter| counter.between(from, to)).sum::<u64>()
+    };
+    let clock = Timestamp::from_second(now * 60).unwrap_or_default();
+    let time = clock.strftime("%H:%M").to_string();
+    let weekday = clock.strftime("%A").to_string();
+    let span = |label: String, until_now: u64, whole: u64| Span {
+        label,
+        visits: until_now.into(),
+        about: format!(
+            "{}; {} in the whole day",
+            compared(today, until_now),
+            Exact::from(whole)
+        ),
+    };
+    vec![
+        span(
+            format!("Yesterday by {time} UTC"),
+            sum(YESTERDAY, Some(YESTERDAY_NOW)),
+            sum(YESTERDAY, Some(TODAY)),
+        ),
+        span(
+            format!("Last {weekday} by {time} UTC"),
+            sum(WEEK, Some(WEEK_NOW)),
+            sum(WEEK, Some(WEEK_END)),
+        ),
+        Span {
+            label: "In the last hour".to_owned(),
+            visits: sum(HOUR, None).into(),
+            about: "and what comes now".to_owned(),
+        },
+    ]
+}
+
+/// How today is, beside another day.
+fn compared(today: u64, other: u64) -> String {
+    match today.abs_diff(other) {
+        0 => "today is the same".to_owned(),
+        more if today > other => format!("today {} more", Exact::from(more)),
+        fewer => format!("today {} fewer", Exact::from(fewer)),
+    }
+}
+
+/// The counters with the most visits of today.
+async fn moving(record: &Record, read: &Tallies, company: Company, now: i64) -> Vec<Moving> {
+    let counters = read.counters.iter();
+    let moved = counters.filter(|counter| counter.between(TODAY, None) > 0);
+    let mut moved: Vec<_> = moved.cloned().collect();
+    moved.sort_by_key(|counter| Reverse(counter.between(TODAY, None)));
+    moved.truncate(MOVING);
+    // Without them the list is as good.
+    let sparks = tallies::last_day(record, company, &moved, now).await;
+    let mut sparks = sparks.unwrap_or_default();
+    let moving = moved.into_iter().map(|counter| {
+        let spark = sparks
+            .remove(&counter.name)
+            .map(|hours| Spark::new(hours, LAST_DAY));
+        Moving {
+            today: counter.between(TODAY, None),
+            spark: match counter.reach() == counter.count {
+                true => spark.map(|spark| spark.following(&counter.name, counter.count)),
+                false => spark,
+            },
+            counter,
+        }
+    });
+    moving.collect()
+}
