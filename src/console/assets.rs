@@ -21,6 +21,7 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=315
 const SOURCES: &[(&str, &str)] = &[
     ("console.css", include_str!("assets/console.css")),
     ("console.js", include_str!("assets/console.js")),
+    ("audiences.js", include_str!("assets/audiences.js")),
     ("icon.svg", include_str!("assets/icon.svg")),
 ];
 

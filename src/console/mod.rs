@@ -6,6 +6,7 @@
 //! layer around all pages makes a page of it for browsers, and leaves it a document for everyone else.
 
 mod assets;
+mod audiences;
 mod entry;
 mod errors;
 pub mod exchange;
@@ -31,6 +32,8 @@ use axum::extract::FromRef;
 pub use self::{errors::page as error_page, pages::Pages};
 use crate::{
     accounts::{Accounts, sessions::Sessions},
+    audiences::evaluate::Engine,
+    counting::routes::CountingState,
     edge::{Policy, Problem},
 };
 
@@ -52,6 +55,8 @@ pub fn pages<S>() -> Pages<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Sessions>: FromRef<S>,
+    Arc<CountingState>: FromRef<S>,
+    Engine: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
     Pages::new()
@@ -60,4 +65,5 @@ where
         .with(theme::pages())
         .with(home::pages())
         .with(users::pages())
+        .with(audiences::pages())
 }

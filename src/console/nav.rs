@@ -1,7 +1,7 @@
 //! Where one may go: what a role may not see is not there.
 
 use crate::auth::{
-    permission::{Permission, Read, ReadUsers, Rule},
+    permission::{Permission, Read, ReadRecord, ReadUsers, Rule},
     role::Role,
 };
 
@@ -28,6 +28,13 @@ pub struct Item {
 /// All pages that one can go to, by their groups, with the permission that each asks for.
 const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
     ("", &[("Home", "", Read::RULE)]),
+    (
+        "Visitors",
+        &[
+            ("Audiences", "audiences", ReadRecord::RULE),
+            ("Presets", "presets", ReadRecord::RULE),
+        ],
+    ),
     ("Company", &[("People", "users", ReadUsers::RULE)]),
 ];
 

@@ -13,6 +13,18 @@ pub struct Notice {
 /// All that may be said, by the value of `done` in the query.
 const ALL: &[(&str, &str)] = &[
     ("signed-out", "You are signed out."),
+    ("audience-saved", "The audience is saved."),
+    ("audience-renamed", "The audience has another name now."),
+    (
+        "audience-deleted",
+        "The audience is deleted. Visitors and visits are still there.",
+    ),
+    ("preset-saved", "The preset is saved."),
+    ("preset-renamed", "The preset has another name now."),
+    (
+        "preset-deleted",
+        "The preset is deleted. Audiences that were started from it stay.",
+    ),
     ("invited", "The invitation is on its way."),
     (
         "user-removed",

@@ -13,5 +13,5 @@ mod work;
 pub use self::{
     body::{New, read_filter},
     list::List,
-    work::{Filters, Saved, sentence},
+    work::{Filters, Saved, names, sentence},
 };
