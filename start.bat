@@ -157,6 +157,7 @@ if errorlevel 1 goto give_up
 
 echo.
 echo   Home page    %BASE%/
+echo   Console      %BASE%/console/
 echo   Swagger UI   %BASE%/swagger/
 if defined MONITORED (
     echo   Prometheus   http://localhost:9090/

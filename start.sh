@@ -66,6 +66,7 @@ first_url() { # ADDRESSES
 print_local() { # PUBLIC INTERNAL
     echo
     [ -z "$1" ] || echo "  Home page    $1/"
+    [ -z "$1" ] || echo "  Console      $1/console/"
     [ -z "$1" ] || echo "  Swagger UI   $1/swagger/"
     [ -z "$2" ] || echo "  Metrics      $2/metrics"
     echo "  Log in       as $username; the password is that of .env, as shipped: password"
@@ -540,6 +541,7 @@ find_address() {
 print_stack() { # STACK
     echo
     echo "  Home page    $base/"
+    echo "  Console      $base/console/"
     echo "  Swagger UI   $base/swagger/"
     case "$1" in
         monitoring | full)
@@ -735,6 +737,7 @@ start_swarm() {
     [ -z "$waiting" ] || fail "not as it should be: $waiting; docker stack ps $project says why"
     echo
     echo "  Home page    http://localhost/, and port 80 of every node"
+    echo "  Console      http://localhost/console/"
     echo "  Prometheus   port 9090 of the node that keeps the data"
     echo "  Grafana      port 3000 there, as admin; the password is the one it was first deployed with"
     echo "  These two are open to whoever reaches that node: docs/swarm.md, \"Who reaches what\"."

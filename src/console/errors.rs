@@ -65,7 +65,7 @@ fn words(code: Code) -> (&'static str, Option<&'static str>) {
             ),
         ),
         Code::StoreUnavailable | Code::OutcomeUnknown | Code::Overloaded => (
-            "The numbers are away",
+            "The store is away",
             Some(
                 "The store of the counters does not answer. What was counted is safe; try again in a moment.",
             ),

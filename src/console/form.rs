@@ -285,9 +285,9 @@ impl Form {
             // What is sent is for programs, and so names it as they do.
             Some(field) => {
                 let said = said.replace(&format!("The field `{name}`"), "This");
-                field.error.get_or_insert(said);
+                field.error.get_or_insert(quoted(&said));
             }
-            None => self.errors.push(said.to_owned()),
+            None => self.errors.push(quoted(said)),
         }
     }
 
@@ -299,5 +299,141 @@ impl Form {
     /// The fields that something is wrong with.
     fn wrong(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| field.error.is_some())
+    }
+}
+
+/// Quotation marks of people in place of those of programs.
+fn quoted(said: &str) -> String {
+    let mut opens = true;
+    let quote = |c| match c {
+        '`' => {
+            let mark = if opens { '“' } else { '”' };
+            opens = !opens;
+            mark
+        }
+        c => c,
+    };
+    said.chars().map(quote).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::{
+        Code,
+        particulars::{Particulars, WrongPlace},
+    };
+
+    fn form() -> Form {
+        let fields = vec![
+            Field::text("name", "Name"),
+            Field::text("filter.within", "Within"),
+            Field::password("password", "Password", "new-password"),
+            Field::new("on", "On", Kind::Box),
+        ];
+        Form::new("./x", "Send", fields)
+    }
+
+    fn errors(form: &Form) -> Vec<(&str, Option<&str>)> {
+        let fields = form.fields.iter();
+        let errors = fields.map(|field| (field.name.as_str(), field.error.as_deref()));
+        errors.filter(|(_, error)| error.is_some()).collect()
+    }
+
+    fn places(pointers: &[&str]) -> Problem {
+        let place = |pointer: &&str| WrongPlace {
+            pointer: (*pointer).to_owned(),
+            detail: format!("wrong at {pointer}"),
+            suggestion: None,
+        };
+        Problem::from(Code::InvalidFilter).telling(Particulars {
+            errors: pointers.iter().map(place).collect(),
+            ..Particulars::default()
+        })
+    }
+
+    #[test]
+    fn what_is_wrong_stands_beside_its_field() {
+        let problem = Problem::from(Code::InvalidBody)
+            .with_detail("The field `name` is missing: it is a text.")
+            .of_field("name");
+        let refused = form().refused(&problem);
+        assert_eq!(
+            errors(&refused),
+            [("name", Some("This is missing: it is a text."))]
+        );
+        assert!(refused.errors.is_empty() && refused.fields[0].focused);
+
+        let refused = form().refused(&places(&["/filter/within", "/on", "/filter/include/0", ""]));
+        let expected = [
+            ("filter.within", Some("wrong at /filter/within")),
+            ("on", Some("wrong at /on")),
+        ];
+        assert_eq!(errors(&refused), expected);
+        assert_eq!(refused.errors, ["wrong at /filter/include/0", "wrong at "]);
+        assert!(refused.fields[1].focused && !refused.fields[3].focused);
+
+        let refused = form().refused(&Code::LastAdmin.into());
+        assert_eq!(errors(&refused), []);
+        assert_eq!(refused.errors, [Code::LastAdmin.detail()]);
+    }
+
+    #[test]
+    fn what_was_typed_is_kept_but_for_passwords() {
+        let typed = Typed::new(b"name=a&filter.within=%22%3Cb%3E&password=secret&on=on");
+        let html = form().filled(&typed).render().unwrap();
+        assert!(
+            html.contains(r#"value="a""#) && html.contains(" checked"),
+            "{html}"
+        );
+        assert!(!html.contains("secret") && !html.contains("<b>"), "{html}");
+        let html = form().filled(&Typed::default()).render().unwrap();
+        assert!(!html.contains(" checked"), "{html}");
+    }
+
+    /// What a screen reader needs: labels, and where hint and error are.
+    #[test]
+    fn fields_say_what_they_are() {
+        let mut field = Field::text("filter.within", "Within").hint("Some days.");
+        field.error = Some("Too long.".to_owned());
+        let html = field.render().unwrap();
+        for said in [
+            r#"<label for="filter-within">Within</label>"#,
+            r#"id="filter-within" name="filter.within""#,
+            r#"aria-describedby="filter-within-hint filter-within-error""#,
+            r#"aria-invalid="true""#,
+            r#"<p class="error" id="filter-within-error">Too long.</p>"#,
+            "required",
+        ] {
+            assert!(html.contains(said), "{said}: {html}");
+        }
+        let options = [("a", "A"), ("b", "B")];
+        let html = Field::select("x", "X", &options)
+            .with("b")
+            .render()
+            .unwrap();
+        assert!(
+            html.contains(r#"<option value="b" selected>B</option>"#),
+            "{html}"
+        );
+        assert!(html.contains(r#"<option value="a">A</option>"#), "{html}");
+        let radios = vec![("a".to_owned(), "A".to_owned(), "First.".to_owned())];
+        let html = Field::new("x", "X", Kind::Radios(radios))
+            .with("a")
+            .render()
+            .unwrap();
+        assert!(
+            html.contains("<legend>X</legend>") && html.contains(r#"value="a" checked"#),
+            "{html}"
+        );
+        let html = Field::new("x", "X", Kind::Lines)
+            .with("\na</textarea>")
+            .render()
+            .unwrap();
+        // HTML drops the first line feed of what is in it.
+        assert!(
+            html.contains(">\n\na&#60;/textarea&#62;</textarea>"),
+            "{html}"
+        );
     }
 }

@@ -24,8 +24,8 @@ pub struct Frame {
     pub reader: Option<Reader>,
     /// What was just done.
     pub notice: Option<Notice>,
-    /// This place, to come back to.
-    pub here: String,
+    /// This place, to come back to; `None` where one cannot, and so there is no switch of light and dark.
+    pub here: Option<String>,
     path: String,
 }
 
@@ -41,10 +41,10 @@ impl Frame {
             theme: exchange.theme(),
             reader: exchange.reader(),
             notice: notices::find(query.get("done")),
-            here: match exchange.is_look() {
+            here: Some(match exchange.is_look() {
                 true => without_notice(here),
                 false => path.to_owned(),
-            },
+            }),
             path: path.to_owned(),
         }
     }

@@ -1,12 +1,27 @@
-//! `/console/`
+//! `/console/`, and what is nowhere below it.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{body::Body, extract::FromRef, http::Response, routing::get};
+use axum::{
+    body::Body,
+    extract::FromRef,
+    http::Response,
+    routing::{any, get},
+};
 
-use super::{frame::Frame, pages::Pages, response::page, view::View};
-use crate::{accounts::sessions::Sessions, auth::permission::Read, edge::Problem};
+use super::{
+    exchange::Exchange,
+    frame::Frame,
+    pages::Pages,
+    response::{page, see_other},
+    view::{Anybody, View},
+};
+use crate::{
+    accounts::sessions::Sessions,
+    auth::permission::Read,
+    edge::{Code, Problem},
+};
 
 /// The page.
 pub fn pages<S>() -> Pages<S>
@@ -14,7 +29,10 @@ where
     Arc<Sessions>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Pages::new().at("", get(home))
+    Pages::new()
+        .at("", get(home))
+        .before(get(async |exchange: Exchange| see_other(&exchange, "")))
+        .at("{*rest}", any(nothing))
 }
 
 #[derive(Template)]
@@ -27,4 +45,9 @@ async fn home(view: View<Read>) -> Result<Response<Body>, Problem> {
     page(&Home {
         frame: view.frame("Home"),
     })
+}
+
+/// What is nowhere. Who is signed in sees where else to go.
+async fn nothing(_: Anybody) -> Code {
+    Code::NotFound
 }

@@ -59,3 +59,53 @@ fn is_within(path: &str, place: &str) -> bool {
         _ => path == place,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(role: Role, path: &str) -> Vec<(&'static str, bool)> {
+        let groups = of(role, path).into_iter();
+        let items = groups.flat_map(|group| group.items);
+        items.map(|item| (item.path, item.is_here)).collect()
+    }
+
+    #[test]
+    fn what_a_role_may_not_see_is_not_there() {
+        for role in Role::ALL {
+            let shown: Vec<_> = seen(role, "").into_iter().map(|(path, _)| path).collect();
+            for (_, items) in ALL {
+                for (_, path, rule) in *items {
+                    assert_eq!(shown.contains(path), role >= rule.role, "{role} {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_is_in_one_place() {
+        for (path, place) in [
+            ("", Some("")),
+            ("users", Some("users")),
+            ("users/invite", Some("users")),
+            ("usersx", None),
+            ("nothing", None),
+        ] {
+            let here = seen(Role::Operator, path)
+                .into_iter()
+                .filter(|(_, is_here)| *is_here);
+            let here: Vec<_> = here.map(|(path, _)| path).collect();
+            assert_eq!(here, place.into_iter().collect::<Vec<_>>(), "{path}");
+        }
+    }
+
+    #[test]
+    fn places_are_named_once() {
+        let items = ALL.iter().flat_map(|(_, items)| items.iter());
+        let mut paths: Vec<_> = items.map(|(_, path, _)| path).collect();
+        paths.sort_unstable();
+        let all = paths.len();
+        paths.dedup();
+        assert_eq!(paths.len(), all);
+    }
+}

@@ -28,6 +28,14 @@ impl<S: Clone + Send + Sync + 'static> Pages<S> {
         self
     }
 
+    /// And this one at `/console`, which is not yet below it.
+    #[must_use]
+    pub fn before(mut self, handlers: MethodRouter<S>) -> Self {
+        self.router = self.router.route("/console", handlers);
+        self.patterns.push("/console".to_owned());
+        self
+    }
+
     /// And these.
     #[must_use]
     pub fn with(mut self, others: Self) -> Self {

@@ -7,8 +7,16 @@ use super::exchange::Exchange;
 /// A host that nobody has: what leads away from it leads elsewhere.
 const HERE: &str = "http://console.invalid/console/";
 
-/// What is left of an address that was asked to go on at, below `/console/`: `None` of one that is not
-/// in the console, or is a page that one logs in by.
+/// Where to go on after a login, by what an address asks for, below `/console/`: `None` where that is not in the
+/// console, or is a page that one logs in by.
+pub fn after_login(next: &str) -> Option<String> {
+    let place = within(next)?;
+    let path = place.split('?').next().unwrap_or_default();
+    let is_entry = ["login", "logout", "theme"].contains(&path);
+    (!is_entry).then_some(place)
+}
+
+/// What is left of an address below `/console/`: `None` of one that is not in the console.
 pub fn within(next: &str) -> Option<String> {
     let here = Url::parse(HERE).ok()?;
     // As browsers read it: they take a backslash for a slash, and drop tabs and line feeds.
@@ -18,9 +26,8 @@ pub fn within(next: &str) -> Option<String> {
     }
     let below = url.path().strip_prefix("/console/")?;
     let is_plain = !below.starts_with('/') && !below.contains("//") && !below.contains(':');
-    let is_entry = ["login", "logout", "theme"].contains(&below);
     let query = url.query().map(|query| format!("?{query}"));
-    (is_plain && !is_entry).then(|| format!("{below}{}", query.unwrap_or_default()))
+    is_plain.then(|| format!("{below}{}", query.unwrap_or_default()))
 }
 
 /// The page to log in at, which leads back to this one.
@@ -100,7 +107,7 @@ mod tests {
             ("/console/%2e%2e/x", None),
             ("a\r\nset-cookie: x=y", None),
         ] {
-            assert_eq!(within(next).as_deref(), expected, "{next:?}");
+            assert_eq!(after_login(next).as_deref(), expected, "{next:?}");
         }
     }
 

@@ -77,10 +77,7 @@ pub fn again(
 ///
 /// If it cannot be written into a header, which is a bug.
 pub fn see_other(exchange: &Exchange, to: &str) -> Result<Response<Body>, Problem> {
-    let to = match to == "login" || to.starts_with("login?") {
-        true => to.to_owned(),
-        false => place::within(to).unwrap_or_default(),
-    };
+    let to = place::within(to).unwrap_or_default();
     let location = format!("./{}{to}", exchange.root());
     let location = HeaderValue::try_from(location);
     let location = location.map_err(|error| Problem::from(Code::Internal).with_cause(error))?;

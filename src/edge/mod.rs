@@ -1,6 +1,7 @@
 //! The edge: everything that is the same for all routes, done in one place.
 
 pub mod accept;
+mod address;
 pub mod body;
 mod code;
 mod cors;
@@ -19,6 +20,7 @@ pub mod routes;
 pub mod service;
 
 pub use self::{
+    address::Address,
     body::JsonBody,
     code::Code,
     peer::{ClientAddress, Peer},

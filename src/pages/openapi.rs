@@ -11,7 +11,7 @@ use crate::edge::problem::ProblemDocument;
 #[openapi(
     info(
         title = "Footfall",
-        description = "Counts visits exactly, however many replicas serve them.\n\n\
+        description = "Counts visits exactly, however many replicas serve them. People have the [console](../console/) for it.\n\n\
             **First steps.** Get a token from `POST /auth/login`, press **Authorize** and paste it; then `GET /api/count` counts a visit. \
             In a browser `POST /auth/login?mode=cookie` does without pasting: it sets cookies, and this page sends what they need.\n\n\
             **Accounts.** `POST /auth/register` founds a company; the mail that follows has a link whose token `POST /auth/confirm` takes. \

@@ -5,7 +5,10 @@ mod browser;
 mod csrf;
 mod entry;
 mod errors;
+mod escaping;
+mod outages;
 mod people;
+mod repeated;
 mod sessions;
 
 use crate::support::{Reply, TestApp, people::Place, reader::Reader};

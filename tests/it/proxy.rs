@@ -4,6 +4,7 @@ mod accounts;
 mod audiences;
 mod clients;
 mod collecting;
+mod console;
 mod deaths;
 mod limits;
 mod pages;

@@ -16,6 +16,7 @@ use crate::{
     console::{
         exchange::Exchange,
         form::{Field, Form},
+        place,
         response::{again, see_other},
         sent::{Typed, body},
         view::Anybody,
@@ -31,7 +32,7 @@ pub async fn show(
     let exchange = &anybody.exchange;
     let query = Typed::new(exchange.query().as_bytes());
     match anybody.reader {
-        Some(_) => see_other(exchange, query.get("next")),
+        Some(_) => on(exchange, &query),
         None => form(&sessions.accounts, exchange, &query, None),
     }
 }
@@ -51,7 +52,7 @@ pub async fn send(
     match logged_in.await {
         Ok(cookies) => {
             exchange.set(cookies);
-            see_other(&exchange, typed.get("next"))
+            on(&exchange, &typed)
         }
         Err(problem) if problem.code == Code::EmailUnconfirmed => unconfirmed(&exchange),
         Err(problem) => again(problem, |problem| {
@@ -72,6 +73,12 @@ pub async fn leave(
     let token = typed.get("csrf_token").to_owned();
     exchange.set(sessions.log_out_by_page(&headers, &origin, token).await?);
     see_other(&exchange, "login?done=signed-out")
+}
+
+/// Where they wanted to go.
+fn on(exchange: &Exchange, typed: &Typed) -> Result<Response<Body>, Problem> {
+    let place = place::after_login(typed.get("next"));
+    see_other(exchange, &place.unwrap_or_default())
 }
 
 /// Only after the right password.

@@ -73,7 +73,7 @@ impl Sheet {
     /// If the template fails, which is a bug.
     pub fn show(mut self, status: StatusCode) -> Result<Response<Body>, Problem> {
         if self.is_secret {
-            self.frame.here = String::new();
+            self.frame.here = None;
         }
         let mut response = page_of(status, &self)?;
         if self.is_secret {

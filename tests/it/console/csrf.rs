@@ -47,7 +47,7 @@ async fn forms_of_strange_pages_do_nothing() {
                 Some(token) => format!("{body}&csrf_token={token}"),
                 None => (*body).to_owned(),
             };
-            let mut headers = vec![FORM, ("host", "localhost")];
+            let mut headers = vec![FORM];
             if !origin.is_empty() {
                 headers.push(("origin", origin));
             }

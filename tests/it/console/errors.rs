@@ -65,6 +65,10 @@ async fn browsers_get_pages_and_programs_documents() {
             assert_eq!(reply.problem(), expected, "{path} {accept}");
         }
     }
+    // Who is signed in sees where else to go.
+    for path in ["/console/nothing", "/console/users/nobody"] {
+        assert!(reader.get(path).await.text().contains(">People<"), "{path}");
+    }
     // What a route of the API says stays as it is, whoever asks.
     let headers = [("accept", ACCEPT)];
     let reply = app

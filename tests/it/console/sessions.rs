@@ -49,6 +49,14 @@ async fn who_is_not_signed_in_logs_in_and_comes_back() {
     assert_eq!(Reader::location(&reply, "/console/login"), "/console/users");
 }
 
+#[tokio::test]
+async fn the_console_has_a_slash_at_its_end() {
+    let app = TestApp::start().await;
+    let mut reader = Reader::new(app.client());
+    let reply = reader.get("/console").await;
+    assert_eq!(Reader::location(&reply, "/console"), HOME);
+}
+
 /// No address leads out of the console, whoever wrote it.
 #[tokio::test]
 async fn a_login_leads_nowhere_else() {
@@ -175,12 +183,12 @@ async fn a_session_that_is_over_leads_to_the_login() {
         let left = anna.submit("/console/logout", &[]).await;
         let to = Reader::location(&left, "/console/logout");
         assert_eq!(to, "/console/login?done=signed-out");
-        assert!(anna.cookies.is_empty(), "{:?}", anna.cookies);
+        assert!(!anna.is_signed_in(), "{:?}", anna.cookies);
         assert!(anna.get(&to).await.text().contains("You are signed out."));
         let reply = tab.get("/console/users").await;
         let to = Reader::location(&reply, "/console/users");
         assert_eq!(
-            (to.as_str(), tab.cookies.is_empty()),
+            (to.as_str(), !tab.is_signed_in()),
             ("/console/login?next=users", true)
         );
         // What was typed was not done, and that is said.
@@ -219,6 +227,20 @@ async fn light_and_dark_are_a_cookie_and_nothing_else() {
         assert!(page.text().contains(&format!("data-theme=\"{theme}\"")));
         assert_eq!(attribute(&page, "name=\"color-scheme\"", "content"), scheme);
     }
+    // A strange place to come back to is none, and never a header of its own.
+    for next in [
+        "//evil.example",
+        "login?x\r\nset-cookie: a=b",
+        "..",
+        "login?next=users",
+    ] {
+        let reply = reader
+            .submit_bare("/console/theme", &[("theme", "system"), ("next", next)])
+            .await;
+        let to = Reader::location(&reply, "/console/theme");
+        assert!(to == HOME || to.starts_with("/console/login?"), "{to}");
+        assert!(!reader.cookies.contains_key("a"));
+    }
     for wrong in ["", "blue", "dark; Path=/x", "\"><script>"] {
         assert_is_page(
             &reader
@@ -256,5 +278,5 @@ async fn the_one_account_without_a_database() {
     assert_is_page(&page, 501);
     assert!(page.text().contains("There is no database here"));
     reader.submit("/console/logout", &[]).await;
-    assert!(reader.cookies.is_empty());
+    assert!(!reader.is_signed_in());
 }

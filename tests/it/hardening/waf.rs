@@ -74,6 +74,7 @@ fn the_walk_through_passes_and_attacks_do_not() {
     let token = token(&machine);
     passes(&machine, &token);
     visits_pass(&machine, &token);
+    forms_pass(&machine);
     attacks(&machine, &token);
     what_is_no_http(&machine);
     // Neither log has what a client keeps secret.
@@ -165,6 +166,40 @@ fn passes(machine: &Machine, token: &str) {
         let arguments = format!("{json} -d '{body}' {SITE}/auth/login");
         assert_eq!(status(machine, token, &arguments), 401, "{arguments}");
     }
+}
+
+/// Forms of the console: what people type, and where they came from.
+fn forms_pass(machine: &Machine) {
+    let page = "-H 'Accept: text/html' -H 'Sec-Fetch-Site: same-origin'";
+    for typed in TYPED {
+        let encoded = typed.replace('\'', "'\\''");
+        machine.run(&format!("printf '%s' '{encoded}' > /run/typed"));
+        let fields = "--data-urlencode username@/run/typed --data-urlencode password@/run/typed --data-urlencode next@/run/typed";
+        let arguments = format!("{page} {fields} {SITE}/console/login");
+        assert_eq!(status(machine, "", &arguments), 401, "{typed}");
+        let arguments = format!("{page} -G --data-urlencode next@/run/typed {SITE}/console/login");
+        assert_eq!(status(machine, "", &arguments), 200, "{typed}");
+    }
+    let fields = "-d username=admin -d password=password -d next=";
+    let arguments = format!("{page} -c /run/jar {fields} {SITE}/console/login");
+    assert_eq!(status(machine, "", &arguments), 303);
+    let token = machine.run("grep footfall-csrf /run/jar | cut -f 7");
+    let fields = format!(
+        "-d email=x -d csrf_token={} --data-urlencode username@/run/typed",
+        token.trim()
+    );
+    let arguments = format!("{page} -b /run/jar {fields} {SITE}/console/users/invite");
+    assert_eq!(status(machine, "", &arguments), 422);
+    let arguments = format!("{page} -b /run/jar '{SITE}/console/users?state=active&role='");
+    assert_eq!(status(machine, "", &arguments), 200);
+    // An attack is a page for browsers.
+    let arguments = format!("{page} -A 'sqlmap/1.7' {SITE}/console/");
+    assert_eq!(status(machine, "", &arguments), 403);
+    assert!(
+        machine
+            .run("cat /run/body")
+            .contains("A filter before the service")
+    );
 }
 
 /// What somebody may have typed into the address of a page.
@@ -322,6 +357,12 @@ fn each_exception_is_needed() {
         (
             10007,
             format!("'{SITE}/collect.gif?key=ffw_none&path=%3Cscript%3Ealert(1)%3C/script%3E'"),
+        ),
+        (
+            10008,
+            format!(
+                "-H 'Sec-Fetch-Site: same-origin' --data-urlencode 'username=<script>alert(1)</script>' -d password=x {SITE}/console/login"
+            ),
         ),
     ] {
         assert!(!is_refused(&machine, &token, &arguments), "{arguments}");

@@ -268,7 +268,7 @@ async fn no_log_has_the_token_of_a_link() {
         assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(reply.header("cache-control"), Some("no-store"));
     }
-    let large = "x".repeat(20_000);
+    let large = "x".repeat(70_000);
     let path = "/console/reset?token=5ecr3t";
     let reply = client.send(Method::POST, path, &[], &large).await;
     assert_eq!(reply.status, 413);

@@ -12,7 +12,7 @@ use crate::support::{Client, Reply, proxy::Proxy};
 
 const ASSETS: &[&str] = &["swagger-ui.css", "swagger-ui-bundle.js"];
 
-async fn get_gzip(client: &mut Client, path: &str) -> Reply {
+pub async fn get_gzip(client: &mut Client, path: &str) -> Reply {
     // Who comes through a proxy of his own gets no less.
     let headers = [("accept-encoding", "gzip"), ("via", "1.1 somewhere")];
     client.send(Method::GET, path, &headers, "").await

@@ -1,12 +1,14 @@
 //! Footfall under a path of a site, as docs/proxies.md shows it.
 
 use fantoccini::Locator;
+use hyper::Method;
 
 use crate::{
     proxies::shown,
     support::{
         browser::Browser,
         proxy::{Prepared, Proxy, send},
+        reader::{ACCEPT, Reader, assert_is_page, attribute},
     },
 };
 
@@ -41,13 +43,59 @@ async fn pages_and_document_refer_to_each_other_under_it() {
     let base = url::Url::parse("http://localhost/footfall/").unwrap();
     for link in links {
         let path = base.join(link).unwrap().path().to_owned();
-        assert_eq!(client.get(&path).await.status, 200, "{link}");
+        let page = [("accept", ACCEPT)];
+        let reply = client.send(Method::GET, &path, &page, "").await;
+        // The console leads to its login.
+        let expected = if link == "console/" { 303 } else { 200 };
+        assert_eq!(reply.status, expected, "{link}");
     }
 
     let place = base.join("openapi.json").unwrap();
     let document = client.get(place.path()).await.json();
     let server = document["servers"][0]["url"].as_str().unwrap();
     assert_eq!(place.join(server).unwrap(), base);
+}
+
+/// The console knows nothing of it, and works.
+#[tokio::test]
+async fn the_console_works_under_it() {
+    let proxy = site();
+    let _replica = proxy.replica().start();
+    let mut reader = Reader::new(proxy.client());
+    let asked = "/footfall/console/users/invite";
+    let to = Reader::location(&reader.get(asked).await, asked);
+    assert_eq!(to, "/footfall/console/login?next=users%2Finvite");
+    let page = reader.get(&to).await;
+    assert_is_page(&page, 200);
+    let base = url::Url::parse("http://localhost")
+        .unwrap()
+        .join(&to)
+        .unwrap();
+    let action = attribute(&page, "action=\"login\"", "action");
+    let action = base.join(&action).unwrap().path().to_owned();
+    let fields = [
+        ("username", "admin"),
+        ("password", "password"),
+        ("next", "users/invite"),
+    ];
+    let reply = reader.submit(&action, &fields).await;
+    assert_eq!(Reader::location(&reply, &action), asked);
+    let gzip = [("accept-encoding", "gzip")];
+    let page = reader.send(Method::GET, asked, &gzip, "").await;
+    assert_is_page(&page, 200);
+    assert_eq!(page.header("content-encoding"), None);
+    let base = base.join(asked).unwrap();
+    for (within, name) in [
+        ("rel=\"stylesheet\"", "href"),
+        ("rel=\"icon\"", "href"),
+        (">People<", "href"),
+        (">API<", "href"),
+    ] {
+        let link = attribute(&page, within, name);
+        let path = base.join(&link).unwrap().path().to_owned();
+        assert!(path.starts_with("/footfall/"), "{link}");
+        assert_eq!(reader.get(&path).await.status, 200, "{link}");
+    }
 }
 
 #[tokio::test]

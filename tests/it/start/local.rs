@@ -287,6 +287,10 @@ async fn without_docker_it_is_the_local_service() {
         output.contains(&format!("Swagger UI   http://{}/swagger/", local.address)),
         "{output}"
     );
+    assert!(
+        output.contains(&format!("Console      http://{}/console/", local.address)),
+        "{output}"
+    );
     let mut client = Client::tcp(&local.address).logged_in().await;
     assert_eq!(client.get("/api/count").await.visits(), 1);
     local.script.signal(Signal::TERM);

@@ -199,10 +199,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl AsRef<[u8]>,
     ) -> Result<Reply, String> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost");
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "localhost");
+        }
         for (name, value) in self
             .headers
             .iter()

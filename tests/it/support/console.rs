@@ -90,12 +90,10 @@ impl Visitor {
             for scheme in ["light", "dark"] {
                 self.browser.screen(width, height).await;
                 self.browser.color_scheme(scheme).await;
-                let overflow = "return document.documentElement.scrollWidth - window.innerWidth";
-                let overflow = self.browser.script(overflow).await.as_i64().unwrap();
-                assert!(
-                    overflow <= 0,
-                    "{name} is {overflow} pixels too wide at {width}"
-                );
+                // A phone would show a page that is too wide smaller, and so say that it fits.
+                let wide = "return document.documentElement.scrollWidth";
+                let wide = self.browser.script(wide).await.as_u64().unwrap();
+                assert!(wide <= u64::from(width), "{name} is {wide} wide at {width}");
                 let file = format!("{name}-{width}-{scheme}.png");
                 self.browser.screenshot(&file).await;
             }

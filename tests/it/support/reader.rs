@@ -48,6 +48,12 @@ impl Reader {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Whether anything of a session is there. That a device is known stays.
+    pub fn is_signed_in(&self) -> bool {
+        let of_session = ["footfall-access", "footfall-refresh", "footfall-csrf"];
+        of_session.iter().any(|name| self.cookie(name).is_some())
+    }
+
     pub async fn get(&mut self, path: &str) -> Reply {
         self.send(Method::GET, path, &[], "").await
     }
