@@ -1,6 +1,8 @@
 //! The console: pages for people.
 
 mod assets;
+mod audiences;
+mod audiences_browser;
 mod browser;
 mod csrf;
 mod entry;

@@ -28,20 +28,28 @@ async function send(button) {
   return parse(await answer.text());
 }
 
-async function count() {
+/** Says beside the rules why nothing came of it. */
+function fail(error) {
+  if (error?.name === "AbortError") return;
   const preview = document.getElementById("preview");
-  preview.setAttribute("aria-busy", "true");
+  preview.removeAttribute("aria-busy");
+  preview.textContent = error
+    ? "There was no answer. What you built is still here: try again in a moment."
+    : "You are signed out. What you built is still here: copy its JSON from below before you log in again.";
+}
+
+async function count() {
+  document.getElementById("preview").setAttribute("aria-busy", "true");
   try {
-    const page = await send("look");
-    if (!swap(page, "preview")) location.reload();
+    const page = await send("live");
+    if (!swap(page, "preview")) return fail();
     const [json, was] = ["json", "json_was"].map((name) => document.querySelector(`#builder [name=${name}]`));
     if (json.value === json.defaultValue && document.activeElement !== json) {
-      const now = page.getElementById("json");
-      json.value = json.defaultValue = now.value;
+      json.value = json.defaultValue = page.getElementById("json").value;
       was.value = page.querySelector("#builder [name=json_was]").value;
     }
   } catch (error) {
-    if (error.name !== "AbortError") preview.removeAttribute("aria-busy");
+    fail(error);
   }
 }
 
@@ -53,19 +61,20 @@ function soon() {
 
 if (form) {
   const main = form.parentElement;
-  main.addEventListener("input", (event) => event.target.form?.id === "builder" && event.target.name !== "json" && soon());
+  main.addEventListener("input", (event) => {
+    if (event.target.form?.id === "builder" && event.target.name !== "json") soon();
+  });
   // Rules come and go without the page being loaded again.
   main.addEventListener("submit", async (event) => {
     const button = event.submitter?.value ?? "look";
-    if (event.target.id !== "builder" || /^save/.test(button)) return;
+    if (event.target.id !== "builder" || button.startsWith("save")) return;
     event.preventDefault();
-    if (button === "look") return count();
     try {
-      if (!swap(await send(button), "builder")) return location.reload();
+      if (!swap(await send(button), "builder")) return fail();
       document.querySelector("#builder [autofocus]")?.focus();
-      count();
+      if (button !== "look") count();
     } catch (error) {
-      if (error.name !== "AbortError") document.getElementById("builder").submit();
+      fail(error);
     }
   });
   if (form.querySelector(".sentence")) count();

@@ -17,6 +17,38 @@ const FORMS: &[(&str, &str)] = &[
         "/console/users/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/remove",
         "",
     ),
+    (
+        "/console/audiences/new",
+        "do=save&name=A&include.0.kind=did&include.0.counter=a",
+    ),
+    (
+        "/console/presets/new",
+        "do=save&name=A&include.0.kind=did&include.0.counter=a",
+    ),
+    (
+        "/console/audiences/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/edit",
+        "do=save&name=A",
+    ),
+    (
+        "/console/audiences/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/rename",
+        "name=A",
+    ),
+    (
+        "/console/audiences/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/remove",
+        "",
+    ),
+    (
+        "/console/presets/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/edit",
+        "do=save&name=A",
+    ),
+    (
+        "/console/presets/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/rename",
+        "preset_name=A",
+    ),
+    (
+        "/console/presets/019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e/remove",
+        "",
+    ),
     ("/console/logout", ""),
 ];
 

@@ -37,7 +37,7 @@ pub const TYPES: [(&str, &str); 3] = [
 /// When visits were.
 pub const TIMES: [(&str, &str); 3] = [
     ("ever", "at any time"),
-    ("days", "in the last days"),
+    ("days", "in the last … days"),
     ("between", "between two times"),
 ];
 

@@ -49,6 +49,9 @@ use crate::{
     edge::{Code, Problem},
 };
 
+/// What a script presses while somebody types: what is wrong then is no error yet, and told beside the rules only.
+const LIVE: &str = "live";
+
 /// The rooms that the builder asks.
 pub struct Rooms {
     /// Where audiences are saved.
@@ -165,9 +168,13 @@ async fn pressed(
     let place = at(sent, rooms, own).await?;
     if !state.errors.is_empty() {
         let preview = Preview::of_errors(&state);
-        return place.show(state, preview, None, true).await;
+        return place.show(state, preview, None, button != LIVE).await;
     }
     match button.as_str() {
+        LIVE => {
+            let preview = Preview::of(&mut state, rooms, sent.may(), true).await;
+            place.show(state, preview, None, false).await
+        }
         "save" => save(place, state, sent).await,
         "save-preset" => {
             let place = Place {
