@@ -7,14 +7,12 @@ use std::{
 };
 
 use axum::{
-    body::Body,
-    extract::{FromRequestParts, Request},
-    http::{HeaderMap, HeaderValue, Method, Response, Uri, header::SET_COOKIE, request::Parts},
-    middleware::Next,
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, Method, Uri, request::Parts},
 };
 
-use super::{errors, theme::Theme, view::Reader};
-use crate::edge::{RequestContext, accept::prefers_page};
+use super::{reader::Reader, theme::Theme};
+use crate::edge::accept::prefers_page;
 
 /// One request, and what is found out about it on the way.
 #[derive(Debug, Clone)]
@@ -116,24 +114,14 @@ impl Exchange {
         self.found().cookies.extend(cookies);
     }
 
+    /// The cookies to set, once.
+    pub fn take_cookies(&self) -> Vec<HeaderValue> {
+        std::mem::take(&mut self.found().cookies)
+    }
+
     fn found(&self) -> MutexGuard<'_, Found> {
         self.0.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What all pages have around them.
-pub async fn around(mut request: Request, next: Next) -> Response<Body> {
-    let context = request.extensions().get::<RequestContext>();
-    let id = context.and_then(|context| context.id.value.to_str().ok());
-    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let exchange = Exchange::new(method, uri, headers, id.unwrap_or_default());
-    request.extensions_mut().insert(exchange.clone());
-    let mut response = errors::shown(next.run(request).await, &exchange);
-    let cookies = std::mem::take(&mut exchange.found().cookies);
-    for cookie in cookies {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
 }
 
 impl<S: Sync> FromRequestParts<S> for Exchange {

@@ -3,7 +3,7 @@
 use askama::{Template, filters::HtmlSafe};
 use uuid::Uuid;
 
-use super::{sent::Typed, view::Reader};
+use super::{reader::Reader, typed::Typed};
 use crate::edge::Problem;
 
 /// The hidden field by which a form that is sent twice is known to be one.
@@ -286,6 +286,8 @@ impl Form {
             Some(field) => {
                 let said = said.replace(&format!("The field `{name}`"), "This");
                 field.error.get_or_insert(quoted(&said));
+                // What is wrong says what the hint does, and more.
+                field.hint = None;
             }
             None => self.errors.push(quoted(said)),
         }
@@ -372,6 +374,10 @@ mod tests {
         assert_eq!(errors(&refused), expected);
         assert_eq!(refused.errors, ["wrong at /filter/include/0", "wrong at "]);
         assert!(refused.fields[1].focused && !refused.fields[3].focused);
+
+        let hinted = form().fields.remove(0).hint("Some letters.");
+        let hinted = Form::new("./x", "Send", vec![hinted]);
+        assert!(hinted.refused(&problem).fields[0].hint.is_none());
 
         let refused = form().refused(&Code::LastAdmin.into());
         assert_eq!(errors(&refused), []);

@@ -5,9 +5,9 @@ use super::{
     exchange::Exchange,
     nav::{self, Group},
     notices::{self, Notice},
-    sent::Typed,
+    reader::Reader,
     theme::Theme,
-    view::Reader,
+    typed::Typed,
 };
 
 /// What a page has around it. Templates that extend `console/base.html` or `console/full.html` have one as

@@ -5,11 +5,13 @@
 //! calls, and shows a template. A form's handler takes a [`Sent`]. Both return a [`Problem`] where they cannot: the
 //! layer around all pages makes a page of it for browsers, and leaves it a document for everyone else.
 
+mod around;
 mod assets;
 mod audiences;
 mod entry;
 mod errors;
 pub mod exchange;
+mod files;
 pub mod form;
 pub mod frame;
 mod home;
@@ -18,10 +20,13 @@ pub mod notices;
 pub mod pager;
 pub mod pages;
 pub mod place;
+pub mod reader;
 pub mod response;
 pub mod sent;
 pub mod shown;
+mod switch;
 pub mod theme;
+pub mod typed;
 mod users;
 pub mod view;
 
@@ -60,9 +65,9 @@ where
     S: Clone + Send + Sync + 'static,
 {
     Pages::new()
-        .with(assets::pages())
+        .with(files::pages())
         .with(entry::pages())
-        .with(theme::pages())
+        .with(switch::pages())
         .with(home::pages())
         .with(users::pages())
         .with(audiences::pages())

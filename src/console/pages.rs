@@ -2,12 +2,18 @@
 
 use axum::{Router, middleware::from_fn, routing::MethodRouter};
 
-use super::exchange;
+use super::around::around;
 
 /// Some pages.
 pub struct Pages<S> {
     router: Router<S>,
     patterns: Vec<String>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for Pages<S> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<S: Clone + Send + Sync + 'static> Pages<S> {
@@ -46,6 +52,6 @@ impl<S: Clone + Send + Sync + 'static> Pages<S> {
 
     /// The routes, within what all pages have in common, and their patterns.
     pub fn into_parts(self) -> (Router<S>, Vec<String>) {
-        (self.router.layer(from_fn(exchange::around)), self.patterns)
+        (self.router.layer(from_fn(around)), self.patterns)
     }
 }

@@ -9,6 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 
+pub use super::reader::Reader;
 use super::{
     exchange::Exchange,
     form::{Field, Form},
@@ -25,19 +26,6 @@ use crate::{
     auth::{Caller, May, permission::Permission},
     edge::{Code, Problem},
 };
-
-/// Who is signed in, as pages call them.
-#[derive(Debug, Clone)]
-pub struct Reader {
-    /// Who it is.
-    pub caller: Arc<Caller>,
-    /// Their name; empty while the database is away.
-    pub name: String,
-    /// Their company's; empty while the database is away.
-    pub company: String,
-    /// What their forms send along.
-    pub csrf_token: String,
-}
 
 /// A page that its reader may see. A handler that takes one is closed to everyone else: who is not
 /// signed in is sent to log in, and comes back.

@@ -16,7 +16,7 @@ use crate::{
         saved::{Filters, List},
     },
     auth::permission::ReadRecord,
-    console::{sent::Typed, view::View},
+    console::{typed::Typed, view::View},
     edge::{Code, Problem, QueryOf},
 };
 

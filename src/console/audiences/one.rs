@@ -30,8 +30,8 @@ use crate::{
     console::{
         frame::Frame,
         response::page_of,
-        sent::Typed,
         shown::{Code, Exact, Moment},
+        typed::Typed,
         view::View,
     },
     edge::{JsonBody, Problem, QueryOf},

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::draft::{
     Condition, DEEPEST, Did, Draft, Group, Item, OPERATORS, Rules, SUBJECTS, TIMES, TYPES,
 };
-use crate::console::sent::Typed;
+use crate::console::typed::Typed;
 
 /// The fields of a form, by their names.
 pub struct Fields<'a>(HashMap<&'a str, &'a str>);

@@ -40,11 +40,7 @@ use crate::{
         saved::{Filters, List, New},
     },
     auth::permission::{Audiences, ReadRecord},
-    console::{
-        response::see_other,
-        sent::{Sent, Typed},
-        view::View,
-    },
+    console::{response::see_other, sent::Sent, typed::Typed, view::View},
     counting::routes::CountingState,
     edge::{Code, Problem},
 };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     audiences::{filter::Filter, saved::read_filter},
-    console::sent::Typed,
+    console::typed::Typed,
 };
 
 /// The fields of a page, as a browser sends them: the names and values of inputs, chosen options and texts.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::super::{draft::Draft, fields::Fields, state::State};
-use crate::console::sent::Typed;
+use crate::console::typed::Typed;
 
 /// Fields that are left empty, or hold something else, are told in the words of the form.
 #[test]
