@@ -39,17 +39,16 @@ fn rules(json: &str) -> Option<Rules> {
 
 /// What stands alone is the only rule of a group.
 fn side(json: Option<&str>, any: bool) -> Group {
-    match json.map(|json| item(json, 1)) {
-        None => Group {
-            any,
-            items: Vec::new(),
-        },
-        Some(Item::Group(group)) => group,
-        Some(item) => Group {
-            any,
-            items: vec![item],
-        },
-    }
+    let items = match json.map(|json| (json, item(json, 1))) {
+        None => Vec::new(),
+        // Nobody would be left out by the form, while the API refuses it.
+        Some((json, Item::Group(group))) if any && group.items.is_empty() => {
+            vec![Item::Json(pretty(json))]
+        }
+        Some((_, Item::Group(group))) => return group,
+        Some((_, item)) => vec![item],
+    };
+    Group { any, items }
 }
 
 fn item(json: &str, depth: usize) -> Item {

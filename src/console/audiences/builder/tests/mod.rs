@@ -253,7 +253,7 @@ fn what_is_in_fields_and_what_stays_json() {
         r#"{"include":{},"include":{}}"#,
         r#"{"includes":1}"#,
     ] {
-        assert_eq!(Draft::of_json(whole), Draft::Json(whole.to_owned()));
+        assert!(matches!(Draft::of_json(whole), Draft::Json(_)), "{whole}");
     }
     let deep = format!(
         "{}{}{}",
