@@ -102,10 +102,13 @@ pub async fn show(
 }
 
 fn by_the_api(words: Words) -> Code {
-    let filter = r#"{"version":1,"include":{"did":{"counter":"signup","within":{"days":30}}}}"#;
+    let filter = r#"{"version":1,"include":
+       {"did":{"counter":"signup","within":{"days":30}}}}"#;
     let body = match words.is_audience() {
-        true => format!(r#"{{"name":"New customers","filter":{filter}}}"#),
-        false => format!(r#"{{"preset_name":"New customers","preset_filter_json":{filter}}}"#),
+        true => format!("{{\"name\":\"New customers\",\n      \"filter\":{filter}}}"),
+        false => {
+            format!("{{\"preset_name\":\"New customers\",\n      \"preset_filter_json\":{filter}}}")
+        }
     };
     let text = format!(
         "curl \"$URL/api/{}\" -H \"Authorization: Bearer $TOKEN\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'",

@@ -27,7 +27,6 @@ pub struct Preview {
     /// What is to be put right before: ids of fields, and what is wrong.
     wrong: Vec<Wrong>,
     /// With what the page is answered.
-    #[allow(dead_code, reason = "not shown")]
     pub status: StatusCode,
 }
 

@@ -56,7 +56,7 @@ async fn what_is_wrong_stands_beside_its_field() {
             }
             let page = press(&mut anna, new, &page, &[(field, value)], button).await;
             assert_is_page(&page, 422);
-            let id = field.replace('.', "-");
+            let id = field.replace(['.', '_'], "-");
             let text = page.text();
             let (_, error) = text
                 .split_once(&format!("id=\"{id}-error\">"))
