@@ -44,9 +44,10 @@ async function count() {
     const page = await send("live");
     if (!swap(page, "preview")) return fail();
     const [json, was] = ["json", "json_was"].map((name) => document.querySelector(`#builder [name=${name}]`));
-    if (json.value === json.defaultValue && document.activeElement !== json) {
-      json.value = json.defaultValue = page.getElementById("json").value;
-      was.value = page.querySelector("#builder [name=json_was]").value;
+    if (json && json.value === json.defaultValue && document.activeElement !== json) {
+      const now = page.getElementById("json");
+      json.value = json.defaultValue = now?.value ?? "";
+      was.value = page.querySelector("#builder [name=json_was]")?.value ?? "";
     }
   } catch (error) {
     fail(error);

@@ -22,10 +22,15 @@ use crate::{
         form::{Field, Kind},
         frame::Frame,
         response::page_of,
+        shown::Code,
         view::View,
     },
     edge::Problem,
 };
+
+/// Longest JSON that is sent along with the rules, in bytes: with all that is escaped in it once more it goes into
+/// one body with them.
+const LONGEST_JSON: usize = 8 * 1024;
 
 /// Counters that can be chosen from; others can be typed.
 const MOST_COUNTERS: usize = 1000;
@@ -42,7 +47,9 @@ struct Page {
     name: Field,
     groups: Option<[GroupView; 2]>,
     counters: Vec<String>,
-    json: Field,
+    /// Where it can be edited.
+    json: Option<Field>,
+    long_json: Code,
     json_was: String,
     preview: Preview,
     refused: Option<Refused>,
@@ -160,11 +167,8 @@ impl Place<'_> {
                 Draft::Json(_) => None,
             },
             counters: self.counters().await,
-            json: Field {
-                error: state.errors.of("json"),
-                focused: state.cursor.as_deref() == Some("json"),
-                ..Field::new("json", "The filter as JSON", Kind::Lines).with(state.shown_json())
-            },
+            json: json_field(state),
+            long_json: Code::new("long-json", "the filter", state.shown_json()),
             json_was: state.json_was(),
             preview,
             refused,
@@ -200,4 +204,15 @@ impl Place<'_> {
             },
         )
     }
+}
+
+/// The field in which the JSON can be edited; none if it is too long to be sent twice.
+fn json_field(state: &State) -> Option<Field> {
+    let json = state.shown_json();
+    let is_needed = matches!(state.draft, Draft::Json(_)) || state.json.is_some();
+    (is_needed || json.len() <= LONGEST_JSON).then(|| Field {
+        error: state.errors.of("json"),
+        focused: state.cursor.as_deref() == Some("json"),
+        ..Field::new("json", "The filter as JSON", Kind::Lines).with(json)
+    })
 }

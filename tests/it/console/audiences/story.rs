@@ -377,3 +377,39 @@ async fn each_kind_of_rule_is_saved_and_shown_again() {
         assert_eq!(place.get(&format!("/api/audiences/{id}")).await["hash"], kept["hash"], "{rule:?}");
     }
 }
+
+/// The longest filter that the API takes goes through the form as well.
+#[tokio::test]
+async fn a_long_filter_goes_through_the_form() {
+    let place = filled(Stage::sqlite().await).await;
+    let mut anna = signed_in(&place.stage, &place.anna).await;
+    let rules: Vec<_> = (0..49)
+        .map(|rule| {
+            let values: Vec<_> = (0..5)
+                .map(|value| format!("/\u{fc}{rule}/{value}{}", "\u{1f600}".repeat(11)))
+                .collect();
+            json!({ "visitor": "path", "in": values })
+        })
+        .collect();
+    let filter = json!({ "version": 1, "include": { "any": rules } });
+    let length = filter.to_string().len();
+    assert!((14_000..16 * 1024).contains(&length), "{length}");
+    let id = save(&place, "audiences", "Long", &filter).await;
+    let before = place.get(&format!("/api/audiences/{id}")).await;
+    let edit = format!("/console/audiences/{id}/edit");
+    let page = anna.get(&edit).await;
+    assert_is_page(&page, 200);
+    assert!(page.text().contains("too long to be edited here"));
+    let page = press(&mut anna, &edit, &page, &[], "add did exclude").await;
+    let page = press(&mut anna, &edit, &page, &[], "remove exclude.0").await;
+    let saved = press(&mut anna, &edit, &page, &[("name", "Longer")], "save").await;
+    assert_eq!(
+        Reader::location(&saved, &edit),
+        format!("/console/audiences/{id}?done=audience-saved")
+    );
+    let after = place.get(&format!("/api/audiences/{id}")).await;
+    assert_eq!(
+        (&after["name"], &after["hash"]),
+        (&json!("Longer"), &before["hash"])
+    );
+}
