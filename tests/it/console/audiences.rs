@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod errors;
+mod rules;
 mod story;
 mod strangers;
 
