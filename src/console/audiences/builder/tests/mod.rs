@@ -244,6 +244,11 @@ fn what_is_in_fields_and_what_stays_json() {
             "{rule}"
         );
     }
+}
+
+/// What is no filter at all stays JSON as a whole, however deep it is.
+#[test]
+fn what_stays_json_as_a_whole() {
     for whole in [
         "",
         "{",
