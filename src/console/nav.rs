@@ -25,8 +25,11 @@ pub struct Item {
     pub is_here: bool,
 }
 
+/// What a page is called, where it is below `/console/`, and what it asks for.
+type Place = (&'static str, &'static str, Rule);
+
 /// All pages that one can go to, by their groups, with the permission that each asks for.
-const ALL: &[(&str, &[(&str, &str, Rule)])] = &[
+const ALL: &[(&str, &[Place])] = &[
     ("", &[("Home", "", Read::RULE)]),
     (
         "Visitors",

@@ -21,6 +21,9 @@ pub struct Asked {
     pub headers: HeaderMap,
 }
 
+/// Turns an error into a page, given the request's id and what was asked.
+pub type ErrorPage = fn(Problem, &str, &Asked) -> Response<Body>;
+
 /// How the requests of a route are treated. Each room says so for its own routes.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
@@ -31,7 +34,7 @@ pub struct Policy {
     /// Turns an error into what the client sees, given the request's id.
     pub render: fn(Problem, &str) -> Response<Body>,
     /// Does the same for a browser, which is shown a page where there is one.
-    pub page: Option<fn(Problem, &str, &Asked) -> Response<Body>>,
+    pub page: Option<ErrorPage>,
 }
 
 impl Default for Policy {
