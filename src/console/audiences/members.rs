@@ -76,9 +76,11 @@ pub async fn show(
     // Those who were erased since have no line: a page that had none of others would seem to be the last.
     while visitors.is_empty() && !left.visitors.is_empty() {
         visitors = sample(accounts.database()?, company, &left.visitors, PAGE).await?;
-        if let Some(last) = left.visitors.iter().take(PAGE).last() {
-            left.visitors.remove_range(0..=last);
-        }
+        let last = left.visitors.select(PAGE as u64 - 1);
+        match last {
+            Some(last) => left.visitors.remove_range(0..=last),
+            None => left.visitors.remove_range(..),
+        };
     }
     let as_of = pairs(&[("as_of", &left.as_of.to_string())]);
     let to = |pairs: String| format!("{}?{pairs}", view.exchange.itself());

@@ -57,19 +57,22 @@ impl HtmlSafe for ItemView {}
 
 enum Body {
     Group(GroupView),
-    Did {
-        counter: Field,
-        at_least: Field,
-        at_most: Field,
-        when: Field,
-        days: Field,
-        from: Field,
-        to: Field,
-        conditions: Vec<ConditionView>,
-    },
-    Visitor(ConditionView),
+    Did(Box<DidView>),
+    Visitor(Box<ConditionView>),
     Audience(Field),
     Json(Field),
+}
+
+/// Visits on a counter.
+struct DidView {
+    counter: Field,
+    at_least: Field,
+    at_most: Field,
+    when: Field,
+    days: Field,
+    from: Field,
+    to: Field,
+    conditions: Vec<ConditionView>,
 }
 
 /// A condition. In a template: `{{ condition }}`.
@@ -129,10 +132,12 @@ impl Context<'_> {
     fn item(&self, item: &Item, at: String, place: usize, depth: usize) -> ItemView {
         let body = match item {
             Item::Group(group) => Body::Group(self.group(group, &at, "Group", depth + 1)),
-            Item::Did(did) => self.did(did, &at),
-            Item::Visitor(condition) => {
-                Body::Visitor(self.condition(condition, &format!("{at}.where.0"), false))
-            }
+            Item::Did(did) => Body::Did(Box::new(self.did(did, &at))),
+            Item::Visitor(condition) => Body::Visitor(Box::new(self.condition(
+                condition,
+                &format!("{at}.where.0"),
+                false,
+            ))),
             Item::Audience(id) => Body::Audience(self.audience(id, format!("{at}.audience"))),
             Item::Json(json) => {
                 let name = format!("{at}.json");
@@ -148,13 +153,12 @@ impl Context<'_> {
         }
     }
 
-    fn did(&self, did: &Did, at: &str) -> Body {
+    fn did(&self, did: &Did, at: &str) -> DidView {
         let line = |field: &str, label: &str, kind: &'static str, value: &str| {
             self.field(format!("{at}.{field}"), label, Kind::Line(kind), value)
         };
-        // To the millisecond, as filters have it: otherwise browsers refuse what has one.
         let conditions = did.conditions.iter().enumerate();
-        Body::Did {
+        DidView {
             counter: Field {
                 list: Some("counters"),
                 ..line("counter", "Counter", "text", &did.counter)
