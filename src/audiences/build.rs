@@ -105,26 +105,26 @@ async fn post_build_filter(
 pub struct BuiltAudience {
     /// Its canonical form.
     #[schema(value_type = FilterSchema)]
-    filter: Box<RawValue>,
+    pub filter: Box<RawValue>,
     /// The SHA-256 of that, in hexadecimal: filters with the same hash are the same.
     #[schema(pattern = "^[0-9a-f]{64}$")]
-    hash: String,
+    pub hash: String,
     /// The filter in words.
-    sentence: String,
+    pub sentence: String,
     /// How many visitors it means.
     #[schema(minimum = 0, example = 1234)]
-    size: u64,
+    pub size: u64,
     /// Some of them, as visits show them: the first of its members.
     #[schema(max_items = 10, example = json!(["#Zm9vdGZhbGwgdmlzaXRvcg"]))]
-    sample: Vec<String>,
+    pub sample: Vec<String>,
     /// Sent again as `as_of`, the answer is the same.
-    as_of: String,
+    pub as_of: String,
     /// The moment in it: `within` goes back from there (RFC 3339).
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    at: String,
+    pub at: String,
     /// The numbers in it: up to which visit each counter was looked at.
     #[schema(example = json!({"signup": 4711}))]
-    counters: BTreeMap<String, u64>,
+    pub counters: BTreeMap<String, u64>,
 }
 
 crate::problem_responses!(AudienceProblems:
@@ -144,7 +144,7 @@ crate::problem_responses!(AudienceProblems:
     request_body(content = FilterSchema, content_type = "application/json"),
     responses((status = 200, description = "The filter, and whom it means", body = BuiltAudience), AudienceProblems)
 )]
-async fn post_build_audience(
+pub async fn post_build_audience(
     State(accounts): State<Arc<Accounts>>,
     State(engine): State<Engine>,
     caller: May<permission::ReadRecord>,

@@ -11,6 +11,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("console.js", include_str!("assets/console.js")),
     ("live.js", include_str!("assets/live.js")),
     ("range.js", include_str!("assets/range.js")),
+    ("audiences.js", include_str!("assets/audiences.js")),
     ("icon.svg", include_str!("assets/icon.svg")),
 ];
 

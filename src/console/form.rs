@@ -54,6 +54,10 @@ pub struct Field {
     pub error: Option<String>,
     /// Whether the cursor is in it from the beginning.
     pub focused: bool,
+    /// The id of a list of values to choose from (HTML, 4.10.8).
+    pub list: Option<&'static str>,
+    /// The keyboard of a phone (HTML, 6.8.8), if it is not that of texts.
+    pub inputmode: Option<&'static str>,
 }
 
 impl HtmlSafe for Field {}
@@ -72,6 +76,8 @@ impl Field {
             hint: None,
             error: None,
             focused: false,
+            list: None,
+            inputmode: None,
         }
     }
 

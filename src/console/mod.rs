@@ -9,6 +9,7 @@ mod account;
 mod around;
 pub mod ask;
 mod assets;
+mod audiences;
 mod audit;
 pub mod chart;
 mod companies;
@@ -50,6 +51,7 @@ use self::live::Live;
 pub use self::{errors::page as error_page, in_force::InForce, pages::Pages};
 use crate::{
     accounts::{Accounts, sessions::Sessions},
+    audiences::evaluate::Engine,
     audit::routes::AuditState,
     counting::routes::CountingState,
     edge::{Policy, Problem},
@@ -82,6 +84,7 @@ where
     AuditState: FromRef<S>,
     Record: FromRef<S>,
     Vitals: FromRef<S>,
+    Engine: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
     Pages::new()
@@ -100,4 +103,5 @@ where
         .with(sessions::pages())
         .with(companies::pages())
         .with(settings::pages())
+        .with(audiences::pages())
 }

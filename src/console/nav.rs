@@ -2,8 +2,8 @@
 
 use crate::auth::{
     permission::{
-        ManageCompanies, OwnAccount, OwnTokens, Permission, Read, ReadAudit, ReadSettings,
-        ReadUsers, Rule, WriteKeys,
+        ManageCompanies, OwnAccount, OwnTokens, Permission, Read, ReadAudit, ReadRecord,
+        ReadSettings, ReadUsers, Rule, WriteKeys,
     },
     role::Role,
 };
@@ -38,6 +38,13 @@ const ALL: &[(&str, &[Place])] = &[
         &[
             ("Home", "", Read::RULE),
             ("Counters", "counters", Read::RULE),
+        ],
+    ),
+    (
+        "Visitors",
+        &[
+            ("Audiences", "audiences", ReadRecord::RULE),
+            ("Presets", "presets", ReadRecord::RULE),
         ],
     ),
     (

@@ -23,6 +23,18 @@ const ALL: &[(&str, &str)] = &[
         "recording-changed",
         "Saved. It holds for all visits that are counted from now on.",
     ),
+    ("audience-saved", "The audience is saved."),
+    ("audience-renamed", "The audience has another name now."),
+    (
+        "audience-deleted",
+        "The audience is deleted. Visitors and visits are still there.",
+    ),
+    ("preset-saved", "The preset is saved."),
+    ("preset-renamed", "The preset has another name now."),
+    (
+        "preset-deleted",
+        "The preset is deleted. Audiences that were started from it stay.",
+    ),
     ("invited", "The invitation is on its way."),
     (
         "user-removed",

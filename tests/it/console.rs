@@ -2,6 +2,8 @@
 
 mod administration;
 mod assets;
+mod audiences;
+mod audiences_browser;
 mod browser;
 mod counters;
 mod counters_browser;

@@ -22,7 +22,7 @@ use super::evaluate::{AsOf, Engine, Evaluated};
 use crate::{
     accounts::{Accounts, by::By, origin::Origin, path::Id},
     audit::{self, Action, Kind, time},
-    auth::{Callers, May, permission},
+    auth::{Caller, Callers, May, permission},
     edge::{
         Problem, QueryOf,
         query::{given, invalid},
@@ -66,7 +66,7 @@ where
 pub struct AsOfQuery {
     /// The `as_of` of an earlier answer: whatever has been counted or changed since, this one is the same.
     #[param(value_type = Option<String>)]
-    as_of: Option<String>,
+    pub as_of: Option<String>,
 }
 
 impl AsOfQuery {
@@ -87,18 +87,18 @@ fn as_of(text: Option<&str>) -> Result<Option<AsOf>, Problem> {
 /// How many visitors are in an audience.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AudienceSize)]
-struct SizeView {
+pub struct SizeView {
     /// How many.
     #[schema(minimum = 0, example = 1234)]
-    size: u64,
+    pub size: u64,
     /// Sent again as `as_of`, the answer is the same.
-    as_of: String,
+    pub as_of: String,
     /// The moment in it: `within` goes back from there (RFC 3339).
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
-    at: String,
+    pub at: String,
     /// The numbers in it: up to which visit each counter was looked at.
     #[schema(example = json!({"signup": 4711}))]
-    counters: BTreeMap<String, u64>,
+    pub counters: BTreeMap<String, u64>,
 }
 
 crate::problem_responses!(SizeProblems:
@@ -116,7 +116,7 @@ crate::problem_responses!(SizeProblems:
     params(("id" = Uuid, Path, description = "Id of the audience"), AsOfQuery),
     responses((status = 200, description = "How many", body = SizeView), SizeProblems)
 )]
-async fn get_size(
+pub async fn get_size(
     State(engine): State<Engine>,
     caller: May<permission::ReadRecord>,
     Id(id): Id,
@@ -137,14 +137,14 @@ async fn get_size(
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
-struct MembersQuery {
+pub struct MembersQuery {
     /// `ndjson` or `csv`; without it, as `Accept` says.
     #[param(value_type = Option<String>, pattern = "^(ndjson|csv)?$", example = "ndjson")]
-    format: Option<String>,
+    pub format: Option<String>,
     /// Only those that come after this visitor, as a line shows it.
-    after: Option<String>,
+    pub after: Option<String>,
     /// The `as_of` of an earlier answer: whatever has been counted or changed since, the members are the same.
-    as_of: Option<String>,
+    pub as_of: Option<String>,
 }
 
 impl MembersQuery {
@@ -195,7 +195,7 @@ crate::problem_responses!(MembersProblems:
         MembersProblems
     )
 )]
-async fn get_members(
+pub async fn get_members(
     State(accounts): State<Arc<Accounts>>,
     State(engine): State<Engine>,
     caller: May<permission::ReadRecord>,
@@ -204,7 +204,37 @@ async fn get_members(
     headers: HeaderMap,
     QueryOf(query): QueryOf<MembersQuery>,
 ) -> Result<Response, Problem> {
-    let (format, as_of) = (query.format(&headers)?, as_of(query.as_of.as_deref())?);
+    let format = query.format(&headers)?;
+    let Listed { evaluated, .. } =
+        listed(&accounts, &engine, (&caller, origin), id, &query).await?;
+    let headers = headers_of(&evaluated, format);
+    let (database, company) = (accounts.database()?.clone(), caller.company.id());
+    let lines = lines(database, company, evaluated.visitors, format);
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+/// Members that are to be listed.
+#[derive(Debug)]
+pub struct Listed {
+    /// How many the audience has in all.
+    pub size: u64,
+    /// Those who come after the one that was asked for.
+    pub evaluated: Evaluated,
+}
+
+/// Whom a list of members has, as that is noted in the audit trail.
+///
+/// # Errors
+///
+/// Those of the route.
+pub async fn listed(
+    accounts: &Accounts,
+    engine: &Engine,
+    (caller, origin): (&Caller, Origin),
+    id: Uuid,
+    query: &MembersQuery,
+) -> Result<Listed, Problem> {
+    let as_of = as_of(query.as_of.as_deref())?;
     let (database, company) = (accounts.database()?, caller.company.id());
     let after = match given(query.after.as_deref()) {
         Some(after) => Some(after_whom(database, company, after).await?),
@@ -212,10 +242,11 @@ async fn get_members(
     };
     let evaluated = engine.evaluate_audience(caller.company, id, as_of.as_ref());
     let mut evaluated = evaluated.await?;
+    let size = evaluated.visitors.len();
     if let Some(after) = after {
         evaluated.visitors.remove_range(0..=after);
     }
-    let entry = By::caller(&caller, origin).entry(company, Action::ExportAudience);
+    let entry = By::caller(caller, origin).entry(company, Action::ExportAudience);
     let entry = entry.on(Kind::Audience, id);
     let noted = database.write("audience_export", move |connection| {
         Box::pin(async move {
@@ -224,9 +255,7 @@ async fn get_members(
         })
     });
     noted.await?;
-    let headers = headers_of(&evaluated, format);
-    let lines = lines(database.clone(), company, evaluated.visitors, format);
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok(Listed { size, evaluated })
 }
 
 /// The number of the visitor after whom to go on.

@@ -14,5 +14,5 @@ pub use self::{
     body::{New, read_filter},
     changes::create as make,
     list::List,
-    work::{Filters, Saved, sentence},
+    work::{Filters, Saved, names, sentence},
 };

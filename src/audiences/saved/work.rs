@@ -9,6 +9,7 @@ use super::{
     body::New,
     changes,
     list::List,
+    references,
     table::{self, Row},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     edge::{
         Code, Problem,
         page::{Cursor, Page},
+        particulars::Thing,
     },
 };
 
@@ -77,6 +79,24 @@ impl Filters<'_> {
         });
         let row = read.await?.ok_or(Code::NotFound)?;
         self.show(company, row).await
+    }
+
+    /// What refers to an audience, in the order of the names.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn used_by(&self, company: Uuid, audience: Uuid) -> Result<Vec<Thing>, Problem> {
+        if self.list == List::Presets {
+            return Ok(Vec::new());
+        }
+        let read = self.accounts.read("audience_used_by", move |connection| {
+            Box::pin(async move {
+                connection.within(company).await?;
+                references::users(connection, company, audience).await
+            })
+        });
+        read.await
     }
 
     /// Makes one. When the request is repeated under its id it is the same one.
@@ -212,8 +232,12 @@ async fn shown(accounts: &Accounts, company: Uuid, rows: Vec<Row>) -> Result<Vec
     shown.collect()
 }
 
-/// What audiences are called.
-async fn names(accounts: &Accounts, company: Uuid) -> Result<BTreeMap<Uuid, String>, Problem> {
+/// What all audiences of a company are called.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn names(accounts: &Accounts, company: Uuid) -> Result<BTreeMap<Uuid, String>, Problem> {
     let read = accounts.read("audience_names", move |connection| {
         Box::pin(async move {
             connection.within(company).await?;
