@@ -4,7 +4,7 @@
 //! of the connection and back.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     num::NonZero,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -52,6 +52,12 @@ const EXTEND: &str = "
     SELECT $1, $2, $11, $3 FROM recordings WHERE id = $2 AND through = $3 AND through_at = $4
     ON CONFLICT (recording_id, minute) DO UPDATE SET number = excluded.number";
 
+const KEEP: &str =
+    "INSERT INTO missed_counters (company_id, counter) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+
+const TAKE_KEPT: &str =
+    "DELETE FROM missed_counters WHERE company_id = $1 AND counter = $2 RETURNING counter";
+
 /// Rows that [`EXTEND`] writes.
 const EXTENDED: u64 = 3;
 
@@ -66,8 +72,8 @@ struct Noted {
     /// As they were after the last batch of this process. Others write to the same file, and what was
     /// written may have been rolled back: each use finds out.
     known: LruCache<CounterId, Known>,
-    /// Those of which visits were counted lately that could not be recorded.
-    missed: HashSet<CounterId>,
+    /// Those of which visits were counted lately that could not be recorded, and whether the database says so.
+    missed: HashMap<CounterId, bool>,
 }
 
 /// How far the record of a counter was.
@@ -82,7 +88,7 @@ impl EmbeddedRecorder {
     pub fn new(metrics: Arc<RecordMetrics>) -> Self {
         let noted = Noted {
             known: LruCache::new(COUNTERS),
-            missed: HashSet::new(),
+            missed: HashMap::new(),
         };
         Self {
             noted: Mutex::new(noted),
@@ -99,10 +105,34 @@ impl EmbeddedRecorder {
     }
 
     /// Why visits that were counted are not recorded.
-    fn reason(&self, counter: &CounterId) -> Option<Reason> {
+    async fn reason(&self, db: &mut SqliteConnection, counter: &CounterId) -> Option<Reason> {
+        let kept = sqlx::query(of_company(TAKE_KEPT))
+            .bind(counter.company.id())
+            .bind(counter.name.as_str());
+        // Where this table is damaged as well, the others may not be.
+        let is_kept = matches!(kept.fetch_optional(db).await, Ok(Some(_)));
         // Else another process has counted them that knows nothing of the record.
-        let missed = self.noted().missed.contains(counter);
+        let missed = is_kept || self.noted().missed.contains_key(counter);
         missed.then_some(Reason::Behind)
+    }
+
+    async fn keep(&self, db: &mut SqliteConnection) {
+        let missed: Vec<_> = {
+            let noted = self.noted();
+            let missed = noted.missed.iter().filter(|(_, kept)| !**kept);
+            missed.map(|(counter, _)| counter.clone()).collect()
+        };
+        for counter in missed {
+            let keep = sqlx::query(KEEP).bind(counter.company.id());
+            let kept = keep.bind(counter.name.as_str()).execute(&mut *db).await;
+            if kept.is_err() {
+                // The next look tries again.
+                return;
+            }
+            if let Some(is_kept) = self.noted().missed.get_mut(&counter) {
+                *is_kept = true;
+            }
+        }
     }
 
     /// Notes how far a counter is recorded, and whether all was before.
@@ -119,7 +149,7 @@ impl EmbeddedRecorder {
         &self,
         db: &mut SqliteConnection,
         visits: Numbered<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let before = visits.last.saturating_sub(visits.visits);
         // One that records nothing may be recorded again: that is in its row alone. And what is known
         // of visits with these numbers was rolled back.
@@ -127,17 +157,17 @@ impl EmbeddedRecorder {
         if let Some(known) = self.known(visits.counter).filter(goes_on)
             && self.go_on(db, known, &visits).await?
         {
-            return Ok(());
+            return Ok(true);
         }
         let connection = &mut Connection::Sqlite(db);
         let taken = recordings::take(connection, visits.counter, before, visits.at).await?;
         let Some(recording) = taken.filter(|recording| recording.recorded) else {
-            return Ok(());
+            return Ok(false);
         };
         let tail = runs::tail(connection, &recording).await?;
         let known = Known { recording, tail };
         match self.go_on(db, known, &visits).await? {
-            true => Ok(()),
+            true => Ok(true),
             false => Err(StoreError::Refused(format!(
                 "the record of {} is not as it was read",
                 visits.counter
@@ -162,7 +192,7 @@ impl EmbeddedRecorder {
             before,
             reason: match joins {
                 true => None,
-                false => self.reason(visits.counter),
+                false => self.reason(db, visits.counter).await,
             },
             carried: visits.carried.clone(),
             ..Entry::default()
@@ -227,14 +257,22 @@ impl Recorder for EmbeddedRecorder {
         &'a self,
         db: &'a mut SqliteConnection,
         visits: Numbered<'a>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(self.write(db, visits))
+    }
+
+    fn recorded(&self, visits: u64) {
+        self.metrics.recorded.inc_by(visits);
     }
 
     fn missed(&self, counter: &CounterId, visits: u64) {
         let behind = self.metrics.unrecorded.of(Reason::Behind.into());
         behind.inc_by(visits);
-        self.noted().missed.insert(counter.clone());
+        self.noted().missed.entry(counter.clone()).or_default();
+    }
+
+    fn keep_missed<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, ()> {
+        Box::pin(self.keep(db))
     }
 
     fn probe<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), StoreError>> {
