@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How fast audiences of ten million visits are counted and listed, on both databases.
-# Writes docs/benchmarks/audiences.md.
+# Writes audiences.md in docs/benchmarks.
 #   ./bench/audiences.sh          some 3 minutes, on a machine that does nothing else; half an hour more when it
 #                                 makes its visits, once, in target/bench/audiences (8 GB)
 #   ./bench/audiences.sh quick    half a minute, a trial with fewer visits: writes to target/bench/results

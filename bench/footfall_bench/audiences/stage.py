@@ -20,7 +20,8 @@ from . import visits_sql
 _SUMMED_SECONDS = 3600.0
 _PAUSE_SECONDS = 1.0
 
-_SUMMED = "SELECT count(*) FROM recordings WHERE summed > through_at / 86400000"
+# The day of the last visit is not over.
+_SUMMED = "SELECT count(*) FROM recordings WHERE summed >= through_at / 86400000"
 # Days that are not known to be summed up are answered from rows.
 _FORGET_SUMS = "UPDATE recordings SET summed = 0"
 _REMEMBER_SUMS = """
