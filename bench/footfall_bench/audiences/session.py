@@ -50,16 +50,16 @@ class Session:
         samples = (sample for seen in self.seen.values() for sample in seen.samples())
         return Spread.of(sample.foreign_share for sample in samples)
 
-    def size(self, name: str) -> int:
-        """How many an audience has, which is the same in all answers."""
+    def size(self, name: str) -> int | None:
+        """How many an audience has, which is the same in all answers; None if there was none."""
         sizes = set()
         for seen in self.seen.values():
             asked = seen.answers[name] + (seen.first + seen.rows if name == TWO else [])
             sizes |= {sample.size for sample in asked if sample.size is not None}
             sizes |= {one.members for one in seen.lists.get(name, [])}
-        if len(sizes) != 1:
+        if len(sizes) > 1:
             raise BenchError(f"{name} has {sorted(sizes)} members, by who is asked and how")
-        return sizes.pop()
+        return next(iter(sizes), None)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for other programs."""

@@ -85,16 +85,21 @@ def _answers(session: Session) -> str:
     rows = []
     for title, seen in session.seen.items():
         two = session.questions[TWO].title
-        size = f"{session.size(TWO):,}"
+        size = _size(session, TWO)
         rows.append([f"{two}, the first question of all", size, title, *_figures(seen.first)])
         for name, question in session.questions.items():
             figures = _figures(seen.answers[name])
-            rows.append([question.title, f"{session.size(name):,}", title, *figures])
+            rows.append([question.title, _size(session, name), title, *figures])
         rows.append([f"{two}, nothing summed up", size, title, *_figures(seen.rows)])
     return table(head, rows) + (
         f"\n{visits_sql.DAYS} days from noon to noon: the halves of two days are looked at visit by visit, as are all "
         f"visits where there is a property, or nothing is summed up. Each question is asked {TIMES} times in a round.\n"
     )
+
+
+def _size(session: Session, name: str) -> str:
+    size = session.size(name)
+    return "–" if size is None else f"{size:,}"
 
 
 def _figures(samples: Sequence[Sample]) -> list[str]:
@@ -120,7 +125,7 @@ def _lists(session: Session) -> str:
                 Spread.of(one.members / one.seconds for one in lists).median,
                 Spread.of(one.memory_mb for one in lists).median,
             )
-            rows.append([f"{session.size(name):,}", title, *map(number, others)])
+            rows.append([_size(session, name), title, *map(number, others)])
     return table(head, rows) + (
         "\nMemory is the most that the service took for the list, above what it had before.\n"
     )
