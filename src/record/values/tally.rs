@@ -71,8 +71,16 @@ impl Source {
     /// That of a field, which is a parameter of the statements: $3.
     fn of(field: &Field, connection: &Connection<'_>) -> Self {
         let is_postgres = matches!(connection, Connection::Postgres(_));
-        let texts = if is_postgres { texts_in_postgres } else { texts_in_sqlite };
-        let ids = if is_postgres { ids_in_postgres } else { ids_in_sqlite };
+        let texts = if is_postgres {
+            texts_in_postgres
+        } else {
+            texts_in_sqlite
+        };
+        let ids = if is_postgres {
+            ids_in_postgres
+        } else {
+            ids_in_sqlite
+        };
         let of_row = match field {
             Field::Text("path") => "CAST(path AS TEXT)",
             Field::Text("referrer") => "CAST(referrer AS TEXT)",

@@ -145,7 +145,7 @@ impl SqliteCounts {
         // SQLite may have ended it.
         let _ = transaction.rollback().await;
         if probed.is_err() {
-            record.recorder.keep_missed(&mut writer).await;
+            record.recorder.keep_missed(writer.connection()).await;
         }
         Ok(Some(probed))
     }
