@@ -15,7 +15,7 @@ use crate::support::{Client, Footfall, Redis, eventually, postgres::Database};
 const PASSWORD: &str = "eleven pears on a tin roof";
 
 /// Cases of each kind for each operation. What takes a password hashes it, so there are not many.
-const EXAMPLES: &str = "30";
+const EXAMPLES: &str = "20";
 
 /// What ends the session that asks, and so all that comes after it.
 const ENDS: [&str; 2] = ["/auth/logout", "/auth/logout/all"];
