@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use lru::LruCache;
-use sqlx::{Error, SqliteConnection};
+use sqlx::{Error, SqliteConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -52,8 +52,8 @@ const EXTEND: &str = "
     SELECT $1, $2, $11, $3 FROM recordings WHERE id = $2 AND through = $3 AND through_at = $4
     ON CONFLICT (recording_id, minute) DO UPDATE SET number = excluded.number";
 
-const KEEP: &str =
-    "INSERT INTO missed_counters (company_id, counter) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const KEEP: &str = "INSERT INTO missed_counters (company_id, counter)
+     SELECT $1, value FROM json_each($2) WHERE true ON CONFLICT DO NOTHING";
 
 const TAKE_KEPT: &str =
     "DELETE FROM missed_counters WHERE company_id = $1 AND counter = $2 RETURNING counter";
@@ -117,20 +117,23 @@ impl EmbeddedRecorder {
     }
 
     async fn keep(&self, db: &mut SqliteConnection) {
-        let missed: Vec<_> = {
-            let noted = self.noted();
-            let missed = noted.missed.iter().filter(|(_, kept)| !**kept);
-            missed.map(|(counter, _)| counter.clone()).collect()
-        };
-        for counter in missed {
-            let keep = sqlx::query(KEEP).bind(counter.company.id());
-            let kept = keep.bind(counter.name.as_str()).execute(&mut *db).await;
-            if kept.is_err() {
+        let mut missed = HashMap::<_, Vec<_>>::new();
+        for (counter, is_kept) in &self.noted().missed {
+            if !is_kept {
+                let of = missed.entry(counter.company.id()).or_default();
+                of.push(counter.clone());
+            }
+        }
+        for (company, counters) in missed {
+            let names: Vec<_> = counters.iter().map(|it| it.name.as_str()).collect();
+            let keep = sqlx::query(KEEP).bind(company).bind(Json(names));
+            if keep.execute(&mut *db).await.is_err() {
                 // The next look tries again.
                 return;
             }
-            if let Some(is_kept) = self.noted().missed.get_mut(&counter) {
-                *is_kept = true;
+            let mut noted = self.noted();
+            for counter in counters {
+                noted.missed.entry(counter).and_modify(|kept| *kept = true);
             }
         }
     }

@@ -215,9 +215,12 @@ async fn nothing_of_them_is_left_and_all_numbers_are_as_they_were() {
             "INSERT INTO value_days SELECT company_id, recording_id, min(at) / 86400000, 'path', path, 1, NULL
              FROM visits WHERE visitor IS NOT NULL GROUP BY company_id, recording_id, path",
         );
-        let property = if place.servers.is_some() { "properties ->> 'seat'" } else { "properties ->> '$.seat'" };
+        let (property, nobody) = match place.servers {
+            Some(_) => ("properties ->> 'seat'", "''"),
+            None => ("properties ->> '$.seat'", "x''"),
+        };
         place.sql(&format!(
-            "INSERT INTO property_days SELECT company_id, recording_id, min(at) / 86400000, 'seat', {property}, 1, ''
+            "INSERT INTO property_days SELECT company_id, recording_id, min(at) / 86400000, 'seat', {property}, 1, {nobody}
              FROM visits WHERE {property} IS NOT NULL GROUP BY company_id, recording_id, {property}"
         ));
         assert_eq!(place.sql("SELECT count(*) FROM property_days"), "3");

@@ -94,18 +94,20 @@ pub async fn all(connection: &mut Connection<'_>) -> Result<Vec<Sums>, Error> {
     let of = |wrong: &HashMap<i64, i64>, id| wrong.get(&id).map_or(0, |wrong| wrong.unsigned_abs());
     let rows = rows.into_iter();
     Ok(rows
-        .filter_map(|(id, company, name, base, through, visits, breaks, outside)| {
-            let (company, name) = (company.into(), name.parse().ok()?);
-            Some(Sums {
-                counter: CounterId { company, name },
-                base: base.unsigned_abs(),
-                through: through.unsigned_abs(),
-                visits: visits.unsigned_abs(),
-                breaks: breaks.unsigned_abs(),
-                outside: outside.unsigned_abs(),
-                marks: of(&marks, id),
-                days: of(&days, id),
-            })
-        })
+        .filter_map(
+            |(id, company, name, base, through, visits, breaks, outside)| {
+                let (company, name) = (company.into(), name.parse().ok()?);
+                Some(Sums {
+                    counter: CounterId { company, name },
+                    base: base.unsigned_abs(),
+                    through: through.unsigned_abs(),
+                    visits: visits.unsigned_abs(),
+                    breaks: breaks.unsigned_abs(),
+                    outside: outside.unsigned_abs(),
+                    marks: of(&marks, id),
+                    days: of(&days, id),
+                })
+            },
+        )
         .collect())
 }

@@ -19,8 +19,7 @@ const FORGET_VALUES: &str =
 
 const FORGET_VISITORS: &str = "DELETE FROM visitor_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
 
-const FORGET_PROPERTIES: &str =
-    "DELETE FROM property_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
+const FORGET_PROPERTIES: &str = "DELETE FROM property_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
 
 const ERASED: &str = "UPDATE recordings SET erased = erased + 1, summed = CASE WHEN summed > $3 THEN $3 ELSE summed END
      WHERE company_id = $1 AND id = $2";

@@ -118,13 +118,7 @@ impl Properties {
         Ok(())
     }
 
-    fn add_value(
-        &mut self,
-        key: &str,
-        value: &str,
-        visitor: Option<u64>,
-        before: &RoaringTreemap,
-    ) {
+    fn add_value(&mut self, key: &str, value: &str, visitor: Option<u64>, before: &RoaringTreemap) {
         if !self.keys.contains_key(key) {
             match &self.left_out {
                 Some(left_out) if !left_out.contains(key) => {}
@@ -308,7 +302,9 @@ mod tests {
             let some = (0..keys).map(|key| format!(r#"{{"{key:03}":1}}"#));
             some.chain((0..1000).map(|_| r#"{"000":1}"#.to_owned()))
         };
-        let first: BTreeSet<Box<str>> = (0..MOST_KEYS).map(|key| format!("{key:03}").into()).collect();
+        let first: BTreeSet<Box<str>> = (0..MOST_KEYS)
+            .map(|key| format!("{key:03}").into())
+            .collect();
         assert_eq!(of(false, visits(MOST_KEYS)), (first.clone(), "[]".into()));
         let (keys, named) = of(false, visits(MOST_KEYS + MOST_NAMED));
         assert_eq!(keys, first);

@@ -71,8 +71,16 @@ impl Source {
     /// That of a field, which is a parameter of the statements: $3.
     fn of(field: &Field, connection: &Connection<'_>) -> Self {
         let is_postgres = matches!(connection, Connection::Postgres(_));
-        let texts = if is_postgres { texts_in_postgres } else { texts_in_sqlite };
-        let ids = if is_postgres { ids_in_postgres } else { ids_in_sqlite };
+        let texts = if is_postgres {
+            texts_in_postgres
+        } else {
+            texts_in_sqlite
+        };
+        let ids = if is_postgres {
+            ids_in_postgres
+        } else {
+            ids_in_sqlite
+        };
         let of_row = match field {
             Field::Text("path") => "CAST(path AS TEXT)",
             Field::Text("referrer") => "CAST(referrer AS TEXT)",
@@ -164,8 +172,10 @@ impl Source {
 /// Names all parameters, since both databases want to know each.
 const ALL: &str = "$3 <> '' AND $4 + $5 IS NOT NULL";
 
-const ALL_OF_DAYS: &str = "SELECT visitors FROM visitor_days
-     WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
+/// With whether nobody carried this property ($5, empty for a text) on a day: then it has no sums.
+const ALL_OF_DAYS: &str = "SELECT visitors, $5 <> '' AND NOT EXISTS (SELECT 1 FROM property_days
+       WHERE company_id = $1 AND recording_id = $2 AND property_days.day = visitor_days.day AND key = $5)
+     FROM visitor_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
 
 const TEXTS_OF: &str = "SELECT CAST(id AS TEXT), text FROM texts WHERE company_id = $1 AND recording_id = $2 AND id IN ";
 
@@ -268,16 +278,25 @@ impl Look<'_> {
         who: &mut Who,
     ) -> Result<(), Error> {
         let (from, to) = self.parts.days;
+        let property = match self.field {
+            Field::Text(_) => "",
+            Field::Property(key) => key,
+        };
         on_either!(connection, |database| {
-            let mut rows = sqlx::query_scalar(of_company(ALL_OF_DAYS))
+            let mut rows = sqlx::query_as(of_company(ALL_OF_DAYS))
                 .bind(self.recording.company())
                 .bind(self.recording.id)
                 .bind(from)
                 .bind(to)
+                .bind(property)
                 .fetch(&mut **database);
-            while let Some(bitmap) = rows.try_next().await? {
-                let bitmap: Vec<u8> = bitmap;
-                who.all |= set(&bitmap)?;
+            while let Some((bitmap, has_none)) = rows.try_next().await? {
+                let (bitmap, has_none): (Vec<u8>, bool) = (bitmap, has_none);
+                let visitors = set(&bitmap)?;
+                if has_none {
+                    *who.of.entry(String::new()).or_default() |= &visitors;
+                }
+                who.all |= visitors;
             }
         });
         Ok(())

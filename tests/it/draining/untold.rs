@@ -24,7 +24,10 @@ async fn what_redis_could_not_be_told_it_is_told_later() {
     let reply = client.put_json(PATH, r#"{"on":false}"#).await;
     let said = (reply.status.as_u16(), reply.problem());
     assert_eq!(said, (503, "store_unavailable".into()), "{reply:?}");
-    assert!(reply.text().contains("noted, and not in force"), "{reply:?}");
+    assert!(
+        reply.text().contains("noted, and not in force"),
+        "{reply:?}"
+    );
     assert_eq!(untold(), "1");
     redis.told("ACL SETUSER default +hset");
     stage.app.ready().await;
