@@ -13,6 +13,7 @@ _MODES: dict[str, tuple[str, ...] | None] = {
     "run": ("quick",),
     "scaling": ("quick",),
     "record": ("quick",),
+    "audiences": ("quick",),
     "identities": (),
     "durability": (),
     "disk": (),

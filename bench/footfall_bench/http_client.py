@@ -3,7 +3,8 @@
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,15 @@ class Client:
         except (OSError, http.client.HTTPException, ValueError) as error:
             what = f"{method} {path} at {self._address.text}"
             raise BenchError(f"{what} failed: {error or type(error).__name__}") from error
+
+    @contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str]
+    ) -> Iterator[http.client.HTTPResponse]:
+        """What is answered, to be read as it comes."""
+        self._connection.request("GET", path, headers=dict(headers))
+        with self._connection.getresponse() as response:
+            yield response
 
     def close(self) -> None:
         self._connection.close()

@@ -19,8 +19,10 @@ FOOTFALL_CONFIG = ROOT / "config" / "footfall.toml"
 REDIS_CONFIG = ROOT / "config" / "redis.conf"
 POSTGRES_CONFIG = ROOT / "config" / "postgres" / "postgresql.conf"
 MIGRATIONS = ROOT / "migrations" / "postgres"
-# A year of visits that is made once.
+SQLITE_MIGRATIONS = ROOT / "migrations" / "sqlite"
+# Visits that are made once: those of a year, and those of the visitors of audiences.
 YEAR = TARGET / "year"
+AUDIENCES = TARGET / "audiences"
 
 LOAD = TARGET / "cargo" / "release" / "bench-load"
 DELAY = TARGET / "cargo" / "release" / "bench-delay"

@@ -32,6 +32,9 @@ class Plan:
     record_visits: int
     # Of its year, which has 371 days. Whole milliseconds are between two of them.
     visits_a_day: int
+    # Of `audiences.sh`: its rounds, and its visits, of which each visitor has ten.
+    audience_repetitions: int
+    audience_visits: int
 
     @property
     def published(self) -> bool:
@@ -55,6 +58,8 @@ FULL = Plan(
     keeping_up_seconds=6.0,
     record_visits=200_000,
     visits_a_day=27_000,
+    audience_repetitions=3,
+    audience_visits=10_000_000,
 )
 QUICK = Plan(
     "quick",
@@ -72,6 +77,8 @@ QUICK = Plan(
     keeping_up_seconds=2.0,
     record_visits=20_000,
     visits_a_day=270,
+    audience_repetitions=1,
+    audience_visits=100_000,
 )
 
 # Before each measurement, so that connections are open and code is compiled.

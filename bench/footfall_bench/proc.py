@@ -94,6 +94,18 @@ def memory(pids: list[int]) -> Memory:
     return Memory(rss_mb=rss / 1024, pss_mb=pss / 1024)
 
 
+def forget_peak(pid: int) -> None:
+    """From here on the most memory that a process had is what it has now (proc(5), clear_refs)."""
+    (_PROC / str(pid) / "clear_refs").write_text("5")
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process had, in MB."""
+    status = (_PROC / str(pid) / "status").read_text()
+    found = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(found.split()[1]) / 1024
+
+
 def machine_busy_seconds() -> float:
     """CPU time of everything on the cores that may be used."""
     names = {f"cpu{number}" for number in _CPUS}

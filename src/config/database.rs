@@ -34,7 +34,9 @@ pub struct DatabaseSettings {
     pub timeout: Duration,
     /// `FOOTFALL_DATABASE_POOL` (2): connections to PostgreSQL that a process works on; the
     /// monitor has one more. 32 replicas, as many as there are slots, have 96 together: what 100
-    /// (PostgreSQL's default of `max_connections`) leaves to ordinary roles is 97.
+    /// (PostgreSQL's default of `max_connections`) leaves to ordinary roles is 97. Questions about
+    /// audiences open up to two more in each process for as long as they take: 19 replicas have
+    /// room for those, and more want a higher `max_connections`.
     pub pool: u32,
 }
 

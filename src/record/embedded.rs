@@ -4,14 +4,14 @@
 //! of the connection and back.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     num::NonZero,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
 use lru::LruCache;
-use sqlx::{Error, SqliteConnection};
+use sqlx::{Error, SqliteConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -52,6 +52,12 @@ const EXTEND: &str = "
     SELECT $1, $2, $11, $3 FROM recordings WHERE id = $2 AND through = $3 AND through_at = $4
     ON CONFLICT (recording_id, minute) DO UPDATE SET number = excluded.number";
 
+const KEEP: &str = "INSERT INTO missed_counters (company_id, counter)
+     SELECT $1, value FROM json_each($2) WHERE true ON CONFLICT DO NOTHING";
+
+const TAKE_KEPT: &str =
+    "DELETE FROM missed_counters WHERE company_id = $1 AND counter = $2 RETURNING counter";
+
 /// Rows that [`EXTEND`] writes.
 const EXTENDED: u64 = 3;
 
@@ -66,8 +72,8 @@ struct Noted {
     /// As they were after the last batch of this process. Others write to the same file, and what was
     /// written may have been rolled back: each use finds out.
     known: LruCache<CounterId, Known>,
-    /// Those of which visits were counted lately that could not be recorded.
-    missed: HashSet<CounterId>,
+    /// Those of which visits were counted lately that could not be recorded, and whether the database says so.
+    missed: HashMap<CounterId, bool>,
 }
 
 /// How far the record of a counter was.
@@ -82,7 +88,7 @@ impl EmbeddedRecorder {
     pub fn new(metrics: Arc<RecordMetrics>) -> Self {
         let noted = Noted {
             known: LruCache::new(COUNTERS),
-            missed: HashSet::new(),
+            missed: HashMap::new(),
         };
         Self {
             noted: Mutex::new(noted),
@@ -99,10 +105,37 @@ impl EmbeddedRecorder {
     }
 
     /// Why visits that were counted are not recorded.
-    fn reason(&self, counter: &CounterId) -> Option<Reason> {
+    async fn reason(&self, db: &mut SqliteConnection, counter: &CounterId) -> Option<Reason> {
+        let kept = sqlx::query(of_company(TAKE_KEPT))
+            .bind(counter.company.id())
+            .bind(counter.name.as_str());
+        // Where this table is damaged as well, the others may not be.
+        let is_kept = matches!(kept.fetch_optional(db).await, Ok(Some(_)));
         // Else another process has counted them that knows nothing of the record.
-        let missed = self.noted().missed.contains(counter);
+        let missed = is_kept || self.noted().missed.contains_key(counter);
         missed.then_some(Reason::Behind)
+    }
+
+    async fn keep(&self, db: &mut SqliteConnection) {
+        let mut missed = HashMap::<_, Vec<_>>::new();
+        for (counter, is_kept) in &self.noted().missed {
+            if !is_kept {
+                let of = missed.entry(counter.company.id()).or_default();
+                of.push(counter.clone());
+            }
+        }
+        for (company, counters) in missed {
+            let names: Vec<_> = counters.iter().map(|it| it.name.as_str()).collect();
+            let keep = sqlx::query(KEEP).bind(company).bind(Json(names));
+            if keep.execute(&mut *db).await.is_err() {
+                // The next look tries again.
+                return;
+            }
+            let mut noted = self.noted();
+            for counter in counters {
+                noted.missed.entry(counter).and_modify(|kept| *kept = true);
+            }
+        }
     }
 
     /// Notes how far a counter is recorded, and whether all was before.
@@ -119,7 +152,7 @@ impl EmbeddedRecorder {
         &self,
         db: &mut SqliteConnection,
         visits: Numbered<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let before = visits.last.saturating_sub(visits.visits);
         // One that records nothing may be recorded again: that is in its row alone. And what is known
         // of visits with these numbers was rolled back.
@@ -127,17 +160,17 @@ impl EmbeddedRecorder {
         if let Some(known) = self.known(visits.counter).filter(goes_on)
             && self.go_on(db, known, &visits).await?
         {
-            return Ok(());
+            return Ok(true);
         }
         let connection = &mut Connection::Sqlite(db);
         let taken = recordings::take(connection, visits.counter, before, visits.at).await?;
         let Some(recording) = taken.filter(|recording| recording.recorded) else {
-            return Ok(());
+            return Ok(false);
         };
         let tail = runs::tail(connection, &recording).await?;
         let known = Known { recording, tail };
         match self.go_on(db, known, &visits).await? {
-            true => Ok(()),
+            true => Ok(true),
             false => Err(StoreError::Refused(format!(
                 "the record of {} is not as it was read",
                 visits.counter
@@ -162,7 +195,7 @@ impl EmbeddedRecorder {
             before,
             reason: match joins {
                 true => None,
-                false => self.reason(visits.counter),
+                false => self.reason(db, visits.counter).await,
             },
             carried: visits.carried.clone(),
             ..Entry::default()
@@ -227,14 +260,22 @@ impl Recorder for EmbeddedRecorder {
         &'a self,
         db: &'a mut SqliteConnection,
         visits: Numbered<'a>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(self.write(db, visits))
+    }
+
+    fn recorded(&self, visits: u64) {
+        self.metrics.recorded.inc_by(visits);
     }
 
     fn missed(&self, counter: &CounterId, visits: u64) {
         let behind = self.metrics.unrecorded.of(Reason::Behind.into());
         behind.inc_by(visits);
-        self.noted().missed.insert(counter.clone());
+        self.noted().missed.entry(counter.clone()).or_default();
+    }
+
+    fn keep_missed<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, ()> {
+        Box::pin(self.keep(db))
     }
 
     fn probe<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), StoreError>> {

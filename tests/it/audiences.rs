@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Client, Reply, TestApp,
-    stage::{Person, Stage},
+    stage::{Person, Stage, builder},
 };
 
 mod bodies;
@@ -143,12 +143,12 @@ async fn with_member(stage: Stage) -> (Stage, Person) {
     (stage, anna)
 }
 
-/// More replicas beside that of a stage, on the same Redis and PostgreSQL.
-async fn more(stage: &Stage, number: usize) -> Vec<TestApp> {
+/// More replicas beside that of a stage, on the same Redis and PostgreSQL, with these settings.
+async fn more(stage: &Stage, number: usize, settings: &[(&str, &str)]) -> Vec<TestApp> {
     let (redis, postgres) = stage.servers.as_ref().unwrap();
     let mut apps = Vec::new();
     for _ in 0..number {
-        let app = TestApp::builder()
+        let app = builder(settings)
             .env("REDIS_URL", redis.url())
             .env("DATABASE_URL", postgres.url());
         let app = app.start().await;

@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod again;
+mod untold;
 
 /// A Redis, a PostgreSQL, one worker that counts, and what drains.
 pub struct Place {

@@ -215,6 +215,15 @@ async fn nothing_of_them_is_left_and_all_numbers_are_as_they_were() {
             "INSERT INTO value_days SELECT company_id, recording_id, min(at) / 86400000, 'path', path, 1, NULL
              FROM visits WHERE visitor IS NOT NULL GROUP BY company_id, recording_id, path",
         );
+        let (property, nobody) = match place.servers {
+            Some(_) => ("properties ->> 'seat'", "''"),
+            None => ("properties ->> '$.seat'", "x''"),
+        };
+        place.sql(&format!(
+            "INSERT INTO property_days SELECT company_id, recording_id, min(at) / 86400000, 'seat', {property}, 1, {nobody}
+             FROM visits WHERE {property} IS NOT NULL GROUP BY company_id, recording_id, {property}"
+        ));
+        assert_eq!(place.sql("SELECT count(*) FROM property_days"), "3");
         place.sql("UPDATE recordings SET summed = 1000000");
         let all = place.everything().await;
         assert!(all[0].1.contains(MARK), "{}", all[0].1);
@@ -239,6 +248,7 @@ async fn nothing_of_them_is_left_and_all_numbers_are_as_they_were() {
             ("SELECT count(*) FROM texts WHERE text = 'AQ'", "0"),
             (TEXTS_ADD_UP, "0"),
             ("SELECT count(*) FROM value_days", "0"),
+            ("SELECT count(*) FROM property_days", "0"),
             (
                 "SELECT count(*) FROM recordings WHERE summed < 1000000",
                 "3",

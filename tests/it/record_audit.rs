@@ -81,6 +81,19 @@ async fn what_does_not_add_up_between_redis_and_the_tables_is_said() {
     let add_up = "ok: the record adds up; counters: 1";
     let (is_content, said) = place.audit();
     assert!(is_content && said.contains(add_up), "{said}");
+    for sums in [
+        "INSERT INTO visitor_days SELECT company_id, recording_id, at / 86400000, count(*), '', '', '[]'
+         FROM visits GROUP BY company_id, recording_id, at / 86400000",
+        "INSERT INTO value_days SELECT company_id, recording_id, day, field, 0, visits, NULL
+         FROM visitor_days, unnest(ARRAY['path', 'referrer', 'campaign', 'country']) AS field",
+        "INSERT INTO property_days SELECT company_id, recording_id, day, 'plan', '', visits, '' FROM visitor_days",
+        "UPDATE recordings SET summed = 1000000",
+    ] {
+        place.database.sql(sums);
+    }
+    let (is_content, said) = place.audit();
+    assert!(is_content && said.contains(add_up), "{said}");
+    let summed_otherwise = "summed up otherwise";
     let run = "INSERT INTO runs SELECT company_id, recording_id, last + 2, last + 3, 'lost', last_at, last_at, NULL FROM runs";
     for (what, broken, mended, expected) in [
         (
@@ -112,6 +125,42 @@ async fn what_does_not_add_up_between_redis_and_the_tables_is_said() {
             "UPDATE runs SET reason = 'off', times = NULL",
             "UPDATE runs SET reason = NULL, times = '\\x0300'",
             "3 rows of visits",
+        ),
+        (
+            "sql",
+            "UPDATE marks SET number = 9 WHERE minute = (SELECT max(minute) FROM marks)",
+            "UPDATE marks SET number = 3 WHERE number = 9",
+            "1 marks of minutes",
+        ),
+        (
+            "sql",
+            "INSERT INTO marks SELECT company_id, recording_id, 0, 4 FROM marks LIMIT 1",
+            "DELETE FROM marks WHERE minute = 0",
+            "marks of minutes",
+        ),
+        (
+            "sql",
+            "UPDATE visitor_days SET visits = visits + 1",
+            "UPDATE visitor_days SET visits = visits - 1",
+            summed_otherwise,
+        ),
+        (
+            "sql",
+            "UPDATE value_days SET visits = visits - 1 WHERE field = 'path'",
+            "UPDATE value_days SET visits = visits + 1 WHERE field = 'path'",
+            summed_otherwise,
+        ),
+        (
+            "sql",
+            "UPDATE value_days SET day = 0 WHERE field = 'country'",
+            "UPDATE value_days SET day = (SELECT min(day) FROM visitor_days) WHERE field = 'country'",
+            summed_otherwise,
+        ),
+        (
+            "sql",
+            "UPDATE property_days SET visits = visits + 1",
+            "UPDATE property_days SET visits = visits - 1",
+            summed_otherwise,
         ),
         (
             "redis",

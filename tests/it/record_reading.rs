@@ -23,6 +23,7 @@ mod plans;
 mod recording;
 mod retention;
 mod steered;
+mod sums;
 mod upkeep;
 mod values;
 mod visits;

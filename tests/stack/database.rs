@@ -80,7 +80,7 @@ pub async fn the_story(checkout: &Checkout) -> u64 {
 
 /// What the superuser gets from psql.
 #[track_caller]
-fn sql(statements: &str) -> String {
+pub fn sql(statements: &str) -> String {
     let postgres = &containers("postgres")[0];
     let connect = ["exec", postgres, "psql", "-U", "postgres", "-d", "footfall"];
     let quiet = ["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statements];

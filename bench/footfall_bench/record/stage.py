@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from .. import instances
-from ..contestants import CREDENTIALS, footfall
+from ..contestants import CREDENTIALS, Contestant, footfall
 from ..errors import BenchError
 from ..http_client import Client
 from ..migrations import migrate
@@ -21,25 +21,19 @@ _READY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.02
 
 
-class Stage:
-    """One replica and its two stores, in a folder of the database's own if there is one."""
+class Service:
+    """One replica, and somebody who is logged in there."""
 
-    def __init__(self, supervisor: Supervisor, name: str, folder: Path | None = None) -> None:
+    def __init__(self, supervisor: Supervisor, contestant: Contestant, redis_url: str = "") -> None:
         self.supervisor = supervisor
-        self.redis = RedisServer(supervisor, f"{name}-redis")
-        self.database = PostgreSQL(supervisor, folder=folder, durable=True)
-        self._service = footfall(name, DATABASE_URL=self.database.url)
         self.headers: dict[str, str] = {}
-
-    def migrate(self) -> None:
-        """Makes the tables."""
-        urls = {"DATABASE_URL": self.database.owner_url, "REDIS_URL": self.redis.url}
-        migrate(FOOTFALL, urls)
+        self._contestant = contestant
+        self._redis_url = redis_url
 
     def start(self) -> None:
         """Starts the service."""
         self.instance = instances.start(
-            self.supervisor, self._service, self.redis.url, unix=True
+            self.supervisor, self._contestant, self._redis_url, unix=True
         )
         self.log_in()
 
@@ -60,6 +54,21 @@ class Stage:
         if status != 200:
             raise BenchError(f"{method} {path} answered {status}: {answer}")
         return answer
+
+
+class Stage(Service):
+    """One replica and its two stores, in a folder of the database's own if there is one."""
+
+    def __init__(self, supervisor: Supervisor, name: str, folder: Path | None = None) -> None:
+        self.redis = RedisServer(supervisor, f"{name}-redis")
+        self.database = PostgreSQL(supervisor, folder=folder, durable=True)
+        contestant = footfall(name, DATABASE_URL=self.database.url)
+        super().__init__(supervisor, contestant, self.redis.url)
+
+    def migrate(self) -> None:
+        """Makes the tables."""
+        urls = {"DATABASE_URL": self.database.owner_url, "REDIS_URL": self.redis.url}
+        migrate(FOOTFALL, urls)
 
     def wait_until_drained(self, counter: str) -> None:
         """Waits until all visits of a counter are recorded."""

@@ -1,6 +1,5 @@
 """A year of visits, which is made once and kept in target/bench, and how fast it is read."""
 
-import hashlib
 import reprlib
 import shutil
 import time
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from .. import progress
+from .. import made, progress
 from ..errors import BenchError
 from ..places import MIGRATIONS, YEAR
 from ..processes import Supervisor
@@ -54,39 +53,28 @@ class Year:
 def measure(supervisor: Supervisor, visits_a_day: int, *, summed: bool) -> Year:
     """Reads a year of so many visits a day, and makes it before if there is none."""
     folder = YEAR / str(visits_a_day)
-    digest = _digest(visits_a_day)
-    # What is done says so in a file each, so that who was interrupted goes on from there.
-    made, made_sums = folder / "made", folder / "made-sums"
-    if not _says(made, digest):
+    digest = made.digest([MIGRATIONS], Path(year_sql.__file__).read_text(), visits_a_day)
+    visits_made = made.Step(folder / "made", digest)
+    sums_made = made.Step(folder / "made-sums", digest)
+    if not visits_made.is_done:
         shutil.rmtree(folder, ignore_errors=True)
     stage = Stage(supervisor, "year", folder)
     stage.migrate()
-    if not _says(made, digest):
+    if not visits_made.is_done:
         print("== making a year of visits, which is done once", flush=True)
         for step in year_sql.steps(visits_a_day):
             stage.database.sql(step)
-        made.write_text(digest)
+        visits_made.done()
     stage.start()
-    if summed and not _says(made_sums, digest):
+    if summed and not sums_made.is_done:
         print("== the service sums up its days; it begins ten minutes after its start", flush=True)
         _wait_until_summed(stage)
-        made_sums.write_text(digest)
+        sums_made.done()
     stage.log_in()
     visits = visits_a_day * year_sql.DAYS
     with progress.step("reading a year"):
         answers = list(_read(stage, visits))
     return Year(visits, answers, sizes.tables(stage))
-
-
-def _says(file: Path, digest: str) -> bool:
-    return file.exists() and file.read_text() == digest
-
-
-def _digest(visits_a_day: int) -> str:
-    """Of all that makes the year what it is."""
-    migrations = b"".join(path.read_bytes() for path in sorted(MIGRATIONS.iterdir()))
-    makers = Path(year_sql.__file__).read_bytes()
-    return hashlib.sha256(migrations + makers + str(visits_a_day).encode()).hexdigest()
 
 
 def _wait_until_summed(stage: Stage) -> None:

@@ -18,7 +18,7 @@ pub(super) const PAGE: u64 = 1 << 16;
 pub(super) const WIDEST: u64 = 1 << 21;
 
 /// Asks for the visitors of visits that meet a condition, all in one row. By numbers and not by how many there are:
-/// row-level security makes PostgreSQL expect next to none, and it would read and sort all of them for each page.
+/// there is nothing to sort, and nothing to read before the page is known to be full.
 pub fn page(counter: &Counter, span: Span, condition: Cond, dialect: Dialect) -> Statement {
     let visits = visits(counter, span, condition);
     let all = match dialect {

@@ -171,6 +171,18 @@ fn problems(sums: &Sums, waiting: Option<&Waiting>, count: u64) -> Vec<String> {
             sums.outside
         ));
     }
+    if sums.marks > 0 {
+        problems.push(format!(
+            "{} marks of minutes do not rise with the numbers up to {through}, by which its history is made. Rows were changed: restore the database from a backup",
+            sums.marks
+        ));
+    }
+    if sums.days > 0 {
+        problems.push(format!(
+            "{} days are summed up otherwise than their visits are. Rows were changed: have the days summed up again, UPDATE recordings SET summed = 0 WHERE counter = '{}'",
+            sums.days, sums.counter.name
+        ));
+    }
     if count < through {
         problems.push(format!(
             "{through} visits are recorded and only {count} are counted. The store is older than the record: run `footfall restore`, which raises the count"

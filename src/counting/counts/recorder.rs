@@ -35,15 +35,22 @@ pub trait Recorder: Send + Sync {
         counter: &'a CounterId,
     ) -> BoxFuture<'a, Result<Option<VisitorMode>, StoreError>>;
 
-    /// Records visits, unless the counter records nothing.
+    /// Records visits, unless the counter records nothing: whether it does.
     fn record<'a>(
         &'a self,
         db: &'a mut SqliteConnection,
         visits: Numbered<'a>,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Notes that so many visits are recorded, once that is sure.
+    fn recorded(&self, visits: u64);
 
     /// Notes that so many visits of a counter were counted that could not be recorded.
     fn missed(&self, counter: &CounterId, visits: u64);
+
+    /// Notes in the database on which counters that was so, if it can be written at all: whoever records again
+    /// may be another process.
+    fn keep_missed<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, ()>;
 
     /// Writes to every table, in a transaction that is to be rolled back.
     fn probe<'a>(&'a self, db: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), StoreError>>;

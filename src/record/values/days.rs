@@ -19,6 +19,8 @@ const FORGET_VALUES: &str =
 
 const FORGET_VISITORS: &str = "DELETE FROM visitor_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
 
+const FORGET_PROPERTIES: &str = "DELETE FROM property_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
+
 const ERASED: &str = "UPDATE recordings SET erased = erased + 1, summed = CASE WHEN summed > $3 THEN $3 ELSE summed END
      WHERE company_id = $1 AND id = $2";
 
@@ -91,7 +93,7 @@ pub async fn forget(
     recording: i64,
     from: i64,
 ) -> Result<(), Error> {
-    for statement in [FORGET_VALUES, FORGET_VISITORS] {
+    for statement in [FORGET_VALUES, FORGET_PROPERTIES, FORGET_VISITORS] {
         on_either!(&mut *connection, |database| {
             sqlx::query(of_company(statement))
                 .bind(company)
@@ -125,7 +127,7 @@ pub async fn remove(
     from: i64,
     to: i64,
 ) -> Result<(), Error> {
-    for statement in [FORGET_VALUES, FORGET_VISITORS] {
+    for statement in [FORGET_VALUES, FORGET_PROPERTIES, FORGET_VISITORS] {
         on_either!(&mut *connection, |database| {
             sqlx::query(of_company(statement))
                 .bind(recording.company())

@@ -13,7 +13,7 @@ const PROPERTY: &str = "properties.";
 pub enum Field {
     /// One of which texts are kept in a dictionary, and sums of days that are over.
     Text(&'static str),
-    /// A property, by its key.
+    /// A property, by its key. Those with few values have such sums too.
     Property(String),
 }
 
@@ -38,5 +38,13 @@ impl Field {
                     "field must be path, referrer, campaign, country, or properties. and a key.",
                 )
             })
+    }
+
+    /// Its name where sums are kept: a property has its key.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Property(key) => key,
+        }
     }
 }

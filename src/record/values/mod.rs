@@ -207,23 +207,16 @@ async fn read(
         }
     }
     let (parts, visits) = parts(connection, recording, asked).await?;
-    let mut texts = None;
-    let (often, carrying, who) = match &asked.field {
-        Field::Text(field) => {
-            let look = Look {
-                recording,
-                field,
-                parts,
-            };
-            let (often, carrying) = look.often(connection, asked.limit).await?;
-            let who = look.who(connection, &often).await?;
-            texts = Some(look.texts(connection, &often).await?);
-            (often, carrying, who)
-        }
-        Field::Property(key) => {
-            let [range, _] = parts.ranges;
-            property::count(connection, recording, key, range, asked.limit).await?
-        }
+    let look = Look {
+        recording,
+        field: &asked.field,
+        parts,
+    };
+    let (often, carrying) = look.often(connection, asked.limit).await?;
+    let who = look.who(connection, &often).await?;
+    let texts = match asked.field {
+        Field::Text(_) => Some(look.texts(connection, &often).await?),
+        Field::Property(_) => None,
     };
     let visitors = |value: &str| who.of.get(value).map_or(0, |of| of.len());
     let shown: u64 = often.iter().map(|(_, visits)| visits).sum();
@@ -269,9 +262,10 @@ async fn parts(
         from.div_euclid(DAY) + i64::from(from.rem_euclid(DAY) > 0)
     });
     let to = asked.to.map_or(summed, |to| to.div_euclid(DAY)).min(summed);
-    let days = match asked.field {
-        Field::Text(_) if from < to => (from, to),
-        _ => (0, 0),
+    let days = match &asked.field {
+        _ if from >= to => (0, 0),
+        Field::Text(_) => (from, to),
+        Field::Property(key) => property::summed(connection, recording, key, (from, to)).await?,
     };
     let boundaries = [
         asked.from.unwrap_or(0),
@@ -284,7 +278,7 @@ async fn parts(
     let base = recording.base;
     let (after, through) = (first.max(base), last.min(recording.through));
     let through = through.max(after);
-    let ranges = match days == (0, 0) {
+    let ranges = match days.0 == days.1 {
         true => [(after, through), (0, 0)],
         false => [
             (after, summed_from.max(after)),

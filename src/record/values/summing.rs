@@ -10,6 +10,7 @@ use sqlx::Error;
 use super::{
     days::{Progress, forget, progress, remove},
     field::TEXTS,
+    property::{OfValue, Properties},
     slices::Again,
 };
 use crate::{
@@ -28,7 +29,7 @@ const BATCH: usize = 200;
 
 const PUBLISH: &str = "UPDATE recordings SET summed = $3 WHERE company_id = $1 AND id = $2";
 
-const ROWS_OF: &str = "SELECT number, visitor, path, referrer, campaign, country FROM visits
+const ROWS_OF: &str = "SELECT number, visitor, path, referrer, campaign, country, CAST(properties AS TEXT) FROM visits
      WHERE company_id = $1 AND recording_id = $2 AND number > $3 AND number <= $4 ORDER BY number LIMIT $5";
 
 const NEXT: &str =
@@ -40,11 +41,15 @@ const ADD_VALUE: &str =
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 const ADD_VISITORS: &str =
-    "INSERT INTO visitor_days (company_id, recording_id, day, visits, visitors, slices)
-     VALUES ($1, $2, $3, $4, $5, $6)";
+    "INSERT INTO visitor_days (company_id, recording_id, day, visits, visitors, slices, left_out)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-const UNSLICED: &str = "SELECT min(day) FROM visitor_days
-     WHERE company_id = $1 AND recording_id = $2 AND slices IS NULL";
+const ADD_PROPERTY: &str =
+    "INSERT INTO property_days (company_id, recording_id, day, key, value, visits, visitors)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+const UNMADE: &str = "SELECT min(day) FROM visitor_days
+     WHERE company_id = $1 AND recording_id = $2 AND (slices IS NULL OR left_out IS NULL)";
 
 /// Minutes of a day.
 const DAY: i64 = 24 * 60;
@@ -59,9 +64,10 @@ struct Sums {
     visits: i64,
     visitors: RoaringTreemap,
     again: Again,
+    properties: Properties,
 }
 
-/// A visit: its number, its visitor and its four texts.
+/// A visit: its number, its visitor, its four texts and its properties.
 type Row = (
     i64,
     Option<i64>,
@@ -69,12 +75,16 @@ type Row = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    Option<String>,
 );
 
 impl Sums {
-    fn add(&mut self, (_, visitor, path, referrer, campaign, country): Row) {
+    fn add(&mut self, row: Row) -> Result<(), Error> {
+        let (_, visitor, path, referrer, campaign, country, properties) = row;
         self.visits += 1;
         let visitor = visitor.map(i64::unsigned_abs);
+        self.properties
+            .add(visitor, properties.as_deref(), &self.visitors)?;
         if let Some(visitor) = visitor
             && !self.visitors.insert(visitor)
         {
@@ -85,6 +95,7 @@ impl Sums {
             *visits += 1;
             visitors.extend(visitor);
         }
+        Ok(())
     }
 }
 
@@ -116,7 +127,8 @@ pub async fn sum_up(database: &Database, recording: &Recording) -> Result<(), Da
         match next.await? {
             Next::Nothing => return Ok(()),
             Next::Empty(seen, day) => {
-                if !write(database, recording, seen, Vec::new(), Some(day)).await? {
+                let rows = vec![Sum::Nothing(seen.summed, day)];
+                if !write(database, recording, seen, rows, Some(day)).await? {
                     return Ok(());
                 }
             }
@@ -130,16 +142,16 @@ pub async fn sum_up(database: &Database, recording: &Recording) -> Result<(), Da
     }
 }
 
-/// Forgets the days from the first on of which an older version did not keep how often visitors came.
+/// Forgets the days from the first on of which an older version did not keep all that is kept.
 async fn make_again(database: &Database, recording: &Recording) -> Result<(), DatabaseError> {
     let of = recording.clone();
-    let unsliced = database.read("values_unsliced", move |connection| {
+    let unmade = database.read("values_unmade", move |connection| {
         Box::pin(async move {
             connection.within(of.company()).await?;
-            Ok(unsliced(connection, &of).await?)
+            Ok(unmade(connection, &of).await?)
         })
     });
-    let Some(day) = unsliced.await? else {
+    let Some(day) = unmade.await? else {
         return Ok(());
     };
     let of = recording.clone();
@@ -153,12 +165,12 @@ async fn make_again(database: &Database, recording: &Recording) -> Result<(), Da
     forgotten.await
 }
 
-async fn unsliced(
+async fn unmade(
     connection: &mut Connection<'_>,
     recording: &Recording,
 ) -> Result<Option<i64>, Error> {
     on_either!(connection, |database| {
-        sqlx::query_scalar(of_company(UNSLICED))
+        sqlx::query_scalar(of_company(UNMADE))
             .bind(recording.company())
             .bind(recording.id)
             .fetch_one(&mut **database)
@@ -211,7 +223,9 @@ async fn sums(
             return Ok(sums);
         };
         after = last.unsigned_abs();
-        rows.into_iter().for_each(|row| sums.add(row));
+        for row in rows {
+            sums.add(row)?;
+        }
     }
 }
 
@@ -235,10 +249,12 @@ async fn rows(
 
 /// A row that is to be written.
 enum Sum {
-    /// What there is of this day, from somebody who did not get to its end.
-    Nothing(i64),
+    /// What there is from this day on, before that one: from somebody who did not get to the end, or did not know of all
+    /// that there is.
+    Nothing(i64, i64),
     Value(i64, usize, i64, i64, Vec<u8>),
-    Visitors(i64, i64, Vec<u8>, Vec<u8>),
+    Property(i64, OfValue),
+    Visitors(i64, i64, Vec<u8>, Vec<u8>, String),
 }
 
 async fn write_day(
@@ -248,9 +264,12 @@ async fn write_day(
     day: i64,
     sums: Sums,
 ) -> Result<bool, DatabaseError> {
-    let mut rows = vec![Sum::Nothing(day)];
+    let mut rows = vec![Sum::Nothing(seen.summed, day + 1)];
     let (visitors, slices) = (packed(&sums.visitors), sums.again.packed());
-    rows.push(Sum::Visitors(day, sums.visits, visitors, slices));
+    let (properties, left_out) = sums.properties.done();
+    rows.push(Sum::Visitors(day, sums.visits, visitors, slices, left_out));
+    let properties = properties.into_iter();
+    rows.extend(properties.map(|value| Sum::Property(day, value)));
     let values = sums.values.into_iter();
     rows.extend(values.map(|((field, text), (visits, visitors))| {
         Sum::Value(day, field, text, visits, packed(&visitors))
@@ -315,13 +334,13 @@ async fn write_row(
     recording: &Recording,
     row: Sum,
 ) -> Result<(), Error> {
-    if let Sum::Nothing(day) = row {
-        return remove(connection, recording, day, day + 1).await;
+    if let Sum::Nothing(from, to) = row {
+        return remove(connection, recording, from, to).await;
     }
     let (company, id) = (recording.company(), recording.id);
     on_either!(connection, |database| {
         match row {
-            Sum::Nothing(_) => {}
+            Sum::Nothing(..) => {}
             Sum::Value(day, field, text, visits, visitors) => {
                 let add = sqlx::query(ADD_VALUE).bind(company).bind(id).bind(day);
                 let add = add
@@ -331,11 +350,18 @@ async fn write_row(
                     .bind(visitors);
                 add.execute(&mut **database).await?;
             }
-            Sum::Visitors(day, visits, visitors, slices) => {
+            Sum::Property(day, of) => {
+                let add = sqlx::query(ADD_PROPERTY).bind(company).bind(id);
+                let add = add.bind(day).bind(&*of.key).bind(&*of.value);
+                let add = add.bind(of.visits).bind(packed(&of.visitors));
+                add.execute(&mut **database).await?;
+            }
+            Sum::Visitors(day, visits, visitors, slices, left_out) => {
                 let add = sqlx::query(ADD_VISITORS).bind(company).bind(id).bind(day);
                 add.bind(visits)
                     .bind(visitors)
                     .bind(slices)
+                    .bind(left_out)
                     .execute(&mut **database)
                     .await?;
             }

@@ -1,4 +1,4 @@
-//! How often each text was carried in a field, and by whom: from sums of days that are over, and from rows.
+//! How often each value was carried in a field, and by whom: from sums of days that are over, and from rows.
 
 use std::collections::HashMap;
 
@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use roaring::RoaringTreemap;
 use sqlx::{Error, SqlStr, types::Json};
 
+use super::field::Field;
 use crate::{
     record::table::recordings::Recording,
     storage::sql::{Connection, of_company, on_either},
@@ -33,69 +34,148 @@ pub struct Who {
     pub all: RoaringTreemap,
 }
 
-/// The id of a text as text, or NULL.
-fn value(field: &str) -> &'static str {
-    match field {
-        "path" => "CAST(path AS TEXT)",
-        "referrer" => "CAST(referrer AS TEXT)",
-        "campaign" => "CAST(campaign AS TEXT)",
-        _ => "CAST(country AS TEXT)",
-    }
+/// Where there is what of a field: in sums of days, and in rows.
+struct Source {
+    /// The table of sums.
+    table: &'static str,
+    /// Its column that names the field.
+    named: &'static str,
+    /// Its column of values.
+    value: &'static str,
+    /// What stands there for no value.
+    none: &'static str,
+    /// The value of a row of `visits`, or NULL.
+    of_row: &'static str,
+    /// Values that are a parameter, as texts and as they are in that column.
+    texts: fn(u8) -> String,
+    values: fn(u8) -> String,
 }
 
-/// The rows of both ranges.
-fn rows(columns: &str, rest: &str) -> String {
-    let range = |after: &str, through: &str| {
+fn texts_in_postgres(parameter: u8) -> String {
+    format!("SELECT unnest(${parameter})")
+}
+
+fn ids_in_postgres(parameter: u8) -> String {
+    format!("SELECT CAST(unnest(${parameter}) AS BIGINT)")
+}
+
+fn texts_in_sqlite(parameter: u8) -> String {
+    format!("SELECT value FROM json_each(${parameter})")
+}
+
+fn ids_in_sqlite(parameter: u8) -> String {
+    format!("SELECT CAST(value AS INTEGER) FROM json_each(${parameter})")
+}
+
+impl Source {
+    /// That of a field, which is a parameter of the statements: $3.
+    fn of(field: &Field, connection: &Connection<'_>) -> Self {
+        let is_postgres = matches!(connection, Connection::Postgres(_));
+        let texts = if is_postgres {
+            texts_in_postgres
+        } else {
+            texts_in_sqlite
+        };
+        let ids = if is_postgres {
+            ids_in_postgres
+        } else {
+            ids_in_sqlite
+        };
+        let of_row = match field {
+            Field::Text("path") => "CAST(path AS TEXT)",
+            Field::Text("referrer") => "CAST(referrer AS TEXT)",
+            Field::Text("campaign") => "CAST(campaign AS TEXT)",
+            Field::Text(_) => "CAST(country AS TEXT)",
+            Field::Property(_) if is_postgres => "CAST(properties -> $3 AS TEXT) COLLATE \"C\"",
+            // Quoted as it is in what is kept.
+            Field::Property(_) => "properties -> ('$.' || json_quote($3))",
+        };
+        match field {
+            Field::Text(_) => Self {
+                table: "value_days",
+                named: "field",
+                value: "text",
+                none: "0",
+                of_row,
+                texts,
+                values: ids,
+            },
+            Field::Property(_) => Self {
+                table: "property_days",
+                named: "key",
+                value: "value",
+                none: "''",
+                of_row,
+                texts,
+                values: texts,
+            },
+        }
+    }
+
+    /// The values of both ranges, and by whom.
+    fn rows(&self) -> String {
+        let range = |after: &str, through: &str| {
+            format!(
+                "SELECT {} AS value, visitor FROM visits WHERE company_id = $1 AND recording_id = $2
+                   AND number > {after} AND number <= {through}",
+                self.of_row
+            )
+        };
+        format!("{} UNION ALL {}", range("$6", "$7"), range("$8", "$9"))
+    }
+
+    /// The sums.
+    fn days(&self) -> String {
+        let (table, named) = (self.table, self.named);
         format!(
-            "SELECT {columns} FROM visits WHERE company_id = $1 AND recording_id = $2
-               AND number > {after} AND number <= {through} {rest}"
+            "FROM {table} WHERE company_id = $1 AND recording_id = $2 AND {named} = $3 AND day >= $4 AND day < $5"
         )
-    };
-    format!("{} UNION ALL {}", range("$6", "$7"), range("$8", "$9"))
+    }
+
+    /// The most frequent values, each with how many visits carry it, and how many carry any.
+    fn often(&self) -> String {
+        let (value, none) = (self.value, self.none);
+        let (days, rows) = (self.days(), self.rows());
+        format!(
+            "SELECT value, total, CAST(sum(total) OVER () AS BIGINT) FROM (
+               SELECT value, CAST(sum(visits) AS BIGINT) AS total FROM (
+                 SELECT CAST({value} AS TEXT) AS value, visits {days} AND {value} <> {none}
+                 UNION ALL SELECT value, 1 FROM ({rows}) AS visited WHERE value IS NOT NULL
+               ) AS parts WHERE {ALL} GROUP BY value
+             ) AS totals ORDER BY total DESC, value LIMIT $10"
+        )
+    }
+
+    /// Who carried these values, and none (an empty text), and any other (NULL).
+    fn who_of_rows(&self) -> String {
+        let (rows, texts) = (self.rows(), (self.texts)(10));
+        format!(
+            "SELECT DISTINCT CASE WHEN value IS NULL THEN '' WHEN value IN ({texts}) THEN value END, visitor
+             FROM ({rows}) AS visited WHERE visitor IS NOT NULL AND {ALL}"
+        )
+    }
+
+    /// The sets of those who carried these values.
+    fn who_of_days(&self) -> String {
+        let (value, days, values) = (self.value, self.days(), (self.values)(6));
+        format!(
+            "SELECT CAST({value} AS TEXT), visitors {days} AND visitors IS NOT NULL AND {value} IN ({values})"
+        )
+    }
+
+    /// No value, as a text.
+    fn nothing(&self) -> &'static str {
+        self.none.trim_matches('\'')
+    }
 }
 
 /// Names all parameters, since both databases want to know each.
 const ALL: &str = "$3 <> '' AND $4 + $5 IS NOT NULL";
 
-fn often(value: &str) -> String {
-    let rows = rows(
-        &format!("{value} AS value, 1 AS visits"),
-        &format!("AND {value} IS NOT NULL"),
-    );
-    format!(
-        "SELECT value, CAST(sum(visits) AS BIGINT) AS total FROM (
-           SELECT CAST(text AS TEXT) AS value, visits FROM value_days
-           WHERE company_id = $1 AND recording_id = $2 AND field = $3 AND day >= $4 AND day < $5 AND text <> 0
-           UNION ALL {rows}
-         ) AS parts WHERE {ALL} GROUP BY value ORDER BY total DESC, value LIMIT $10"
-    )
-}
-
-fn total(value: &str) -> String {
-    let rows = rows("1 AS visits", &format!("AND {value} IS NOT NULL"));
-    format!(
-        "SELECT CAST(coalesce(sum(visits), 0) AS BIGINT) FROM (
-           SELECT visits FROM value_days
-           WHERE company_id = $1 AND recording_id = $2 AND field = $3 AND day >= $4 AND day < $5 AND text <> 0
-           UNION ALL {rows}
-         ) AS parts WHERE {ALL}"
-    )
-}
-
-fn who_of_rows(value: &str) -> String {
-    let rows = rows(
-        &format!("coalesce({value}, '') AS value, visitor"),
-        "AND visitor IS NOT NULL",
-    );
-    format!("SELECT DISTINCT value, visitor FROM ({rows}) AS parts WHERE {ALL}")
-}
-
-const WHO_OF_DAYS: &str = "SELECT CASE text WHEN 0 THEN '' ELSE CAST(text AS TEXT) END, visitors FROM value_days
-     WHERE company_id = $1 AND recording_id = $2 AND field = $3 AND day >= $4 AND day < $5 AND visitors IS NOT NULL
-       AND text IN ";
-
-const ALL_OF_DAYS: &str = "SELECT visitors FROM visitor_days
-     WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
+/// With whether nobody carried this property ($5, empty for a text) on a day: then it has no sums.
+const ALL_OF_DAYS: &str = "SELECT visitors, $5 <> '' AND NOT EXISTS (SELECT 1 FROM property_days
+       WHERE company_id = $1 AND recording_id = $2 AND property_days.day = visitor_days.day AND key = $5)
+     FROM visitor_days WHERE company_id = $1 AND recording_id = $2 AND day >= $3 AND day < $4";
 
 const TEXTS_OF: &str = "SELECT CAST(id AS TEXT), text FROM texts WHERE company_id = $1 AND recording_id = $2 AND id IN ";
 
@@ -104,8 +184,8 @@ const TEXTS_OF: &str = "SELECT CAST(id AS TEXT), text FROM texts WHERE company_i
 pub struct Look<'a> {
     /// The counter.
     pub recording: &'a Recording,
-    /// The field: one of those whose texts are kept in a dictionary.
-    pub field: &'static str,
+    /// The field.
+    pub field: &'a Field,
     /// Which visits.
     pub parts: Parts,
 }
@@ -117,7 +197,7 @@ macro_rules! bound {
         $query
             .bind(look.recording.company())
             .bind(look.recording.id)
-            .bind(look.field)
+            .bind(look.field.name())
             .bind(look.parts.days.0)
             .bind(look.parts.days.1)
             .bind(before.0 as i64)
@@ -138,21 +218,17 @@ impl Look<'_> {
         connection: &mut Connection<'_>,
         most: usize,
     ) -> Result<(Vec<Often>, u64), Error> {
-        let value = value(self.field);
-        let rows: Vec<(String, i64)> = on_either!(connection, |database| {
-            bound!(sqlx::query_as(of_company(often(value))), self)
+        let text = Source::of(self.field, connection).often();
+        let rows: Vec<(String, i64, i64)> = on_either!(connection, |database| {
+            bound!(sqlx::query_as(of_company(text)), self)
                 .bind(most as i64)
                 .fetch_all(&mut **database)
                 .await
         })?;
-        let all: i64 = on_either!(connection, |database| {
-            bound!(sqlx::query_scalar(of_company(total(value))), self)
-                .fetch_one(&mut **database)
-                .await
-        })?;
+        let carrying = rows.first().map_or(0, |(.., all)| all.unsigned_abs());
         let rows = rows.into_iter();
-        let rows = rows.map(|(value, visits)| (value, visits.unsigned_abs()));
-        Ok((rows.collect(), all.unsigned_abs()))
+        let rows = rows.map(|(value, visits, _)| (value, visits.unsigned_abs()));
+        Ok((rows.collect(), carrying))
     }
 
     /// Who carried these values, and none, and all who came.
@@ -166,72 +242,101 @@ impl Look<'_> {
         values: &[Often],
     ) -> Result<Who, Error> {
         let mut who = Who::default();
-        let names = values.iter().map(|(value, _)| value.as_str());
-        for value in names.clone().chain([""]) {
-            who.of.insert(value.to_owned(), RoaringTreemap::new());
+        let values: Vec<_> = values.iter().map(|(value, _)| value.as_str()).collect();
+        for value in values.iter().chain(&[""]) {
+            who.of.insert((*value).to_owned(), RoaringTreemap::new());
         }
-        let value = value(self.field);
-        on_either!(&mut *connection, |database| {
-            let mut rows =
-                bound!(sqlx::query_as(of_company(who_of_rows(value))), self).fetch(&mut **database);
-            while let Some((value, visitor)) = rows.try_next().await? {
-                let (value, visitor): (String, i64) = (value, visitor);
-                let visitor = visitor.unsigned_abs();
-                who.all.insert(visitor);
-                if let Some(of) = who.of.get_mut(&value) {
-                    of.insert(visitor);
+        let text = of_company(Source::of(self.field, connection).who_of_rows());
+        macro_rules! add {
+            ($database:ident, $values:expr) => {{
+                let rows = bound!(sqlx::query_as(text), self).bind($values);
+                let mut rows = rows.fetch(&mut **$database);
+                while let Some((value, visitor)) = rows.try_next().await? {
+                    let (value, visitor): (Option<String>, i64) = (value, visitor);
+                    let visitor = visitor.unsigned_abs();
+                    who.all.insert(visitor);
+                    if let Some(of) = value.and_then(|value| who.of.get_mut(&value)) {
+                        of.insert(visitor);
+                    }
                 }
-            }
-        });
+            }};
+        }
+        match &mut *connection {
+            Connection::Postgres(database) => add!(database, &values),
+            Connection::Sqlite(database) => add!(database, Json(&values)),
+        }
         if self.parts.days.0 < self.parts.days.1 {
-            let ids = names.filter_map(|id| id.parse().ok()).chain([0]).collect();
-            self.who_of_days(connection, &mut who, ids).await?;
+            self.all_of_days(connection, &mut who).await?;
+            self.who_of_days(connection, &mut who, values).await?;
         }
         Ok(who)
+    }
+
+    async fn all_of_days(
+        &self,
+        connection: &mut Connection<'_>,
+        who: &mut Who,
+    ) -> Result<(), Error> {
+        let (from, to) = self.parts.days;
+        let property = match self.field {
+            Field::Text(_) => "",
+            Field::Property(key) => key,
+        };
+        on_either!(connection, |database| {
+            let mut rows = sqlx::query_as(of_company(ALL_OF_DAYS))
+                .bind(self.recording.company())
+                .bind(self.recording.id)
+                .bind(from)
+                .bind(to)
+                .bind(property)
+                .fetch(&mut **database);
+            while let Some((bitmap, has_none)) = rows.try_next().await? {
+                let (bitmap, has_none): (Vec<u8>, bool) = (bitmap, has_none);
+                let visitors = set(&bitmap)?;
+                if has_none {
+                    *who.of.entry(String::new()).or_default() |= &visitors;
+                }
+                who.all |= visitors;
+            }
+        });
+        Ok(())
     }
 
     async fn who_of_days(
         &self,
         connection: &mut Connection<'_>,
         who: &mut Who,
-        ids: Vec<i64>,
+        mut values: Vec<&str>,
     ) -> Result<(), Error> {
         let (from, to) = self.parts.days;
-        on_either!(&mut *connection, |database| {
-            let mut rows = sqlx::query_scalar(of_company(ALL_OF_DAYS))
-                .bind(self.recording.company())
-                .bind(self.recording.id)
-                .bind(from)
-                .bind(to)
-                .fetch(&mut **database);
-            while let Some(bitmap) = rows.try_next().await? {
-                let bitmap: Vec<u8> = bitmap;
-                who.all |= set(&bitmap)?;
-            }
-        });
-        let text = among(WHO_OF_DAYS, "$6", connection);
-        let json = Json(ids);
+        let source = Source::of(self.field, connection);
+        values.push(source.nothing());
+        let text = of_company(source.who_of_days());
         macro_rules! add {
-            ($database:ident, $ids:expr) => {{
+            ($database:ident, $values:expr) => {{
                 let mut rows = sqlx::query_as(text)
                     .bind(self.recording.company())
                     .bind(self.recording.id)
-                    .bind(self.field)
+                    .bind(self.field.name())
                     .bind(from)
                     .bind(to)
-                    .bind($ids)
+                    .bind($values)
                     .fetch(&mut **$database);
                 while let Some((value, bitmap)) = rows.try_next().await? {
                     let (value, bitmap): (String, Vec<u8>) = (value, bitmap);
-                    if let Some(of) = who.of.get_mut(&value) {
+                    let value = match value == source.nothing() {
+                        true => "",
+                        false => &value,
+                    };
+                    if let Some(of) = who.of.get_mut(value) {
                         *of |= set(&bitmap)?;
                     }
                 }
             }};
         }
         match connection {
-            Connection::Postgres(database) => add!(database, &json.0),
-            Connection::Sqlite(database) => add!(database, &json),
+            Connection::Postgres(database) => add!(database, &values),
+            Connection::Sqlite(database) => add!(database, Json(&values)),
         }
         Ok(())
     }

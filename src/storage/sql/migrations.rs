@@ -41,6 +41,8 @@ const FILES: &[Files] = files![
     13 "audiences" "0013_audiences.sql",
     14 "slices" "0014_slices.sql",
     15 "record indexes" "0015_record_indexes.sql",
+    16 "company once" "0016_company_once.sql",
+    17 "property days" "0017_property_days.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

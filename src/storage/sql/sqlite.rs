@@ -70,6 +70,11 @@ impl Writer {
     pub async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
         Ok(self.connection.begin_with("BEGIN IMMEDIATE").await?)
     }
+
+    /// For what is one statement, which is a transaction of its own.
+    pub fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
 }
 
 /// The disk that a file is on, in bytes.

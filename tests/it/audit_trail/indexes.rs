@@ -17,11 +17,12 @@ async fn fill(trail: &Trail) {
     let literal = |id| format!("{}{cast}", trail.literal(id));
     let [one, other] = COMPANIES.map(literal);
     let (common, rare) = (literal(COMMON), literal(RARE));
-    let (numbers, id, hash) = match trail.postgres {
+    let (numbers, id, hash, address) = match trail.postgres {
         Some(_) => (
             format!("SELECT n FROM generate_series(1, {ENTRIES}) AS numbers(n)"),
             "gen_random_uuid()",
             "decode(repeat('00', 32), 'hex')",
+            "decode('7f000001', 'hex')",
         ),
         None => (
             format!(
@@ -29,6 +30,7 @@ async fn fill(trail: &Trail) {
             ),
             "randomblob(16)",
             "zeroblob(32)",
+            "X'7f000001'",
         ),
     };
     // What a literal is, PostgreSQL does not see through a CASE.
@@ -47,9 +49,13 @@ async fn fill(trail: &Trail) {
              {actor},
              CASE WHEN n % 4000 < 2 THEN 'company.update' ELSE 'session.login' END,
              'success', '{{}}', {hash} FROM ({numbers}) AS all_of_them;
+         INSERT INTO audit_addresses SELECT company_id, seq, recorded_at, {address} FROM audit_entries;
          {}",
         // SQLite is never told how its rows are spread; PostgreSQL finds that out by itself.
-        trail.postgres.as_ref().map_or("", |_| "ANALYZE audit_entries;")
+        trail
+            .postgres
+            .as_ref()
+            .map_or("", |_| "ANALYZE audit_entries; ANALYZE audit_addresses;")
     );
     // Of companies that are none: what is looked at is how entries are found.
     trail.tamper(&text).await;

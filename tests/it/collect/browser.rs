@@ -18,6 +18,8 @@ struct World {
     origin: String,
     /// Of a page with the same lines that the key is not for.
     elsewhere: String,
+    /// What both serve.
+    html: Arc<Mutex<String>>,
     browser: Browser,
     admin: Client,
 }
@@ -43,6 +45,7 @@ impl World {
             front,
             origin,
             elsewhere: format!("http://localhost:{other}"),
+            html,
             browser: Browser::start().await,
             admin,
         }
@@ -118,6 +121,52 @@ async fn one_visit_for_each_view() {
     let kept = "return [document.cookie, localStorage.length, sessionStorage.length]";
     assert_eq!(world.browser.script(kept).await, json!(["", 0, 0]));
     assert_eq!(world.replayed().await, 0.0);
+    world.browser.close().await;
+}
+
+/// Has the browser prepare another page, which notes that it is.
+const PREPARING: &str = r#"
+<script type="speculationrules">{ "prerender": [{ "urls": ["/b"], "eagerness": "immediate" }] }</script>
+<script>addEventListener('load', () => { if (document.prerendering) localStorage.prepared = location.pathname })</script>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_only_prepared_is_counted_when_it_is_seen() {
+    let mut world = World::new().await;
+    world.html.lock().unwrap().push_str(PREPARING);
+    let origin = world.origin.clone();
+    world.goto(&format!("{origin}/a")).await;
+    world.counts(1).await;
+    until("it is prepared", async || {
+        let prepared = world.browser.script("return localStorage.prepared").await;
+        (prepared == "/b").then_some(())
+    })
+    .await;
+    world.browser.script("location.href = '/b'").await;
+    world.counts(2).await;
+    let was_prepared = "return performance.getEntriesByType('navigation')[0].activationStart > 0";
+    assert_eq!(world.browser.script(was_prepared).await, true);
+    let newest = world.admin.get("/api/counters/web/visits/2").await.json();
+    assert_eq!(newest["path"], "/b", "{newest}");
+    assert_eq!(world.front.sent(), 2);
+    world.browser.close().await;
+}
+
+/// Its script does not run again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_comes_back_from_memory_is_seen_again() {
+    let mut world = World::new().await;
+    let origin = world.origin.clone();
+    world.goto(&format!("{origin}/a")).await;
+    world.counts(1).await;
+    let leaving = "window.stays = 'here'; location.href = '/b'";
+    world.browser.script(leaving).await;
+    world.counts(2).await;
+    world.browser.script("history.back()").await;
+    world.counts(3).await;
+    assert_eq!(world.browser.script("return window.stays").await, "here");
+    let newest = world.admin.get("/api/counters/web/visits/3").await.json();
+    assert_eq!(newest["path"], "/a", "{newest}");
+    assert_eq!(world.front.sent(), 3);
     world.browser.close().await;
 }
 

@@ -121,7 +121,7 @@ async fn a_database_that_takes_its_time_for_each_visit() {
          AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
          CREATE TRIGGER take_time BEFORE INSERT ON visits FOR EACH ROW EXECUTE FUNCTION take_time();",
     );
-    counting.clients.count(10 * SOME).await;
+    counting.clients.count(5 * SOME).await;
     counting.all_is_recorded(&|sql| database.sql(sql)).await;
 }
 

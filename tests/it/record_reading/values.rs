@@ -119,28 +119,88 @@ async fn values_of_properties_are_what_was_sent() {
     }
 }
 
-/// A visit: when, to what, by whom.
-type Visit = (i64, Option<String>, Option<String>);
+/// A visit: when, what it says in a field, by whom.
+type Said = (i64, Option<Value>, Option<String>);
 
-fn visits() -> impl Strategy<Value = Vec<(i64, Option<u8>, Option<u8>)>> {
-    let after = prop_oneof![5 => 0..90 * MINUTE, 2 => 0..2 * DAY];
-    prop::collection::vec(
-        (after, prop::option::of(0..6_u8), prop::option::of(0..9_u8)),
-        1..80,
-    )
+/// What a visit carries: how long after the one before, where to, of what plan, by whom, and whether it has an order.
+type Step = (i64, Option<u8>, Option<u8>, Option<u8>, bool);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let after = prop_oneof![20 => 0..90 * MINUTE, 2 => 0..2 * DAY, 1 => 0..5 * DAY];
+    let visitor = prop::option::of(0..9_u8);
+    let path = prop::option::of(0..6_u8);
+    let plan = prop::option::of(0..8_u8);
+    prop::collection::vec((after, path, plan, visitor, any::<bool>()), 1..160)
 }
 
-async fn check(place: &Place, name: &str, all: &[Visit], from: Option<i64>, to: Option<i64>) {
+/// A key that has to be quoted.
+const PLAN: &str = "the \"plan\" \\";
+
+/// Plans: of those that look alike each is a value of its own.
+fn plan(which: u8) -> Value {
+    [
+        json!("pro"),
+        json!("a\"b\\\u{1}é"),
+        json!(1),
+        json!("1"),
+        json!(0.1 + 0.2),
+        json!(0.3),
+        json!(u64::MAX),
+        json!(true),
+    ][usize::from(which)]
+    .clone()
+}
+
+/// What the visits of these steps carry; nothing if they have no path.
+fn carried(number: u64, step: &Step) -> Option<Stored> {
+    let (_, path, of, visitor, is_order) = step;
+    let mut stored = to(&format!("/{}", (*path)?), None);
+    stored.visitor = visitor.map(|visitor| format!("#{visitor}").into());
+    if let Some(of) = of {
+        let properties = &mut stored.attributes.properties;
+        properties.insert(PLAN.into(), plan(*of));
+    }
+    if *is_order {
+        let properties = &mut stored.attributes.properties;
+        properties.insert("order".into(), json!(number));
+    }
+    Some(stored)
+}
+
+/// What they say in a field.
+fn said(field: &str, time: i64, carried: &Option<Stored>) -> Said {
+    let Some(Stored {
+        visitor,
+        attributes,
+    }) = carried
+    else {
+        return (time, None, None);
+    };
+    let value = match field.strip_prefix("properties.") {
+        Some(key) => attributes.properties.get(key).cloned(),
+        None => attributes.path.as_deref().map(Value::from),
+    };
+    (time, value, visitor.as_deref().map(str::to_owned))
+}
+
+async fn check(
+    place: &Place,
+    (name, field): (&str, &str),
+    all: &[Said],
+    (from, to): (Option<i64>, Option<i64>),
+) {
     let within = |time: i64| from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to);
     let (mut often, mut who, mut everyone) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-    for (_, path, visitor) in all.iter().filter(|(time, ..)| within(*time)) {
-        *often.entry(path.clone()).or_insert(0_u64) += 1;
-        let who: &mut BTreeSet<_> = who.entry(path.clone()).or_default();
+    for (_, value, visitor) in all.iter().filter(|(time, ..)| within(*time)) {
+        let value = value.as_ref().map_or(Value::Null, Value::clone).to_string();
+        *often.entry(value.clone()).or_insert(0_u64) += 1;
+        let who: &mut BTreeSet<_> = who.entry(value).or_default();
         who.extend(visitor.clone());
         everyone.extend(visitor.clone());
     }
     let shown = |time: i64| jiff::Timestamp::from_millisecond(time).unwrap();
-    let mut path = format!("/api/counters/{name}/values?field=path&limit=4");
+    let field = url::form_urlencoded::byte_serialize(field.as_bytes()).collect::<String>();
+    let mut path = format!("/api/counters/{name}/values?field={field}&limit=4");
     from.into_iter()
         .for_each(|from| path += &format!("&from={}", shown(from)));
     to.into_iter()
@@ -148,7 +208,7 @@ async fn check(place: &Place, name: &str, all: &[Visit], from: Option<i64>, to: 
     let values = place.get(&path).await;
     let mut sum = values["other"]["visits"].as_u64().unwrap();
     for value in values["values"].as_array().unwrap() {
-        let text = value["value"].as_str().map(str::to_owned);
+        let text = value["value"].to_string();
         assert_eq!(value["visits"], often[&text], "{path}: {values}");
         assert_eq!(value["visitors"], who[&text].len(), "{path}: {values}");
         sum += often[&text];
@@ -160,13 +220,10 @@ async fn check(place: &Place, name: &str, all: &[Visit], from: Option<i64>, to: 
         "{path}: {values}"
     );
     assert_eq!(values["visitors"], everyone.len(), "{path}: {values}");
-    let texts = often.keys().flatten().count();
+    // None is beyond the limit.
     let listed = values["values"].as_array().unwrap().len();
-    assert_eq!(
-        listed,
-        texts.min(4) + usize::from(often.contains_key(&None)),
-        "{values}"
-    );
+    let none = usize::from(often.contains_key("null"));
+    assert_eq!(listed, (often.len() - none).min(4) + none, "{values}");
 }
 
 #[tokio::test]
@@ -180,21 +237,22 @@ async fn sums_of_days_say_what_rows_say() {
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     let source = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), source);
+    let plan = format!("properties.{PLAN}");
+    let fields = ["path", &plan, "properties.order", "properties.none"];
     for place in Place::both().await {
         let database = place.stage.app.database.as_ref().unwrap();
         for case in 0..6 {
             let name = format!("case-{case}");
-            let steps = visits().new_tree(&mut runner).unwrap().current();
+            let steps = steps().new_tree(&mut runner).unwrap().current();
             let (mut time, mut all) = (at("2026-09-20T20:00:00Z"), Vec::new());
-            for (after, path, visitor) in steps {
-                time += after;
-                let visitor = path.and(visitor).map(|visitor| format!("#{visitor}"));
-                all.push((time, path.map(|path| format!("/{path}")), visitor));
+            for (number, step) in (1..).zip(&steps) {
+                time += step.0;
+                all.push((time, carried(number, step)));
             }
             let entries: Vec<Entry> = (1..)
                 .zip(&all)
-                .map(|(number, (time, path, visitor))| match path {
-                    Some(path) => carrying(number, *time, vec![to(path, visitor.as_deref())]),
+                .map(|(number, (time, carried))| match carried {
+                    Some(carried) => carrying(number, *time, vec![carried.clone()]),
                     None => plain(number, 1, *time),
                 })
                 .collect();
@@ -208,12 +266,7 @@ async fn sums_of_days_say_what_rows_say() {
                     upkeep::once(database).await.unwrap();
                 }
                 let day = time.div_euclid(DAY) * DAY;
-                let first = all[0]
-                    .1
-                    .as_ref()
-                    .map_or(all[0].0, |_| all[0].0)
-                    .div_euclid(DAY)
-                    * DAY;
+                let first = all[0].0.div_euclid(DAY) * DAY;
                 for (from, to) in [
                     (None, None),
                     (Some(first), Some(day)),
@@ -225,13 +278,26 @@ async fn sums_of_days_say_what_rows_say() {
                     (None, Some(first + 21 * 60 * MINUTE)),
                     (Some(day + 15 * MINUTE), None),
                 ] {
-                    if from.zip(to).is_none_or(|(from, to)| from < to) {
-                        check(&place, &name, &all, from, to).await;
+                    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+                        continue;
+                    }
+                    for field in fields {
+                        let all = all.iter();
+                        let said: Vec<_> = all
+                            .map(|(time, carried)| said(field, *time, carried))
+                            .collect();
+                        check(&place, (&name, field), &said, (from, to)).await;
                     }
                 }
             }
         }
-        let summed = place.stage.number("SELECT count(*) FROM value_days").await;
-        assert!(summed > 0, "{}", place.stage.kind);
+        for summed in [
+            "SELECT count(*) FROM value_days",
+            "SELECT count(*) FROM property_days",
+            "SELECT count(*) FROM visitor_days WHERE left_out LIKE '%order%'",
+        ] {
+            let number = place.stage.number(summed).await;
+            assert!(number > 0, "{}: {summed}", place.stage.kind);
+        }
     }
 }

@@ -169,3 +169,41 @@ async fn visits_are_counted_without_a_record_that_is_damaged() {
     // And those of the counters that the record does not know.
     assert!(told >= missed.len() as f64, "{told}");
 }
+
+/// Whoever records again knows why nothing was, also if it is another process.
+#[tokio::test]
+async fn a_process_that_comes_later_knows_what_was_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let visits = counter(Company::Default, "visits");
+    let start = async || {
+        let app = TestApp::builder().directory(folder.path()).start().await;
+        app.ready().await;
+        app
+    };
+    {
+        let app = start().await;
+        let database = app.database.as_ref().unwrap();
+        let mut client = app.client().logged_in().await;
+        assert_eq!(client.post("/api/counters/visits").await.visits(), 1);
+        sql(database, "ALTER TABLE runs RENAME TO runs_away").await;
+        for number in 2..=3 {
+            assert_eq!(client.post("/api/counters/visits").await.visits(), number);
+        }
+        becomes(&app, "degraded").await;
+    }
+    let app = start().await;
+    let database = app.database.as_ref().unwrap();
+    let mut client = app.client().logged_in().await;
+    sql(database, "ALTER TABLE runs_away RENAME TO runs").await;
+    becomes(&app, "ready").await;
+    assert_eq!(client.post("/api/counters/visits").await.visits(), 4);
+    let (_, written) = Written::of(database, &visits).await;
+    for number in [2, 3] {
+        assert_eq!(written.fates[&number], Fate::Nothing(Reason::Behind));
+    }
+    // What comes without it is what an older version counts.
+    sql(database, "UPDATE counters SET visits = visits + 1").await;
+    assert_eq!(client.post("/api/counters/visits").await.visits(), 6);
+    let (_, written) = Written::of(database, &visits).await;
+    assert_eq!(written.fates[&5], Fate::Nothing(Reason::OlderVersion));
+}

@@ -358,3 +358,20 @@ async fn what_is_sent_is_stored_once() {
     assert_eq!(refused.problem(), "recording_off");
     assert_eq!(client.post(visits).await.visits(), 2);
 }
+
+#[tokio::test]
+async fn what_is_recorded_is_measured() {
+    let app = TestApp::start().await;
+    app.ready().await;
+    let mut client = app.client().logged_in().await;
+    let recorded = async || app.metric("footfall_visits_recorded_total").await.unwrap();
+    assert_eq!(recorded().await, 0.0);
+    assert_eq!(client.post("/api/counters/a").await.visits(), 1);
+    let reply = client.post_json("/api/counters/a", r#"{"path":"/"}"#).await;
+    assert_eq!(reply.visits(), 2);
+    assert_eq!(recorded().await, 2.0);
+    let off = client.put_json("/api/counters/a/recording", r#"{"on":false}"#);
+    assert_eq!(off.await.status, 200);
+    assert_eq!(client.post("/api/counters/a").await.visits(), 3);
+    assert_eq!(recorded().await, 2.0);
+}

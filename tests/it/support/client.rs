@@ -142,6 +142,7 @@ impl Client {
     /// A token of the one account.
     pub async fn token(&mut self) -> String {
         let reply = self.login("admin", "password").await;
+        assert_eq!(reply.status, 200, "{reply:?}");
         reply.json()["token"].as_str().unwrap().to_owned()
     }
 

@@ -27,8 +27,13 @@ pub struct Stage {
 impl Stage {
     /// On one SQLite file.
     pub async fn sqlite() -> Self {
+        Self::sqlite_with(&[]).await
+    }
+
+    /// The same with settings.
+    pub async fn sqlite_with(settings: &[(&str, &str)]) -> Self {
         Self {
-            app: settings().start().await,
+            app: builder(settings).start().await,
             kind: "sqlite",
             servers: None,
         }
@@ -36,8 +41,13 @@ impl Stage {
 
     /// On a Redis and a PostgreSQL.
     pub async fn postgres() -> Self {
+        Self::postgres_with(&[]).await
+    }
+
+    /// The same with settings.
+    pub async fn postgres_with(settings: &[(&str, &str)]) -> Self {
         let (redis, postgres) = (Redis::start(), postgres::Database::migrated());
-        let app = settings()
+        let app = builder(settings)
             .env("REDIS_URL", redis.url())
             .env("DATABASE_URL", postgres.url());
         let app = app.start().await;
@@ -140,8 +150,11 @@ pub struct Person {
     pub token: String,
 }
 
-fn settings() -> Builder {
-    TestApp::builder().env("FOOTFALL_PUBLIC_URL", "http://footfall.example")
+/// An application with these settings.
+pub fn builder(settings: &[(&str, &str)]) -> Builder {
+    let builder = TestApp::builder().env("FOOTFALL_PUBLIC_URL", "http://footfall.example");
+    let settings = settings.iter();
+    settings.fold(builder, |builder, (name, value)| builder.env(name, value))
 }
 
 /// The status, the code of the problem, and the field that it names.

@@ -69,9 +69,48 @@ pub fn kill(container: &str) {
 
 /// What a container wrote to standard output and error, together.
 pub fn logs(container: &str) -> String {
-    let output = Command::new("docker")
-        .args(["logs", container])
-        .output()
-        .unwrap();
+    let output = Command::new("docker").args(["logs", container]).output();
+    both(&output.unwrap())
+}
+
+fn both(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Shows the end of what each container said, and takes them all away with what they kept. For a test
+/// that has failed: what goes wrong here is passed over.
+pub fn give_up() {
+    for engine in ["DOCKER_HOST", "SECOND_ENGINE"] {
+        let Ok(engine) = std::env::var(engine) else {
+            return;
+        };
+        let docker = |arguments: &[&str]| {
+            let mut command = Command::new("docker");
+            command.args(["--host", &engine]).args(arguments).output()
+        };
+        let Ok(listed) = docker(&["ps", "-a", "--format", "{{.Names}}"]) else {
+            return;
+        };
+        let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+        for name in names.lines() {
+            let log = docker(&["logs", "--tail", "500", name]);
+            let log = log.map_or_else(|error| error.to_string(), |output| both(&output));
+            eprintln!("== {name}\n{}", end(&log));
+        }
+        let _ = docker(&["swarm", "leave", "--force"]);
+        for name in names.lines() {
+            let _ = docker(&["rm", "--force", name]);
+        }
+        let _ = docker(&["volume", "prune", "--force"]);
+        let _ = docker(&["network", "prune", "--force"]);
+    }
+}
+
+/// The last lines of a log, without requests that went well.
+fn end(log: &str) -> String {
+    let lines = log
+        .lines()
+        .filter(|line| !line.contains(r#""status":"200""#));
+    let lines: Vec<_> = lines.collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }

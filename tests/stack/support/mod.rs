@@ -100,6 +100,15 @@ impl Checkout {
     }
 }
 
+/// A test that fails says what its containers said, and leaves nothing that the next would stumble over.
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            docker::give_up();
+        }
+    }
+}
+
 /// Runs the commands after a mark in a file of docs/, in the folder of the stack, and gives what
 /// they printed.
 #[track_caller]

@@ -46,6 +46,8 @@ pub(super) struct Moment {
     pub now: i64,
     /// Whether visits are recorded, where their counter records any.
     pub recorded: bool,
+    /// How many were.
+    pub written: u64,
     /// Up to where something was revoked, once it is known.
     pub epoch: Option<i64>,
 }
@@ -56,6 +58,7 @@ impl Moment {
         Self {
             now,
             recorded: true,
+            written: 0,
             epoch: None,
         }
     }
@@ -123,7 +126,9 @@ impl SqliteCounts {
                 carried,
             };
             let recorded = record.recorder.record(db, numbered).await;
-            recorded.map_err(Failure::Record)?;
+            if recorded.map_err(Failure::Record)? {
+                moment.written += visits;
+            }
         }
         Ok(outcomes)
     }

@@ -145,6 +145,9 @@ impl SqliteCounts {
         let probed = record.recorder.probe(&mut transaction).await;
         // SQLite may have ended it.
         let _ = transaction.rollback().await;
+        if probed.is_err() {
+            record.recorder.keep_missed(writer.connection()).await;
+        }
         Ok(Some(probed))
     }
 

@@ -130,6 +130,9 @@ impl SqliteCounts {
         }
         committing.store(true, Ordering::Relaxed);
         transaction.commit().await.map_err(StoreError::of_commit)?;
+        if let Some(record) = &self.record {
+            record.recorder.recorded(moment.written);
+        }
         Ok(results)
     }
 
@@ -163,6 +166,7 @@ impl SqliteCounts {
         batch: &Batch,
         moment: &mut Moment,
     ) -> Result<Result<Vec<Outcome>, Failure>, Failure> {
+        let written = moment.written;
         let mut savepoint = transaction.begin().await?;
         match self.count_batch(&mut savepoint, batch, moment).await {
             Ok(outcomes) => {
@@ -170,6 +174,7 @@ impl SqliteCounts {
                 Ok(Ok(outcomes))
             }
             Err(failure @ (Failure::Record(_) | Failure::Count(StoreError::Refused(_)))) => {
+                moment.written = written;
                 // SQLite ends the whole transaction where there is no room.
                 match savepoint.rollback().await {
                     Ok(()) => Ok(Err(failure)),

@@ -1,0 +1,1 @@
+"""How fast audiences are counted and listed."""

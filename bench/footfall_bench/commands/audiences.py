@@ -1,0 +1,25 @@
+"""`bench/audiences.sh`"""
+
+import time
+
+from .. import machine, postgresql
+from ..audiences import tables
+from ..audiences.session import run
+from ..plans import FULL, QUICK
+from ..publish import Publication
+
+
+def main(mode: str | None, seed: int | None) -> None:
+    plan = QUICK if mode == "quick" else FULL
+    seed = time.time_ns() % 1_000_000 if seed is None else seed
+    print(f"== {plan.name} run, seed {seed}", flush=True)
+    how = {"repetitions": plan.audience_repetitions, "postgresql": postgresql.version()}
+    meta = machine.describe(seed) | how
+    session = run(plan, seed)
+    publication = Publication(plan)
+    try:
+        publication.write("audiences.md", tables.page(session, meta))
+        publication.write_json("audiences.json", {"meta": meta, **session.to_json()})
+        publication.finish()
+    finally:
+        publication.discard()

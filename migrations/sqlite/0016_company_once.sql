@@ -1,0 +1,2 @@
+-- The other database asks of which company a transaction is once for each statement. This one has no row-level
+-- security.
