@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # How fast audiences of ten million visits are counted and listed, on both databases.
 # Writes audiences.md in docs/benchmarks.
-#   ./bench/audiences.sh          some 3 minutes, on a machine that does nothing else; half an hour more when it
-#                                 makes its visits, once, in target/bench/audiences (8 GB)
-#   ./bench/audiences.sh quick    half a minute, a trial with fewer visits: writes to target/bench/results
+#   ./bench/audiences.sh          on a machine that does nothing else; makes its visits once, in target/bench/audiences (8 GB)
+#   ./bench/audiences.sh quick    a trial with fewer visits: writes to target/bench/results
 source "$(dirname "$0")/lib.sh"
 [ $# = 0 ] || [ "$*" = quick ] || fail "usage: bench/audiences.sh [quick]"
 
