@@ -21,6 +21,8 @@ mod people;
 mod repeated;
 mod sessions;
 mod write_keys;
+mod wrong;
+mod zones;
 
 use crate::support::{Reply, TestApp, people::Place, reader::Reader};
 
