@@ -203,7 +203,7 @@ async fn change(
 ) -> Result<Response<Body>, Problem> {
     let changes = ChangesBody {
         name: sent.typed.text_if_sent("name"),
-        time_zone: sent.typed.text("time_zone"),
+        time_zone: sent.typed.text_if_sent("time_zone"),
         state: Text::default(),
     };
     match put(&sent, accounts.clone(), id, changes).await {

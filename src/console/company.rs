@@ -97,7 +97,7 @@ async fn change(
 ) -> Result<Response<Body>, Problem> {
     let body = OwnChangesBody {
         name: sent.typed.text_if_sent("name"),
-        time_zone: sent.typed.text("time_zone"),
+        time_zone: sent.typed.text_if_sent("time_zone"),
     };
     let (may, origin) = (sent.may(), sent.origin.clone());
     match put_company(State(accounts.clone()), may, origin, JsonBody(body)).await {

@@ -4,6 +4,7 @@ mod administration;
 mod assets;
 mod audiences;
 mod audiences_browser;
+mod away;
 mod browser;
 mod counters;
 mod counters_browser;
