@@ -20,7 +20,8 @@ use self::{
 };
 use super::{
     chart::Spark,
-    counters::tallies::{self, Counter, DAY, LAST_DAY, Tallies},
+    counters::tallies::{self, Counter, LAST_DAY, Tallies},
+    days,
     exchange::Exchange,
     frame::Frame,
     live::ALL,
@@ -32,6 +33,7 @@ use super::{
 use crate::{
     accounts::sessions::Sessions,
     auth::permission::{Count, Read},
+    company::Zone,
     counting::{Company, routes::CountingState},
     edge::{Address, Code, Problem},
     record::{Record, overview::Wanted},
@@ -130,19 +132,22 @@ async fn home(
 ) -> Result<Response<Body>, Problem> {
     let company = view.reader.caller.company;
     let now = tallies::now();
-    let midnight = tallies::midnight(now);
+    let day = |from_today| days::near(&view.reader.zone, now, from_today);
+    let (midnight, _) = day(0);
+    let (yesterday, yesterday_now) = day(-1);
+    let (week, week_now) = day(-7);
     let minutes = [
         midnight,
-        midnight - DAY,
-        now - DAY,
-        midnight - 7 * DAY,
-        now - 7 * DAY,
-        midnight - 6 * DAY,
+        yesterday,
+        yesterday_now,
+        week,
+        week_now,
+        day(-6).0,
         now - 59,
     ];
     let wanted = Wanted {
         // What was not visited since adds nothing to any of them.
-        since: (midnight - 7 * DAY) * 60_000,
+        since: week * 60_000,
         minutes: minutes.into(),
         ..Wanted::default()
     };
@@ -160,8 +165,8 @@ async fn home(
         before: all.saturating_sub(today),
         all,
         live: (!read.is_cut && !read.store_is_away).then_some(ALL),
-        until: (midnight + DAY) * 60_000,
-        spans: spans(&read, today, now),
+        until: day(1).0 * 60_000,
+        spans: spans(&read, today, now, &view.reader.zone),
         moving: Box::pin(moving(&record, &read, company, now)).await,
         many: (read.counters.len() as u64).into(),
         attention,
@@ -169,13 +174,14 @@ async fn home(
     })
 }
 
-fn spans(read: &Tallies, today: u64, now: i64) -> Vec<Span> {
+fn spans(read: &Tallies, today: u64, now: i64, zone: &Zone) -> Vec<Span> {
     let sum = |from, to| {
         let each = read.counters.iter();
         each.map(|counter| counter.between(from, to)).sum::<u64>()
     };
     let clock = Timestamp::from_second(now * 60).unwrap_or_default();
-    let time = clock.strftime("%H:%M").to_string();
+    let clock = clock.to_zoned(zone.clock().clone());
+    let time = clock.strftime("%H:%M %Z").to_string();
     let weekday = clock.strftime("%A").to_string();
     let span = |label: String, until_now: u64, whole: u64| Span {
         label,
@@ -188,12 +194,12 @@ fn spans(read: &Tallies, today: u64, now: i64) -> Vec<Span> {
     };
     vec![
         span(
-            format!("Yesterday by {time} UTC"),
+            format!("Yesterday by {time}"),
             sum(YESTERDAY, Some(YESTERDAY_NOW)),
             sum(YESTERDAY, Some(TODAY)),
         ),
         span(
-            format!("Last {weekday} by {time} UTC"),
+            format!("Last {weekday} by {time}"),
             sum(WEEK, Some(WEEK_NOW)),
             sum(WEEK, Some(WEEK_END)),
         ),
