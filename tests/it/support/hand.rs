@@ -166,6 +166,12 @@ impl Hand {
         until(&title, is_there).await;
     }
 
+    /// Waits until this is in the address.
+    pub async fn comes_to(&self, part: &str) {
+        let is_there = async || self.visitor.path().await.contains(part).then_some(());
+        until(part, is_there).await;
+    }
+
     /// Opens what somebody gave: a bookmark, the link of a mail.
     pub async fn open(&self, path: &str) {
         self.visitor.open(path).await;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::gallery::{Gallery, Who, sign_in_as, visit};
+use super::gallery::{Gallery, sign_in_as, visit};
 use crate::support::console::Visitor;
 
 /// Of the README: the stop, and how it is shown.
@@ -20,14 +20,14 @@ async fn of_every_page() {
     let gallery = Gallery::of(31).await;
     let visitor = Visitor::start(&gallery.footfall).await;
     let browser = &visitor.browser;
-    let mut who = Who::Nobody;
+    let mut who = "nobody";
     for stop in gallery
         .stops
         .iter()
         .filter(|stop| stop.name.contains(&only))
     {
         if stop.who != who {
-            who = stop.who;
+            who = &stop.who;
             sign_in_as(&visitor, who).await;
         }
         browser.screen(1280, 800).await;
@@ -39,7 +39,7 @@ async fn of_every_page() {
                 browser.color_scheme(scheme).await;
                 let file = folder.join(format!("{}-{width}-{scheme}.png", stop.name));
                 std::fs::write(file, browser.whole_page().await).unwrap();
-                if width == 1280 && OF_THE_README.contains(&(stop.name, scheme)) {
+                if width == 1280 && OF_THE_README.contains(&(stop.name.as_str(), scheme)) {
                     let picture = browser.page.screenshot().await.unwrap();
                     std::fs::write(kept.join(format!("{}.png", stop.name)), picture).unwrap();
                 }

@@ -56,7 +56,7 @@ impl Story {
         hand.go("Change your password", "Change your password")
             .await;
         hand.fill("password", OTHER).await;
-        hand.fill("new_password", PASSWORD).await;
+        hand.fill("new-password", PASSWORD).await;
         hand.go("Change the password", "Your account").await;
         hand.shows("Your password is changed").await;
 
@@ -89,7 +89,7 @@ impl Story {
         hand.choose("action", "company.update").await;
         hand.press("Show").await;
         hand.push("//td[contains(., 'company.update')]/..//a").await;
-        hand.shows("password.change").await;
+        hand.shows("account.password").await;
 
         hand.go("Account", "Your account").await;
         hand.go("Delete your account", "Delete your account anne?")
