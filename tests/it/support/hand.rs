@@ -37,7 +37,7 @@ const FOCUS: &str = "
         nowhere: at === document.body,
         skip: document.querySelector('.skip') !== null,
         skips: at.matches('.skip'),
-        seen: at === document.body || (at.matches(':focus-visible') && [at, ...at.children].some(ring)
+        seen: at === document.body || ([at, ...at.children].some(ring)
             && bottom > 0 && right > 0 && top < innerHeight && left < innerWidth),
         what: at.outerHTML.slice(0, 200),
     };";

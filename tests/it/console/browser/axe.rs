@@ -14,7 +14,7 @@ async fn look(visitor: &Visitor, stop: &Stop) -> Vec<String> {
         browser.screen(width, height).await;
         for scheme in ["light", "dark"] {
             browser.color_scheme(scheme).await;
-            let found = axe::violations(browser).await;
+            let found = axe::violations(browser, scheme == "light").await;
             let found = found
                 .into_iter()
                 .map(|what| format!("{} {width} {scheme}: {what}", stop.name));
@@ -62,7 +62,7 @@ async fn axe_sees_what_is_wrong() {
     visitor.open("console/login").await;
     axe::inject(&visitor.browser).await;
     assert_eq!(
-        axe::violations(&visitor.browser).await,
+        axe::violations(&visitor.browser, true).await,
         Vec::<String>::new()
     );
     let worse = "
@@ -72,7 +72,7 @@ async fn axe_sees_what_is_wrong() {
         more.querySelector('p').style.color = '#bbb';
         for (const link of more.querySelectorAll('a')) Object.assign(link.style, { display: 'inline-block', width: '8px', height: '8px' });";
     visitor.browser.script(worse).await;
-    let found = axe::violations(&visitor.browser).await;
+    let found = axe::violations(&visitor.browser, true).await;
     for rule in ["button-name: ", "color-contrast: ", "target-size: "] {
         assert!(
             found.iter().any(|one| one.starts_with(rule)),

@@ -17,7 +17,7 @@ const PAYLOADS: [&str; 3] = [
 
 /// Looks at all there is, also at what follows a link or a button of it, and where forms would send.
 const LOOK: &str = "
-    const active = /^\\s*(javascript|data|vbscript):/i;
+    const active = /^\\s*(javascript:|vbscript:|data:text)/i;
     const places = [...document.querySelectorAll('[href], [src], [action], [formaction]')].flatMap((one) => ['href', 'src', 'action', 'formaction'].map((name) => one.getAttribute(name) ?? ''));
     const handlers = [...document.querySelectorAll('*')].flatMap((one) => one.getAttributeNames()).filter((name) => name.startsWith('on'));
     return {
