@@ -5,6 +5,8 @@ use std::{cell::RefCell, collections::BTreeSet};
 use fantoccini::{
     Locator,
     actions::{InputSource, KeyAction, KeyActions},
+    elements::Element,
+    error::CmdError,
     key::Key,
 };
 use serde_json::{Value, json};
@@ -126,10 +128,20 @@ impl Hand {
         panic!("{xpath} is not reached by Tab");
     }
 
-    async fn found(&self, xpath: &str) -> fantoccini::elements::Element {
+    async fn found(&self, xpath: &str) -> Element {
         let waiting = self.visitor.browser.page.wait();
         let found = waiting.for_element(Locator::XPath(xpath)).await;
         found.unwrap_or_else(|error| panic!("{xpath}: {error}"))
+    }
+
+    /// Does this to an element once it is there. One that was of the page before is looked for in this one.
+    async fn with(&self, xpath: &str, deed: impl AsyncFn(Element) -> Result<(), CmdError>) {
+        until(xpath, async || match deed(self.found(xpath).await).await {
+            Ok(()) => Some(()),
+            Err(error) if error.is_stale_element_reference() => None,
+            Err(error) => panic!("{xpath}: {error}"),
+        })
+        .await;
     }
 
     /// Presses one of these.
@@ -139,7 +151,7 @@ impl Hand {
                 self.reach(xpath).await;
                 self.key(Key::Enter).await;
             }
-            _ => self.found(xpath).await.click().await.unwrap(),
+            _ => self.with(xpath, async |it| it.click().await).await,
         }
     }
 
@@ -188,7 +200,14 @@ impl Hand {
                 self.reach(&format!("//*[@id='{id}']")).await;
                 self.type_over(text).await;
             }
-            _ => self.visitor.fill(id, text).await,
+            _ => {
+                let field = format!("//*[@id='{id}']");
+                let typed = async |field: Element| {
+                    field.clear().await?;
+                    field.send_keys(text).await
+                };
+                self.with(&field, typed).await;
+            }
         }
     }
 
@@ -200,7 +219,7 @@ impl Hand {
                 self.reach(&xpath).await;
                 self.key(Key::Space).await;
             }
-            _ => self.found(&xpath).await.click().await.unwrap(),
+            _ => self.with(&xpath, async |it| it.click().await).await,
         }
     }
 
@@ -208,8 +227,8 @@ impl Hand {
     pub async fn choose(&self, id: &str, value: &str) {
         let xpath = format!("//select[@id='{id}']");
         if self.way != Way::Keyboard {
-            let select = self.found(&xpath).await;
-            return select.select_by_value(value).await.unwrap();
+            let chosen = async |select: Element| select.select_by_value(value).await;
+            return self.with(&xpath, chosen).await;
         }
         self.reach(&xpath).await;
         self.key(Key::Home).await;
@@ -221,8 +240,8 @@ impl Hand {
     pub async fn pick(&self, name: &str, value: &str) {
         let of = format!("//input[@type='radio' and @name='{name}'");
         if self.way != Way::Keyboard {
-            let one = self.found(&format!("{of} and @value='{value}']")).await;
-            return one.click().await.unwrap();
+            let one = format!("{of} and @value='{value}']");
+            return self.with(&one, async |it| it.click().await).await;
         }
         self.reach(&format!("{of}]")).await;
         self.arrow_to(value, "return document.activeElement.value")

@@ -294,6 +294,7 @@ pub async fn sign_in_as(visitor: &Visitor, who: &str) {
     visitor.browser.page.delete_all_cookies().await.unwrap();
     // On a phone the navigation is not seen at once.
     visitor.browser.screen(1280, 900).await;
+    visitor.open("console/login").await;
     match who {
         "nobody" => {}
         "viewer" => visitor.log_in("vera@demo.example", PASSWORD).await,
