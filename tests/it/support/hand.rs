@@ -106,6 +106,13 @@ impl Hand {
     /// Goes on with Tab until one of these elements has the focus, which is seen all the way.
     async fn reach(&self, xpath: &str) {
         self.found(xpath).await;
+        // Without its style a page shows the focus as the browser likes.
+        let whole = "return document.readyState === 'complete'";
+        let browser = &self.visitor.browser;
+        until("the page is loaded", async || {
+            (browser.script(whole).await == true).then_some(())
+        })
+        .await;
         let mut focus = self.focus(xpath).await;
         // From the top of a page one need not go through all of the navigation.
         if focus["nowhere"] == true && focus["skip"] == true && focus["within"] == true {
