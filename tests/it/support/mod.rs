@@ -12,6 +12,7 @@ pub mod databases;
 pub mod directories;
 pub mod fault_proxy;
 pub mod footfall;
+pub mod live;
 pub mod load;
 pub mod model_proxy;
 pub mod nginx;
