@@ -15,8 +15,13 @@ class Took:
     seconds: float
     # Of the CPU, of those whose work it was.
     cpu_seconds: float
-    # What other programs took of all there is.
-    foreign_share: float
+    # What other programs took of it. It is told in ticks of 10 ms: of what is short, only the sum of many says something.
+    foreign_seconds: float
+
+    @property
+    def foreign_share(self) -> float:
+        """Of all there is."""
+        return max(0.0, self.foreign_seconds / self.seconds / CORES)
 
 
 class Clock:
@@ -33,4 +38,4 @@ class Clock:
         elapsed = time.perf_counter() - self._began
         cpu = self._cpu_seconds() - self._cpu
         foreign = proc.machine_busy_seconds() - self._machine - cpu - others
-        return Took(elapsed, cpu, max(0.0, foreign / elapsed / CORES))
+        return Took(elapsed, cpu, foreign)

@@ -21,8 +21,9 @@ class Sample:
     milliseconds: float
     # What the service and the database took of the CPU for it.
     cpu_milliseconds: float
-    # What other programs took of all there is.
-    foreign_share: float
+    # What other programs took of the CPU meanwhile, in CPU milliseconds. It is told in ticks of 10 ms: only the sum of
+    # many says something.
+    foreign_milliseconds: float
     # How many visitors there are; None where it would have taken longer than there is time for a question.
     size: int | None
 
@@ -58,7 +59,7 @@ def size(stage: AnyStage, audience: str) -> Sample:
         raise BenchError(f"{path} answered {status}: {reprlib.repr(answer)}")
     took = clock.took()
     found = answer["size"] if status == 200 else None
-    return Sample(took.seconds * 1000, took.cpu_seconds * 1000, took.foreign_share, found)
+    return Sample(*(1000 * one for one in (took.seconds, took.cpu_seconds, took.foreign_seconds)), found)
 
 
 def members(stage: AnyStage, audience: str) -> List:
