@@ -59,7 +59,12 @@ def size(stage: AnyStage, audience: str) -> Sample:
         raise BenchError(f"{path} answered {status}: {reprlib.repr(answer)}")
     took = clock.took()
     found = answer["size"] if status == 200 else None
-    return Sample(*(1000 * one for one in (took.seconds, took.cpu_seconds, took.foreign_seconds)), found)
+    return Sample(
+        milliseconds=took.seconds * 1000,
+        cpu_milliseconds=took.cpu_seconds * 1000,
+        foreign_milliseconds=took.foreign_seconds * 1000,
+        size=found,
+    )
 
 
 def members(stage: AnyStage, audience: str) -> List:
