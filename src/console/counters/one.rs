@@ -136,9 +136,7 @@ pub async fn one(
     };
     let mut status = StatusCode::OK;
     if recorded.is_some()
-        && let Err(problem) = one
-            .read(&view, &record, &range, &typed)
-            .await
+        && let Err(problem) = one.read(&view, &record, &range, &typed).await
     {
         match problem.code.status() {
             wrong @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => {
