@@ -187,19 +187,7 @@ impl Application {
             supervisor,
         );
         let request_ids_identify = !settings.store.dedup_window.is_zero();
-        let accounts = Arc::new(Accounts {
-            database: self.database.clone(),
-            keys: self.keys.clone(),
-            passwords: self.passwords.clone(),
-            throttle,
-            tokens,
-            revocations: revocations.clone(),
-            registration: settings.accounts.registration,
-            password_min_length: settings.accounts.password_min_length,
-            mailer: self.mailer.clone(),
-            audit: self.audit.clone(),
-            metrics: self.metrics.accounts.clone(),
-        });
+        let accounts = Arc::new(self.accounts(throttle, tokens, revocations.clone()));
         let parts = Parts {
             counting: Arc::new(CountingState::new(
                 counting.clone(),
@@ -239,6 +227,29 @@ impl Application {
         let router = self.router.clone().with_state(AppState(Arc::new(parts)));
         let edge = self.edge(router, &self.routes, background);
         edge.with_cors(&settings.server.cors_origins)
+    }
+
+    /// People and companies, with what a thread has of its own.
+    fn accounts(
+        &self,
+        throttle: Throttle,
+        tokens: Arc<Tokens>,
+        revocations: Revocations,
+    ) -> Accounts {
+        let settings = &self.settings.accounts;
+        Accounts {
+            database: self.database.clone(),
+            keys: self.keys.clone(),
+            passwords: self.passwords.clone(),
+            throttle,
+            tokens,
+            revocations,
+            registration: settings.registration,
+            password_min_length: settings.password_min_length,
+            mailer: self.mailer.clone(),
+            audit: self.audit.clone(),
+            metrics: self.metrics.accounts.clone(),
+        }
     }
 
     /// Cookies are for HTTPS, but in development, where there may be none.

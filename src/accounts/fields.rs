@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::names::{InvalidName, Name};
 use crate::{
+    company::Zone,
     edge::{Code, Problem},
     mail::EmailAddress,
 };
@@ -156,6 +157,25 @@ pub fn name(named: Result<Name, InvalidName>, field: &'static str) -> Result<Nam
             .with_detail(format!("The field `{field}` is no name: {error}."))
             .of_field(field)
     })
+}
+
+/// The time zone that is named, if one is.
+///
+/// # Errors
+///
+/// `invalid_body` with the field's name, if there is none of this name.
+pub fn zone(text: Text, field: &'static str) -> Result<Option<Zone>, Problem> {
+    let Some(name) = text.optional(field)? else {
+        return Ok(None);
+    };
+    let unknown = || {
+        Problem::from(Code::InvalidBody)
+            .with_detail(format!(
+                "The field `{field}` must be the name of a time zone (IANA) like Europe/Berlin."
+            ))
+            .of_field(field)
+    };
+    Zone::find(&name).map(Some).ok_or_else(unknown)
 }
 
 #[cfg(test)]

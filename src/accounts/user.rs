@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::role::Role,
+    company::Zone,
     edge::page::{Cursor, Page},
     storage::sql::{Connection, DatabaseError, of_company, on_either},
 };
@@ -80,6 +81,8 @@ pub struct User {
     pub company_suspended: bool,
     /// Grows when the tokens of all its people must stop.
     pub company_generation: i64,
+    /// By which the company's days begin.
+    pub company_zone: Zone,
 }
 
 /// How somebody who logs in says who they are.
@@ -120,7 +123,7 @@ macro_rules! select {
     ($where:literal) => {
         concat!(
             "SELECT u.id, u.company_id, u.email, u.username, u.role, u.state, u.password_hash, u.generation, \
-             u.created_at, u.last_login_at, c.name, c.state, c.generation \
+             u.created_at, u.last_login_at, c.name, c.state, c.generation, c.time_zone \
              FROM users u JOIN companies c ON c.id = u.company_id ",
             $where
         )
@@ -141,6 +144,7 @@ type Row = (
     String,
     String,
     i64,
+    String,
 );
 
 impl User {
@@ -159,6 +163,7 @@ impl User {
             company_name,
             company_state,
             company_generation,
+            company_zone,
         ) = row;
         let unreadable = |column| {
             DatabaseError::Refused(format!("the {column} of user {id} is none that is known"))
@@ -178,6 +183,7 @@ impl User {
             company_name,
             company_suspended: company_state != "active",
             company_generation,
+            company_zone: Zone::find(&company_zone).unwrap_or_default(),
         })
     }
 

@@ -15,6 +15,7 @@ use url::form_urlencoded;
 
 use self::names::Names;
 use super::{
+    days,
     form::{Field, Kind},
     frame::Frame,
     pager::{PAGE, Pager},
@@ -30,8 +31,10 @@ use crate::{
         Action, Actor, Outcome,
         query::AuditQuery,
         routes::{AuditEntry, AuditPage, AuditState, audit_page, export},
+        time,
     },
     auth::permission::ReadAudit,
+    company::Zone,
     edge::{Code, Problem},
 };
 
@@ -125,19 +128,20 @@ fn details(details: &serde_json::Value) -> String {
 }
 
 /// What is asked for, of a form or of a link.
-fn query(typed: &Typed) -> AuditQuery {
+fn query(typed: &Typed, zone: &Zone) -> AuditQuery {
     let given = |name: &str| Some(typed.get(name).to_owned());
-    // A day as browsers send it: all of it, in UTC.
-    let time = |name: &str, rest: &str| match typed.get(name) {
-        day if day.len() == "2026-03-01".len() => Some(format!("{day}T{rest}Z")),
-        time => Some(time.to_owned()),
+    // A day as browsers send it: all of it.
+    let moment = |name: &str| match (name, days::all_of(zone, typed.get(name))) {
+        ("from", Some((first, _))) => Some(time::format(first.as_millisecond())),
+        (_, Some((_, last))) => Some(time::format(last.as_millisecond())),
+        _ => given(name),
     };
     AuditQuery {
         actor: given("actor"),
         action: given("action"),
         outcome: given("outcome"),
-        from: time("from", "00:00:00"),
-        to: time("to", "23:59:59.999"),
+        from: moment("from"),
+        to: moment("to"),
         company: given("company"),
         ..AuditQuery::default()
     }
@@ -146,7 +150,7 @@ fn query(typed: &Typed) -> AuditQuery {
 /// Which fields there are.
 const FIELDS: [&str; 6] = ["actor", "action", "outcome", "from", "to", "company"];
 
-fn filter(typed: &Typed, names: &Names) -> Vec<Field> {
+fn filter(typed: &Typed, names: &Names, zone: &Zone) -> Vec<Field> {
     let mut actors = vec![(String::new(), "Anybody".to_owned())];
     let kinds = Actor::KINDS.iter();
     actors.extend(kinds.map(|kind| ((*kind).to_owned(), names.of_actor(kind, None))));
@@ -158,6 +162,7 @@ fn filter(typed: &Typed, names: &Names) -> Vec<Field> {
         let text = outcome.text().to_owned();
         (text.clone(), text)
     });
+    let day = |label| format!("{label} ({})", zone.name());
     let mut fields = vec![
         Field::new("actor", "Who", Kind::Select(actors)),
         Field::new("action", "What", Kind::Select(actions())),
@@ -171,8 +176,8 @@ fn filter(typed: &Typed, names: &Names) -> Vec<Field> {
                     .collect(),
             ),
         ),
-        Field::new("from", "From", Kind::Line("date")),
-        Field::new("to", "To", Kind::Line("date")),
+        Field::new("from", day("From"), Kind::Line("date")),
+        Field::new("to", day("To"), Kind::Line("date")),
     ];
     if names.has_companies() {
         fields.push(Field::new(
@@ -218,11 +223,11 @@ async fn list(
     let asked = AuditQuery {
         cursor: Some(typed.get("cursor").to_owned()),
         limit: Some(PAGE.to_owned()),
-        ..query(&typed)
+        ..query(&typed, &view.reader.zone)
     };
     let mut list = List {
         frame: view.frame("Audit trail"),
-        filter: filter(&typed, &names),
+        filter: filter(&typed, &names, &view.reader.zone),
         is_filtered: FIELDS.iter().any(|name| !typed.get(name).is_empty()),
         is_of_all: names.has_companies(),
         is_wrong: false,
@@ -276,7 +281,10 @@ async fn lines(
     State(state): State<AuditState>,
     origin: Origin,
 ) -> Result<Response<Body>, Problem> {
-    let asked = query(&Typed::new(view.exchange.query().as_bytes()));
+    let asked = query(
+        &Typed::new(view.exchange.query().as_bytes()),
+        &view.reader.zone,
+    );
     let from = (origin.address, origin.request_id.as_str());
     let mut lines = export(state, &view.may(), from, asked).await?;
     let headers = lines.headers_mut();

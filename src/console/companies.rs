@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     ask::Ask,
+    company::{fields, zone},
     form::{Field, Form},
     frame::Frame,
     pager::{Pager, of_page},
@@ -52,7 +53,7 @@ where
     Pages::new()
         .at("companies", get(list))
         .at("companies/new", get(fresh).post(found))
-        .at("companies/{id}", get(show).post(rename))
+        .at("companies/{id}", get(show).post(change))
         .at("companies/{id}/suspend", get(ask_suspend).post(suspend))
         .at("companies/{id}/resume", get(ask_resume).post(resume))
 }
@@ -115,6 +116,7 @@ impl New {
             Field::text("username", "Their name")
                 .optional()
                 .hint("If you leave it empty, it is what stands before the @."),
+            zone().with("UTC"),
         ];
         Self {
             frame: view.frame("Found a company"),
@@ -139,6 +141,7 @@ async fn found(
         name: typed.text("name"),
         email: typed.text("email"),
         username: typed.text_if_any("username"),
+        time_zone: typed.text_if_any("time_zone"),
     };
     let (may, origin) = (sent.may(), sent.origin.clone());
     match post_company(State(accounts), may, origin, JsonBody(body)).await {
@@ -156,7 +159,7 @@ async fn found(
 struct Show {
     frame: Frame,
     row: Row,
-    form: Option<Form>,
+    form: Form,
 }
 
 impl Show {
@@ -166,12 +169,9 @@ impl Show {
         id: Uuid,
     ) -> Result<Self, Problem> {
         let row = Row::from(company_of_id(accounts, view.may(), id).await?);
-        let name = Field::text("name", "Name")
-            .at_most(64)
-            .with(&row.company.name);
         Ok(Self {
             frame: view.frame(row.company.name.clone()),
-            form: (!row.is_default).then(|| view.form("Save", vec![name])),
+            form: view.form("Save", fields(&row.company)),
             row,
         })
     }
@@ -189,20 +189,23 @@ async fn put(
     sent: &Sent<ManageCompanies>,
     accounts: Arc<Accounts>,
     id: Uuid,
-    (name, state): (Text, Text),
+    changes: ChangesBody,
 ) -> Result<(), Problem> {
     let (may, origin) = (sent.may(), sent.origin.clone());
-    let body = JsonBody(ChangesBody { name, state });
-    let changed = put_company_of_id(State(accounts), may, origin, Id(id), body);
+    let changed = put_company_of_id(State(accounts), may, origin, Id(id), JsonBody(changes));
     changed.await.map(drop)
 }
 
-async fn rename(
+async fn change(
     State(accounts): State<Arc<Accounts>>,
     Id(id): Id,
     sent: Sent<ManageCompanies>,
 ) -> Result<Response<Body>, Problem> {
-    let changes = (sent.typed.text("name"), Text::default());
+    let changes = ChangesBody {
+        name: sent.typed.text_if_sent("name"),
+        time_zone: sent.typed.text_if_sent("time_zone"),
+        state: Text::default(),
+    };
     match put(&sent, accounts.clone(), id, changes).await {
         Ok(()) => see_other(
             &sent.exchange,
@@ -211,8 +214,7 @@ async fn rename(
         Err(problem) => {
             let mut show = Show::of(&sent, &accounts, id).await?;
             again(problem, |problem| {
-                let form = show.form.take();
-                show.form = form.map(|form| form.filled(&sent.typed).refused(problem));
+                show.form = show.form.filled(&sent.typed).refused(problem);
                 page(&show)
             })
         }
@@ -265,12 +267,20 @@ async fn ask_resume(
     asked(&view, &accounts, id, false).await?.page()
 }
 
+fn of_state(state: &str) -> ChangesBody {
+    ChangesBody {
+        name: Text::default(),
+        time_zone: Text::default(),
+        state: Text::from(state.to_owned()),
+    }
+}
+
 async fn suspend(
     State(accounts): State<Arc<Accounts>>,
     Id(id): Id,
     sent: Sent<ManageCompanies>,
 ) -> Result<Response<Body>, Problem> {
-    let changes = (Text::default(), Text::from("suspended".to_owned()));
+    let changes = of_state("suspended");
     match put(&sent, accounts.clone(), id, changes).await {
         Ok(()) => see_other(&sent.exchange, "companies?done=company-suspended"),
         Err(problem) => asked(&sent, &accounts, id, true).await?.again(problem),
@@ -282,7 +292,7 @@ async fn resume(
     Id(id): Id,
     sent: Sent<ManageCompanies>,
 ) -> Result<Response<Body>, Problem> {
-    let changes = (Text::default(), Text::from("active".to_owned()));
+    let changes = of_state("active");
     match put(&sent, accounts.clone(), id, changes).await {
         Ok(()) => see_other(&sent.exchange, "companies?done=company-resumed"),
         Err(problem) => asked(&sent, &accounts, id, false).await?.again(problem),

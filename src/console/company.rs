@@ -23,7 +23,7 @@ use super::{
 use crate::{
     accounts::{
         Accounts,
-        companies::routes::{CompanyView, NameBody, get_company, put_company},
+        companies::routes::{CompanyView, OwnChangesBody, get_company, put_company},
         sessions::Sessions,
     },
     auth::permission::{ManageCompany, OwnAccount, Permission},
@@ -38,7 +38,7 @@ where
     Arc<Sessions>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    Pages::new().at("company", get(show).post(rename))
+    Pages::new().at("company", get(show).post(change))
 }
 
 #[derive(Template)]
@@ -57,16 +57,31 @@ impl Show {
         let may = view.may_also::<OwnAccount>()?;
         let Json(company) = get_company(State(accounts), may).await?;
         let is_default = company.id == DEFAULT_ID;
-        let may_change = view.may_also::<ManageCompany>().is_ok() && !is_default;
-        let name = Field::text("name", "Name").at_most(64).with(&company.name);
+        let may_change = view.may_also::<ManageCompany>().is_ok();
         Ok(Self {
             frame: view.frame("Company"),
             founded: Moment::new(company.created_at.clone()),
             is_default,
-            form: may_change.then(|| view.form("Save", vec![name])),
+            form: may_change.then(|| view.form("Save", fields(&company))),
             company,
         })
     }
+}
+
+/// What can be changed of a company. That of the settings' account keeps its name.
+pub fn fields(company: &CompanyView) -> Vec<Field> {
+    let name = Field::text("name", "Name").at_most(64).with(&company.name);
+    let is_default = company.id == DEFAULT_ID;
+    let name = (!is_default).then_some(name);
+    let zone = zone().with(&company.time_zone);
+    name.into_iter().chain([zone]).collect()
+}
+
+/// Its time zone.
+pub fn zone() -> Field {
+    Field::text("time_zone", "Time zone").at_most(64).hint(
+        "A name like Europe/Berlin, or UTC. Days begin by it, and times are shown in it where no script shows them in yours.",
+    )
 }
 
 async fn show(
@@ -76,12 +91,13 @@ async fn show(
     page(&Show::of(&view, accounts).await?)
 }
 
-async fn rename(
+async fn change(
     State(accounts): State<Arc<Accounts>>,
     sent: Sent<ManageCompany>,
 ) -> Result<Response<Body>, Problem> {
-    let body = NameBody {
-        name: sent.typed.text("name"),
+    let body = OwnChangesBody {
+        name: sent.typed.text_if_sent("name"),
+        time_zone: sent.typed.text_if_sent("time_zone"),
     };
     let (may, origin) = (sent.may(), sent.origin.clone());
     match put_company(State(accounts.clone()), may, origin, JsonBody(body)).await {

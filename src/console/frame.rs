@@ -6,9 +6,11 @@ use super::{
     nav::{self, Group},
     notices::{self, Notice},
     reader::Reader,
+    shown::{Moment, Seen},
     theme::Theme,
     typed::Typed,
 };
+use crate::company::Zone;
 
 /// What a page has around it. Templates that extend `console/base.html` or `console/full.html` have one as
 /// `frame`.
@@ -27,6 +29,7 @@ pub struct Frame {
     /// This place, to come back to; `None` where one cannot, and so there is no switch of light and dark.
     pub here: Option<String>,
     path: String,
+    zone: Zone,
 }
 
 impl Frame {
@@ -35,23 +38,36 @@ impl Frame {
         let here = exchange.here();
         let (path, _) = here.split_once('?').unwrap_or((here, ""));
         let query = Typed::new(exchange.query().as_bytes());
+        let reader = exchange.reader();
+        let zone = reader.as_ref().map(|reader| reader.zone.clone());
         Self {
             title: title.into(),
             root: format!("./{}", exchange.root()),
             theme: exchange.theme(),
-            reader: exchange.reader(),
+            reader,
             notice: notices::find(query.get("done")),
             here: Some(match exchange.is_look() {
                 true => without_notice(here),
                 false => path.to_owned(),
             }),
             path: path.to_owned(),
+            zone: zone.unwrap_or_default(),
         }
     }
 
     /// The address of a file of the console, by its plain name.
     pub fn asset(&self, name: &str) -> String {
         format!("{}assets/{}", self.root, assets::hashed(name))
+    }
+
+    /// The time zone of what is shown.
+    pub fn zone(&self) -> &str {
+        self.zone.name()
+    }
+
+    /// A moment, as the clocks of that zone showed it.
+    pub fn at(&self, moment: &Moment) -> Seen {
+        moment.seen_in(&self.zone)
     }
 
     /// What the switch of light and dark offers.

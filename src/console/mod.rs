@@ -15,6 +15,7 @@ pub mod chart;
 mod companies;
 mod company;
 mod counters;
+mod days;
 mod entry;
 mod errors;
 pub mod exchange;

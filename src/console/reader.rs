@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::Caller;
+use crate::{auth::Caller, company::Zone};
 
 /// Who is signed in, as pages call them.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Reader {
     pub name: String,
     /// Their company's; empty while the database is away.
     pub company: String,
+    /// By which their company's days begin; UTC while the database is away.
+    pub zone: Zone,
     /// What their forms send along.
     pub csrf_token: String,
 }

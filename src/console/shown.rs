@@ -3,7 +3,9 @@
 use std::fmt;
 
 use askama::{Template, filters::HtmlSafe};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
+
+use crate::company::Zone;
 
 /// A number with all its digits, in groups of three: `1,234,567`. In a template: `{{ Exact(number) }}`, or
 /// a field of this type.
@@ -42,18 +44,11 @@ pub fn counted(number: u128, of: &str) -> String {
     }
 }
 
-/// A moment. In a template: `{{ moment }}`. A script shows it in the zone of who reads it; without scripts it is
-/// in UTC, and says so.
-#[derive(Debug, Clone, PartialEq, Eq, Template)]
-#[template(
-    ext = "html",
-    source = r#"<time datetime="{{ rfc3339 }}">{{ self.text() }}</time>"#
-)]
+/// A moment, wherever the clock is by which it is shown. In a template: `{{ frame.at(moment) }}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     rfc3339: String,
 }
-
-impl HtmlSafe for Moment {}
 
 impl Moment {
     /// Of a time as the API has it (RFC 3339).
@@ -68,16 +63,34 @@ impl Moment {
         Self::new(crate::audit::time::format(unix_millis))
     }
 
-    fn text(&self) -> String {
-        match self.rfc3339.parse::<Timestamp>() {
+    /// As the clocks of a zone showed it.
+    pub fn seen_in(&self, zone: &Zone) -> Seen {
+        let text = match self.rfc3339.parse::<Timestamp>() {
             Ok(time) => {
-                let time = time.to_zoned(TimeZone::UTC);
-                time.strftime("%-d %b %Y, %H:%M UTC").to_string()
+                let time = time.to_zoned(zone.clock().clone());
+                time.strftime("%-d %b %Y, %H:%M %Z").to_string()
             }
             Err(_) => self.rfc3339.clone(),
+        };
+        Seen {
+            rfc3339: self.rfc3339.clone(),
+            text,
         }
     }
 }
+
+/// A moment in a time zone, with which it is. A script shows it in the zone of who reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(
+    ext = "html",
+    source = r#"<time datetime="{{ rfc3339 }}">{{ text }}</time>"#
+)]
+pub struct Seen {
+    rfc3339: String,
+    text: String,
+}
+
+impl HtmlSafe for Seen {}
 
 /// Code with a button that copies it. In a template: `{{ code }}`.
 #[derive(Debug, Clone, Template)]
@@ -127,13 +140,41 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_shown_in_utc_and_kept_exactly() {
-        let moment = Moment::of_millis(1_764_118_800_123);
-        assert_eq!(
-            moment.render().unwrap(),
-            r#"<time datetime="2025-11-26T01:00:00.123Z">26 Nov 2025, 01:00 UTC</time>"#
-        );
-        let strange = Moment::new("\"><script>");
+    fn a_moment_is_shown_in_a_zone_and_kept_exactly() {
+        for (rfc3339, zone, text) in [
+            ("2025-11-26T01:00:00.123Z", "UTC", "26 Nov 2025, 01:00 UTC"),
+            (
+                "2025-11-25T23:30:00.000Z",
+                "Europe/Berlin",
+                "26 Nov 2025, 00:30 CET",
+            ),
+            // The hour that there is twice.
+            (
+                "2026-10-25T00:30:00.000Z",
+                "Europe/Berlin",
+                "25 Oct 2026, 02:30 CEST",
+            ),
+            (
+                "2026-10-25T01:30:00.000Z",
+                "Europe/Berlin",
+                "25 Oct 2026, 02:30 CET",
+            ),
+            (
+                "2026-03-29T01:00:00.000Z",
+                "Europe/Berlin",
+                "29 Mar 2026, 03:00 CEST",
+            ),
+            (
+                "2026-01-01T00:00:00.000Z",
+                "America/Sao_Paulo",
+                "31 Dec 2025, 21:00 -03",
+            ),
+        ] {
+            let seen = Moment::new(rfc3339).seen_in(&Zone::find(zone).unwrap());
+            let expected = format!("<time datetime=\"{rfc3339}\">{text}</time>");
+            assert_eq!(seen.render().unwrap(), expected);
+        }
+        let strange = Moment::new("\"><script>").seen_in(&Zone::default());
         assert!(!strange.render().unwrap().contains("<script>"));
     }
 }

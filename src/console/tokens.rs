@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     ask::Ask,
+    days,
     form::{Field, Form, Kind},
     frame::Frame,
     in_force::InForce,
@@ -38,6 +39,7 @@ use crate::{
         permission::{OwnTokens, TABLE},
         role::{Role, Scope},
     },
+    company::Zone,
     edge::{self, Address, Problem, QueryOf, page::PageQuery},
 };
 
@@ -122,9 +124,10 @@ impl New {
             ),
             Field::new("expires_at", "Last day", Kind::Line("date"))
                 .optional()
-                .hint(
-                    "It ends with that day (UTC). If you leave it empty, it ends when you end it.",
-                ),
+                .hint(format!(
+                    "It ends with that day ({}). If you leave it empty, it ends when you end it.",
+                    view.reader.zone.name()
+                )),
         ];
         Self {
             frame: view.frame("New API token"),
@@ -175,7 +178,7 @@ async fn make(
     let body = TokenBody {
         name: typed.text("name"),
         scopes: scopes.into_iter().map(ToOwned::to_owned).collect(),
-        expires_at: end_of_day(typed.get("expires_at")),
+        expires_at: end_of_day(&sent.reader.zone, typed.get("expires_at")),
     };
     match make_token(&accounts, sent.may(), sent.origin.clone(), body).await {
         Ok(MadeToken { token, row }) => {
@@ -199,10 +202,11 @@ async fn make(
 }
 
 /// A day as browsers send it, as a moment of the API; whatever else was typed, as it is.
-fn end_of_day(text: &str) -> Text {
-    match text.trim() {
-        "" => Text::default(),
-        day => Text::from(format!("{day}T23:59:59Z")),
+fn end_of_day(zone: &Zone, text: &str) -> Text {
+    match (text.trim(), days::all_of(zone, text.trim())) {
+        ("", _) => Text::default(),
+        (_, Some((_, last))) => Text::from(last.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        (text, None) => Text::from(format!("{text}T23:59:59Z")),
     }
 }
 

@@ -43,6 +43,14 @@ impl Typed {
         Text::from(self.get(name).to_owned())
     }
 
+    /// The same of a field that not each form has.
+    pub fn text_if_sent(&self, name: &str) -> Text {
+        match self.has(name) {
+            true => self.text(name),
+            false => Text::default(),
+        }
+    }
+
     /// The same of a field that may be left empty.
     pub fn text_if_any(&self, name: &str) -> Text {
         match self.get(name) {

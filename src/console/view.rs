@@ -24,6 +24,7 @@ use crate::{
         user::User,
     },
     auth::{Caller, May, permission::Permission},
+    company::Zone,
     edge::{Code, Problem},
 };
 
@@ -155,20 +156,21 @@ async fn reader(
         cookies,
     } = found;
     exchange.set(cookies);
-    let (name, company) = names(sessions, &caller).await;
+    let (name, company, zone) = names(sessions, &caller).await;
     let reader = Reader {
         caller,
         name,
         company,
+        zone,
         csrf_token,
     };
     exchange.read_by(&reader);
     Ok(Some(reader))
 }
 
-/// What they and their company are called, which only the database knows. Pages that do without it are
+/// What they and their company are called, and its time zone, which only the database knows. Pages that do without it are
 /// shown while it is away.
-async fn names(sessions: &Sessions, caller: &Caller) -> (String, String) {
+async fn names(sessions: &Sessions, caller: &Caller) -> (String, String, Zone) {
     let (company, user) = (caller.company.id(), caller.user);
     let of_settings = || sessions.accounts.settings_username().to_owned();
     let found = sessions.accounts.read("reader", move |connection| {
@@ -178,9 +180,13 @@ async fn names(sessions: &Sessions, caller: &Caller) -> (String, String) {
         })
     });
     match found.await {
-        Ok(Some(user)) => (user.username.unwrap_or_else(of_settings), user.company_name),
-        _ if caller.is_of_settings() => (of_settings(), String::new()),
-        _ => (String::new(), String::new()),
+        Ok(Some(user)) => (
+            user.username.unwrap_or_else(of_settings),
+            user.company_name,
+            user.company_zone,
+        ),
+        _ if caller.is_of_settings() => (of_settings(), String::new(), Zone::default()),
+        _ => (String::new(), String::new(), Zone::default()),
     }
 }
 

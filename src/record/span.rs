@@ -5,6 +5,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use super::calendar::start_of;
 use crate::{
     audit::time,
+    company::Zone,
     edge::{Problem, query::invalid},
 };
 
@@ -31,8 +32,9 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone, Problem> {
     let Some(name) = name else {
         return Ok(TimeZone::UTC);
     };
-    let zone = jiff::tz::db().get(name);
-    zone.map_err(|_| invalid("tz must be the name of a time zone (IANA) like Europe/Berlin."))
+    let zone = Zone::find(name)
+        .ok_or_else(|| invalid("tz must be the name of a time zone (IANA) like Europe/Berlin."))?;
+    Ok(zone.clock().clone())
 }
 
 /// A time, or the first moment of a date in the time zone, as a Unix minute.

@@ -4,6 +4,7 @@ mod administration;
 mod assets;
 mod audiences;
 mod audiences_browser;
+mod away;
 mod browser;
 mod counters;
 mod counters_browser;
@@ -21,6 +22,8 @@ mod people;
 mod repeated;
 mod sessions;
 mod write_keys;
+mod wrong;
+mod zones;
 
 use crate::support::{Reply, TestApp, people::Place, reader::Reader};
 

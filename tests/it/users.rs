@@ -11,6 +11,7 @@ mod concurrency;
 mod enabled;
 mod input;
 mod invitations;
+mod zones;
 
 async fn invite(stage: &Stage, by: &Person, body: Value) -> crate::support::Reply {
     stage

@@ -12,6 +12,7 @@ use crate::{
         users::{Invitation, invite},
     },
     audit::{Action, Kind, record},
+    company::Zone,
     edge::{Code, Problem},
     storage::sql::{Connection, DatabaseError},
 };
@@ -21,6 +22,8 @@ use crate::{
 pub struct NewCompany {
     /// What it is to be called.
     pub name: Name,
+    /// By which its days are to begin.
+    pub time_zone: Zone,
     /// Its first admin.
     pub admin: Invitation,
 }
@@ -42,7 +45,7 @@ pub async fn create(
         let found = find(connection, id).await?;
         return Ok(Change::of(found.ok_or(Code::NotFound.into())));
     }
-    let Some(id) = insert(connection, &new.name).await? else {
+    let Some(id) = insert(connection, &new.name, &new.time_zone).await? else {
         return Ok(Change::of(Err(taken())));
     };
     let entry = by.entry(id, Action::CompanyCreate).on(Kind::Company, id);

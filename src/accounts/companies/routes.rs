@@ -64,6 +64,9 @@ pub struct CompanyView {
     pub name: String,
     /// What it is.
     pub state: CompanyState,
+    /// Its time zone (IANA), by which its days begin in the console.
+    #[schema(example = "Europe/Berlin")]
+    pub time_zone: String,
     /// When it was founded.
     #[schema(format = DateTime, example = "2026-03-01T12:00:00.000Z")]
     pub created_at: String,
@@ -75,6 +78,7 @@ impl From<Row> for CompanyView {
             id: row.id,
             name: row.name,
             state: row.state,
+            time_zone: row.time_zone.name().to_owned(),
             created_at: time::format(row.created_at),
         }
     }
@@ -109,38 +113,61 @@ pub async fn get_company(
     Ok(Json(row.into()))
 }
 
-/// What your company is to be called.
+/// What is to change of your company, one thing at least: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = CompanyName)]
-pub struct NameBody {
+#[schema(as = OwnCompanyChanges)]
+pub struct OwnChangesBody {
     /// Its name: no other company has one that looks like it.
     #[serde(default)]
-    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Example Ltd")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Example Ltd")]
     pub name: Text,
+    /// Its time zone (IANA), by which its days begin in the console.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_+/-]{1,64}$", example = "Europe/Berlin")]
+    pub time_zone: Text,
+}
+
+impl OwnChangesBody {
+    fn checked(self) -> Result<Changes, Problem> {
+        let changes = changes(self.name, self.time_zone)?;
+        match changes.name.is_some() || changes.time_zone.is_some() {
+            true => Ok(changes),
+            false => Err(fields::missing("name")),
+        }
+    }
+}
+
+/// What a company is to be called, and its time zone.
+fn changes(name: Text, time_zone: Text) -> Result<Changes, Problem> {
+    let name = name.optional("name")?.map(|name| company_name(&name));
+    Ok(Changes {
+        name: name.transpose()?,
+        time_zone: fields::zone(time_zone, "time_zone")?,
+        state: None,
+    })
 }
 
 crate::problem_responses!(NameProblems:
     [CALLER, JSON, DATABASE] NotFound, MethodNotAllowed, CompanyTaken, ManagedBySettings, TooManyRequests,
     OutcomeUnknown, StoreUnavailable);
 
-/// Rename your company.
+/// Change the name or the time zone of your company.
 #[utoipa::path(
     put,
     path = "/api/company",
     tag = "companies",
     security(("bearer" = [])),
-    request_body = NameBody,
+    request_body = OwnChangesBody,
     responses((status = 200, description = "The company as it is now", body = CompanyView), NameProblems)
 )]
 pub async fn put_company(
     State(accounts): State<Arc<Accounts>>,
     caller: May<permission::ManageCompany>,
     origin: Origin,
-    JsonBody(body): JsonBody<NameBody>,
+    JsonBody(body): JsonBody<OwnChangesBody>,
 ) -> Result<Json<CompanyView>, Problem> {
-    let name = Some(company_name(&body.name.required("name")?)?);
+    let changes = body.checked()?;
     let (by, company) = (By::caller(&caller, origin), caller.company.id());
-    let changes = Changes { name, state: None };
     let row =
         accounts.change_unless_taken("company_update", Code::CompanyTaken, move |connection| {
             Box::pin(async move {
@@ -207,6 +234,10 @@ pub struct FoundingBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "anna")]
     pub username: Text,
+    /// Its time zone (IANA); if left out, UTC.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_+/-]{1,64}$", example = "Europe/Berlin")]
+    pub time_zone: Text,
 }
 
 crate::problem_responses!(FoundProblems:
@@ -237,6 +268,7 @@ pub async fn post_company(
     is_open(&accounts)?;
     let by = By::caller(&caller, origin.clone());
     let name = company_name(&body.name.required("name")?)?;
+    let time_zone = fields::zone(body.time_zone, "time_zone")?.unwrap_or_default();
     let (email, username) = checked_email(body.email, body.username)?;
     let admin = Invitation {
         email,
@@ -247,7 +279,11 @@ pub async fn post_company(
     };
     let once = origin.once("POST /api/companies", &caller.user.to_string());
     let (admin, allowed) = charged(&accounts, &caller, once.as_ref(), admin).await?;
-    let new = NewCompany { name, admin };
+    let new = NewCompany {
+        name,
+        time_zone,
+        admin,
+    };
     let founded = accounts.change("company_found", move |connection| {
         Box::pin(async move { create(connection, new, &by, once.as_ref()).await })
     });
@@ -269,11 +305,15 @@ pub struct ChangesBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^(active|suspended)$", example = "active")]
     pub state: Text,
+    /// Its time zone (IANA), by which its days begin in the console.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_+/-]{1,64}$", example = "Europe/Berlin")]
+    pub time_zone: Text,
 }
 
 impl ChangesBody {
     fn checked(self) -> Result<Changes, Problem> {
-        let name = self.name.optional("name")?.map(|name| company_name(&name));
+        let changes = changes(self.name, self.time_zone)?;
         let state = self
             .state
             .optional("state")?
@@ -285,13 +325,13 @@ impl ChangesBody {
                     .of_field("state")),
             });
         Ok(Changes {
-            name: name.transpose()?,
             state: state.transpose()?,
+            ..changes
         })
     }
 }
 
-/// Rename, suspend or resume a company.
+/// Change the name or the time zone of a company, suspend or resume it.
 ///
 /// For operators; to all others there is nothing at this path.
 #[utoipa::path(

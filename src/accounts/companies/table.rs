@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     accounts::names::Name,
+    company::Zone,
     edge::{
         Code, Problem,
         page::{Cursor, Page},
@@ -47,12 +48,14 @@ pub struct Row {
     pub generation: i64,
     /// When it was founded, in Unix milliseconds.
     pub created_at: i64,
+    /// By which its days begin.
+    pub time_zone: Zone,
 }
 
-type Columns = (Uuid, String, String, i64, i64);
+type Columns = (Uuid, String, String, i64, i64, String);
 
 impl From<Columns> for Row {
-    fn from((id, name, state, generation, created_at): Columns) -> Self {
+    fn from((id, name, state, generation, created_at, time_zone): Columns) -> Self {
         Self {
             id,
             name,
@@ -63,6 +66,8 @@ impl From<Columns> for Row {
             },
             generation,
             created_at,
+            // One of a newer time zone database may be unknown here.
+            time_zone: Zone::find(&time_zone).unwrap_or_default(),
         }
     }
 }
@@ -70,7 +75,7 @@ impl From<Columns> for Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, state, generation, created_at FROM companies ",
+            "SELECT id, name, state, generation, created_at, time_zone FROM companies ",
             $rest
         )
     };
@@ -158,17 +163,19 @@ pub async fn page(
 pub async fn insert(
     connection: &mut Connection<'_>,
     name: &Name,
+    zone: &Zone,
 ) -> Result<Option<Uuid>, DatabaseError> {
     let (id, now) = (Uuid::now_v7(), schema::now(connection).await?);
     let inserted = on_either!(connection, |database| {
         sqlx::query(
-            "INSERT INTO companies (id, name, name_key, state, generation, created_at, updated_at)
-             VALUES ($1, $2, $3, 'active', 1, $4, $4) ON CONFLICT (name_key) DO NOTHING",
+            "INSERT INTO companies (id, name, name_key, state, generation, created_at, updated_at, time_zone)
+             VALUES ($1, $2, $3, 'active', 1, $4, $4, $5) ON CONFLICT (name_key) DO NOTHING",
         )
         .bind(id)
         .bind(name.as_str())
         .bind(name.key())
         .bind(now)
+        .bind(zone.name())
         .execute(&mut **database)
         .await
         .map(|done| done.rows_affected())

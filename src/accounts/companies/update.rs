@@ -7,7 +7,7 @@ use crate::{
     accounts::{Change, by::By, names::Name, revoke::renew_company},
     audit::{Action, Details, Kind, record_all},
     auth::revocation::Revocation,
-    company::DEFAULT_ID,
+    company::{DEFAULT_ID, Zone},
     edge::{Code, Problem},
     storage::sql::{Connection, DatabaseError, on_either, schema},
 };
@@ -19,6 +19,8 @@ pub struct Changes {
     pub name: Option<Name>,
     /// What it is.
     pub state: Option<CompanyState>,
+    /// By which its days begin.
+    pub time_zone: Option<Zone>,
 }
 
 /// Changes a company. When it is suspended, the tokens of all its people stop.
@@ -37,11 +39,12 @@ pub async fn update(
     };
     let name = changes.name.filter(|name| name.as_str() != before.name);
     let state = changes.state.unwrap_or(before.state);
+    let zone = changes.time_zone.filter(|zone| *zone != before.time_zone);
     if let Err(problem) = is_possible(connection, &before, name.as_ref(), state).await? {
         return Ok(Change::of(Err(problem)));
     }
-    if name.is_some() || state != before.state {
-        write(connection, id, name.as_ref(), state).await?;
+    if name.is_some() || zone.is_some() || state != before.state {
+        write(connection, id, name.as_ref(), state, zone.as_ref()).await?;
     }
     let mut revoked = Vec::new();
     if state == CompanyState::Suspended {
@@ -55,9 +58,12 @@ pub async fn update(
         });
     }
     let mut entries = Vec::new();
-    if name.is_some() {
+    let changed = [("name", name.is_some()), ("time_zone", zone.is_some())];
+    let changed = changed.into_iter().filter(|(_, is_changed)| *is_changed);
+    let fields: Vec<_> = changed.map(|(field, _)| field).collect();
+    if !fields.is_empty() {
         let details = Details {
-            fields: vec!["name"],
+            fields,
             ..Details::default()
         };
         entries.push(by.entry(id, Action::CompanyUpdate).because(details));
@@ -79,6 +85,7 @@ pub async fn update(
     let row = Row {
         name: name.map_or(before.name, |name| name.to_string()),
         state,
+        time_zone: zone.unwrap_or(before.time_zone),
         ..before
     };
     Ok(Change {
@@ -131,18 +138,20 @@ async fn write(
     id: Uuid,
     name: Option<&Name>,
     state: CompanyState,
+    zone: Option<&Zone>,
 ) -> Result<(), DatabaseError> {
     let now = schema::now(connection).await?;
     on_either!(connection, |database| {
         sqlx::query(
-            "UPDATE companies SET name = coalesce($2, name), name_key = coalesce($3, name_key), state = $4, updated_at = $5
-             WHERE id = $1",
+            "UPDATE companies SET name = coalesce($2, name), name_key = coalesce($3, name_key), state = $4, updated_at = $5,
+             time_zone = coalesce($6, time_zone) WHERE id = $1",
         )
         .bind(id)
         .bind(name.map(Name::as_str))
         .bind(name.map(Name::key))
         .bind(state.as_str())
         .bind(now)
+        .bind(zone.map(Zone::name))
         .execute(&mut **database)
         .await
         .map(drop)

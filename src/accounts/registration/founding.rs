@@ -11,6 +11,7 @@ use crate::{
         users::{Newcomer, insert},
     },
     auth::role::Role,
+    company::Zone,
     storage::sql::{Connection, DatabaseError},
 };
 
@@ -64,7 +65,7 @@ async fn insert_company(
 ) -> Result<(Uuid, String), DatabaseError> {
     for name in candidates(wanted) {
         // Waits for another one of this name that is being inserted: it may not stay.
-        if let Some(id) = companies::insert(connection, &name).await? {
+        if let Some(id) = companies::insert(connection, &name, &Zone::default()).await? {
             return Ok((id, name.as_str().to_owned()));
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     accounts::{by::By, companies, names::Name, user::User},
     audit::{Action, Kind, record_all},
     auth::role::Role,
-    company::DEFAULT_ID,
+    company::{DEFAULT_ID, Zone},
     edge::{Code, Problem},
     mail::EmailAddress,
     storage::sql::{Connection, DatabaseError},
@@ -54,7 +54,7 @@ pub async fn create(
     }
     let founded = match known {
         Some(_) => None,
-        None => companies::insert(connection, &new.company).await?,
+        None => companies::insert(connection, &new.company, &Zone::default()).await?,
     };
     let Some(company) = known.or(founded) else {
         return Ok(Err(Problem::from(Code::CompanyTaken).of_field("company")));

@@ -13,6 +13,7 @@ async function send(button) {
   const current = document.getElementById("builder");
   const body = new URLSearchParams(new FormData(current));
   body.set("do", button);
+  body.set("by", "script");
   const answer = await fetch(current.action, { method: "POST", body, signal: asked.signal });
   return parse(await answer.text());
 }

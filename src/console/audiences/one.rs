@@ -30,7 +30,7 @@ use crate::{
     console::{
         frame::Frame,
         response::page_of,
-        shown::{Code, Exact, Moment},
+        shown::{Code, Exact, Moment, Seen},
         typed::Typed,
         view::View,
     },
@@ -67,7 +67,7 @@ impl HtmlSafe for Size {}
 
 struct Counted {
     size: Exact,
-    at: Moment,
+    at: Seen,
     /// The address of the same answer.
     same: String,
     /// Whether this is one that was given before.
@@ -175,7 +175,7 @@ async fn count(
     let counters = counters.into_iter();
     Ok(Counted {
         size: size.into(),
-        at: Moment::new(at),
+        at: Moment::new(at).seen_in(&view.reader.zone),
         same: same.finish(),
         is_earlier,
         counters: counters

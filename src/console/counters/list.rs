@@ -11,6 +11,7 @@ use crate::{
     auth::permission::{Count, Read},
     console::{
         chart::Spark,
+        days,
         form::{Field, Kind},
         frame::Frame,
         pager::Pager,
@@ -110,7 +111,7 @@ pub async fn list(
     let company = view.reader.caller.company;
     let now = tallies::now();
     let wanted = Wanted {
-        minutes: vec![tallies::midnight(now)],
+        minutes: vec![days::near(&view.reader.zone, now, 0).0],
         ..Wanted::default()
     };
     let mut read = Box::pin(tallies::read(&counting.counting, &record, company, wanted)).await?;

@@ -113,7 +113,7 @@ pub async fn one(
 ) -> Result<Response<Body>, Problem> {
     let name: CounterName = name.parse()?;
     let typed = Typed::new(view.exchange.query().as_bytes());
-    let range = Range::of(&typed, Timestamp::now());
+    let range = Range::of(&typed, Timestamp::now(), &view.reader.zone);
     let (count, recorded, away) = Box::pin(state(&view, &counting, &record, &name)).await?;
     let mut one = One {
         frame: view.frame(name.as_str()),
@@ -298,7 +298,7 @@ fn filter(typed: &Typed, range: &Range) -> Vec<Field> {
         moment("to", "Before", range.to.as_deref()),
         Field::select("unit", "By", &UNITS).with(typed.get("unit")),
         Field::new("tz", "Time zone", Kind::Line("text"))
-            .with(range.tz.as_deref().unwrap_or("UTC"))
+            .with(&range.tz)
             .at_most(64),
         Field::new("property", "Property", Kind::Line("text"))
             .with(typed.get("property"))

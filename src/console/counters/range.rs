@@ -2,7 +2,9 @@
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
-use crate::{console::typed::Typed, edge::query::given, record::history::query::HistoryQuery};
+use crate::{
+    company::Zone, console::typed::Typed, edge::query::given, record::history::query::HistoryQuery,
+};
 
 /// A span of time that is ready to be chosen.
 struct Ready {
@@ -80,14 +82,15 @@ pub struct Range {
     /// Before when.
     pub to: Option<String>,
     /// In which time zone.
-    pub tz: Option<String>,
+    pub tz: String,
 }
 
 impl Range {
-    /// What stands in a query.
-    pub fn of(typed: &Typed, now: Timestamp) -> Self {
+    /// What stands in a query; where it names no zone, in this one.
+    pub fn of(typed: &Typed, now: Timestamp, zone: &Zone) -> Self {
         let text = |name| given(Some(typed.get(name).trim())).map(str::to_owned);
-        let (from, to, tz) = (text("from"), text("to"), text("tz"));
+        let (from, to) = (text("from"), text("to"));
+        let tz = text("tz").unwrap_or_else(|| zone.name().to_owned());
         let is_own = from.is_some() || to.is_some();
         let name = given(Some(typed.get("range"))).unwrap_or(DEFAULT);
         let ready = ALL.iter().find(|ready| ready.name == name && !is_own);
@@ -97,7 +100,7 @@ impl Range {
             Some(ready) => Self {
                 name: ready.name,
                 unit: unit.unwrap_or_else(|| ready.unit.to_owned()),
-                from: ready.begin.at(now, &zone(tz.as_deref())),
+                from: ready.begin.at(now, &clock(&tz)),
                 to: None,
                 tz,
             },
@@ -117,7 +120,7 @@ impl Range {
             unit: Some(self.unit.clone()),
             from: self.from.clone(),
             to: self.to.clone(),
-            tz: self.tz.clone(),
+            tz: Some(self.tz.clone()),
             as_of: None,
         }
     }
@@ -149,9 +152,9 @@ impl Begin {
 }
 
 /// The zone of this name; that it is none is said by what it is asked of.
-fn zone(name: Option<&str>) -> TimeZone {
-    let named = name.and_then(|name| jiff::tz::db().get(name).ok());
-    named.unwrap_or(TimeZone::UTC)
+fn clock(name: &str) -> TimeZone {
+    let zone = Zone::find(name).unwrap_or_default();
+    zone.clock().clone()
 }
 
 /// A unit of which a span has some tens.
@@ -183,7 +186,7 @@ mod tests {
     /// At 11:20 UTC on a Thursday.
     fn range(query: &str) -> Range {
         let now = "2026-11-26T11:20:30Z".parse().unwrap();
-        Range::of(&Typed::new(query.as_bytes()), now)
+        Range::of(&Typed::new(query.as_bytes()), now, &Zone::default())
     }
 
     #[test]
@@ -244,6 +247,16 @@ mod tests {
     fn days_are_those_of_the_time_zone() {
         let range = range("range=7d&tz=Pacific%2FAuckland");
         assert_eq!(range.from.as_deref(), Some("2026-11-21"));
-        assert_eq!(range.tz.as_deref(), Some("Pacific/Auckland"));
+        assert_eq!(range.tz, "Pacific/Auckland");
+        let now = "2026-11-26T11:20:30Z".parse().unwrap();
+        let own = Zone::find("Pacific/Auckland").unwrap();
+        let of = |query: &str| Range::of(&Typed::new(query.as_bytes()), now, &own);
+        assert_eq!(
+            of("range=7d"),
+            range,
+            "that of the company unless another is asked for"
+        );
+        let utc = of("range=7d&tz=UTC");
+        assert_eq!((utc.from.as_deref(), &*utc.tz), (Some("2026-11-20"), "UTC"));
     }
 }

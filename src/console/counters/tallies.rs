@@ -18,9 +18,6 @@ use crate::{
 /// Counters that are listed at a time.
 const PAGE: usize = 1000;
 
-/// Minutes of a day.
-pub const DAY: i64 = 24 * 60;
-
 /// What a small chart of the last hours shows.
 pub const LAST_DAY: &str = "visits in the last 24 hours";
 
@@ -30,11 +27,6 @@ const HOURS: i64 = 24;
 /// The minute that it is, since the beginning of 1970.
 pub fn now() -> i64 {
     Timestamp::now().as_second().div_euclid(60)
-}
-
-/// The minute that the day began (UTC).
-pub fn midnight(now: i64) -> i64 {
-    now.div_euclid(DAY) * DAY
 }
 
 /// The first minutes of the last hours, the one that is not over yet included.

@@ -68,7 +68,7 @@ pub async fn panels(
             field: Some(field),
             from: range.from.clone(),
             to: range.to.clone(),
-            tz: range.tz.clone(),
+            tz: Some(range.tz.clone()),
             limit: Some(MOST.to_owned()),
         };
         let path = Path(NameInPath::from(name.to_owned()));

@@ -42,7 +42,7 @@ pub async fn of(view: &View<Read>, record: &Record, read: &Tallies) -> Vec<Atten
         all.push(Attention::new("The store of the counters does not answer. Visits cannot be counted now; the numbers here are those that were recorded."));
     }
     if read.database_is_away {
-        all.push(Attention::new("The database does not answer. Visits are counted all the same, and recorded when it is back."));
+        all.push(Attention::new("Recording is behind: the database does not answer. Visits are counted all the same, and recorded when it is back."));
     }
     all.extend(behind(view, record, read).await);
     if !read.database_is_away && view.may_also::<ReadUsers>().is_ok() {

@@ -20,7 +20,8 @@ use self::{
 };
 use super::{
     chart::Spark,
-    counters::tallies::{self, Counter, DAY, LAST_DAY, Tallies},
+    counters::tallies::{self, Counter, LAST_DAY, Tallies},
+    days,
     exchange::Exchange,
     frame::Frame,
     live::ALL,
@@ -32,6 +33,7 @@ use super::{
 use crate::{
     accounts::sessions::Sessions,
     auth::permission::{Count, Read},
+    company::Zone,
     counting::{Company, routes::CountingState},
     edge::{Address, Code, Problem},
     record::{Record, overview::Wanted},
@@ -125,21 +127,18 @@ async fn home(
 ) -> Result<Response<Body>, Problem> {
     let company = view.reader.caller.company;
     let now = tallies::now();
-    let midnight = tallies::midnight(now);
+    let day = |from_today| days::near(&view.reader.zone, now, from_today);
+    let (midnight, _) = day(0);
+    let (yesterday, yesterday_now) = day(-1);
+    let (week, week_now) = day(-7);
     let wanted = |minutes: &[i64]| Wanted {
         // What was not visited since adds nothing to any of them.
-        since: (midnight - 7 * DAY) * 60_000,
+        since: week * 60_000,
         minutes: minutes.into(),
         ..Wanted::default()
     };
     let of_today = wanted(&[midnight, now - 59]);
-    let before = wanted(&[
-        midnight - DAY,
-        now - DAY,
-        midnight - 7 * DAY,
-        now - 7 * DAY,
-        midnight - 6 * DAY,
-    ]);
+    let before = wanted(&[yesterday, yesterday_now, week, week_now, day(-6).0]);
     // A look into an index for each counter and minute: most of what this page takes, so two connections share it.
     let (read, before) = futures_util::join!(
         Box::pin(tallies::read(
@@ -164,8 +163,11 @@ async fn home(
         before: all.saturating_sub(today),
         all,
         live: (!read.is_cut && !read.store_is_away).then_some(ALL),
-        until: (midnight + DAY) * 60_000,
-        spans: before.map_or_else(|_| Vec::new(), |before| spans(&read, &before, today, now)),
+        until: day(1).0 * 60_000,
+        spans: before.map_or_else(
+            |_| Vec::new(),
+            |before| spans(&read, &before, (today, now), &view.reader.zone),
+        ),
         moving: Box::pin(moving(&record, &read, company, now)).await,
         many: (read.counters.len() as u64).into(),
         attention,
@@ -173,7 +175,7 @@ async fn home(
     })
 }
 
-fn spans(read: &Tallies, before: &[u64], today: u64, now: i64) -> Vec<Span> {
+fn spans(read: &Tallies, before: &[u64], (today, now): (u64, i64), zone: &Zone) -> Vec<Span> {
     let &[yesterday, yesterday_now, week, week_now, week_end] = before else {
         return Vec::new();
     };
@@ -182,7 +184,8 @@ fn spans(read: &Tallies, before: &[u64], today: u64, now: i64) -> Vec<Span> {
     let until_today = counters.map(|counter| counter.before(TODAY));
     let until_today = until_today.sum::<u64>();
     let clock = Timestamp::from_second(now * 60).unwrap_or_default();
-    let time = clock.strftime("%H:%M").to_string();
+    let clock = clock.to_zoned(zone.clock().clone());
+    let time = clock.strftime("%H:%M %Z").to_string();
     let weekday = clock.strftime("%A").to_string();
     let span = |label: String, until_now: u64, whole: u64| Span {
         label,
@@ -195,12 +198,12 @@ fn spans(read: &Tallies, before: &[u64], today: u64, now: i64) -> Vec<Span> {
     };
     vec![
         span(
-            format!("Yesterday by {time} UTC"),
+            format!("Yesterday by {time}"),
             yesterday_now.saturating_sub(yesterday),
             until_today.saturating_sub(yesterday),
         ),
         span(
-            format!("Last {weekday} by {time} UTC"),
+            format!("Last {weekday} by {time}"),
             week_now.saturating_sub(week),
             week_end.saturating_sub(week),
         ),

@@ -43,6 +43,7 @@ const FILES: &[Files] = files![
     15 "record indexes" "0015_record_indexes.sql",
     16 "company once" "0016_company_once.sql",
     17 "property days" "0017_property_days.sql",
+    18 "time zones" "0018_time_zones.sql",
 ];
 
 /// Where the steps of the first release are noted: it starts on no file that has others there.

@@ -3,8 +3,8 @@
 use hyper::Method;
 
 use super::{
-    founder,
     matrix::{patterns, place},
+    operator,
 };
 use crate::support::{
     people::{PASSWORD, sqlite},
@@ -28,11 +28,11 @@ const ENTRY: [&str; 10] = [
 ];
 
 /// Where each form of somebody who is signed in goes: those of the router.
-async fn forms(anna: &mut Reader) -> Vec<String> {
+async fn forms(chief: &mut Reader) -> Vec<String> {
     let mut forms = Vec::new();
     for pattern in patterns() {
         let path = place(&pattern, "019aa5b2-7d1e-7c11-9a55-3f1d0a4b6c8e");
-        let reply = anna.send(Method::POST, &path, &[FORM], "").await;
+        let reply = chief.send(Method::POST, &path, &[FORM], "").await;
         if reply.status != 405 && !ENTRY.contains(&pattern.as_str()) {
             forms.push(path);
         }
@@ -44,15 +44,16 @@ async fn forms(anna: &mut Reader) -> Vec<String> {
 #[tokio::test]
 async fn forms_of_strange_pages_do_nothing() {
     let place = sqlite(&[]).await;
-    let mut anna = founder(&place, "anna@a.example").await;
+    // Whom no page is closed to.
+    let mut chief = operator(&place.replicas[0]).await;
     place.founder("eve@e.example").await;
     let eve = Reader::new(place.client())
         .log_in("eve@e.example", PASSWORD)
         .await;
-    let own = anna.cookies["footfall-csrf"].clone();
+    let own = chief.cookies["footfall-csrf"].clone();
     let others = eve.cookies["footfall-csrf"].clone();
     let rows = place.rows().await;
-    for path in &forms(&mut anna).await {
+    for path in &forms(&mut chief).await {
         for (site, origin, token) in [
             ("same-origin", "", None),
             ("same-origin", "", Some("")),
@@ -63,7 +64,7 @@ async fn forms_of_strange_pages_do_nothing() {
             ("none", "", Some(own.as_str())),
             ("cross-site", "null", Some(own.as_str())),
         ] {
-            anna.site = site;
+            chief.site = site;
             let body = match token {
                 Some(token) => format!("csrf_token={token}"),
                 None => String::new(),
@@ -72,7 +73,7 @@ async fn forms_of_strange_pages_do_nothing() {
             if !origin.is_empty() {
                 headers.push(("origin", origin));
             }
-            let page = anna.send(Method::POST, path, &headers, &body).await;
+            let page = chief.send(Method::POST, path, &headers, &body).await;
             assert_is_page(&page, 403);
             assert!(
                 page.text().contains("Nothing was changed"),
@@ -80,20 +81,20 @@ async fn forms_of_strange_pages_do_nothing() {
             );
         }
         // A form that is none.
-        anna.site = "same-origin";
+        chief.site = "same-origin";
         for kind in [
             "text/plain",
             "application/json",
             "multipart/form-data; boundary=x",
         ] {
             let body = format!("csrf_token={own}");
-            let page = anna
+            let page = chief
                 .send(Method::POST, path, &[("content-type", kind)], &body)
                 .await;
             assert_is_page(&page, 415);
         }
     }
-    assert_is_page(&anna.get("/console/users").await, 200);
+    assert_is_page(&chief.get("/console/users").await, 200);
     let after = place.rows().await;
     for (before, after) in rows.iter().zip(&after) {
         // That somebody tried is in the trail.

@@ -132,6 +132,7 @@ async fn at<'a>(
         rooms,
         list,
         own,
+        is_by_script: false,
         title: match own {
             Some(_) => format!("Change {} {}", words.article, words.one),
             None => format!("New {}", words.one),
@@ -161,7 +162,10 @@ async fn pressed(
     let fields = Fields::of(&sent.typed);
     let button = fields.get("do");
     let mut state = State::of_sent(&fields, &button);
-    let place = at(sent, rooms, own).await?;
+    let place = Place {
+        is_by_script: fields.get("by") == "script",
+        ..at(sent, rooms, own).await?
+    };
     if !state.errors.is_empty() {
         let preview = Preview::of_errors(&state);
         return place.show(state, preview, None, button != LIVE).await;

@@ -92,6 +92,9 @@ pub struct Place<'a> {
     pub list: List,
     /// Which one is changed; none, if it is a new one.
     pub own: Option<Uuid>,
+    /// Whether a script asks for it, and not a browser that shows it: to that nothing has failed where something is
+    /// still to be filled in, which browsers would tell in their console.
+    pub is_by_script: bool,
     /// What that is called.
     pub title: String,
 }
@@ -101,13 +104,14 @@ impl Place<'_> {
     pub async fn show(
         &self,
         mut state: State,
-        preview: Preview,
+        mut preview: Preview,
         refused: Option<(Refused, StatusCode)>,
         is_told: bool,
     ) -> Result<Response<Body>, Problem> {
+        preview.zone = self.view.reader.zone.clone();
         let status = match &refused {
             Some((_, status)) => *status,
-            None if is_told => preview.status,
+            None if is_told && !self.is_by_script => preview.status,
             None => StatusCode::OK,
         };
         let wrong = match is_told {

@@ -12,6 +12,7 @@ use crate::{
         saved::{read_filter, sentence},
     },
     auth::{May, permission::ReadRecord},
+    company::Zone,
     console::shown::{Exact, Moment},
     edge::{Code, JsonBody, Problem, QueryOf},
 };
@@ -26,6 +27,8 @@ pub struct Preview {
     trouble: Option<String>,
     /// What is to be put right before: ids of fields, and what is wrong.
     wrong: Vec<Wrong>,
+    /// In which its time is shown.
+    pub zone: Zone,
     /// With what the page is answered.
     pub status: StatusCode,
 }

@@ -65,6 +65,19 @@ async fn what_is_wrong_stands_beside_its_field() {
                 error.split("</p>").next().unwrap().contains(said),
                 "{field} {value}: {text}"
             );
+            if button == "look" {
+                // A script that asks while somebody types has not failed.
+                let mut sent = fields(&page);
+                sent.push(("by".to_owned(), "script".to_owned()));
+                sent.push(("do".to_owned(), "look".to_owned()));
+                let sent: Vec<_> = { &sent }
+                    .iter()
+                    .map(|(name, value)| (&**name, &**value))
+                    .collect();
+                let told = anna.submit_bare(new, &sent).await;
+                assert_is_page(&told, 200);
+                assert!(told.text().contains(&format!("id=\"{id}-error\">")));
+            }
             assert!(
                 field == "name" || text.contains(&format!("<a href=\"#{id}\">")),
                 "{text}"
