@@ -26,8 +26,9 @@ _FIRST = (
 # Files, and what ends the session.
 _NO_PAGES = re.compile(r"/console/(assets/.*|logout|.*export)$")
 
-# Who is in an audience has to be looked for, in all of its visits: the rest of its page does not wait for that.
-_LONG = re.compile(r"/console/(audiences/\{id\}/members|.*[?&]size=)")
+# Who is in an audience, and what many visits carried, has to be looked for in all of them: the rest of a page does not wait
+# for that.
+_LONG = re.compile(r"/console/(audiences/\{id\}/members|.*[?&](as_of|size|values)\b)")
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOADED = re.compile(r'<(?:link|script|img)\b[^>]*?\b(?:href|src)="([^"]+)"')
@@ -46,7 +47,7 @@ class Page:
 
     @property
     def is_long(self) -> bool:
-        """Whether it shows what nobody is to wait for."""
+        """Whether it shows what other pages do not wait for."""
         return _LONG.match(self.kind) is not None
 
 

@@ -31,7 +31,7 @@ def page(session: Session, meta: Mapping[str, Any]) -> str:
         section("Targets", table(["Target", "Limit", "Measured", ""], _target_rows(session))),
         section(f"{STREAMS} live pages", _live(session)),
         section("Pages", _pages(session, is_long=False)),
-        section("Pages that look for visitors", _pages(session, is_long=True)),
+        section("What pages do not wait for", _pages(session, is_long=True)),
     ]
     return "\n".join([head, *sections])
 
