@@ -19,7 +19,7 @@ from .pages import ROOT, Page
 from .reader import Reader
 
 # Times that counting is measured in a round, of each kind.
-LOADS = 3
+LOADS = 2
 
 
 @dataclass
