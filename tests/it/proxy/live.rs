@@ -143,9 +143,11 @@ mod browser {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_page_outlives_a_killed_and_a_drained_replica() {
+        // It takes all of a machine until it is there.
+        let browser = Browser::start().await;
         let mut stage = Stage::start().await;
         let visitor = Visitor {
-            browser: Browser::start().await,
+            browser,
             origin: format!("http://{}/", stage.proxy.address),
         };
         visitor.log_in("admin", "password").await;
@@ -163,8 +165,7 @@ mod browser {
             let stood = at.saturating_sub(since_1970(moment));
             assert!(stood < PROMISE, "it stood still for {stood:?}");
         }
-        let replica = stage.replicas[0].ops_client();
-        let mut replica = replica;
+        let mut replica = stage.replicas[0].ops_client();
         replica.metric_becomes(STREAMS, PAGES as f64 + 1.0).await;
         let hide =
             "Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
