@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::{
     Footfall, Redis,
     browser::Browser,
+    client::Target,
     console::Visitor,
     live::LivePage,
     load::{Insistent, assert_exact},
@@ -39,7 +40,7 @@ impl Stage {
         let start = || proxy.replica().env("REDIS_URL", redis.url()).start();
         let replicas = vec![start(), start(), start()];
         let token = replicas[0].token().await;
-        let targets = [crate::support::client::Target::Tcp(proxy.address.clone())];
+        let targets = [Target::Tcp(proxy.address.clone())];
         let visits = Insistent::paced(&targets, &token, 4, &["visits".to_owned()]);
         let reader = Reader::new(proxy.client())
             .log_in("admin", "password")
@@ -111,7 +112,8 @@ impl Stage {
             let seen = page.seen();
             let numbers = seen.numbers.iter().map(|(_, number)| *number);
             assert!(numbers.is_sorted(), "one went back: {:?}", seen.numbers);
-            assert!(seen.refused.is_empty(), "{:?}", seen.refused);
+            // As by the replica that shuts down: the numbers would be said to stand still.
+            assert!(!seen.refused.contains(&503), "{:?}", seen.refused);
         }
         last
     }
