@@ -42,8 +42,9 @@ async fn two_more(place: &Place, email: &str, pass: &footfall::auth::revocation:
             hyper::Method::POST,
             "/api/counters/visits",
             &json!({}),
-        );
-        assert_eq!(reply.await.status, 200, "{email}");
+        )
+        .await;
+        assert_eq!(reply.status, 200, "{email}");
     }
 }
 
