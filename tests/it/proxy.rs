@@ -8,6 +8,7 @@ mod console;
 mod deaths;
 mod limits;
 mod pages;
+mod patience;
 mod prefix;
 mod problems;
 mod swarm;

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from .. import proc
 from ..errors import BenchError
-from ..proc import CORES
 from .questions import Question
 from .stage import AnyStage
 
@@ -21,8 +20,9 @@ class Sample:
     milliseconds: float
     # What the service and the database took of the CPU for it.
     cpu_milliseconds: float
-    # What other programs took of all there is.
-    foreign_share: float
+    # What other programs took of the CPU meanwhile, in CPU milliseconds. It is told in ticks of 10 ms: only the sum of
+    # many says something.
+    foreign_milliseconds: float
     # How many visitors there are; None where it would have taken longer than there is time for a question.
     size: int | None
 
@@ -51,7 +51,7 @@ class _Clock:
         elapsed = time.perf_counter() - self._began
         cpu = self._stage.cpu_seconds() - self._cpu
         foreign = proc.machine_busy_seconds() - self._machine - cpu
-        return Sample(elapsed * 1000, cpu * 1000, max(0.0, foreign / elapsed / CORES), size)
+        return Sample(elapsed * 1000, cpu * 1000, foreign * 1000, size)
 
 
 def save(stage: AnyStage, question: Question) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 from .. import progress
 from ..errors import BenchError
 from ..plans import Plan
+from ..proc import CORES
 from ..processes import Supervisor
 from ..record.stage import FIRST_PORT
-from ..spread import Spread
 from . import questions, stage
 from .measure import List, Sample, members, save, size
 from .questions import EVERYBODY, FEW, TWO, Question
@@ -45,10 +45,12 @@ class Session:
     questions: Mapping[str, Question] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=lambda: {kind.title: Seen() for kind in KINDS})
 
-    def foreign_share(self) -> Spread:
-        """What was taken by programs that had nothing to do with this."""
-        samples = (sample for seen in self.seen.values() for sample in seen.samples())
-        return Spread.of(sample.foreign_share for sample in samples)
+    def foreign_share(self) -> float:
+        """What was taken of the CPU by programs that had nothing to do with this, while anything was measured."""
+        samples = [sample for seen in self.seen.values() for sample in seen.samples()]
+        foreign = sum(sample.foreign_milliseconds for sample in samples)
+        elapsed = sum(sample.milliseconds for sample in samples)
+        return max(0.0, foreign / elapsed / CORES)
 
     def size(self, name: str) -> int | None:
         """How many an audience has, which is the same in all answers; None if there was none."""

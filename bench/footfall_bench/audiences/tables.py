@@ -66,14 +66,13 @@ def _target_rows(session: Session) -> Iterator[list[str]]:
 
 def _origin(session: Session, meta: Mapping[str, Any]) -> str:
     foreign = session.foreign_share()
-    warning = "" if foreign.median < NOISY_SHARE else (
+    warning = "" if foreign < NOISY_SHARE else (
         " **The machine was not quiet: trust CPU, and not elapsed time.**"
     )  # fmt: skip
     return (
         f"Revision {meta['revision']}, {meta['date']}; {meta['cores']} cores of {meta['cpu']}, PostgreSQL "
         f"{meta['postgresql']}, as it is shipped. {meta['repetitions']} rounds in orders of their own (seed "
-        f"{meta['seed']}). Other programs took {share(foreign.median)} of the CPU in the median measurement and "
-        f"{share(foreign.high)} in the worst.{warning}"
+        f"{meta['seed']}). Other programs took {share(foreign)} of the CPU.{warning}"
     )
 
 
