@@ -14,6 +14,7 @@ _MODES: dict[str, tuple[str, ...] | None] = {
     "scaling": ("quick",),
     "record": ("quick",),
     "audiences": ("quick",),
+    "console": ("quick",),
     "identities": (),
     "durability": (),
     "disk": (),

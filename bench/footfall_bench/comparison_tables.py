@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from .cells import BUSY_RATE, EASY_RATE, Cell, shape_of
 from .contestants import ALL
 from .markdown import number, section, share, table
-from .results import NOISY_SHARE, Results
+from .quiet import quietness
+from .results import Results
 from .spread import Spread
 from .targets import targets
 
@@ -19,7 +20,7 @@ def page(results: Results) -> str:
         "Made by `./bench/run.sh`; [what the columns mean](README.md#columns), "
         "[how far to trust them](README.md#how-fair-it-is). "
         "Figures are medians; ± is half the distance between the lowest and the highest.\n\n"
-        f"{_origin(results)}\n\n{_quietness(results)}\n"
+        f"{_origin(results)}\n\n{quietness(results.foreign_share())}\n"
     )
     sections = [
         section(
@@ -53,19 +54,6 @@ def _origin(results: Results) -> str:
         f"Linux {meta['kernel']}; {versions}. "
         f"Rounds, each in an order of its own: {meta['repetitions']} (seed {meta['seed']}); "
         f"{meta['seconds']} s for each measurement, {meta['connections']} connections."
-    )
-
-
-def _quietness(results: Results) -> str:
-    foreign = results.foreign_share()
-    verdict = (
-        ""
-        if foreign.median < NOISY_SHARE
-        else " **The machine was not quiet: do not trust this run.**"
-    )
-    return (
-        "Programs that are no part of this took "
-        f"{share(foreign.median)} of the CPU in the median measurement and {share(foreign.high)} in the worst.{verdict}"
     )
 
 

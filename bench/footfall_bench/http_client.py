@@ -42,6 +42,15 @@ class Address:
         return socket.create_connection((host, int(port)), _TIMEOUT_SECONDS)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An answer, read to its end."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
 class Client:
     """One connection."""
 
@@ -66,14 +75,26 @@ class Client:
         if body is not None:
             content = json.dumps(body)
             sent["Content-Type"] = "application/json"
+        answer = self.fetch(method, path, sent, content)
         try:
-            self._connection.request(method, path, content, sent)
+            return answer.status, json.loads(answer.body) if answer.body else None
+        except ValueError as error:
+            raise self._failure(method, path, error) from error
+
+    def fetch(
+        self, method: str, path: str, headers: Mapping[str, str], content: str | None = None
+    ) -> Answer:
+        """What is answered, whatever it is."""
+        try:
+            self._connection.request(method, path, content, dict(headers))
             response = self._connection.getresponse()
-            text = response.read()
-            return response.status, json.loads(text) if text else None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            what = f"{method} {path} at {self._address.text}"
-            raise BenchError(f"{what} failed: {error or type(error).__name__}") from error
+            return Answer(response.status, response.headers, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(method, path, error) from error
+
+    def _failure(self, method: str, path: str, error: Exception) -> BenchError:
+        what = f"{method} {path} at {self._address.text}"
+        return BenchError(f"{what} failed: {error or type(error).__name__}")
 
     @contextmanager
     def stream(

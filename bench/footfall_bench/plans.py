@@ -35,6 +35,12 @@ class Plan:
     # Of `audiences.sh`: its rounds, and its visits, of which each visitor has ten.
     audience_repetitions: int
     audience_visits: int
+    # Of `console.sh`, which has the visits of audiences: its rounds, how often each page is asked for in one, its
+    # counters beside those of audiences, and one measurement of counting.
+    console_repetitions: int
+    console_times: int
+    console_counters: int
+    console_seconds: float
 
     @property
     def published(self) -> bool:
@@ -60,6 +66,10 @@ FULL = Plan(
     visits_a_day=27_000,
     audience_repetitions=3,
     audience_visits=10_000_000,
+    console_repetitions=2,
+    console_times=7,
+    console_counters=1_000,
+    console_seconds=3.0,
 )
 QUICK = Plan(
     "quick",
@@ -79,6 +89,10 @@ QUICK = Plan(
     visits_a_day=270,
     audience_repetitions=1,
     audience_visits=100_000,
+    console_repetitions=1,
+    console_times=2,
+    console_counters=100,
+    console_seconds=1.0,
 )
 
 # Before each measurement, so that connections are open and code is compiled.

@@ -60,6 +60,17 @@ class Publication:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def publish(plan: Plan, name: str, page: str, document: Mapping[str, Any]) -> None:
+    """Writes what is one page and its figures."""
+    publication = Publication(plan)
+    try:
+        publication.write(f"{name}.md", page)
+        publication.write_json(f"{name}.json", document)
+        publication.finish()
+    finally:
+        publication.discard()
+
+
 def _take_back(replaced: list[tuple[Path, bytes | None]]) -> None:
     for goal, before in replaced:
         if before is None:

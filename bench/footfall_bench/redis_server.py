@@ -1,6 +1,6 @@
 """The Redis that all contestants share, and what it tells about its work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +129,13 @@ class RedisServer:
         """What a counter has counted."""
         with _asking():
             return int(self._client.get(key) or 0)
+
+    def put_counts(self, counts: Mapping[str, int]) -> None:
+        """Has these counters be so far, as if all of their visits had been counted."""
+        keys = {f"footfall:{{{name}}}:count": count for name, count in counts.items()}
+        with _asking():
+            self._client.mset(keys)
+            self._client.zadd("footfall:counters", dict.fromkeys(counts, 0))
 
     def waiting(self, counter: str) -> Waiting:
         """What waits to be recorded, at one moment."""

@@ -13,9 +13,6 @@ from .spread import Spread
 
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999)
 
-# Others' share of the CPU from which on a measurement is worth little.
-NOISY_SHARE = 0.05
-
 _FIGURES = (
     "requests", "per_second", "server_us", "nginx_us", "redis_us", "redis_all_us", "load_us",
     "redis_calls", "load_share", "foreign_share",

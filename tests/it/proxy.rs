@@ -7,6 +7,7 @@ mod collecting;
 mod console;
 mod deaths;
 mod limits;
+mod live;
 mod pages;
 mod patience;
 mod prefix;

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from .. import proc
+from ..clock import Clock
 from ..errors import BenchError
 from .questions import Question
 from .stage import AnyStage
@@ -38,22 +39,6 @@ class List:
     memory_mb: float
 
 
-class _Clock:
-    """What passes while something is done."""
-
-    def __init__(self, stage: AnyStage) -> None:
-        self._stage = stage
-        self._cpu = stage.cpu_seconds()
-        self._machine = proc.machine_busy_seconds()
-        self._began = time.perf_counter()
-
-    def sample(self, size: int | None) -> Sample:
-        elapsed = time.perf_counter() - self._began
-        cpu = self._stage.cpu_seconds() - self._cpu
-        foreign = proc.machine_busy_seconds() - self._machine - cpu
-        return Sample(elapsed * 1000, cpu * 1000, foreign * 1000, size)
-
-
 def save(stage: AnyStage, question: Question) -> str:
     """The id of an audience, which is made if there is none."""
     new = {"name": question.name, "filter": question.filter}
@@ -68,11 +53,18 @@ def save(stage: AnyStage, question: Question) -> str:
 def size(stage: AnyStage, audience: str) -> Sample:
     """Asks how many are in it."""
     path = f"/api/audiences/{audience}/size"
-    clock = _Clock(stage)
+    clock = Clock(stage.cpu_seconds)
     status, answer = stage.client.request("GET", path, stage.headers)
     if status not in (200, _TOO_SLOW):
         raise BenchError(f"{path} answered {status}: {reprlib.repr(answer)}")
-    return clock.sample(answer["size"] if status == 200 else None)
+    took = clock.took()
+    found = answer["size"] if status == 200 else None
+    return Sample(
+        milliseconds=took.seconds * 1000,
+        cpu_milliseconds=took.cpu_seconds * 1000,
+        foreign_milliseconds=took.foreign_seconds * 1000,
+        size=found,
+    )
 
 
 def members(stage: AnyStage, audience: str) -> List:

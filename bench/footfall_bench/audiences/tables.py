@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..markdown import number, section, share, table
-from ..results import NOISY_SHARE
+from ..markdown import number, section, table
+from ..quiet import quietness
 from ..spread import Spread
 from ..targets import Target
 from . import visits_sql
@@ -65,14 +65,11 @@ def _target_rows(session: Session) -> Iterator[list[str]]:
 
 
 def _origin(session: Session, meta: Mapping[str, Any]) -> str:
-    foreign = session.foreign_share()
-    warning = "" if foreign < NOISY_SHARE else (
-        " **The machine was not quiet: trust CPU, and not elapsed time.**"
-    )  # fmt: skip
+    neighbours = quietness(session.foreign_share(), "trust CPU, and not elapsed time")
     return (
         f"Revision {meta['revision']}, {meta['date']}; {meta['cores']} cores of {meta['cpu']}, PostgreSQL "
         f"{meta['postgresql']}, as it is shipped. {meta['repetitions']} rounds in orders of their own (seed "
-        f"{meta['seed']}). Other programs took {share(foreign)} of the CPU.{warning}"
+        f"{meta['seed']}). {neighbours}"
     )
 
 

@@ -6,7 +6,7 @@ from .. import machine, postgresql
 from ..audiences import tables
 from ..audiences.session import run
 from ..plans import FULL, QUICK
-from ..publish import Publication
+from ..publish import publish
 
 
 def main(mode: str | None, seed: int | None) -> None:
@@ -16,10 +16,4 @@ def main(mode: str | None, seed: int | None) -> None:
     how = {"repetitions": plan.audience_repetitions, "postgresql": postgresql.version()}
     meta = machine.describe(seed) | how
     session = run(plan, seed)
-    publication = Publication(plan)
-    try:
-        publication.write("audiences.md", tables.page(session, meta))
-        publication.write_json("audiences.json", {"meta": meta, **session.to_json()})
-        publication.finish()
-    finally:
-        publication.discard()
+    publish(plan, "audiences", tables.page(session, meta), {"meta": meta, **session.to_json()})

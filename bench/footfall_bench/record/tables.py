@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from ..markdown import number, section, share, table
-from ..results import NOISY_SHARE
+from ..quiet import quietness
 from ..spread import Spread
 from ..targets import Target
 from .keeping_up import RATE
@@ -101,16 +101,12 @@ def _target_rows(session: Session) -> Iterator[list[str]]:
 
 
 def _origin(session: Session, meta: Mapping[str, Any]) -> str:
-    foreign = session.foreign_share()
-    warning = "" if foreign.median < NOISY_SHARE else (
-        " **The machine was not quiet: trust ratios and CPU, and neither throughput nor elapsed time.**"
-    )  # fmt: skip
+    trust = "trust ratios and CPU, and neither throughput nor elapsed time"
     return (
         f"Revision {meta['revision']}, {meta['date']}; {meta['cores']} cores of {meta['cpu']}, which the service, "
         f"Redis {meta['versions']['Redis']}, PostgreSQL {meta['postgresql']} and the load share. {meta['repetitions']} rounds in orders of "
-        f"their own (seed {meta['seed']}), {meta['seconds']} s for each measurement. Other programs took "
-        f"{share(foreign.median)} of the CPU in the median measurement and {share(foreign.high)} in the "
-        f"worst.{warning}"
+        f"their own (seed {meta['seed']}), {meta['seconds']} s for each measurement. "
+        f"{quietness(session.foreign_share(), trust)}"
     )
 
 

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from ..markdown import number, share, table
-from ..results import NOISY_SHARE
+from ..quiet import quietness
 from .model import (
     BATCH_SECONDS,
     CORES_OF_A_MACHINE,
@@ -53,18 +53,11 @@ def blocks(session: Session, model: Model, meta: Mapping[str, Any]) -> dict[str,
 
 
 def _origin(session: Session, meta: Mapping[str, Any]) -> str:
-    foreign = session.foreign_share()
-    warning = (
-        ""
-        if foreign.median < NOISY_SHARE
-        else " **The machine was not quiet: do not trust this run.**"
-    )
     return (
         f"Revision {meta['revision']}, {meta['date']}; {meta['cores']} cores of {meta['cpu']}, which "
         f"replicas, Redis {meta['versions']['Redis']} and load share. Medians of {meta['repetitions']} rounds in "
         f"orders of their own (seed {meta['seed']}), {meta['seconds']} s for each measurement; ± is half the distance "
-        f"between the lowest and the highest. Other programs took {share(foreign.median)} of the CPU in the "
-        f"median measurement and {share(foreign.high)} in the worst.{warning}\n"
+        f"between the lowest and the highest. {quietness(session.foreign_share())}\n"
     )
 
 

@@ -1,18 +1,7 @@
 // Audiences: what is built is counted by itself, and exports show how far they are.
-import { localTimes } from "./console.js";
+import { parse, swap } from "./console.js";
 
 const form = document.getElementById("builder");
-const parse = (text) => new DOMParser().parseFromString(text, "text/html");
-
-/** Puts what a page has under an id in the place of what is there. */
-function swap(page, id) {
-  const [old, now] = [document.getElementById(id), page.getElementById(id)];
-  if (!old || !now) return false;
-  old.replaceWith(now);
-  localTimes(now);
-  return true;
-}
-
 let asked = new AbortController();
 let timer;
 
@@ -80,16 +69,6 @@ if (form) {
     }
   });
   if (form.querySelector(".sentence")) count();
-}
-
-// How many are in an audience takes a moment, which the rest of its page does not wait for.
-const size = document.querySelector("[data-load]");
-if (size) {
-  size.setAttribute("aria-busy", "true");
-  fetch(size.dataset.load)
-    .then((answer) => answer.text())
-    .then((text) => swap(parse(text), "size"))
-    .catch(() => size.removeAttribute("aria-busy"));
 }
 
 /** Fetches a file, and says how much of it is there. */

@@ -32,6 +32,26 @@ export function localTimes(within) {
   }
 }
 
+export const parse = (text) => new DOMParser().parseFromString(text, "text/html");
+
+/** Puts what a page has under an id in the place of what is there. */
+export function swap(page, id) {
+  const [old, now] = [document.getElementById(id), page.getElementById(id)];
+  if (!old || !now) return false;
+  old.replaceWith(now);
+  localTimes(now);
+  return true;
+}
+
+// What takes a moment, the rest of its page does not wait for.
+for (const part of document.querySelectorAll("[data-load]")) {
+  part.setAttribute("aria-busy", "true");
+  fetch(part.dataset.load)
+    .then((answer) => answer.text())
+    .catch(() => "")
+    .then((text) => swap(parse(text), part.id) || part.removeAttribute("aria-busy"));
+}
+
 localTimes(document);
 const zone = document.getElementById("zone");
 if (zone) zone.textContent = `Times are in ${format.resolvedOptions().timeZone}, your time zone.`;

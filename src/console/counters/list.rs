@@ -121,7 +121,7 @@ pub async fn list(
     match sort {
         Sort::Name => {}
         Sort::Visits => counters.sort_by_key(|counter| Reverse(counter.count)),
-        Sort::Today => counters.sort_by_key(|counter| Reverse(counter.between(0, None))),
+        Sort::Today => counters.sort_by_key(|counter| Reverse(counter.since(0))),
     }
     let found = counters.len();
     // Beyond the last page is the last page.
@@ -139,8 +139,8 @@ pub async fn list(
                 false => spark,
             }
         }),
-        today: counter.between(0, None).into(),
-        before: counter.reach() - counter.between(0, None),
+        today: counter.since(0).into(),
+        before: counter.reach() - counter.since(0),
         counter: counter.clone(),
     });
     let query = |sort: Sort, number: usize| query(&view, sought, sort, number);

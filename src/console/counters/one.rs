@@ -43,6 +43,9 @@ use crate::{
 /// Visits that are listed.
 const LAST: u64 = 20;
 
+/// Of more visits than these, the page does not wait for what they carried: those of today are looked at one by one.
+const AT_ONCE: u64 = 10_000;
+
 #[derive(Template)]
 #[template(path = "console/counters/one.html")]
 struct One {
@@ -64,6 +67,8 @@ struct One {
     chart: Option<Chart>,
     gaps: Vec<String>,
     panels: Vec<Panel>,
+    /// The address of the page with panels, where it does not wait for them.
+    later: Option<String>,
     last: Vec<Row>,
     may_read_record: bool,
 }
@@ -124,15 +129,14 @@ pub async fn one(
         chart: None,
         gaps: Vec::new(),
         panels: Vec::new(),
+        later: None,
         last: Vec::new(),
         may_read_record: view.may_also::<ReadRecord>().is_ok(),
         name,
     };
     let mut status = StatusCode::OK;
     if recorded.is_some()
-        && let Err(problem) = one
-            .read(&view, &record, &range, typed.get("property").trim())
-            .await
+        && let Err(problem) = one.read(&view, &record, &range, &typed).await
     {
         match problem.code.status() {
             wrong @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => {
@@ -171,19 +175,12 @@ impl One {
         view: &View<Read>,
         record: &Record,
         range: &Range,
-        property: &str,
+        typed: &Typed,
     ) -> Result<(), Problem> {
         let name = self.name.to_string();
         let path = Path(NameInPath::from(name.clone()));
         let query = QueryOf(range.query());
         let history = Box::pin(get_history(State(record.clone()), view.may(), path, query));
-        let may = view.may_also::<ReadRecord>();
-        let panels = Box::pin(async {
-            match may {
-                Ok(may) => values::panels(record, may, &name, range, property).await,
-                Err(_) => Ok(Vec::new()),
-            }
-        });
         let counter = CounterId {
             company: view.reader.caller.company,
             name: self.name.clone(),
@@ -194,10 +191,19 @@ impl One {
                 false => Ok(Vec::new()),
             }
         });
-        let (Json(history), panels, last) = futures_util::try_join!(history, panels, last)?;
+        let (Json(history), last) = futures_util::try_join!(history, last)?;
+        if let Ok(may) = view.may_also::<ReadRecord>() {
+            match history.visits > AT_ONCE && !typed.has("values") {
+                true => self.later = Some(later(view)),
+                false => {
+                    let property = typed.get("property").trim();
+                    let panels = values::panels(record, may, &name, range, property);
+                    self.panels = Box::pin(panels).await?;
+                }
+            }
+        }
         self.chart = Some(history::chart(&history, &range.unit));
         self.gaps = history::gaps(&history);
-        self.panels = panels;
         self.last = last.into_iter().map(Row::from).collect();
         Ok(())
     }
@@ -244,6 +250,13 @@ async fn state(
         }
         _ => Err(problem),
     }
+}
+
+/// The same page, with what its visits carried.
+fn later(view: &View<Read>) -> String {
+    let query = view.exchange.query();
+    let and = if query.is_empty() { "" } else { "&" };
+    format!("{}?{query}{and}values=now", view.exchange.itself())
 }
 
 fn counts(view: &View<Read>) -> Form {

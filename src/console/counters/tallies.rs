@@ -70,14 +70,22 @@ impl Counter {
         }
     }
 
-    /// Visits from one of the minutes that were asked for to another, or to now.
-    pub fn between(&self, from: usize, to: Option<usize>) -> u64 {
-        let Some(extent) = &self.extent else {
-            return 0;
-        };
-        let at = |place: usize| extent.before.get(place).copied().unwrap_or(0);
-        let end = to.map_or(self.reach(), at);
-        end.saturating_sub(at(from))
+    /// Visits before one of the minutes that were asked for.
+    pub fn before(&self, place: usize) -> u64 {
+        let before = self.extent.as_ref().map(|extent| &extent.before);
+        before
+            .and_then(|before| before.get(place))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Visits since one of the minutes that were asked for. When those of a counter came of which nothing is recorded,
+    /// nobody knows.
+    pub fn since(&self, place: usize) -> u64 {
+        match self.extent {
+            Some(_) => self.reach().saturating_sub(self.before(place)),
+            None => 0,
+        }
     }
 }
 
@@ -127,6 +135,25 @@ pub async fn extents(
 ) -> Result<Vec<Extent>, Problem> {
     let database = record.database()?;
     Ok(overview::read(database, company, wanted).await?)
+}
+
+/// How many visits all counters together had before some minutes, of those that were visited since another.
+///
+/// # Errors
+///
+/// `no_database`, and those of the database.
+pub async fn sums(record: &Record, company: Company, wanted: Wanted) -> Result<Vec<u64>, Problem> {
+    let mut sums = vec![0; wanted.minutes.len()];
+    let wanted = Wanted {
+        most: MOST_COUNTERS,
+        ..wanted
+    };
+    for extent in extents(record, company, wanted).await? {
+        for (sum, before) in sums.iter_mut().zip(extent.before) {
+            *sum += before;
+        }
+    }
+    Ok(sums)
 }
 
 async fn all(counting: &Counting, company: Company) -> Result<(Vec<Tally>, bool), StoreError> {

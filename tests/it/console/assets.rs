@@ -1,9 +1,16 @@
 //! Styles and scripts.
 
-use hyper::Method;
+use std::collections::BTreeSet;
 
-use super::operator;
-use crate::support::{TestApp, reader::attribute};
+use hyper::Method;
+use serde_json::json;
+
+use super::{counters::count, founder, operator};
+use crate::support::{
+    Reply, TestApp,
+    people::sqlite,
+    reader::{Reader, attribute},
+};
 
 #[tokio::test]
 async fn files_have_names_of_what_is_in_them_and_are_kept() {
@@ -54,24 +61,76 @@ async fn files_have_names_of_what_is_in_them_and_are_kept() {
     }
 }
 
-/// A page with all that it loads is small, and scripts are smaller.
+/// Whatever a page needs before it is painted is there after one round trip for it and one for its styles.
 #[tokio::test]
 async fn pages_are_light() {
-    let app = TestApp::start().await;
-    let mut reader = operator(&app).await;
-    let page = reader.get("/console/").await;
-    let mut whole = page.body.len();
-    for (within, name, most) in [
-        ("rel=\"stylesheet\"", "href", 20_000),
-        ("type=\"module\"", "src", 15_000),
-    ] {
-        let address = attribute(&page, within, name);
-        let file = app
-            .client()
-            .get(&format!("/console/{}", &address[2..]))
-            .await;
-        assert!(file.body.len() < most, "{address}: {}", file.body.len());
-        whole += file.body.len();
+    let place = sqlite(&[]).await;
+    let mut anna = founder(&place, "anna@a.example").await;
+    for counter in 0..12 {
+        count(
+            &place,
+            "anna@a.example",
+            &format!("counter{counter}"),
+            &[json!({})],
+        )
+        .await;
+    }
+    let home = anna.get("/console/").await;
+    assert!(home.text().matches("<svg class=\"spark\"").count() > 5);
+    let mut whole = home.body.len();
+    for address in loaded(&home) {
+        whole += body(&mut anna, &address).await.len();
     }
     assert!(whole < 60_000, "{whole}");
+
+    let mut scripts = BTreeSet::new();
+    for path in ["", "counters/counter1", "audiences/new"] {
+        let page = anna.get(&format!("/console/{path}")).await;
+        let loaded = loaded(&page);
+        let (styles, others): (Vec<_>, Vec<_>) = loaded
+            .into_iter()
+            .partition(|address| address.ends_with(".css"));
+        assert_eq!(styles.len(), 1, "{path}");
+        let style = body(&mut anna, &styles[0]).await;
+        assert!(style.len() < 24_000, "{}", style.len());
+        assert!(!style.contains("@import") && !style.contains("url("));
+        scripts.extend(
+            others
+                .into_iter()
+                .filter(|address| address.ends_with(".js")),
+        );
+    }
+    let modules = concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/assets");
+    let modules = std::fs::read_dir(modules).unwrap();
+    let modules = modules.filter(|file| file.as_ref().unwrap().path().extension().unwrap() == "js");
+    assert_eq!(scripts.len(), modules.count(), "{scripts:?}");
+    let mut together = 0;
+    for address in &scripts {
+        together += body(&mut anna, address).await.len();
+    }
+    assert!(together < 15_000, "{together}");
+}
+
+/// The addresses of all files that a page loads. Scripts are modules, which wait until it is there.
+fn loaded(page: &Reply) -> BTreeSet<String> {
+    let text = page.text();
+    let links = text.split("<link ").skip(1).map(|rest| (rest, "href=\""));
+    let scripts = text.split("<script ").skip(1).map(|rest| {
+        assert!(rest.starts_with("type=\"module\""), "{rest}");
+        (rest, "src=\"")
+    });
+    let images = text.split("<img ").skip(1).map(|rest| (rest, "src=\""));
+    let address = |(rest, name): (&str, &str)| {
+        let tag = rest.split('>').next().unwrap();
+        let address = tag.split(name).nth(1).unwrap().split('"').next().unwrap();
+        let file = address.rsplit('/').next().unwrap();
+        format!("/console/assets/{file}")
+    };
+    links.chain(scripts).chain(images).map(address).collect()
+}
+
+async fn body(reader: &mut Reader, address: &str) -> String {
+    let file = reader.get(address).await;
+    assert_eq!(file.status, 200, "{address}");
+    file.text()
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{counters::count, founder};
 use crate::support::{
-    people::sqlite,
+    people::{both, sqlite},
     reader::{assert_is_page, attribute},
 };
 
@@ -211,4 +211,59 @@ async fn many_counters_are_sorted_searched_and_paged() {
     );
     assert!(text.contains("60 visits in the last 24 hours"), "{text}");
     assert!(text.contains("aria-sort=\"descending\""));
+}
+
+/// What many visits carried is counted beside the page; without scripts, by whoever asks for it.
+#[tokio::test]
+async fn a_page_of_many_visits_does_not_wait_for_what_they_carried() {
+    for place in both(&[]).await {
+        let mut anna = founder(&place, "anna@a.example").await;
+        let pass = place.pass("anna@a.example").await;
+        let mut client = place.logged_in(0, &pass);
+        let line = json!({ "counter": "visits", "path": "/a \"b\"" }).to_string();
+        let body = vec![line; 1000].join("\n");
+        let ndjson = [("content-type", "application/x-ndjson")];
+        for _ in 0..10 {
+            let reply = client
+                .send(Method::POST, "/api/visits", &ndjson, &body)
+                .await;
+            assert_eq!(reply.status, 200);
+        }
+        // All that are recorded by then.
+        count(&place, "anna@a.example", "visits", &[]).await;
+        let path = "/console/counters/visits";
+        let few = anna.get(path).await.text();
+        assert!(
+            few.contains("<h2>Paths</h2>") && !few.contains("data-load"),
+            "{few}"
+        );
+
+        count(&place, "anna@a.example", "visits", &[json!({})]).await;
+        let page = anna.get(&format!("{path}?range=7d&tz=UTC")).await;
+        assert_is_page(&page, 200);
+        let text = page.text();
+        assert!(
+            !text.contains("<h2>Paths</h2>") && text.contains("<figure"),
+            "{text}"
+        );
+        let later = attribute(&page, "data-load", "data-load").replace("&#38;", "&");
+        assert_eq!(attribute(&page, "id=\"values\"", "id"), "values");
+        assert_eq!(later, "./visits?range=7d&tz=UTC&values=now");
+        let link = format!(
+            "<a class=\"button\" href=\"{}\"",
+            later.replace('&', "&#38;")
+        );
+        assert!(text.contains(&link), "{text}");
+        let page = anna
+            .get(&format!("{path}?range=7d&tz=UTC&values=now"))
+            .await;
+        assert_is_page(&page, 200);
+        assert_eq!(attribute(&page, "id=\"values\"", "class"), "columns panels");
+        let text = page.text();
+        assert!(
+            text.contains("<h2>Paths</h2>") && text.contains("<td class=\"number\">10,000</td>"),
+            "{text}"
+        );
+        assert!(!text.contains("data-load"), "{text}");
+    }
 }

@@ -192,7 +192,8 @@ impl InsistentClient {
             if reply.status == 200 {
                 return reply.visits();
             }
-            assert_eq!(reply.status, 503, "{reply:?}");
+            // 504 is nginx', on a machine that is too busy for any replica to answer in time.
+            assert!(matches!(reply.status.as_u16(), 503 | 504), "{reply:?}");
             assert!(reply.header("retry-after").is_some(), "{reply:?}");
             let code = reply.problem();
             *self.refused.lock().unwrap().entry(code).or_default() += 1;

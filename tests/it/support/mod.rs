@@ -14,6 +14,7 @@ pub mod directories;
 pub mod fault_proxy;
 pub mod footfall;
 pub mod hand;
+pub mod live;
 pub mod load;
 pub mod model_proxy;
 pub mod nginx;
