@@ -102,6 +102,17 @@ if grep -v '^#' tests/requirements.txt | grep -qvxFf <("$python/bin/pip" freeze 
     "$python/bin/pip" install --quiet --requirement tests/requirements.txt
 fi
 
+axe=target/axe
+# What it was installed from is written last: an installation that broke off is none.
+if [ -z "$quick" ] && ! cmp -s tests/axe/package-lock.json "$axe/installed.json"; then
+    echo "== installing axe-core of tests/axe/package-lock.json"
+    mkdir -p "$axe"
+    cp tests/axe/package*.json "$axe"
+    PATH="$PWD/$python/bin:$PATH" npm --prefix "$axe" ci \
+        --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    cp tests/axe/package-lock.json "$axe/installed.json"
+fi
+
 if [ "${1-}" = soak ]; then
     echo "== soak"
     SOAK_MINUTES=${2-30} cargo test --locked --test it -- --ignored --nocapture soak::

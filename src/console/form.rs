@@ -1,6 +1,7 @@
 //! Forms and their fields: what was typed stays, and what is wrong with it stands beside it.
 
 use askama::{Template, filters::HtmlSafe};
+use jiff::civil::{Date, DateTime};
 use uuid::Uuid;
 
 use super::{reader::Reader, typed::Typed};
@@ -179,6 +180,22 @@ impl Field {
         places.join(" ")
     }
 
+    /// The type of its input. What is no date, or no number, browsers would not show in a field for these.
+    fn shown_as(&self, line: &'static str) -> &'static str {
+        let value = &self.value;
+        let fits = match line {
+            "date" => value.len() == 10 && value.parse::<Date>().is_ok(),
+            "datetime-local" => value.contains('T') && value.parse::<DateTime>().is_ok(),
+            "number" => value.parse::<i64>().is_ok(),
+            _ => true,
+        };
+        if fits || value.is_empty() {
+            line
+        } else {
+            "text"
+        }
+    }
+
     fn is_chosen(&self, value: &str) -> bool {
         self.value == value
     }
@@ -347,6 +364,26 @@ mod tests {
             Field::new("on", "On", Kind::Box),
         ];
         Form::new("./x", "Send", fields)
+    }
+
+    #[test]
+    fn what_was_typed_is_seen_whatever_it_is() {
+        for (line, value, shown) in [
+            ("date", "2026-03-01", "date"),
+            ("date", "", "date"),
+            ("date", "yesterday", "text"),
+            ("date", "2026-03-01T10:00", "text"),
+            ("datetime-local", "2026-03-01T10:00:00.5", "datetime-local"),
+            ("datetime-local", "2026-03-01", "text"),
+            ("number", "400", "number"),
+            ("number", "many", "text"),
+            ("email", "nobody", "email"),
+        ] {
+            let field = Field::new("x", "X", Kind::Line(line)).with(value);
+            let html = field.render().unwrap();
+            let expected = format!("type=\"{shown}\" value=\"{value}\"");
+            assert!(html.contains(&expected), "{html}");
+        }
     }
 
     fn errors(form: &Form) -> Vec<(&str, Option<&str>)> {

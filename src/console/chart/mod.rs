@@ -174,13 +174,13 @@ impl Chart {
         let greatest = self.points.iter().max_by_key(|point| point.value);
         match (self.points.first(), self.points.last(), greatest) {
             (Some(first), Some(last), Some(greatest)) if self.points.len() > 1 => format!(
-                "{sum} from {} to {}; the most, {}, in {}.",
+                "{sum} from {} to {}; at most {} ({}).",
                 first.name,
                 last.name,
                 Exact::from(greatest.value),
                 greatest.name
             ),
-            (Some(only), ..) => format!("{sum} in {}.", only.name),
+            (Some(only), ..) => format!("{sum} ({}).", only.name),
             _ => format!("No {} in this time.", self.of),
         }
     }
@@ -245,11 +245,11 @@ mod tests {
     fn what_it_shows_is_said_in_words() {
         for (values, expected) in [
             (&[][..], "No visits in this time."),
-            (&[1], "1 visit in day \"0\"."),
-            (&[1234], "1,234 visits in day \"0\"."),
+            (&[1], "1 visit (day \"0\")."),
+            (&[1234], "1,234 visits (day \"0\")."),
             (
                 &[1, 3, 2],
-                "6 visits from day \"0\" to day \"2\"; the most, 3, in day \"1\".",
+                "6 visits from day \"0\" to day \"2\"; at most 3 (day \"1\").",
             ),
         ] {
             assert_eq!(chart(Kind::Bars, values).description(), expected);

@@ -284,14 +284,8 @@ fn ranges(view: &View<Read>, typed: &Typed, range: &Range) -> Vec<(String, &'sta
 }
 
 fn filter(typed: &Typed, range: &Range) -> Vec<Field> {
-    let is_date = |text: &str| {
-        text.is_empty() || text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10
-    };
     let moment = |name, label, value: Option<&str>| {
-        let value = value.unwrap_or_default();
-        // A browser would not show what is more than a date.
-        let kind = if is_date(value) { "date" } else { "text" };
-        Field::new(name, label, Kind::Line(kind)).with(value)
+        Field::new(name, label, Kind::Line("date")).with(value.unwrap_or_default())
     };
     let fields = [
         moment("from", "From", range.from.as_deref()),

@@ -1,6 +1,11 @@
 //! The console in a real browser. `./test.sh quick` leaves these out.
 
 mod admin;
+mod axe;
+mod gallery;
+mod payloads;
+mod pictures;
+mod stories;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -5,6 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use base64::Engine;
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -94,14 +95,16 @@ impl Browser {
 
     /// A command of the DevTools protocol.
     pub async fn devtools(&self, command: &str, parameters: Value) {
+        self.ask(command, parameters).await;
+    }
+
+    async fn ask(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
-        self.page
-            .issue_cmd(Extension {
-                path: "goog/cdp/execute",
-                body,
-            })
-            .await
-            .unwrap();
+        let command = Extension {
+            path: "goog/cdp/execute",
+            body,
+        };
+        self.page.issue_cmd(command).await.unwrap()
     }
 
     /// Shows the page as on a screen of this size.
@@ -124,6 +127,20 @@ impl Browser {
         std::fs::write(folder.join(name), self.page.screenshot().await.unwrap()).unwrap();
     }
 
+    /// A picture of the page from its head to its end, as PNG.
+    pub async fn whole_page(&self) -> Vec<u8> {
+        let high = "return Math.min(document.documentElement.scrollHeight, 4000)";
+        let high = self.script(high).await;
+        let wide = self.script("return innerWidth").await;
+        let clip = json!({ "x": 0, "y": 0, "width": wide, "height": high, "scale": 1 });
+        let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let taken = self.ask("Page.captureScreenshot", parameters).await;
+        let text = taken["data"].as_str().unwrap();
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .unwrap()
+    }
+
     async fn log(&self, kind: &str) -> Vec<Value> {
         let entries = self
             .page
@@ -139,10 +156,24 @@ impl Browser {
     /// Checks that since the last call the page has written no error to its
     /// console and asked no other host for anything.
     pub async fn assert_clean(&self, origin: &str) {
+        let loaded = self.assert_clean_but_for(origin, None).await;
+        assert!(!loaded.is_empty(), "the page itself is a request");
+    }
+
+    /// The same, where the page at this address may itself be an error, of which browsers make a note. Gives the
+    /// addresses of all pages that were asked for since the last call.
+    pub async fn assert_clean_but_for(&self, origin: &str, error: Option<&str>) -> Vec<String> {
         let console = self.log("browser").await;
+        let noted = error.map(|url| format!("{url} - Failed to load resource"));
         let errors: Vec<_> = console
             .iter()
             .filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING")
+            .filter(|entry| {
+                let message = entry["message"].as_str().unwrap();
+                !noted
+                    .as_ref()
+                    .is_some_and(|noted| message.starts_with(noted))
+            })
             .collect();
         assert!(errors.is_empty(), "{errors:?}");
         let events = self.log("performance").await;
@@ -150,18 +181,24 @@ impl Browser {
             serde_json::from_str::<Value>(event["message"].as_str().unwrap()).unwrap()
         });
         // Those of our pages: the browser's own first page may still be loading, too.
-        let requests: Vec<String> = messages
+        let requests: Vec<Value> = messages
             .map(|message| message["message"].clone())
             .filter(|event| event["method"] == "Network.requestWillBeSent")
             .map(|event| event["params"].clone())
             .filter(|request| request["documentURL"].as_str().unwrap().starts_with(origin))
-            .map(|request| request["request"]["url"].as_str().unwrap().to_owned())
             .collect();
-        assert!(!requests.is_empty(), "the page itself is a request");
-        let foreign = requests
-            .iter()
-            .find(|url| !url.starts_with(origin) && !url.starts_with("data:"));
+        let url = |request: &Value| request["request"]["url"].as_str().unwrap().to_owned();
+        let foreign = requests.iter().map(url).find(|url| {
+            // Of a file that a script has made the address is a blob of this origin.
+            !url.starts_with(origin)
+                && !url.starts_with("data:")
+                && !url.starts_with(&format!("blob:{origin}"))
+        });
         assert_eq!(foreign, None, "another host was asked");
+        let pages = requests
+            .iter()
+            .filter(|request| request["type"] == "Document");
+        pages.map(url).collect()
     }
 
     /// Runs a script in the page.

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod assembly;
+pub mod axe;
 pub mod browser;
 pub mod certificates;
 pub mod client;
@@ -12,6 +13,7 @@ pub mod databases;
 pub mod directories;
 pub mod fault_proxy;
 pub mod footfall;
+pub mod hand;
 pub mod live;
 pub mod load;
 pub mod model_proxy;

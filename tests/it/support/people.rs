@@ -275,8 +275,8 @@ impl Place {
     }
 }
 
-/// In the order in which they were written.
-fn read(folder: &Path) -> Vec<Letter> {
+/// The mails of a folder, in the order in which they were written.
+pub fn read(folder: &Path) -> Vec<Letter> {
     let files = std::fs::read_dir(folder).into_iter().flatten();
     let paths = files.map(|file| file.unwrap().path());
     let mut paths: Vec<_> = paths

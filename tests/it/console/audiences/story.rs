@@ -175,7 +175,7 @@ async fn members_have_pages() {
         }
         seen.push_str(&text);
     }
-    assert_eq!(seen.matches("<tr><td><code>v").count(), 250);
+    assert_eq!(seen.matches("<li><code>v").count(), 250);
     assert!(!seen.contains("late"));
     let page = anna
         .get(&format!("/console/audiences/{id}/members?after=nobody"))
