@@ -66,10 +66,10 @@ FULL = Plan(
     visits_a_day=27_000,
     audience_repetitions=3,
     audience_visits=10_000_000,
-    console_repetitions=3,
+    console_repetitions=2,
     console_times=7,
     console_counters=1_000,
-    console_seconds=4.0,
+    console_seconds=3.0,
 )
 QUICK = Plan(
     "quick",
