@@ -1,6 +1,5 @@
 //! The console in a real browser. `./test.sh quick` leaves these out.
 
-mod admin;
 mod axe;
 mod gallery;
 mod payloads;
@@ -101,31 +100,5 @@ async fn a_link_of_another_site_leads_in() {
         assert_eq!(visitor.path().await, format!("/{asked}"));
     }
     visitor.browser.assert_clean(&visitor.origin).await;
-    visitor.browser.close().await;
-}
-
-/// All but what moves by itself works without scripts.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_script_is_needed() {
-    let footfall = Footfall::start();
-    footfall.ready().await;
-    let visitor = Visitor::start(&footfall).await;
-    let off = serde_json::json!({ "value": true });
-    let command = "Emulation.setScriptExecutionDisabled";
-    visitor.browser.devtools(command, off).await;
-    visitor.open("console/users").await;
-    visitor.log_in("admin", "password").await;
-    visitor.shows("Times are in UTC.").await;
-    visitor.press("Dark").await;
-    visitor.find("html[data-theme=dark]").await;
-    visitor.press("Invite somebody").await;
-    visitor.fill("email", "bo@example.com").await;
-    visitor.press("Invite").await;
-    visitor.shows("The invitation is on its way.").await;
-    visitor.press("Withdraw bo").await;
-    visitor.press("Withdraw").await;
-    visitor.shows("They are removed").await;
-    visitor.press("Log out").await;
-    visitor.shows("You are signed out.").await;
     visitor.browser.close().await;
 }

@@ -1,7 +1,10 @@
 //! What admins do, and operators.
 
 use super::Story;
-use crate::support::people::{OTHER, PASSWORD};
+use crate::support::{
+    hand::Way,
+    people::{OTHER, PASSWORD},
+};
 
 const CY: &str = "cy@a.example";
 
@@ -111,6 +114,11 @@ impl Story {
         hand.shows("The company is let in again.").await;
         hand.go("Settings", "Settings in force").await;
         hand.shows("FOOTFALL_LISTEN").await;
+        let zone = match hand.way {
+            Way::WithoutScripts => "Times are in UTC",
+            _ => "your time zone",
+        };
+        hand.shows(zone).await;
         hand.press("Dark").await;
         hand.visitor.find("html[data-theme=dark]").await;
         hand.look_back().await;
