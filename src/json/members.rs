@@ -51,7 +51,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
+                // Room for those of a visit.
+                let mut members = Vec::with_capacity(8);
                 while let Some(Text(name)) = map.next_key()? {
                     members.push((name, map.next_value::<&RawValue>()?.get()));
                 }

@@ -114,7 +114,7 @@ async fn entries(
     let (mut entries, mut after) = (Vec::new(), state.through);
     // What comes later is for another time: a busy counter has no end.
     while after < state.top {
-        let chunk = streams.read(counter, after, CHUNK).await?;
+        let chunk = streams.read(counter, after, CHUNK, state.bytes).await?;
         let read = chunk.entries.iter().map(|entry| (entry.before, entry.last));
         entries.extend(read);
         match entries.last() {

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 mod invalid;
+mod kept;
 mod line;
 mod mode;
 mod page;
@@ -15,6 +16,7 @@ mod visitor;
 
 pub use self::{
     invalid::InvalidVisit,
+    kept::written,
     line::Line,
     mode::VisitorMode,
     page::Page,
@@ -47,46 +49,30 @@ pub struct Seen {
 }
 
 /// What is stored of a visit as it was sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// To what.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub path: Option<Box<str>>,
     /// From where.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub referrer: Option<Box<str>>,
     /// By which campaign.
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Box<str>>,
     /// From which country: two letters of ISO 3166-1.
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub country: Option<Box<str>>,
     /// Anything else: texts, numbers, true and false.
-    #[serde(rename = "x", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<Box<str>, Value>,
 }
 
-/// What a visit carries as it is kept: in the stream of Redis, until it is in the database. Short
-/// names, since they are there for each visit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a visit carries as it is kept: in the stream of Redis, until it is in the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "kept::Read")]
 pub struct Stored {
     /// Who came, as the counter's [`VisitorMode`] says: `#` and a hash, `~` and a hash of one day,
     /// `=` and the name as it was sent.
-    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub visitor: Option<Box<str>>,
     /// All else.
-    #[serde(flatten)]
     pub attributes: Attributes,
 }
 
-impl From<Attributes> for Stored {
-    /// A visit of nobody.
-    fn from(attributes: Attributes) -> Self {
-        Self {
-            visitor: None,
-            attributes,
-        }
-    }
-}
 #[cfg(test)]
 mod tests;

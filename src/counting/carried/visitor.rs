@@ -8,6 +8,7 @@ use sha2::Sha256;
 
 use super::{
     Carried, Salts, Seen, Stored, VisitorMode,
+    kept::written,
     salts::{SALT_BYTES, Salt},
 };
 use crate::{
@@ -35,15 +36,29 @@ impl Visitors {
     /// What is stored of a visit. Where the salt of the day is not known it says of nobody who it was:
     /// whatever else it said would be good for longer than a day.
     pub fn stored(&self, company: Company, mode: VisitorMode, carried: &Carried) -> Stored {
+        Stored {
+            visitor: self.visitor(company, mode, carried),
+            attributes: carried.attributes.clone(),
+        }
+    }
+
+    /// The same as the JSON in which it is kept.
+    pub fn written(&self, company: Company, mode: VisitorMode, carried: &Carried) -> String {
+        let visitor = self.visitor(company, mode, carried);
+        written(visitor.as_deref(), &carried.attributes)
+    }
+
+    fn visitor(
+        &self,
+        company: Company,
+        mode: VisitorMode,
+        carried: &Carried,
+    ) -> Option<Box<str>> {
         let today = Salts::today();
-        let visitor = match (&carried.visitor, &carried.seen) {
+        match (&carried.visitor, &carried.seen) {
             (Some(raw), _) => self.key_on(today, company, mode, raw),
             (None, Some(seen)) => self.seen_on(today, company, seen),
             (None, None) => None,
-        };
-        Stored {
-            visitor,
-            attributes: carried.attributes.clone(),
         }
     }
 

@@ -87,7 +87,7 @@ pub async fn drain(
         mut entries,
         bytes,
         more,
-    } = match streams.read(counter, after, most).await {
+    } = match streams.read(counter, after, most, state.bytes).await {
         Ok(chunk) => chunk,
         Err(error) => return Ok(One::Unread(error)),
     };

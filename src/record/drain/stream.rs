@@ -14,8 +14,12 @@ const SETTLE: &str = include_str!("settle.lua");
 const SWITCH: &str = include_str!("switch.lua");
 const RAISE: &str = include_str!("raise.lua");
 
-/// Entries read at a time: of a thousand visits each, with as much as they may carry, 16 MiB.
+/// Entries read at a time where nothing is known of them: of a thousand visits each, with as much as they may carry,
+/// 16 MiB.
 const ENTRIES: usize = 8;
+
+/// Entries read at a time where all that waits is small.
+const SMALL_ENTRIES: usize = 512;
 
 /// Visits from which on no more is read into one chunk, where the database is as fast as it should be.
 pub const CHUNK: u64 = 8192;
@@ -123,7 +127,8 @@ impl Streams {
         }))
     }
 
-    /// Reads what was counted after this number: one entry at least, and no more once there are `most` visits.
+    /// Reads what was counted after this number: one entry at least, and no more once there are `most` visits, or
+    /// what they take. `written` is how many bytes had ever been written to the stream.
     ///
     /// # Errors
     ///
@@ -133,9 +138,10 @@ impl Streams {
         counter: &CounterId,
         after: u64,
         most: u64,
+        written: u64,
     ) -> Result<Chunk, StoreError> {
         let keys = RecordKeys::of(counter);
-        let entries = if most < CHUNK { 1 } else { ENTRIES };
+        let mut entries = if most < CHUNK { 1 } else { ENTRIES };
         let mut chunk = Chunk::default();
         let (mut after, mut visits, mut bytes) = (after, 0, 0);
         loop {
@@ -167,6 +173,12 @@ impl Streams {
             }
             if !chunk.more || visits >= most || bytes >= CHUNK_BYTES {
                 return Ok(chunk);
+            }
+            if written.saturating_sub(chunk.bytes) < CHUNK_BYTES {
+                // As many as are wanted, if they are like those before them.
+                let each = (visits / chunk.entries.len() as u64).max(1);
+                let wanted = usize::try_from((most - visits) / each).unwrap_or(usize::MAX);
+                entries = wanted.clamp(entries, SMALL_ENTRIES);
             }
         }
     }

@@ -6,7 +6,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{RedisCounts, script::Carried};
 use crate::{
-    counting::{Batch, CounterId, carried::VisitorMode, counts::Recording},
+    counting::{
+        Batch, CounterId,
+        carried::{VisitorMode, written},
+        counts::Recording,
+    },
     storage::StoreError,
 };
 
@@ -64,12 +68,11 @@ impl RedisCounts {
         let visits = batch.visits.iter();
         let stored = visits.map(|visit| {
             let carried = visit.carried.as_ref()?;
-            let stored = match visitors {
-                Some(visitors) => visitors.stored(batch.counter.company, mode, carried),
+            Some(match visitors {
+                Some(visitors) => visitors.written(batch.counter.company, mode, carried),
                 // It will be refused, if other replicas do not record either.
-                None => carried.attributes.clone().into(),
-            };
-            Some(serde_json::to_string(&stored).expect("texts, numbers, true and false are JSON"))
+                None => written(None, &carried.attributes),
+            })
         });
         let visits = stored.collect();
         Carried { mode, visits }

@@ -1,0 +1,75 @@
+//! What a visit carries as the JSON in which it is kept. Its names are short, since they are there for each visit. It is
+//! one structure: what is read by `serde(flatten)` is copied once more, and this is read for each visit.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{Attributes, Stored};
+
+/// Somewhat longer than most are.
+const USUAL_BYTES: usize = 256;
+
+type Properties = BTreeMap<Box<str>, Value>;
+
+/// The structure, of texts that it has or that it borrows.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept<T, P> {
+    #[serde(rename = "v", skip_serializing_if = "Option::is_none")]
+    visitor: Option<T>,
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    path: Option<T>,
+    #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
+    referrer: Option<T>,
+    #[serde(rename = "c", skip_serializing_if = "Option::is_none")]
+    campaign: Option<T>,
+    #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
+    country: Option<T>,
+    #[serde(rename = "x", skip_serializing_if = "Option::is_none")]
+    properties: Option<P>,
+}
+
+/// One that is read.
+pub(super) type Read = Kept<Box<str>, Properties>;
+
+impl From<Read> for Stored {
+    fn from(read: Read) -> Self {
+        Self {
+            visitor: read.visitor,
+            attributes: Attributes {
+                path: read.path,
+                referrer: read.referrer,
+                campaign: read.campaign,
+                country: read.country,
+                properties: read.properties.unwrap_or_default(),
+            },
+        }
+    }
+}
+
+fn kept<'a>(visitor: Option<&'a str>, attributes: &'a Attributes) -> Kept<&'a str, &'a Properties> {
+    let properties = &attributes.properties;
+    Kept {
+        visitor,
+        path: attributes.path.as_deref(),
+        referrer: attributes.referrer.as_deref(),
+        campaign: attributes.campaign.as_deref(),
+        country: attributes.country.as_deref(),
+        properties: (!properties.is_empty()).then_some(properties),
+    }
+}
+
+impl Serialize for Stored {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        kept(self.visitor.as_deref(), &self.attributes).serialize(serializer)
+    }
+}
+
+/// The JSON of what [`Stored`] says, of a visitor and all else.
+pub fn written(visitor: Option<&str>, attributes: &Attributes) -> String {
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    let written = serde_json::to_writer(&mut json, &kept(visitor, attributes));
+    written.expect("texts, numbers, true and false are JSON");
+    String::from_utf8(json).expect("JSON is text")
+}
