@@ -16,6 +16,7 @@ use super::{
     evaluate::Engine,
     filter::{Filter, words},
     members::{AsOfQuery, sample},
+    placed::as_sent,
     saved::{read_filter, sentence},
     schema::FilterSchema,
 };
@@ -39,7 +40,7 @@ where
 {
     OpenApiRouter::new()
         .routes(routes!(post_build_filter))
-        .routes(routes!(post_build_audience))
+        .routes(routes!(build_audience_as_sent))
 }
 
 /// A filter, in its canonical form.
@@ -138,12 +139,33 @@ crate::problem_responses!(AudienceProblems:
 #[utoipa::path(
     post,
     path = "/api/build-audience",
+    operation_id = "post_build_audience",
     tag = "audiences",
     security(("bearer" = [])),
     params(AsOfQuery),
     request_body(content = FilterSchema, content_type = "application/json"),
     responses((status = 200, description = "The filter, and whom it means", body = BuiltAudience), AudienceProblems)
 )]
+async fn build_audience_as_sent(
+    accounts: State<Arc<Accounts>>,
+    engine: State<Engine>,
+    caller: May<permission::ReadRecord>,
+    query: QueryOf<AsOfQuery>,
+    JsonBody(body): JsonBody<Box<RawValue>>,
+) -> Result<Json<BuiltAudience>, Problem> {
+    let sent = body.clone();
+    let built = post_build_audience(accounts, engine, caller, query, JsonBody(body)).await;
+    built.map_err(|problem| match read_filter(&with_version(sent.get()), "") {
+        Ok(filter) => as_sent(problem, sent.get(), &filter),
+        Err(_) => problem,
+    })
+}
+
+/// Builds an audience.
+///
+/// # Errors
+///
+/// Those of `POST /api/build-audience`. What is wrong with a filter that can be read is told by places of its canonical form.
 pub async fn post_build_audience(
     State(accounts): State<Arc<Accounts>>,
     State(engine): State<Engine>,

@@ -4,6 +4,7 @@ pub mod build;
 pub mod evaluate;
 pub mod filter;
 pub mod members;
+mod placed;
 pub mod presets;
 pub mod saved;
 mod schema;

@@ -59,6 +59,11 @@ pub fn minute(name: &'static str, text: &str, zone: &TimeZone) -> Result<i64, Pr
 }
 
 fn date(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    // Else years with a sign are dates, too.
+    let is_other = |(place, byte): (usize, u8)| matches!(place, 4 | 7) == byte.is_ascii_digit();
+    if text.bytes().enumerate().any(is_other) {
+        return None;
+    }
     start_of(zone, Date::strptime("%Y-%m-%d", text).ok()?)
 }
 

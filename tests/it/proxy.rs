@@ -9,6 +9,7 @@ mod deaths;
 mod limits;
 mod live;
 mod pages;
+mod patience;
 mod prefix;
 mod problems;
 mod swarm;

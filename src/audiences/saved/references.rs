@@ -102,14 +102,15 @@ impl References {
         audience: Uuid,
     ) -> Option<(String, Option<String>)> {
         let Some(name) = self.names.get(&audience) else {
-            let detail = "the id of an audience of the company; there is none with this one";
-            let hint = "GET /api/audiences lists them";
+            let detail =
+                "Expected the id of an audience of the company; there is none with this one.";
+            let hint = "`GET /api/audiences` lists them.";
             return Some((detail.to_owned(), Some(hint.to_owned())));
         };
         let levels = levels(&self.down, audience);
         if own.is_some_and(|own| levels.iter().any(|level| level.contains(&own))) {
             let detail = format!(
-                "an audience that does not refer to this one; `{name}` does, so they would go round in a circle"
+                "Expected an audience that does not refer to this one; `{name}` does, so they would go round in a circle."
             );
             return Some((detail, None));
         }
@@ -119,13 +120,13 @@ impl References {
         }
         let detail = match above {
             0 => format!(
-                "at most {DEEPEST} audiences that refer to each other; with `{name}` there would be {deep}"
+                "Expected at most {DEEPEST} audiences that refer to each other; with `{name}` there would be {deep}."
             ),
             _ => format!(
-                "at most {DEEPEST} audiences that refer to each other; with `{name}` there would be {deep} for those that refer to this audience"
+                "Expected at most {DEEPEST} audiences that refer to each other; with `{name}` there would be {deep} for those that refer to this audience."
             ),
         };
-        let hint = format!("write what `{name}` says here instead of its id");
+        let hint = format!("Write what `{name}` says here instead of its id.");
         Some((detail, Some(hint)))
     }
 

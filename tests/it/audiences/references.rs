@@ -196,3 +196,63 @@ async fn of_many_that_refer_to_it_some_are_named() {
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("`user 19`, 3 more"), "{detail}");
 }
+
+/// What is looked up is told where it was sent as well.
+#[tokio::test]
+async fn what_is_built_is_wrong_where_it_was_sent() {
+    for (stage, _) in both().await {
+        let admin = stage.person("acme", "admin", Role::Admin).await;
+        let mut client = stage.client(&admin);
+        let daily = r#"{"visitor":"daily"}"#;
+        let daily = client.put_json("/api/counters/of.a.day/recording", daily);
+        assert_eq!(daily.await.status, 200);
+        let unknown = json!({ "audience": Uuid::now_v7() });
+        let too_long = json!({ "did": { "counter": "of.a.day", "within": { "days": 2 } } });
+        let path = json!({ "visitor": "path", "exists": true });
+        for (filter, code, places) in [
+            (
+                json!({ "include": unknown }),
+                "invalid_filter",
+                vec!["/include/audience"],
+            ),
+            (
+                json!({ "include": { "all": [path, { "any": [path, unknown] }] } }),
+                "invalid_filter",
+                vec!["/include/all/1/any/1/audience"],
+            ),
+            (
+                json!({ "include": path, "exclude": { "any": [path, unknown] } }),
+                "invalid_filter",
+                vec!["/exclude/any/1/audience"],
+            ),
+            (
+                json!({ "include": { "any": [path, too_long, { "all": [too_long] }] }, "exclude": too_long }),
+                "visitors_of_a_day",
+                vec![
+                    "/include/any/1/did/within",
+                    "/include/any/2/all/0/did/within",
+                    "/exclude/did/within",
+                ],
+            ),
+        ] {
+            let reply = client
+                .post_json("/api/build-audience", &filter.to_string())
+                .await;
+            assert_eq!(
+                (reply.status.as_u16(), &*reply.problem()),
+                (422, code),
+                "{reply:?}"
+            );
+            let problem = reply.json();
+            let errors = problem["errors"].as_array().unwrap().iter();
+            let told: Vec<_> = errors
+                .map(|error| error["pointer"].as_str().unwrap())
+                .collect();
+            assert_eq!(told, places, "{} {filter}", stage.kind);
+            if code == "invalid_filter" {
+                let detail = problem["detail"].as_str().unwrap();
+                assert!(detail.starts_with(places[0]), "{detail}");
+            }
+        }
+    }
+}

@@ -28,7 +28,8 @@ async fn slow(opened: Opened, request: Duration) -> (Place, Arc<AudienceMetrics>
             )
         })
         .collect();
-    for some in visits.chunks(1000) {
+    // So few in a transaction that it has its time on a busy machine.
+    for some in visits.chunks(200) {
         place.visits("a", some).await;
     }
     let texts: Vec<_> = (0..40).map(|nth| json!({ "visitor_property": "p", "contains": format!("{}{nth}", "x".repeat(300)) })).collect();
@@ -60,7 +61,8 @@ async fn a_question_that_takes_too_long_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_questions_wait_and_are_refused() {
     for opened in databases::both().await {
-        let (place, metrics, question) = slow(opened, Duration::from_secs(4)).await;
+        // Each takes longer than it may.
+        let (place, metrics, question) = slow(opened, Duration::from_millis(400)).await;
         let place = Arc::new(place);
         let ask = |question: Value| {
             let place = place.clone();
@@ -69,25 +71,28 @@ async fn more_questions_wait_and_are_refused() {
         let running: Vec<_> = (0..AT_A_TIME + 4).map(|_| ask(question.clone())).collect();
         let mut codes = Vec::new();
         for asked in running {
-            let asked = tokio::time::timeout(PATIENCE, asked)
-                .await
-                .unwrap()
-                .unwrap();
-            codes.push(asked.map_or_else(|problem| problem.code.as_str(), |_| "answered"));
+            let asked = tokio::time::timeout(PATIENCE, asked).await;
+            codes.push(asked.unwrap().unwrap().unwrap_err().code.as_str());
         }
         let of = |code: &str| codes.iter().filter(|other| **other == code).count();
-        // Whoever had a turn was answered or given up; the others waited for half of the time.
         assert_eq!(
-            of("answered") + of("query_too_slow") + of("overloaded"),
-            AT_A_TIME + 4,
+            of("query_too_slow") + of("overloaded"),
+            codes.len(),
             "{codes:?}"
         );
+        // Whoever has no turn by half of the time has none: but for who comes a moment too late, all the others.
+        assert!(of("query_too_slow") >= 1, "{codes:?}");
+        assert!(of("overloaded") >= 1, "{} {codes:?}", place.kind());
         let overloaded = ended(&metrics, Outcome::Overloaded);
         assert_eq!(overloaded, of("overloaded") as u64);
         assert_eq!(metrics.running.get(), 0);
         // There is room again.
         let quick = include(json!([{ "did": { "counter": "a" } }]));
-        assert_eq!(place.who(&quick).await.len(), 500);
+        until("there is an answer", async || {
+            let evaluated = place.evaluated(&quick, None).await.ok()?;
+            (evaluated.visitors.len() == 500).then_some(())
+        })
+        .await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Statements that forget whose rows they are about: PostgreSQL refuses all the same. And none does.
 
+mod filters;
+
 use std::{fs, path::Path};
 
 use hyper::Method;

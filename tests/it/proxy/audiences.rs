@@ -72,8 +72,9 @@ async fn answers_have_long_header_fields() {
     let proxy = Proxy::start();
     let _replica = proxy.replica().start();
     let mut client = proxy.client().logged_in().await;
+    // As many as are still named.
     let lines =
-        (0..600).map(|number| format!(r#"{{"counter":"c{number}","visitor":"ann","path":"/"}}"#));
+        (0..440).map(|number| format!(r#"{{"counter":"c{number}","visitor":"ann","path":"/"}}"#));
     let lines: Vec<_> = lines.collect();
     let headers = [("content-type", "application/x-ndjson")];
     // So many new counters take a busy machine longer than nginx waits for one answer.
@@ -91,12 +92,9 @@ async fn answers_have_long_header_fields() {
     assert_eq!(members.status, 200, "{members:?}");
     assert_eq!(members.text().lines().count(), 1);
     let as_of = members.header("footfall-as-of").unwrap();
-    assert!(as_of.len() > 1500, "{}", as_of.len());
-    let fields: usize = members.headers.values().map(|value| value.len()).sum();
-    assert!(
-        fields > 4096 || members.header("footfall-counters").is_none(),
-        "{fields}"
-    );
+    let counters = members.header("footfall-counters").unwrap();
+    let both = as_of.len() + counters.len();
+    assert!(both > 4096, "{both}");
     let again = client.get(&format!("{path}?as_of={as_of}")).await;
     assert_eq!(again.text(), members.text());
 }

@@ -1,12 +1,14 @@
 //! What nginx itself has to say is a problem document, too.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, os::unix::fs::symlink};
 
 use hyper::Method;
+use tokio::net::UnixListener;
 
 use crate::support::{
     Reply,
-    proxy::{Proxy, send},
+    proxy::{Prepared, Proxy, send},
+    reader::ACCEPT,
 };
 
 /// Checks a problem document of nginx' own, and gives its code.
@@ -39,6 +41,66 @@ async fn no_replica() {
     assert_eq!((reply.status.as_u16(), reply.text().as_str()), (502, ""));
     let reply = client.login("admin", "password").await;
     assert_eq!(problem_of_nginx(&reply), "no_replica");
+}
+
+/// Where nobody takes a body, how long it is is not what is wrong. Each is longer than other paths than its own take.
+#[tokio::test]
+async fn no_replica_for_a_long_body() {
+    let proxy = Proxy::start();
+    for (path, most) in [
+        ("/api/visits", 1 << 20),
+        ("/api/audiences", 64 << 10),
+        ("/api/presets/x", 64 << 10),
+        ("/api/build-filter", 64 << 10),
+        ("/api/build-audience?as_of=x", 64 << 10),
+        ("/console/audiences", 64 << 10),
+        ("/console/reset?token=x", 64 << 10),
+    ] {
+        for bytes in [(16 << 10) + 1, most] {
+            let body = "x".repeat(bytes);
+            let chunks = format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{bytes:x}\r\n{body}\r\n0\r\n\r\n"
+            );
+            let mut client = proxy.client();
+            let sized = client.send(Method::POST, path, &[], &body).await;
+            for mut reply in [sized, send(&proxy.address, chunks.as_bytes()).await] {
+                // Where a link of a mail leads, whatever is wrong.
+                let referrer = reply.headers.remove("referrer-policy");
+                assert_eq!(referrer.is_some(), path.contains("token="), "{path}");
+                let said = (reply.status.as_u16(), problem_of_nginx(&reply));
+                assert_eq!(said, (502, "no_replica".to_owned()), "{path} {bytes}");
+            }
+            let accept = [("accept", ACCEPT)];
+            let reply = client.send(Method::POST, path, &accept, &body).await;
+            assert_eq!(reply.status, 502, "{path} {bytes}");
+            let page = reply.header("content-type");
+            assert_eq!(page, Some("text/html; charset=utf-8"), "{path} {bytes}");
+            assert!(reply.text().contains("<p>502</p>"), "{}", reply.text());
+        }
+    }
+}
+
+/// Nor where somebody takes it and does not answer.
+#[tokio::test]
+async fn no_answer_to_a_long_body() {
+    let proxy = Prepared::new("http.conf")
+        .replace("proxy_read_timeout 2s;", "proxy_read_timeout 50ms;")
+        .replace(
+            "proxy_next_upstream_timeout 5s;",
+            "proxy_next_upstream_timeout 100ms;",
+        )
+        .start();
+    // As long as nobody accepts it, it waits.
+    let first = proxy.path("sockets/1.sock");
+    let _hangs = UnixListener::bind(&first).unwrap();
+    for slot in 2..=32 {
+        symlink(&first, proxy.path(&format!("sockets/{slot}.sock"))).unwrap();
+    }
+    let body = "x".repeat(20_000);
+    let mut client = proxy.client();
+    let reply = client.send(Method::POST, "/api/visits", &[], &body).await;
+    let said = (reply.status.as_u16(), problem_of_nginx(&reply));
+    assert_eq!(said, (504, "no_answer".to_owned()));
 }
 
 #[tokio::test]
