@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 /// The files, each before those that import it.
 const SOURCES: &[(&str, &str)] = &[
     ("console.css", include_str!("assets/console.css")),
+    ("builder.css", include_str!("assets/builder.css")),
     ("console.js", include_str!("assets/console.js")),
     ("live.js", include_str!("assets/live.js")),
     ("range.js", include_str!("assets/range.js")),

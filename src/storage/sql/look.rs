@@ -21,11 +21,9 @@ use crate::supervision::Piece;
 /// How often PostgreSQL looks whether who asked is still there: a query of one who is not ends by then.
 const CHECKED: &str = "250ms";
 
-/// `SET LOCAL` takes no parameters; `true` ends it with the transaction. To compile a statement takes PostgreSQL
-/// longer than what is asked here in many small ones.
+/// `SET LOCAL` takes no parameters; `true` ends it with the transaction.
 const LIMITS: &str =
-    "SELECT set_config('statement_timeout', $1, true), set_config('client_connection_check_interval', $2, true),
-       set_config('jit', 'off', true)";
+    "SELECT set_config('statement_timeout', $1, true), set_config('client_connection_check_interval', $2, true)";
 
 /// Instructions of SQLite's machine between two looks whether to go on: some tenths of a millisecond.
 const INSTRUCTIONS: i32 = 20_000;

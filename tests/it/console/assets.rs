@@ -90,10 +90,14 @@ async fn pages_are_light() {
         let (styles, others): (Vec<_>, Vec<_>) = loaded
             .into_iter()
             .partition(|address| address.ends_with(".css"));
-        assert_eq!(styles.len(), 1, "{path}");
-        let style = body(&mut anna, &styles[0]).await;
-        assert!(style.len() < 24_000, "{}", style.len());
-        assert!(!style.contains("@import") && !style.contains("url("));
+        // What builds audiences has more than others.
+        let most = if path == "audiences/new" { 2 } else { 1 };
+        assert_eq!(styles.len(), most, "{path}");
+        for style in &styles {
+            let style = body(&mut anna, style).await;
+            assert!(style.len() < 20_000, "{}", style.len());
+            assert!(!style.contains("@import") && !style.contains("url("));
+        }
         scripts.extend(
             others
                 .into_iter()
