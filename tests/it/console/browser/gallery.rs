@@ -139,6 +139,7 @@ impl Gallery {
         assert!(output.status.success(), "{output:?}");
         let footfall = Footfall::builder()
             .env("FOOTFALL_DATA_DIR", folder.path().display())
+            .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
             .start();
         footfall.ready().await;
         let mut gallery = Self {

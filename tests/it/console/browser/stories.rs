@@ -26,6 +26,7 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let footfall = Footfall::builder()
             .env("FOOTFALL_DATA_DIR", folder.path().display())
+            .env("FOOTFALL_REQUEST_TIMEOUT", "60s")
             .start();
         footfall.ready().await;
         Self {
