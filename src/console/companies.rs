@@ -202,7 +202,11 @@ async fn change(
     sent: Sent<ManageCompanies>,
 ) -> Result<Response<Body>, Problem> {
     let changes = ChangesBody {
-        name: sent.typed.text_if_sent("name"),
+        // That of the settings' account keeps its name.
+        name: match id == DEFAULT_ID {
+            true => Text::default(),
+            false => sent.typed.text("name"),
+        },
         time_zone: sent.typed.text_if_sent("time_zone"),
         state: Text::default(),
     };

@@ -1,5 +1,6 @@
 //! Where the database or the store is away, each page shows what works, or says calmly that it cannot be shown now.
 
+use footfall::auth::revocation::Pass;
 use serde_json::json;
 
 use super::{counters::count, founder, operator};
@@ -34,17 +35,12 @@ async fn assert_all(reader: &mut Reader, pages: &[Said]) {
 }
 
 /// Two more visits, by who has logged in before.
-async fn two_more(place: &Place, email: &str, pass: &footfall::auth::revocation::Pass) {
+async fn two_more(place: &Place, pass: &Pass) {
     for _ in 0..2 {
         let mut client = place.logged_in(0, pass);
-        let reply = send(
-            &mut client,
-            hyper::Method::POST,
-            "/api/counters/visits",
-            &json!({}),
-        )
-        .await;
-        assert_eq!(reply.status, 200, "{email}");
+        let (path, body) = ("/api/counters/visits", json!({}));
+        let reply = send(&mut client, hyper::Method::POST, path, &body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
     }
 }
 
@@ -55,8 +51,7 @@ async fn without_the_database_numbers_go_on() {
     let mut anna = founder(&place, "anna@a.example").await;
     count(&place, "anna@a.example", "visits", &vec![json!({}); 3]).await;
     let pass = place.pass("anna@a.example").await;
-    let body =
-        json!({ "name": "Some", "filter": { "include": { "did": { "counter": "visits" } } } });
+    let body = json!({ "name": "Some", "filter": { "version": 1, "include": { "did": { "counter": "visits" } } } });
     let path = "/api/audiences";
     let made = send(
         &mut place.logged_in(0, &pass),
@@ -72,7 +67,7 @@ async fn without_the_database_numbers_go_on() {
     for app in &place.replicas {
         app.metric_becomes("footfall_database_up", 0.0).await;
     }
-    two_more(&place, "anna@a.example", &pass).await;
+    two_more(&place, &pass).await;
 
     let home = anna.get("/console/").await;
     assert_is_page(&home, 200);
@@ -159,7 +154,7 @@ async fn what_waits_to_be_recorded_is_told() {
     place
         .as_owner("ALTER TABLE runs ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
         .await;
-    two_more(&place, "anna@a.example", &pass).await;
+    two_more(&place, &pass).await;
     let home = until("home says that recording is behind", async || {
         let page = anna.get("/console/").await;
         assert_is_page(&page, 200);
@@ -204,8 +199,7 @@ async fn without_the_store_what_is_in_the_database_is_shown() {
     for _ in 0..3 {
         assert_eq!(client.get("/api/count").await.status, 200);
     }
-    let body =
-        json!({ "name": "Some", "filter": { "include": { "did": { "counter": "visits" } } } });
+    let body = json!({ "name": "Some", "filter": { "version": 1, "include": { "did": { "counter": "visits" } } } });
     let made = client.post_json("/api/audiences", &body.to_string()).await;
     assert_eq!(made.status, 201, "{}", made.text());
     let id = made.json()["id"].as_str().unwrap().to_owned();

@@ -150,8 +150,8 @@ async fn other_releases_write_to_the_same_table() {
                  VALUES ($1, 'older', 'older', 'active', 1, 1, 1)",
                 "UTC",
             ),
-            ("UPDATE companies SET name = 'Acme', name_key = 'acme', state = 'active', updated_at = 2 WHERE name_key = 'acme' AND id <> $1", "Europe/Berlin"),
-            ("UPDATE companies SET time_zone = 'Mars/Olympus' WHERE name_key = 'acme' AND id <> $1", "UTC"),
+            ("UPDATE companies SET name = 'Acme', state = 'active', updated_at = 2 WHERE name = 'acme' AND id <> $1", "Europe/Berlin"),
+            ("UPDATE companies SET time_zone = 'Mars/Olympus' WHERE name = 'Acme' AND id <> $1", "UTC"),
         ] {
             if zone == "Europe/Berlin" {
                 let body = r#"{"time_zone":"Europe/Berlin"}"#;
