@@ -48,12 +48,7 @@ impl Visitors {
         written(visitor.as_deref(), &carried.attributes)
     }
 
-    fn visitor(
-        &self,
-        company: Company,
-        mode: VisitorMode,
-        carried: &Carried,
-    ) -> Option<Box<str>> {
+    fn visitor(&self, company: Company, mode: VisitorMode, carried: &Carried) -> Option<Box<str>> {
         let today = Salts::today();
         match (&carried.visitor, &carried.seen) {
             (Some(raw), _) => self.key_on(today, company, mode, raw),

@@ -22,8 +22,7 @@ use crate::supervision::Piece;
 const CHECKED: &str = "250ms";
 
 /// `SET LOCAL` takes no parameters; `true` ends it with the transaction.
-const LIMITS: &str =
-    "SELECT set_config('statement_timeout', $1, true), set_config('client_connection_check_interval', $2, true)";
+const LIMITS: &str = "SELECT set_config('statement_timeout', $1, true), set_config('client_connection_check_interval', $2, true)";
 
 /// Instructions of SQLite's machine between two looks whether to go on: some tenths of a millisecond.
 const INSTRUCTIONS: i32 = 20_000;
