@@ -31,8 +31,11 @@ pub struct Counter {
     /// How much comes in each hour (UTC), beside the others.
     hours: [u64; 24],
     /// What one of them does.
-    comes: fn(&mut Dice, Person) -> Vec<(i64, Option<Carried>)>,
+    comes: fn(&mut Dice, Person) -> Vec<Coming>,
 }
+
+/// When, and what it carries.
+type Coming = (i64, Option<Carried>);
 
 const ONLINE: [u64; 24] = [
     3, 2, 1, 1, 1, 2, 5, 12, 22, 28, 30, 27, 22, 24, 28, 27, 25, 22, 20, 22, 24, 20, 12, 6,
