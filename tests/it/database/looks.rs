@@ -13,8 +13,10 @@ use crate::support::{
 /// Longer than any test waits.
 const LONG: Duration = Duration::from_secs(600);
 
-/// What a look that takes for ever asks for; the remark is what the server's list of queries is searched for.
-const IN_POSTGRES: &str = "SELECT count(*) /* for ever */ FROM generate_series(1, 100000000000)";
+/// What a look that takes for ever asks for; the remark is what the server's list of queries is searched for. One long
+/// series would be written to the disk first, and end when that is full.
+const IN_POSTGRES: &str = "SELECT count(*) /* for ever */
+     FROM generate_series(1, 1000000) AS a, generate_series(1, 1000000) AS b";
 
 const IN_SQLITE: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n, counters";
 

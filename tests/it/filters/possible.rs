@@ -158,7 +158,13 @@ fn condition(field: &'static str, property: &'static str) -> BoxedStrategy<Value
 
 fn within() -> impl Strategy<Value = Value> {
     let days = select(vec![1, 2, 3, 30, 400]).prop_map(|days| json!({"days": days}));
-    let between = (age(), 1..30 * DAY).prop_map(|(age, long)| {
+    // From one border to another as well, on both of which there are visits.
+    let days_long = (select(vec![1, 2, 27, 28, 29]), -1..=1_i64);
+    let long = prop_oneof![
+        days_long.prop_map(|(days, beside)| days * DAY + beside),
+        1..30 * DAY
+    ];
+    let between = (age(), long).prop_map(|(age, long)| {
         let from = INSTANT - age;
         json!({"from": time::format(from), "to": time::format(from + long)})
     });
