@@ -33,17 +33,16 @@ enum Said {
 }
 use Said::{Above, Beside, Never};
 
-/// A form: its pattern, who fills it in, and each of its fields with what is right and what is wrong in it.
-type Row = (
-    &'static str,
-    Who,
-    &'static [(&'static str, &'static str, &'static str, Said)],
-);
+/// A field: its name, what is right and what is wrong in it, and where that is said.
+type Cell = (&'static str, &'static str, &'static str, Said);
 
-const NAME: (&str, &str, &str, Said) = ("name", "Umbrella", "a\tb", Beside(422));
-const ZONE: (&str, &str, &str, Said) = ("time_zone", "Asia/Tokyo", "Mars/Olympus", Beside(422));
-const OWN_PASSWORD: (&str, &str, &str, Said) = ("password", PASSWORD, "wrong", Beside(401));
-const RECORDING: [(&str, &str, &str, Said); 3] = [
+/// A form: its pattern, who fills it in, and its fields.
+type Row = (&'static str, Who, &'static [Cell]);
+
+const NAME: Cell = ("name", "Umbrella", "a\tb", Beside(422));
+const ZONE: Cell = ("time_zone", "Asia/Tokyo", "Mars/Olympus", Beside(422));
+const OWN_PASSWORD: Cell = ("password", PASSWORD, "wrong", Beside(401));
+const RECORDING: [Cell; 3] = [
     ("on", "on", "on", Never),
     ("retention_days", "30", "many", Beside(422)),
     ("visitor", "daily", "naked", Beside(422)),
