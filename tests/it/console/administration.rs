@@ -314,7 +314,11 @@ async fn an_operator_sees_all_trails() {
     let zoe = stage.person("Zeta", "zoe", Role::Admin).await;
     let mut admin = operator(&stage.app).await;
     let page = admin.get("/console/audit").await;
-    assert!(page.text().contains("<td data-label=\"Company\">Zeta</td>"), "{}", page.text());
+    assert!(
+        page.text().contains("<td data-label=\"Company\">Zeta</td>"),
+        "{}",
+        page.text()
+    );
     let page = admin
         .get("/console/audit?company=00000000-0000-0000-0000-000000000000")
         .await;

@@ -85,7 +85,11 @@ async fn answers(place: &Place, anna: &mut Reader, id: &str) {
             .get(&format!("/console/audiences/{id}/members{query}"))
             .await;
         assert_is_page(&members, 200);
-        assert_eq!(members.text().matches("<li><code>").count(), size, "{query}");
+        assert_eq!(
+            members.text().matches("<li><code>").count(),
+            size,
+            "{query}"
+        );
     }
     let entries = place
         .stage
