@@ -11,6 +11,7 @@ use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::process::{Process, eventually, free_port};
 
@@ -28,10 +29,14 @@ const ARGUMENTS: &[&str] = &[
     "--hide-scrollbars",
 ];
 
+/// A browser takes a core and more while it draws: more of them at once would keep all other tests waiting.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
 pub struct Browser {
     pub page: Client,
     _driver: Process,
     profile: tempfile::TempDir,
+    _turn: SemaphorePermit<'static>,
 }
 
 /// A command of ChromeDriver that WebDriver does not have.
@@ -61,6 +66,7 @@ impl WebDriverCompatibleCommand for Extension {
 
 impl Browser {
     pub async fn start() -> Self {
+        let turn = TURNS.acquire().await.unwrap();
         let (port, profile) = (free_port(), tempfile::tempdir().unwrap());
         let driver = Process::spawn(
             Command::new("chromedriver")
@@ -90,6 +96,7 @@ impl Browser {
             page,
             _driver: driver,
             profile,
+            _turn: turn,
         }
     }
 
