@@ -109,10 +109,13 @@ impl Hand {
 
     /// Where the focus is, which is seen: that of a page which has just come a moment after it has one.
     async fn seen(&self, xpath: &str) -> Value {
-        until(&format!("the focus is seen on the way to {xpath}"), async || {
-            let focus = self.focus(xpath).await;
-            (focus["seen"] == true).then_some(focus)
-        })
+        until(
+            &format!("the focus is seen on the way to {xpath}"),
+            async || {
+                let focus = self.focus(xpath).await;
+                (focus["seen"] == true).then_some(focus)
+            },
+        )
         .await
     }
 
