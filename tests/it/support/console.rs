@@ -1,6 +1,6 @@
 //! Somebody who looks at the console in a real browser.
 
-use fantoccini::{Locator, elements::Element};
+use fantoccini::{Locator, elements::Element, error::CmdError};
 
 use super::{Footfall, browser::Browser, until};
 
@@ -38,23 +38,25 @@ impl Visitor {
 
     /// Types into a field, in place of what is there.
     pub async fn fill(&self, id: &str, text: &str) {
-        let field = self.find(&format!("[id='{id}']")).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        let typed = async |field: Element| {
+            field.clear().await?;
+            field.send_keys(text).await
+        };
+        let css = format!("[id='{id}']");
+        until(&css, async || settled(typed(self.find(&css).await).await)).await;
     }
 
     /// Presses a button, or follows a link, by what it says.
     pub async fn press(&self, text: &str) {
         let path =
             format!("//button[normalize-space()='{text}'] | //a[normalize-space()='{text}']");
-        let found = self
-            .browser
-            .page
-            .wait()
-            .for_element(Locator::XPath(&path))
-            .await;
-        let found = found.unwrap_or_else(|error| panic!("{text}: {error}"));
-        found.click().await.unwrap();
+        let pressed = async || {
+            let waiting = self.browser.page.wait();
+            let found = waiting.for_element(Locator::XPath(&path)).await;
+            let found = found.unwrap_or_else(|error| panic!("{text}: {error}"));
+            settled(found.click().await)
+        };
+        until(text, pressed).await;
     }
 
     /// Waits until the page shows this.
@@ -98,5 +100,13 @@ impl Visitor {
                 self.browser.screenshot(&file).await;
             }
         }
+    }
+}
+
+/// `None` of an element of the page before, in whose place another has come.
+fn settled(done: Result<(), CmdError>) -> Option<()> {
+    match done {
+        Err(error) if error.is_stale_element_reference() => None,
+        done => Some(done.unwrap()),
     }
 }
