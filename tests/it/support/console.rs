@@ -105,8 +105,10 @@ impl Visitor {
 
 /// `None` of an element of the page before, in whose place another has come.
 fn settled(done: Result<(), CmdError>) -> Option<()> {
-    match done {
-        Err(error) if error.is_stale_element_reference() => None,
-        done => Some(done.unwrap()),
+    let is_of_before = |error: &CmdError| error.is_stale_element_reference();
+    if done.as_ref().is_err_and(is_of_before) {
+        return None;
     }
+    done.unwrap();
+    Some(())
 }
