@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What recording visits costs, whether it keeps up, what visits take in PostgreSQL and how fast they are read.
 # Writes docs/benchmarks/record.md; run.sh does the same after its comparison.
-#   ./bench/record.sh          some 6 minutes, on a machine that does nothing else; 20 more when it makes its year
+#   ./bench/record.sh          some 3 minutes, on a machine that does nothing else; 17 more when it makes its year
 #                              of ten million visits, once, in target/bench/year
 #   ./bench/record.sh quick    a minute, a trial: writes to target/bench/results
 source "$(dirname "$0")/lib.sh"
