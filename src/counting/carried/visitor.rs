@@ -1,6 +1,10 @@
 //! What is stored of who came.
 
-use std::{iter, net::IpAddr};
+use std::{
+    iter,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,7 +16,7 @@ use super::{
     salts::{SALT_BYTES, Salt},
 };
 use crate::{
-    auth::keys::{Keys, Purpose},
+    auth::keys::{Keys, Purpose, Signer},
     company::Company,
 };
 
@@ -25,12 +29,18 @@ const HASH_BYTES: usize = 16;
 pub struct Visitors {
     keys: Keys,
     salts: Salts,
+    /// For the company whose visitor was hashed last: visits come in batches of one company.
+    hashing: Arc<Mutex<Option<(Company, Signer)>>>,
 }
 
 impl Visitors {
     /// With the keys of `SECRET_KEY`, and the salts of days.
     pub fn new(keys: Keys, salts: Salts) -> Self {
-        Self { keys, salts }
+        Self {
+            keys,
+            salts,
+            hashing: Arc::default(),
+        }
     }
 
     /// What is stored of a visit. Where the salt of the day is not known it says of nobody who it was:
@@ -59,15 +69,22 @@ impl Visitors {
 
     fn key_on(&self, day: i64, company: Company, mode: VisitorMode, raw: &str) -> Option<Box<str>> {
         match mode {
-            VisitorMode::Hashed => {
-                let whom = company.id();
-                let signed = self
-                    .keys
-                    .sign_for(Purpose::Visitor, whom.as_bytes(), raw.as_bytes());
-                Some(hashed(&signed))
-            }
+            VisitorMode::Hashed => Some(hashed(&self.signer(company).sign(raw.as_bytes()))),
             VisitorMode::Daily => Some(daily(&self.salts.of(day)?, company, raw)),
             VisitorMode::Given => Some(given(raw)),
+        }
+    }
+
+    fn signer(&self, company: Company) -> Signer {
+        let mut hashing = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*hashing {
+            Some((of, signer)) if *of == company => signer.clone(),
+            _ => {
+                let whom = company.id();
+                let signer = self.keys.signer_for(Purpose::Visitor, whom.as_bytes());
+                *hashing = Some((company, signer.clone()));
+                signer
+            }
         }
     }
 
