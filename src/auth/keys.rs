@@ -68,15 +68,15 @@ impl Keys {
 
     /// The signature (HMAC-SHA-256) of some data.
     pub fn sign(&self, purpose: Purpose, data: &[u8]) -> [u8; BYTES] {
-        self.sign_for(purpose, &[], data)
+        sign(&self.current, purpose, &[], data)
     }
 
-    /// The same with a key for `whom` alone: a company, of which nothing is known by the key of another.
-    pub fn sign_for(&self, purpose: Purpose, whom: &[u8], data: &[u8]) -> [u8; BYTES] {
-        sign(&self.current, purpose, whom, data)
+    /// What signs with a key for `whom` alone: a company, of which nothing is known by the key of another.
+    pub fn signer_for(&self, purpose: Purpose, whom: &[u8]) -> Signer {
+        Signer(keyed(&self.current, purpose, whom))
     }
 
-    /// The same by each key that there is: the current one, and the previous one.
+    /// The signatures of it by each key that there is: the current one, and the previous one.
     pub fn sign_for_by_all(
         &self,
         purpose: Purpose,
@@ -90,9 +90,9 @@ impl Keys {
     /// Whether a signature is ours, by the current key or the previous one. Takes the same time
     /// however much of it is right.
     pub fn verify(&self, purpose: Purpose, data: &[u8], signature: &[u8]) -> bool {
-        let is_right = |mac: Hmac<Sha256>| mac.verify_slice(signature).is_ok();
+        let is_right = |mac: Hmac<Sha256>| mac.chain_update(data).verify_slice(signature).is_ok();
         self.masters()
-            .map(|master| is_right(mac(master, purpose, &[], data)))
+            .map(|master| is_right(keyed(master, purpose, &[])))
             .fold(false, |found, is_right| found | is_right)
     }
 
@@ -101,18 +101,28 @@ impl Keys {
     }
 }
 
-fn sign(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8], data: &[u8]) -> [u8; BYTES] {
-    let signature = mac(master, purpose, whom, data).finalize();
-    signature.into_bytes().into()
+/// Signs for one purpose, and for one company where that has a key of its own.
+#[derive(Clone)]
+pub struct Signer(Hmac<Sha256>);
+
+impl Signer {
+    /// The signature (HMAC-SHA-256) of some data.
+    pub fn sign(&self, data: &[u8]) -> [u8; BYTES] {
+        let mac = self.0.clone().chain_update(data);
+        mac.finalize().into_bytes().into()
+    }
 }
 
-fn mac(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8], data: &[u8]) -> Hmac<Sha256> {
+fn sign(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8], data: &[u8]) -> [u8; BYTES] {
+    Signer(keyed(master, purpose, whom)).sign(data)
+}
+
+fn keyed(master: &Hkdf<Sha256>, purpose: Purpose, whom: &[u8]) -> Hmac<Sha256> {
     let mut key = [0; BYTES];
     let derived = master.expand_multi_info(&[purpose.info(), whom], &mut key);
     derived.expect("it is not longer than 255 hashes");
     let mac = Hmac::<Sha256>::new_from_slice(&key);
-    let mac = mac.expect("a key of any length will do");
-    mac.chain_update(data)
+    mac.expect("a key of any length will do")
 }
 
 #[cfg(test)]

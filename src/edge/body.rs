@@ -84,6 +84,10 @@ fn check_media_type(headers: &HeaderMap, is_expected: fn(&Mime) -> bool) -> Resu
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(unsupported());
     };
+    // Nearly everybody says just this: it need not be taken apart.
+    if value == mime::APPLICATION_JSON.as_ref() && is_expected(&mime::APPLICATION_JSON) {
+        return Ok(());
+    }
     let text = value.to_str().map_err(|_| unsupported())?;
     let media_type: Mime = text.parse().map_err(|_| unsupported())?;
     if !is_expected(&media_type) {

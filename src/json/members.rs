@@ -1,7 +1,7 @@
 //! The members of a JSON object one by one, as they were written: what a map would keep of them says
 //! neither that one was there twice nor how a number was written.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{
     Deserialize, Deserializer,
@@ -65,7 +65,16 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// A text, which is a new one only where something in it is escaped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text<'a>(pub Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

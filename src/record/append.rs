@@ -1,5 +1,7 @@
 //! Writing what was counted into the tables.
 
+use std::ops::Deref;
+
 use super::{
     chunk::{Entry, Reason},
     plan::Plan,
@@ -33,10 +35,10 @@ pub struct Appended {
 /// # Errors
 ///
 /// Those of the database; [`DatabaseError::Refused`] if the recording is not as it was read.
-pub async fn append(
+pub async fn append<T: Deref<Target = str> + Sync>(
     connection: &mut Connection<'_>,
     recording: &mut Recording,
-    entries: &[Entry],
+    entries: &[Entry<T>],
 ) -> Result<Appended, DatabaseError> {
     let tail = runs::tail(connection, recording).await?;
     let plan = Plan::of(recording.position(tail), entries);
@@ -59,14 +61,13 @@ pub(super) async fn write(
         return Ok(true);
     }
     // First, since nothing must be done if the plan is for another state than there is.
-    let uses = visits::uses(&plan.carried);
     let before = recording.last_text;
-    if !recording.advance(connection, plan, uses.len()).await? {
+    if !recording.advance(connection, plan).await? {
         return Ok(false);
     }
     runs::write(connection, recording, plan).await?;
     marks::raise(connection, recording, &plan.marks).await?;
-    let ids = texts::name(connection, recording, before, &uses).await?;
+    let ids = texts::name(connection, recording, before, &plan.carried).await?;
     visits::write(connection, recording, &plan.carried, &ids).await?;
     let at = plan.to.through_at;
     identities::write(connection, recording, Kind::Request, &plan.requests, at).await?;
@@ -79,7 +80,7 @@ impl Plan<'_> {
         Appended {
             recorded: self.recorded,
             unrecorded: self.unrecorded,
-            carried: self.carried.len() as u64,
+            carried: self.carried.visits.len() as u64,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Reason {
 
 /// A batch of visits as it was counted: those with the numbers `last - visits + 1` to `last`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry<T = Box<str>> {
     /// The number of the last of them.
     pub last: u64,
     /// How many they are. 0 only says that visits up to `last` were counted by now.
@@ -50,7 +50,7 @@ pub struct Entry {
     /// Why; `None` if nobody said so, as older versions of Footfall do not.
     pub reason: Option<Reason>,
     /// What those carry that carry something, by their numbers.
-    pub carried: Vec<(u64, Stored)>,
+    pub carried: Vec<(u64, Stored<T>)>,
     /// The number of the visit that has the first of `requests`, or of `keys` if there are none.
     pub identified: u64,
     /// The identities of requests, in the order of their numbers, which follow each other.

@@ -297,10 +297,10 @@ async fn probe(connection: &mut Connection<'_>) -> Result<(), DatabaseError> {
     };
     for last in 1..=2 {
         let attributes = Attributes {
-            path: Some("/".into()),
+            path: Some("/"),
             ..Attributes::default()
         };
-        let visitor = Some("".into());
+        let visitor = Some("");
         let entry = Entry {
             last,
             visits: 1,

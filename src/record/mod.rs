@@ -5,8 +5,10 @@
 
 mod append;
 pub mod calendar;
+mod carried;
 mod chunk;
 pub mod collect;
+mod distinct;
 pub mod drain;
 mod embedded;
 pub mod erase;

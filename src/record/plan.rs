@@ -1,10 +1,12 @@
 //! What a chunk of entries adds to the record of a counter, before anything is written.
 
+use std::ops::Deref;
+
 use super::{
+    carried::Carried,
     chunk::{Entry, Reason},
     times,
 };
-use crate::counting::carried::Stored;
 
 /// Bytes of times from which on another run is begun. A row that is longer is written anew with each
 /// chunk for longer, and PostgreSQL moves what is over 2 kB out of its row.
@@ -78,8 +80,8 @@ pub struct Plan<'a> {
     pub runs: Vec<Run>,
     /// Minutes and their last numbers.
     pub marks: Vec<(i64, u64)>,
-    /// Numbers, times and what was carried.
-    pub carried: Vec<(u64, i64, &'a Stored)>,
+    /// What visits carry.
+    pub carried: Carried<'a>,
     /// Of requests.
     pub requests: Identified<'a>,
     /// Of keys.
@@ -138,7 +140,8 @@ impl Open {
 impl<'a> Plan<'a> {
     /// What entries add where the record is so far. What is recorded already is left out, so an entry
     /// may come any number of times; entries come in the order of their numbers.
-    pub fn of(from: Position, entries: &'a [Entry]) -> Self {
+    pub fn of<T: Deref<Target = str>>(from: Position, entries: &'a [Entry<T>]) -> Self {
+        let carrying = entries.iter().map(|entry| entry.carried.len()).sum();
         let open = from.tail.map(|tail| Open {
             first: tail.first,
             first_at: from.through_at,
@@ -155,7 +158,7 @@ impl<'a> Plan<'a> {
             extended_to: (from.through, from.through_at),
             runs: Vec::new(),
             marks: Vec::new(),
-            carried: Vec::new(),
+            carried: Carried::with_capacity(carrying),
             requests: Vec::new(),
             keys: Vec::new(),
             recorded: 0,
@@ -185,12 +188,12 @@ impl<'a> Plan<'a> {
         let is_extended = !self.extension.is_empty() && self.marks.len() == 1;
         is_extended
             && self.runs.is_empty()
-            && self.carried.is_empty()
+            && self.carried.visits.is_empty()
             && self.requests.is_empty()
             && self.keys.is_empty()
     }
 
-    fn take(&mut self, entry: &'a Entry) {
+    fn take<T: Deref<Target = str>>(&mut self, entry: &'a Entry<T>) {
         if entry.last <= self.to.through {
             return;
         }
@@ -252,13 +255,14 @@ impl<'a> Plan<'a> {
         self.to.through = last;
     }
 
-    fn take_carried(&mut self, entry: &'a Entry, at: i64) {
+    fn take_carried<T: Deref<Target = str>>(&mut self, entry: &'a Entry<T>, at: i64) {
         let (from, last) = (self.to.through, entry.last);
         let is_new = |number: &u64| (from + 1..=last).contains(number);
-        let carried = entry.carried.iter();
-        let carried = carried.filter(|(number, _)| is_new(number));
-        self.carried
-            .extend(carried.map(|(number, stored)| (*number, at, stored)));
+        for (number, stored) in &entry.carried {
+            if is_new(number) {
+                self.carried.add(*number, at, stored);
+            }
+        }
         let identified = (entry.identified..).zip(entry.requests.iter().chain(&entry.keys));
         for (place, (number, digest)) in identified.enumerate() {
             if is_new(&number) {

@@ -115,8 +115,8 @@ async fn entries(
     // What comes later is for another time: a busy counter has no end.
     while after < state.top {
         let chunk = streams.read(counter, after, CHUNK, state.bytes).await?;
-        let read = chunk.entries.iter().map(|entry| (entry.before, entry.last));
-        entries.extend(read);
+        let read = chunk.entries(counter);
+        entries.extend(read.iter().map(|entry| (entry.before, entry.last)));
         match entries.last() {
             Some((_, last)) if chunk.more => after = *last,
             _ => break,

@@ -1,9 +1,9 @@
 //! What a visit carries as the JSON in which it is kept. Its names are short, since they are there for each visit. It is
 //! one structure: what is read by `serde(flatten)` is copied once more, and this is read for each visit.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Attributes, Stored};
@@ -15,7 +15,7 @@ type Properties = BTreeMap<Box<str>, Value>;
 
 /// The structure, of texts that it has or that it borrows.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Kept<T, P> {
+struct Kept<T, P> {
     #[serde(rename = "v", skip_serializing_if = "Option::is_none")]
     visitor: Option<T>,
     #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
@@ -30,12 +30,10 @@ pub(super) struct Kept<T, P> {
     properties: Option<P>,
 }
 
-/// One that is read.
-pub(super) type Read = Kept<Box<str>, Properties>;
-
-impl From<Read> for Stored {
-    fn from(read: Read) -> Self {
-        Self {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Stored<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Kept::<T, Properties>::deserialize(deserializer)?;
+        Ok(Self {
             visitor: read.visitor,
             attributes: Attributes {
                 path: read.path,
@@ -44,11 +42,14 @@ impl From<Read> for Stored {
                 country: read.country,
                 properties: read.properties.unwrap_or_default(),
             },
-        }
+        })
     }
 }
 
-fn kept<'a>(visitor: Option<&'a str>, attributes: &'a Attributes) -> Kept<&'a str, &'a Properties> {
+fn kept<'a, T: Deref<Target = str>>(
+    visitor: Option<&'a str>,
+    attributes: &'a Attributes<T>,
+) -> Kept<&'a str, &'a Properties> {
     let properties = &attributes.properties;
     Kept {
         visitor,
@@ -60,7 +61,7 @@ fn kept<'a>(visitor: Option<&'a str>, attributes: &'a Attributes) -> Kept<&'a st
     }
 }
 
-impl Serialize for Stored {
+impl<T: Deref<Target = str>> Serialize for Stored<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         kept(self.visitor.as_deref(), &self.attributes).serialize(serializer)
     }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::Deserialize;
 use serde_json::Value;
 
 mod invalid;
@@ -48,30 +47,29 @@ pub struct Seen {
     pub agent: Box<str>,
 }
 
-/// What is stored of a visit as it was sent.
+/// What is stored of a visit as it was sent, in texts of its own or in borrowed ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attributes {
+pub struct Attributes<T = Box<str>> {
     /// To what.
-    pub path: Option<Box<str>>,
+    pub path: Option<T>,
     /// From where.
-    pub referrer: Option<Box<str>>,
+    pub referrer: Option<T>,
     /// By which campaign.
-    pub campaign: Option<Box<str>>,
+    pub campaign: Option<T>,
     /// From which country: two letters of ISO 3166-1.
-    pub country: Option<Box<str>>,
+    pub country: Option<T>,
     /// Anything else: texts, numbers, true and false.
     pub properties: BTreeMap<Box<str>, Value>,
 }
 
 /// What a visit carries as it is kept: in the stream of Redis, until it is in the database.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "kept::Read")]
-pub struct Stored {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored<T = Box<str>> {
     /// Who came, as the counter's [`VisitorMode`] says: `#` and a hash, `~` and a hash of one day,
     /// `=` and the name as it was sent.
-    pub visitor: Option<Box<str>>,
+    pub visitor: Option<T>,
     /// All else.
-    pub attributes: Attributes,
+    pub attributes: Attributes<T>,
 }
 
 #[cfg(test)]

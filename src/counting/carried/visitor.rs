@@ -1,6 +1,10 @@
 //! What is stored of who came.
 
-use std::{iter, net::IpAddr};
+use std::{
+    iter,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,7 +16,7 @@ use super::{
     salts::{SALT_BYTES, Salt},
 };
 use crate::{
-    auth::keys::{Keys, Purpose},
+    auth::keys::{Keys, Purpose, Signer},
     company::Company,
 };
 
@@ -25,12 +29,18 @@ const HASH_BYTES: usize = 16;
 pub struct Visitors {
     keys: Keys,
     salts: Salts,
+    /// For the company whose visitor was hashed last: visits come in batches of one company.
+    hashing: Arc<Mutex<Option<(Company, Signer)>>>,
 }
 
 impl Visitors {
     /// With the keys of `SECRET_KEY`, and the salts of days.
     pub fn new(keys: Keys, salts: Salts) -> Self {
-        Self { keys, salts }
+        Self {
+            keys,
+            salts,
+            hashing: Arc::default(),
+        }
     }
 
     /// What is stored of a visit. Where the salt of the day is not known it says of nobody who it was:
@@ -49,25 +59,38 @@ impl Visitors {
     }
 
     fn visitor(&self, company: Company, mode: VisitorMode, carried: &Carried) -> Option<Box<str>> {
-        let today = Salts::today();
         match (&carried.visitor, &carried.seen) {
-            (Some(raw), _) => self.key_on(today, company, mode, raw),
-            (None, Some(seen)) => self.seen_on(today, company, seen),
+            (Some(raw), _) => self.key_on(Salts::today, company, mode, raw),
+            (None, Some(seen)) => self.seen_on(Salts::today(), company, seen),
             (None, None) => None,
         }
     }
 
-    fn key_on(&self, day: i64, company: Company, mode: VisitorMode, raw: &str) -> Option<Box<str>> {
+    /// The day is asked for only where it matters: a clock is slow beside the rest of this.
+    fn key_on(
+        &self,
+        day: impl FnOnce() -> i64,
+        company: Company,
+        mode: VisitorMode,
+        raw: &str,
+    ) -> Option<Box<str>> {
         match mode {
-            VisitorMode::Hashed => {
-                let whom = company.id();
-                let signed = self
-                    .keys
-                    .sign_for(Purpose::Visitor, whom.as_bytes(), raw.as_bytes());
-                Some(hashed(&signed))
-            }
-            VisitorMode::Daily => Some(daily(&self.salts.of(day)?, company, raw)),
+            VisitorMode::Hashed => Some(hashed(&self.signer(company).sign(raw.as_bytes()))),
+            VisitorMode::Daily => Some(daily(&self.salts.of(day())?, company, raw)),
             VisitorMode::Given => Some(given(raw)),
+        }
+    }
+
+    fn signer(&self, company: Company) -> Signer {
+        let mut hashing = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*hashing {
+            Some((of, signer)) if *of == company => signer.clone(),
+            _ => {
+                let whom = company.id();
+                let signer = self.keys.signer_for(Purpose::Visitor, whom.as_bytes());
+                *hashing = Some((company, signer.clone()));
+                signer
+            }
         }
     }
 
@@ -158,7 +181,7 @@ mod tests {
         );
         let other_key = Visitors::new(keys(&[("SECRET_KEY", "two")]), Salts::default());
         let key = |visitors: &Visitors, day, company, mode, raw| {
-            visitors.key_on(day, company, mode, raw).unwrap()
+            visitors.key_on(|| day, company, mode, raw).unwrap()
         };
         let (hashed, daily) = (VisitorMode::Hashed, VisitorMode::Daily);
         let default = Company::Default;
@@ -237,7 +260,7 @@ mod tests {
     #[test]
     fn hashes_are_as_they_were() {
         let visitors = Visitors::new(keys(&[("SECRET_KEY", "one")]), salts(&[(20_000, 1)]));
-        let key = |company, mode| visitors.key_on(20_000, company, mode, "ann").unwrap();
+        let key = |company, mode| visitors.key_on(|| 20_000, company, mode, "ann").unwrap();
         assert_eq!(
             [
                 key(Company::Default, VisitorMode::Hashed),
@@ -286,7 +309,7 @@ mod tests {
         for visitors in [&before, &after] {
             for mode in [VisitorMode::Hashed, VisitorMode::Daily, VisitorMode::Given] {
                 for day in [20_000, 20_001] {
-                    let key = visitors.key_on(day, OTHER, mode, "ann").unwrap();
+                    let key = visitors.key_on(|| day, OTHER, mode, "ann").unwrap();
                     assert!(all.contains(&key), "{mode:?} {day}");
                 }
             }

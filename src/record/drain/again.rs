@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::fields::Borrowed;
 use crate::{
     counting::carried::Stored,
+    json::Text,
     record::{
-        Entry,
         reading::rows::{self, Visit},
         table::{
             identities::{self, IDENTITIES_KEPT, Kind},
@@ -44,11 +45,11 @@ struct Recorded {
 /// # Errors
 ///
 /// Those of the database.
-pub(super) async fn others(
+pub(super) async fn others<'a>(
     connection: &mut Connection<'_>,
     recording: &Recording,
-    entries: &[Entry],
-) -> Result<Vec<Entry>, DatabaseError> {
+    entries: &[Borrowed<'a>],
+) -> Result<Vec<Borrowed<'a>>, DatabaseError> {
     let known = entries.iter().filter(|entry| {
         let first = entry.last - entry.visits + 1;
         entry.visits > 0 && first <= recording.through
@@ -73,9 +74,9 @@ pub(super) async fn others(
 }
 
 /// The visits of an entry up to a number.
-fn up_to(entry: &Entry, last: u64) -> Entry {
+fn up_to<'a>(entry: &Borrowed<'a>, last: u64) -> Borrowed<'a> {
     let carried = entry.carried.iter();
-    Entry {
+    Borrowed {
         last,
         visits: entry.visits - (entry.last - last),
         carried: carried
@@ -128,7 +129,7 @@ impl Recorded {
 
     /// The last number of an entry under which another visit is recorded, as far as it is known still. Those
     /// after it are the entry's own: it was read before, when the record ended within it.
-    fn last_other(&self, entry: &Entry) -> Option<u64> {
+    fn last_other(&self, entry: &Borrowed<'_>) -> Option<u64> {
         let first = (entry.last - entry.visits + 1).max(self.base + 1);
         let carried = entry.carried.iter();
         let carried: BTreeMap<_, _> = carried.map(|(number, it)| (*number, it)).collect();
@@ -164,7 +165,7 @@ impl Recorded {
         (first..=entry.last).rev().find(is_other)
     }
 
-    fn carries(&self, number: u64, sent: Option<&Stored>) -> bool {
+    fn carries(&self, number: u64, sent: Option<&Stored<Text<'_>>>) -> bool {
         match (sent, self.carried.get(&number)) {
             (None, None) => true,
             (Some(stored), Some(row)) => is_erased(row) || is_same(row, stored),
@@ -179,7 +180,7 @@ fn is_erased((_, visitor, path, referrer, campaign, country, properties): &Visit
     all.into_iter().all(Option::is_none)
 }
 
-fn is_same(row: &Visit, stored: &Stored) -> bool {
+fn is_same(row: &Visit, stored: &Stored<Text<'_>>) -> bool {
     let (_, visitor, path, referrer, campaign, country, properties) = row;
     let attributes = &stored.attributes;
     let texts = [

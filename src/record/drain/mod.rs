@@ -15,6 +15,7 @@ use std::{
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 mod again;
+mod fields;
 mod one;
 mod recorded;
 mod stream;

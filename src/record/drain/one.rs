@@ -1,13 +1,10 @@
 //! One counter, in one transaction.
 
-use super::{
-    State, Streams, again,
-    stream::{Chunk, Taught},
-};
+use super::{State, Streams, again, fields::Borrowed, stream::Taught};
 use crate::{
     counting::CounterId,
     record::{
-        Appended, Entry, Reason, append,
+        Appended, Reason, append,
         metrics::RecordMetrics,
         table::{
             identities::{self, Kind},
@@ -83,25 +80,17 @@ pub async fn drain(
     };
     // From where the stream begins: what is recorded already should be the same.
     let after = state.through.min(recording.through);
-    let Chunk {
-        mut entries,
-        bytes,
-        more,
-    } = match streams.read(counter, after, most, state.bytes).await {
+    let chunk = match streams.read(counter, after, most, state.bytes).await {
         Ok(chunk) => chunk,
         Err(error) => return Ok(One::Unread(error)),
     };
-    let bytes = if entries.is_empty() {
-        state.bytes
-    } else {
-        bytes
-    };
+    let mut entries = chunk.entries(counter);
     let known = recording.through;
     let mut repeated = 0;
     for entry in again::others(connection, &recording, &entries).await? {
         repeated += repeated::keep(connection, &recording, &entry).await?;
     }
-    entries.extend(gone(&state, &entries, more));
+    entries.extend(gone(&state, &entries, chunk.more));
     let appended = append(connection, &mut recording, &entries).await?;
     let taught = match known > state.top || known > state.count {
         true => Some(taught(connection, &recording, state.through).await?),
@@ -111,8 +100,8 @@ pub async fn drain(
         recording,
         state,
         appended,
-        bytes,
-        more,
+        bytes: chunk.bytes,
+        more: chunk.more,
         repeated,
         taught,
     })))
@@ -120,14 +109,14 @@ pub async fn drain(
 
 /// Says that the stream has lost its end. Until they are recorded, which only who has the row of the
 /// counter does, entries stay in it: all up to `top`, as that was before it was read.
-fn gone(state: &State, entries: &[Entry], more: bool) -> Option<Entry> {
+fn gone<'a>(state: &State, entries: &[Borrowed<'a>], more: bool) -> Option<Borrowed<'a>> {
     let last = entries.last().map_or(0, |entry| entry.last);
     let is_gone = !more && last < state.top && state.through < state.top;
-    is_gone.then(|| Entry {
+    is_gone.then(|| Borrowed {
         last: state.top,
         at: state.at,
         before: state.top,
-        ..Entry::default()
+        ..Borrowed::default()
     })
 }
 

@@ -2,10 +2,11 @@
 
 use redis::Pipeline;
 
+use super::fields::{Chunk, Fields, number};
 use crate::{
     config::IDEMPOTENCY_WINDOW,
-    counting::{CounterId, carried::Stored, counts::RecordKeys},
-    record::{Entry, Reason, table::recordings::Recording},
+    counting::{CounterId, counts::RecordKeys},
+    record::table::recordings::Recording,
     storage::{RedisStore, StoreError},
 };
 
@@ -60,17 +61,6 @@ impl State {
     pub fn waiting(&self) -> u64 {
         self.top.saturating_sub(self.through)
     }
-}
-
-/// What was read of a stream.
-#[derive(Debug, Default)]
-pub struct Chunk {
-    /// The entries, in the order of their numbers.
-    pub entries: Vec<Entry>,
-    /// The bytes that had ever been written when the last of them was.
-    pub bytes: u64,
-    /// Whether there may be more.
-    pub more: bool,
 }
 
 /// The identities of visits that are recorded, with their numbers.
@@ -142,7 +132,10 @@ impl Streams {
     ) -> Result<Chunk, StoreError> {
         let keys = RecordKeys::of(counter);
         let mut entries = if most < CHUNK { 1 } else { ENTRIES };
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk {
+            bytes: written,
+            ..Chunk::default()
+        };
         let (mut after, mut visits, mut bytes) = (after, 0, 0);
         loop {
             let mut asking = redis::pipe();
@@ -157,26 +150,21 @@ impl Streams {
             chunk.more = read.len() == entries;
             for (id, fields) in read {
                 let last = id.split('-').next().and_then(|id| id.parse().ok());
-                let last = last.ok_or_else(|| unreadable(counter, &id))?;
-                let (entry, written) = parse(last, &fields).unwrap_or_else(|| {
-                    tracing::error!(%counter, id, "an entry of the record cannot be read; its visits are counted as lost");
-                    (lost(last), chunk.bytes)
-                });
-                visits += entry.visits;
+                after = last.ok_or_else(|| unreadable(counter, &id))?;
+                visits += number(&fields, "n").unwrap_or(0);
                 bytes += fields
                     .iter()
                     .map(|(_, value)| value.len() as u64)
                     .sum::<u64>();
-                chunk.bytes = written;
-                chunk.entries.push(entry);
-                after = last;
+                chunk.bytes = number(&fields, "c").unwrap_or(chunk.bytes);
+                chunk.read.push((after, fields));
             }
             if !chunk.more || visits >= most || bytes >= CHUNK_BYTES {
                 return Ok(chunk);
             }
             if written.saturating_sub(chunk.bytes) < CHUNK_BYTES {
                 // As many as are wanted, if they are like those before them.
-                let each = (visits / chunk.entries.len() as u64).max(1);
+                let each = (visits / chunk.read.len() as u64).max(1);
                 let wanted = usize::try_from((most - visits) / each).unwrap_or(usize::MAX);
                 entries = wanted.clamp(entries, SMALL_ENTRIES);
             }
@@ -288,9 +276,6 @@ impl Streams {
     }
 }
 
-/// Fields of an entry and their values.
-type Fields = Vec<(Vec<u8>, Vec<u8>)>;
-
 /// A call of a script. With its text: these are rare beside counting.
 fn call(script: &str, keys: &[&str]) -> Pipeline {
     let mut call = redis::pipe();
@@ -300,56 +285,4 @@ fn call(script: &str, keys: &[&str]) -> Pipeline {
 
 fn unreadable(counter: &CounterId, id: &str) -> StoreError {
     StoreError::Failed(format!("the stream of {counter} has an entry {id:?}"))
-}
-
-/// An entry of which nothing is known but its number.
-fn lost(last: u64) -> Entry {
-    Entry {
-        last,
-        before: last,
-        ..Entry::default()
-    }
-}
-
-/// What an entry says, as `count.lua` has written it, and the bytes written up to it.
-fn parse(last: u64, fields: &Fields) -> Option<(Entry, u64)> {
-    let mut entry = Entry {
-        last,
-        ..Entry::default()
-    };
-    let (mut bytes, mut before, mut identified, mut carried) = (0, None, 0, Vec::new());
-    for (name, value) in fields {
-        let number = || std::str::from_utf8(value).ok()?.parse::<u64>().ok();
-        match &name[..] {
-            b"n" => entry.visits = number()?,
-            b"t" => entry.at = i64::try_from(number()?).ok()?,
-            b"c" => bytes = number()?,
-            b"p" => before = Some(number()?),
-            b"i" => identified = number()?,
-            b"w" => entry.reason = Reason::from_text(std::str::from_utf8(value).ok()?),
-            b"r" => entry.requests = digests(value)?,
-            b"k" => entry.keys = digests(value)?,
-            offset => {
-                let offset: u64 = std::str::from_utf8(offset).ok()?.parse().ok()?;
-                let stored: Stored = serde_json::from_slice(value).ok()?;
-                carried.push((offset, stored));
-            }
-        }
-    }
-    let first = last.checked_sub(entry.visits)? + 1;
-    entry.before = before.unwrap_or(first - 1);
-    entry.identified = first + identified;
-    if carried.iter().any(|(offset, _)| *offset >= entry.visits) {
-        return None;
-    }
-    entry.carried = carried
-        .into_iter()
-        .map(|(offset, stored)| (first + offset, stored))
-        .collect();
-    Some((entry, bytes))
-}
-
-fn digests(packed: &[u8]) -> Option<Vec<[u8; 16]>> {
-    let (digests, rest) = packed.as_chunks::<16>();
-    rest.is_empty().then(|| digests.to_vec())
 }

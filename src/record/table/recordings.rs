@@ -301,15 +301,14 @@ impl Recording {
         }
     }
 
-    /// Moves on by a plan that needs ids for so many texts. False, and nothing is done, if the row is
-    /// not what this is.
+    /// Moves on by a plan, with an id for each text that it names. False, and nothing is done, if the row
+    /// is not what this is.
     pub(in crate::record) async fn advance(
         &mut self,
         connection: &mut Connection<'_>,
         plan: &Plan<'_>,
-        texts: usize,
     ) -> Result<bool, Error> {
-        let last_text = self.last_text + texts as i64;
+        let last_text = self.last_text + plan.carried.texts.len() as i64;
         let (from, to) = (&plan.from, &plan.to);
         let tail = |position: &Position| position.tail.map(|tail| tail.first as i64);
         let done = on_either!(connection, |database| {

@@ -1,6 +1,6 @@
 //! Visits that are kept aside, since their numbers are recorded for others.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 use sqlx::Error;
 
@@ -19,10 +19,10 @@ const INSERT: &str =
 /// # Errors
 ///
 /// Those of the database.
-pub async fn keep(
+pub async fn keep<T: Deref<Target = str> + Sync>(
     connection: &mut Connection<'_>,
     recording: &Recording,
-    entry: &Entry,
+    entry: &Entry<T>,
 ) -> Result<u64, Error> {
     let carried: BTreeMap<_, _> = entry
         .carried

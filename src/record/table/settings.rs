@@ -117,7 +117,7 @@ async fn close_gap(
     recording: &mut Recording,
 ) -> Result<(), DatabaseError> {
     let counter = recording.counter.clone();
-    let entry = Entry {
+    let entry: Entry = Entry {
         last: counted(connection, &counter).await?,
         at: schema::now(connection).await?,
         before: recording.through,

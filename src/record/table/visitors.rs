@@ -1,27 +1,36 @@
 //! Who came: the numbers of visitors, by what is stored of who they are.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashMap},
-};
+use std::borrow::Cow;
 
 use sqlx::{Error, types::Json};
 use uuid::Uuid;
 
-use crate::storage::sql::{Connection, of_company};
+use crate::{
+    record::distinct::{Distinct, Found, Numbers},
+    storage::sql::{Connection, of_company},
+};
 
-/// The numbers of visitors, by their keys.
-pub(in crate::record) type Numbers = HashMap<String, i64>;
+/// In one row: to read as many as there are visitors would cost more than all else that is done here.
+macro_rules! in_one_row {
+    ($from:literal) => {
+        concat!(
+            "SELECT coalesce(array_agg(key), '{}'), coalesce(array_agg(id), '{}') FROM ",
+            $from
+        )
+    };
+}
 
-const FIND_IN_POSTGRES: &str =
-    "SELECT key, id FROM visitors WHERE company_id = $1 AND key = ANY ($2)";
+const FIND_IN_POSTGRES: &str = in_one_row!("visitors WHERE company_id = $1 AND key = ANY ($2)");
 
 const FIND_IN_SQLITE: &str = "SELECT key, id FROM visitors
      WHERE company_id = $1 AND key IN (SELECT value FROM json_each($2))";
 
-const ADD_TO_POSTGRES: &str =
-    "INSERT INTO visitors (company_id, key) SELECT $1, key FROM unnest($2) AS new (key)
-     ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id";
+const ADD_TO_POSTGRES: &str = concat!(
+    "WITH added AS (
+       INSERT INTO visitors (company_id, key) SELECT $1, key FROM unnest($2) AS new (key)
+       ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id) ",
+    in_one_row!("added")
+);
 
 const ADD_TO_SQLITE: &str =
     "INSERT INTO visitors (company_id, key) SELECT $1, value FROM json_each($2) WHERE true
@@ -44,72 +53,70 @@ pub fn key_of(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The numbers of these visitors. Who is new gets one.
+/// The numbers of visitors, by their places. Who is new gets one.
 pub(in crate::record) async fn number(
     connection: &mut Connection<'_>,
     company: Uuid,
-    keys: BTreeSet<&str>,
-) -> Result<Numbers, Error> {
-    // In one order for all: of two who add the same at the same time, one waits for the other.
-    let mut missing: Vec<&str> = keys.into_iter().collect();
-    let mut numbers = Numbers::with_capacity(missing.len());
-    find(connection, company, &mut missing, &mut numbers).await?;
+    visitors: &Distinct<'_>,
+) -> Result<Vec<i64>, Error> {
+    let mut numbers = Numbers::of(visitors);
+    let mut missing = numbers.missing();
     if !missing.is_empty() {
-        let added = add(connection, company, &missing).await?;
-        note(added, &mut missing, &mut numbers);
+        numbers.note(find(connection, company, &missing).await?);
+        missing = numbers.missing();
+    }
+    if !missing.is_empty() {
+        // In one order for all: of two who add the same at the same time, one waits for the other.
+        missing.sort_unstable();
+        numbers.note(add(connection, company, &missing).await?);
+        missing = numbers.missing();
     }
     if !missing.is_empty() {
         // Somebody else has added them meanwhile.
-        find(connection, company, &mut missing, &mut numbers).await?;
+        numbers.note(find(connection, company, &missing).await?);
     }
-    match missing.first() {
-        None => Ok(numbers),
-        Some(_) => Err(Error::InvalidArgument(
-            "a visitor was removed meanwhile".into(),
-        )),
-    }
-}
-
-fn note(rows: Vec<(String, i64)>, missing: &mut Vec<&str>, numbers: &mut Numbers) {
-    numbers.extend(rows);
-    missing.retain(|key| !numbers.contains_key(*key));
+    numbers
+        .all()
+        .ok_or_else(|| Error::InvalidArgument("a visitor was removed meanwhile".into()))
 }
 
 async fn find(
     connection: &mut Connection<'_>,
     company: Uuid,
-    missing: &mut Vec<&str>,
-    numbers: &mut Numbers,
-) -> Result<(), Error> {
-    let found = match connection {
-        Connection::Postgres(database) => {
-            let find = sqlx::query_as(of_company(FIND_IN_POSTGRES)).bind(company);
-            find.bind(&*missing).fetch_all(&mut **database).await?
-        }
-        Connection::Sqlite(database) => {
-            let find = sqlx::query_as(of_company(FIND_IN_SQLITE)).bind(company);
-            find.bind(Json(&*missing))
-                .fetch_all(&mut **database)
-                .await?
-        }
-    };
-    note(found, missing, numbers);
-    Ok(())
+    keys: &[&str],
+) -> Result<Found, Error> {
+    ask(
+        connection,
+        company,
+        keys,
+        [FIND_IN_POSTGRES, FIND_IN_SQLITE],
+    )
+    .await
 }
 
 async fn add(
     connection: &mut Connection<'_>,
     company: Uuid,
     keys: &[&str],
-) -> Result<Vec<(String, i64)>, Error> {
+) -> Result<Found, Error> {
+    ask(connection, company, keys, [ADD_TO_POSTGRES, ADD_TO_SQLITE]).await
+}
+
+async fn ask(
+    connection: &mut Connection<'_>,
+    company: Uuid,
+    keys: &[&str],
+    [in_postgres, in_sqlite]: [&'static str; 2],
+) -> Result<Found, Error> {
     match connection {
         Connection::Postgres(database) => {
-            let add = sqlx::query_as(ADD_TO_POSTGRES).bind(company);
-            add.bind(keys).fetch_all(&mut **database).await
+            let ask = sqlx::query_as(of_company(in_postgres)).bind(company);
+            ask.bind(keys).fetch_one(&mut **database).await
         }
         Connection::Sqlite(database) => {
-            let add = sqlx::query_as(ADD_TO_SQLITE).bind(company);
-            add.bind(Json(keys)).fetch_all(&mut **database).await
+            let ask = sqlx::query_as(of_company(in_sqlite)).bind(company);
+            let rows: Vec<(String, i64)> = ask.bind(Json(keys)).fetch_all(&mut **database).await?;
+            Ok(rows.into_iter().unzip())
         }
     }
 }
