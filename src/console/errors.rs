@@ -40,6 +40,7 @@ impl Shown {
         let (title, then) = words(problem.code);
         let said = match problem.code {
             Code::NotFound => "There is no page at this address: it was moved, or removed, or mistyped.".to_owned(),
+            Code::CounterNotFound => "Nothing was ever counted under this name: a counter is there with its first visit.".to_owned(),
             Code::MethodNotAllowed => "This address is not for what was tried here.".to_owned(),
             Code::Internal => "This is a mistake of ours, and is in the log of the service.".to_owned(),
             Code::CsrfFailed => "The form did not come from a page of this service, or is of a session that is over. Nothing was changed.".to_owned(),

@@ -10,7 +10,7 @@ use crate::{
 
 /// What a history is to be divided into.
 pub const UNITS: [(&str, &str); 6] = [
-    ("", "Fitting"),
+    ("", "What fits"),
     ("minute", "Minutes"),
     ("hour", "Hours"),
     ("day", "Days"),
@@ -22,7 +22,8 @@ pub const UNITS: [(&str, &str); 6] = [
 pub fn chart(history: &History, unit: &str) -> Chart {
     let recorded = history.buckets.iter();
     let recorded = recorded.filter(|bucket| bucket.unrecorded.is_none());
-    let points: Vec<_> = recorded.filter_map(|bucket| point(bucket, unit)).collect();
+    let points = recorded.filter_map(|bucket| point(bucket, unit)).collect();
+    let points = named(points);
     Chart {
         id: "history",
         title: "Visits".to_owned(),
@@ -44,6 +45,25 @@ pub fn gaps(history: &History) -> Vec<String> {
         Some(words::sentence(bucket.first, bucket.last, reason))
     });
     gaps.collect()
+}
+
+/// From so many hours on, days are named below the chart, and no hours; and of so many minutes, each tenth.
+const MANY: usize = 60;
+
+fn named(mut points: Vec<Point>) -> Vec<Point> {
+    let is_many = points.len() > MANY;
+    let is_time = |label: &str| label.contains(':');
+    let has_days = points.iter().any(|point| !is_time(&point.label));
+    for point in &mut points {
+        let is_odd = match has_days {
+            true => is_time(&point.label),
+            false => !point.label.ends_with('0'),
+        };
+        if is_many && is_odd {
+            point.label.clear();
+        }
+    }
+    points
 }
 
 fn column(unit: &str) -> &'static str {
