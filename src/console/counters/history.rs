@@ -148,6 +148,40 @@ mod tests {
         );
     }
 
+    /// In a week of hours, the time of day of every twentieth says nothing.
+    #[test]
+    fn below_many_hours_are_days() {
+        let labels = |unit: &str, clocks: &mut dyn Iterator<Item = String>| {
+            let buckets = clocks.map(|clock| bucket(&format!("2026-03-{clock}Z"), 1, 1, None));
+            let history = History {
+                buckets: buckets.collect(),
+                visits: 0,
+                as_of: 0,
+            };
+            let points = chart(&history, unit).points.into_iter();
+            let labels = points.map(|point| point.label);
+            labels.filter(|label| !label.is_empty()).collect::<Vec<_>>()
+        };
+        let hour = |hour: u32| format!("{:02}T{:02}:00:00", 1 + hour / 24, hour % 24);
+        let minute = |minute: u32| format!("01T{:02}:{:02}:00", minute / 60, minute % 60);
+        assert_eq!(
+            labels("hour", &mut (20..92).map(hour)),
+            ["2 Mar", "3 Mar", "4 Mar"]
+        );
+        assert_eq!(
+            labels("hour", &mut (22..26).map(hour)),
+            ["22:00", "23:00", "2 Mar", "01:00"]
+        );
+        let tenths = [
+            "00:30", "00:40", "00:50", "01:00", "01:10", "01:20", "01:30",
+        ];
+        assert_eq!(labels("minute", &mut (27..95).map(minute)), tenths);
+        assert_eq!(
+            labels("minute", &mut (1..3).map(minute)),
+            ["00:01", "00:02"]
+        );
+    }
+
     #[test]
     fn small_units_keep_the_moment_they_begin() {
         let hour = bucket("2026-03-29T03:00:00+02:00", 1, 1, None);

@@ -154,13 +154,16 @@ pub async fn one(
     }
     if one.chart.is_some() && count == 0 {
         one.first = Some(first(&address, &one.name));
+        // Of no visit there is nothing to be said.
+        one.panels.clear();
     }
     page_of(status, &one)
 }
 
 fn first(address: &Address, name: &CounterName) -> shown::Code {
     let address = address.for_curl();
-    let curl = format!("curl -X POST -H 'Authorization: Bearer YOUR_TOKEN' {address}/api/counters/{name}");
+    let curl =
+        format!("curl -X POST -H 'Authorization: Bearer YOUR_TOKEN' {address}/api/counters/{name}");
     shown::Code::new("by-curl", "the command", curl)
 }
 
