@@ -6,7 +6,7 @@ use axum::{
     http::{Method, Response, StatusCode, header},
 };
 
-use super::{exchange::Exchange, frame::Frame, response::page_of};
+use super::{exchange::Exchange, frame::Frame, response::page_of, shown::said};
 use crate::edge::{Asked, Code, Problem};
 
 /// An error, with the navigation of who is signed in around it.
@@ -44,7 +44,7 @@ impl Shown {
             Code::MethodNotAllowed => "This address is not for what was tried here.".to_owned(),
             Code::Internal => "This is a mistake of ours, and is in the log of the service.".to_owned(),
             Code::CsrfFailed => "The form did not come from a page of this service, or is of a session that is over. Nothing was changed.".to_owned(),
-            _ => problem.detail.to_string(),
+            _ => said(problem),
         };
         Self {
             title,

@@ -1,4 +1,4 @@
-//! A bad day: too many logins, the database away, and then the store as well.
+//! A bad day: too many logins, the database away, the store as well, and then only the store.
 
 use serde_json::json;
 
@@ -13,10 +13,14 @@ const WITHOUT_DATABASE: [(&str, &str); 4] = [
     ("error-database-away", "console/audiences"),
 ];
 
-/// What is seen where the store does not answer either.
-const WITHOUT_STORE: [(&str, &str); 2] = [
-    ("away-store", "console/"),
-    ("error-store-away", "console/counters/visits"),
+/// Where the store does not answer either.
+const WITHOUT_BOTH: [(&str, &str); 1] = [("error-both-away", "console/")];
+
+/// Where the database is back, and the store is not.
+const WITHOUT_STORE: [(&str, &str); 3] = [
+    ("away-store-home", "console/"),
+    ("away-store-counters", "console/counters"),
+    ("away-store-counter", "console/counters/visits"),
 ];
 
 /// Has each of its pages looked at.
@@ -46,7 +50,7 @@ pub async fn go_through(mut look: impl AsyncFnMut(&Visitor, &Stop)) {
     while footfall.client().login("nobody", "wrong").await.status != 429 {}
     let logins = Stop::new("nobody", "login-too-many", "console/login").doing("send");
     visit(&visitor, &logins).await;
-    visitor.shows("Too many failed logins").await;
+    visitor.shows("try again in 5 minutes").await;
     look(&visitor, &logins).await;
     for cookie in cookies {
         page.add_cookie(cookie).await.unwrap();
@@ -57,6 +61,9 @@ pub async fn go_through(mut look: impl AsyncFnMut(&Visitor, &Stop)) {
     each(&visitor, &WITHOUT_DATABASE, &mut look).await;
     redis.stop();
     footfall.metric_becomes("footfall_store_up", 0.0).await;
+    each(&visitor, &WITHOUT_BOTH, &mut look).await;
+    postgres.restart();
+    footfall.metric_becomes("footfall_database_up", 1.0).await;
     each(&visitor, &WITHOUT_STORE, &mut look).await;
     visitor.browser.close().await;
 }
