@@ -61,15 +61,11 @@ fn words(code: Code) -> (&'static str, Option<&'static str>) {
     match code {
         Code::DatabaseUnavailable => (
             "Accounts and records are away",
-            Some(
-                "The database does not answer. Visits are counted all the same, and you stay signed in. This page works again when the database does.",
-            ),
+            Some("You stay signed in, and this page works again when the database does."),
         ),
         Code::StoreUnavailable | Code::OutcomeUnknown | Code::Overloaded => (
             "The store is away",
-            Some(
-                "The store of the counters does not answer. What was counted is safe; try again in a moment.",
-            ),
+            Some("It is where visits are counted. What was counted before is safe."),
         ),
         Code::NoDatabase => (
             "There is no database here",
