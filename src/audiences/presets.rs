@@ -102,6 +102,7 @@ struct PresetsView {
 /// A preset that is to be.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewPreset)]
+#[serde(deny_unknown_fields)]
 struct PresetBody {
     /// What you call it. No two presets of a company have names that look alike.
     #[serde(default)]

@@ -125,9 +125,25 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         return Err(Code::InvalidBody.into());
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
-        Category::Data => Code::InvalidBody.into(),
+        Category::Data => of_another_shape(&error),
         Category::Syntax | Category::Eof | Category::Io => Code::InvalidJson.into(),
     })
+}
+
+/// Of a member that is not known here it says where it is and which are known, and not how it is called: that may be
+/// a password too.
+fn of_another_shape(error: &serde_json::Error) -> Problem {
+    let problem = Problem::from(Code::InvalidBody);
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let text = text.strip_suffix(&format!(" at line {line} column {column}"));
+    let unknown = text.filter(|text| text.starts_with("unknown field"));
+    match unknown.and_then(|text| text.rsplit_once(", expected ")) {
+        Some((_, known)) => problem.with_detail(format!(
+            "The JSON has a member that is not known here; its name ends at line {line}, column {column}. Known: {known}."
+        )),
+        None => problem,
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +153,7 @@ mod tests {
     use super::*;
 
     #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct One {
         a: u8,
     }
@@ -198,6 +215,26 @@ mod tests {
             };
             let headers = [json, ("content-encoding", coding)];
             assert_eq!(read(&headers, br#"{"a":1}"#).await, expected, "{coding}");
+        }
+    }
+
+    /// An unknown member is found by its place, and its name is not repeated, whatever it looks like.
+    #[test]
+    fn members_that_are_not_known() {
+        for (body, place) in [
+            ("{\"a\":1,\"hunter2\":1}", "line 1, column 16"),
+            ("{\"hunter2\":1}", "line 1, column 10"),
+            (
+                "{\n\"a\":1,\n\"hunter2, expected `x` at line 1 column 2\":1}",
+                "line 3, column 42",
+            ),
+        ] {
+            let problem = parse::<One>(body.as_bytes()).err().unwrap();
+            assert_eq!(problem.code, Code::InvalidBody);
+            let detail = format!(
+                "The JSON has a member that is not known here; its name ends at {place}. Known: `a`."
+            );
+            assert_eq!(problem.detail, detail);
         }
     }
 

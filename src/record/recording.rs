@@ -153,6 +153,7 @@ async fn embedded(record: &Record, recording: &Recording) -> Result<(u64, u64), 
 /// What is to change: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = RecordingChanges)]
+#[serde(deny_unknown_fields)]
 pub struct Body {
     /// Whether visits are recorded.
     #[serde(default)]

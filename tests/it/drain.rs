@@ -83,7 +83,11 @@ async fn every_signal_that_asks_for_the_end_drains() {
         let redis = Redis::start();
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("f.sock");
-        let builder = Footfall::builder().env("REDIS_URL", redis.url());
+        // The store stands still until it is seen that the visit waits, which may take a busy machine a while.
+        let builder = Footfall::builder()
+            .env("REDIS_URL", redis.url())
+            .env("FOOTFALL_REQUEST_TIMEOUT", "30s")
+            .env("FOOTFALL_STORE_TIMEOUT", "20s");
         let mut footfall = builder.socket(&socket).start();
         let mut client = Client::unix(&socket).logged_in().await;
         redis.signal(Signal::STOP);

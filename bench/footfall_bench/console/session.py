@@ -1,6 +1,5 @@
 """One session: each database in rounds, each with a start of its own; pages first, then counting with pages open."""
 
-import itertools
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from random import Random
@@ -18,8 +17,9 @@ from .measure import RATE, Sample, measure
 from .pages import ROOT, Page
 from .reader import Reader
 
-# Times that counting is measured in a round, of each kind.
-LOADS = 2
+# Pairs of measurements of counting in a round: at a rate, and as fast as it goes, where one differs more from the next.
+_PACED = 2
+_FULL = 8
 
 
 @dataclass
@@ -123,10 +123,10 @@ def _count(seen: Seen, opened: AnyStage, seconds: float, random: Random) -> None
     """With and without pages, in an order of its own each time: these have the same neighbours."""
     address = opened.instance.addresses[0]
     readers = streams.log_in(address)
-    loads = ((RATE, seen.paced), (None, seen.full))
-    for _ in range(LOADS):
-        both = list(itertools.product(loads, (False, True)))
-        for (rate, samples), live in random.sample(both, len(both)):
+    pairs = [(RATE, seen.paced)] * _PACED + [(None, seen.full)] * _FULL
+    stage.steady(opened)
+    for rate, samples in random.sample(pairs, len(pairs)):
+        for live in random.sample((False, True), 2):
             with ExitStack() as pages_open:
                 if live:
                     followed = pages_open.enter_context(streams.opened(address, readers))

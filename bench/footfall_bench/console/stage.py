@@ -10,7 +10,7 @@ from . import counters_sql
 # As many audiences as presets. A company may have a thousand of each.
 _SAVED = 200
 
-_CREATED, _CONFLICT = 201, 409
+_OK, _CREATED, _CONFLICT = 200, 201, 409
 
 # The counter with the most visits.
 LARGEST = visits_sql.COUNTERS[0].name
@@ -46,3 +46,14 @@ def save(stage: AnyStage) -> None:
             status, answer = stage.client.request("POST", path, stage.headers, body)
             if status not in (_CREATED, _CONFLICT):
                 raise BenchError(f"{path} answered {status}: {answer}")
+
+
+def steady(stage: AnyStage) -> None:
+    """Leaves out what would differ more from one time to the next than what live pages take: how long the disk takes,
+    and how much waits to be recorded."""
+    path = f"/api/counters/{COUNTED}/recording"
+    status, answer = stage.client.request("PUT", path, stage.headers, {"on": False})
+    if status != _OK:
+        raise BenchError(f"{path} answered {status}: {answer}")
+    if isinstance(stage, OnPostgres):
+        stage.redis.wait_for_no_disk()

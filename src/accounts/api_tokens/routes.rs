@@ -157,6 +157,7 @@ pub async fn get_tokens(
 /// An API token that is to be made.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewApiToken)]
+#[serde(deny_unknown_fields)]
 pub struct TokenBody {
     /// What you call it: where it is used, say.
     #[serde(default)]

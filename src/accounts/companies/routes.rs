@@ -116,6 +116,7 @@ pub async fn get_company(
 /// What is to change of your company, one thing at least: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = OwnCompanyChanges)]
+#[serde(deny_unknown_fields)]
 pub struct OwnChangesBody {
     /// Its name: no other company has one that looks like it.
     #[serde(default)]
@@ -221,6 +222,7 @@ pub async fn get_companies(
 /// A company, and its first admin.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewCompany)]
+#[serde(deny_unknown_fields)]
 pub struct FoundingBody {
     /// What it is to be called.
     #[serde(default)]
@@ -296,6 +298,7 @@ pub async fn post_company(
 /// What is to change: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = CompanyChanges)]
+#[serde(deny_unknown_fields)]
 pub struct ChangesBody {
     /// What it is to be called.
     #[serde(default)]

@@ -84,6 +84,7 @@ impl Account {
 
 /// What is to be different. What is left out stays.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AccountUpdate {
     /// Another name.
     #[schema(value_type = String, required = false, nullable = true, min_length = 1, max_length = 64, example = "anna")]
@@ -101,6 +102,7 @@ pub struct AccountUpdate {
 
 /// The password of the account.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct OwnPassword {
     /// The password.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]
@@ -110,6 +112,7 @@ pub struct OwnPassword {
 
 /// The password of the account, and another one.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     /// The password that it has.
     #[schema(value_type = String, required = true, format = Password, example = "stapling nine damp envelopes")]

@@ -46,6 +46,7 @@ where
 /// Who is to be invited.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Invitation)]
+#[serde(deny_unknown_fields)]
 pub struct InvitationBody {
     /// Their e-mail address.
     #[serde(default)]

@@ -155,6 +155,7 @@ pub async fn get_user(
 /// What is to change: what is left out or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UserChanges)]
+#[serde(deny_unknown_fields)]
 pub struct ChangesBody {
     /// What they are to be called.
     #[serde(default)]

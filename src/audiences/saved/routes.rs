@@ -102,6 +102,7 @@ struct AudiencesView {
 /// An audience that is to be.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewAudience)]
+#[serde(deny_unknown_fields)]
 struct AudienceBody {
     /// What you call it. No two audiences of a company have names that look alike.
     #[serde(default)]

@@ -22,6 +22,7 @@ const MAX_RATE: u32 = 10_000;
 /// A write key that is to be made.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewWriteKey)]
+#[serde(deny_unknown_fields)]
 pub struct KeyBody {
     /// What you call it: the site, say.
     #[serde(default)]

@@ -31,6 +31,7 @@ where
 /// Who is to be erased. Not in a URL, which is logged on its way.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = VisitorToErase)]
+#[serde(deny_unknown_fields)]
 struct Body {
     /// The visitor, as visits name them.
     #[serde(default)]

@@ -151,11 +151,11 @@ async fn days_that_are_typed_are_those_of_the_company() {
     let fields = [
         ("name", "a"),
         ("scopes", "visits:write"),
-        ("expires_at", "2027-01-10"),
+        ("expires_at", "2127-01-10"),
     ];
     let made = anna.submit("/console/tokens/new", &fields).await;
     assert_is_page(&made, 201);
-    let ends = "<time datetime=\"2027-01-10T10:59:59.000Z\">10 Jan 2027, 23:59 NZDT</time>";
+    let ends = "<time datetime=\"2127-01-10T10:59:59.000Z\">10 Jan 2127, 23:59 NZDT</time>";
     assert!(made.text().contains(ends), "{}", made.text());
     // Where it is another day now than in UTC, what was done now is of that day.
     let now = Timestamp::now();

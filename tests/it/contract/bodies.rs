@@ -2,7 +2,13 @@
 
 use hyper::Method;
 
-use crate::support::TestApp;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{
+    TestApp,
+    people::{self, send},
+};
 
 const LOGIN: &str = r#"{"username":"admin","password":"password"}"#;
 
@@ -132,4 +138,48 @@ async fn bodies_of_a_login() {
         .await;
     assert_eq!(reply.problem(), "invalid_json");
     assert!(reply.json()["detail"].as_str().unwrap().contains("UTF-8"));
+}
+
+/// Clients of OAuth may say more than is known here, which is ignored (RFC 6749, 3.2).
+const OPEN: [&str; 4] = [
+    "/auth/login",
+    "/auth/logout",
+    "/auth/logout/all",
+    "/auth/refresh",
+];
+
+/// A member that nobody knows is a mistake, a name that is misspelt say: nothing is done then.
+#[tokio::test]
+async fn members_that_are_not_known_are_refused() {
+    let place = people::sqlite(&[]).await;
+    let anna = place.founder("anna@a.example").await;
+    let mut anna = place.logged_in(0, &anna);
+    let mut operator = place.replicas[0].client().logged_in().await;
+    let document = anna.get("/openapi.json").await.json();
+    let mut asked = 0;
+    for (pattern, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            if content.is_null() || OPEN.contains(&pattern.as_str()) {
+                continue;
+            }
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let path = pattern
+                .replace("{id}", &Uuid::now_v7().to_string())
+                .replace("{name}", "some");
+            let body = json!({ "surprise": true });
+            let mut reply = send(&mut anna, method.clone(), &path, &body).await;
+            if matches!(reply.status.as_u16(), 403 | 404) {
+                reply = send(&mut operator, method.clone(), &path, &body).await;
+            }
+            assert_eq!(reply.status, 422, "{method} {path}: {}", reply.text());
+            let text = reply.text();
+            assert!(
+                text.contains("not known here") || text.contains("surprise"),
+                "{method} {path}: {text}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "{asked}");
 }

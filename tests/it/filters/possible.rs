@@ -41,14 +41,19 @@ const COUNTRIES: [&str; 3] = ["DE", "AT", "CH"];
 
 const KEYS: [&str; 5] = ["plan", "n", "a\"b", "$.n", "%_\\'"];
 
-/// When a visit may have been, before the instant: at the borders of days that are asked for, and beside them.
+/// When a visit may have been, before the instant: mostly at the borders of days that are asked for, and beside them.
 fn age() -> impl Strategy<Value = i64> {
-    let border = (select(vec![0, 1, 2, 3, 30, 400]), -1..=1_i64);
     prop_oneof![
-        border.prop_map(|(days, beside)| (days * DAY + beside).max(1)),
-        1..3 * DAY,
-        1..40 * DAY,
+        4 => border(),
+        1 => 1..3 * DAY,
+        1 => 1..40 * DAY,
     ]
+}
+
+/// So few that a time that is asked for often has a visit at it, and one beside it.
+fn border() -> impl Strategy<Value = i64> {
+    let border = (select(vec![0, 1, 2, 3, 30, 400]), -1..=1_i64);
+    border.prop_map(|(days, beside)| (days * DAY + beside).max(1))
 }
 
 /// A value of a property: of all types, some of which look like others.
@@ -158,13 +163,12 @@ fn condition(field: &'static str, property: &'static str) -> BoxedStrategy<Value
 
 fn within() -> impl Strategy<Value = Value> {
     let days = select(vec![1, 2, 3, 30, 400]).prop_map(|days| json!({"days": days}));
-    // From one border to another as well, on both of which there are visits.
-    let days_long = (select(vec![1, 2, 27, 28, 29]), -1..=1_i64);
-    let long = prop_oneof![
-        days_long.prop_map(|(days, beside)| days * DAY + beside),
-        1..30 * DAY
+    let (borders, any) = ((border(), border()), (age(), 1..30 * DAY));
+    let between = prop_oneof![
+        3 => borders.prop_map(|(one, other)| (one.max(other), (one - other).abs().max(1))),
+        1 => any,
     ];
-    let between = (age(), long).prop_map(|(age, long)| {
+    let between = between.prop_map(|(age, long)| {
         let from = INSTANT - age;
         json!({"from": time::format(from), "to": time::format(from + long)})
     });
