@@ -61,7 +61,7 @@ fn words(code: Code) -> (&'static str, Option<&'static str>) {
     match code {
         Code::DatabaseUnavailable => (
             "Accounts and records are away",
-            Some("You stay signed in, and this page works again when the database does."),
+            Some("Meanwhile you stay signed in. This page works again when the database does."),
         ),
         Code::StoreUnavailable | Code::OutcomeUnknown | Code::Overloaded => (
             "The store is away",
