@@ -170,7 +170,7 @@ fn filter(typed: &Typed, names: &Names, zone: &Zone) -> Vec<Field> {
             "outcome",
             "Outcome",
             Kind::Select(
-                [(String::new(), "any".to_owned())]
+                [(String::new(), "Any".to_owned())]
                     .into_iter()
                     .chain(outcomes)
                     .collect(),

@@ -119,10 +119,10 @@ impl New {
             zone().with("UTC"),
         ];
         Self {
-            frame: view.frame("Found a company"),
+            frame: view.frame("New company"),
             about: "A company has people, counters and records of its own, which no other sees.",
             form: view
-                .form("Found the company", fields)
+                .form("Create the company", fields)
                 .or_back_to("../companies"),
         }
     }

@@ -6,7 +6,7 @@ use axum::{
     http::{Method, Response, StatusCode, header},
 };
 
-use super::{exchange::Exchange, frame::Frame, response::page_of};
+use super::{exchange::Exchange, frame::Frame, response::page_of, shown::said};
 use crate::edge::{Asked, Code, Problem};
 
 /// An error, with the navigation of who is signed in around it.
@@ -40,10 +40,11 @@ impl Shown {
         let (title, then) = words(problem.code);
         let said = match problem.code {
             Code::NotFound => "There is no page at this address: it was moved, or removed, or mistyped.".to_owned(),
+            Code::CounterNotFound => "Nothing was ever counted under this name: a counter is there with its first visit.".to_owned(),
             Code::MethodNotAllowed => "This address is not for what was tried here.".to_owned(),
             Code::Internal => "This is a mistake of ours, and is in the log of the service.".to_owned(),
             Code::CsrfFailed => "The form did not come from a page of this service, or is of a session that is over. Nothing was changed.".to_owned(),
-            _ => problem.detail.to_string(),
+            _ => said(problem),
         };
         Self {
             title,
@@ -60,15 +61,11 @@ fn words(code: Code) -> (&'static str, Option<&'static str>) {
     match code {
         Code::DatabaseUnavailable => (
             "Accounts and records are away",
-            Some(
-                "The database does not answer. Visits are counted all the same, and you stay signed in. This page works again when the database does.",
-            ),
+            Some("Meanwhile you stay signed in. This page works again when the database does."),
         ),
         Code::StoreUnavailable | Code::OutcomeUnknown | Code::Overloaded => (
             "The store is away",
-            Some(
-                "The store of the counters does not answer. What was counted is safe; try again in a moment.",
-            ),
+            Some("It is where visits are counted. What was counted before is safe."),
         ),
         Code::NoDatabase => (
             "There is no database here",

@@ -4,7 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use jiff::civil::{Date, DateTime};
 use uuid::Uuid;
 
-use super::{reader::Reader, typed::Typed};
+use super::{reader::Reader, shown::said, typed::Typed};
 use crate::edge::Problem;
 
 /// The hidden field by which a form that is sent twice is known to be one.
@@ -288,7 +288,7 @@ impl Form {
     #[must_use]
     pub fn refused(mut self, problem: &Problem) -> Self {
         match (problem.errors(), problem.field.as_deref()) {
-            ([], place) => self.note(place.unwrap_or_default(), &problem.detail),
+            ([], place) => self.note(place.unwrap_or_default(), &said(problem)),
             (errors, _) => {
                 for error in errors {
                     let said = match &error.suggestion {

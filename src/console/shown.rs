@@ -5,7 +5,7 @@ use std::fmt;
 use askama::{Template, filters::HtmlSafe};
 use jiff::Timestamp;
 
-use crate::company::Zone;
+use crate::{company::Zone, edge::Problem};
 
 /// A number with all its digits, in groups of three: `1,234,567`. In a template: `{{ Exact(number) }}`, or
 /// a field of this type.
@@ -42,6 +42,20 @@ pub fn counted(number: u128, of: &str) -> String {
         1 => format!("{exact} {}{rest}", first.trim_end_matches('s')),
         _ => format!("{exact} {of}"),
     }
+}
+
+/// What a problem says to who sees a page, and not the head of its answer.
+pub fn said(problem: &Problem) -> String {
+    let wait = match problem.wait() {
+        None => "try again later".to_owned(),
+        Some(seconds @ ..=90) => format!("try again in {}", counted(seconds.into(), "seconds")),
+        Some(seconds) => {
+            let minutes = counted(seconds.div_ceil(60).into(), "minutes");
+            format!("try again in {minutes}")
+        }
+    };
+    let of_head = "wait as long as Retry-After says";
+    problem.detail.replace(of_head, &wait)
 }
 
 /// A moment, wherever the clock is by which it is shown. In a template: `{{ frame.at(moment) }}`.
@@ -120,6 +134,33 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge;
+
+    #[test]
+    fn how_long_to_wait_is_said_in_words() {
+        let problem = |seconds| {
+            let wait = std::time::Duration::from_secs(seconds);
+            said(&Problem::from(edge::Code::TooManyLogins).retry_after(wait))
+        };
+        for (seconds, words) in [
+            (1, "try again in 1 second."),
+            (90, "try again in 90 seconds."),
+            (91, "try again in 2 minutes."),
+            (3600, "try again in 60 minutes."),
+        ] {
+            let said = problem(seconds);
+            assert!(
+                said.ends_with(words) && said.starts_with("Too many failed logins"),
+                "{said}"
+            );
+        }
+        let none = said(&edge::Code::TooManyRequests.into());
+        assert!(none.ends_with("try again later."), "{none}");
+        assert_eq!(
+            said(&edge::Code::NotFound.into()),
+            Problem::from(edge::Code::NotFound).detail
+        );
+    }
 
     #[test]
     fn all_digits_are_shown() {

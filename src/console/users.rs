@@ -55,7 +55,7 @@ where
 /// The roles, and what they are for.
 const ROLES: [(&str, &str); 4] = [
     ("viewer", "Viewer: reads"),
-    ("member", "Member: counts, and keeps audiences"),
+    ("member", "Member: counts, keeps audiences"),
     ("admin", "Admin: administers the company"),
     ("operator", "Operator: administers all companies"),
 ];

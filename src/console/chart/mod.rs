@@ -34,7 +34,7 @@ pub enum Kind {
 /// One number of a chart.
 #[derive(Debug, Clone)]
 pub struct Point {
-    /// What it is of, in short, for below the chart.
+    /// What it is of, in short, for below the chart; empty where it is not to be named there.
     pub label: String,
     /// The same in full, for the table.
     pub name: String,
@@ -149,7 +149,11 @@ impl Chart {
 
     fn labels(&self) -> Vec<Label<'_>> {
         let many = self.points.len();
-        let places = axis::labelled(many, MOST_LABELS);
+        let points = self.points.iter().enumerate();
+        let named = points.filter(|(_, point)| !point.label.is_empty());
+        let named: Vec<_> = named.map(|(place, _)| place).collect();
+        let places = axis::labelled(named.len(), MOST_LABELS);
+        let places: Vec<_> = places.into_iter().map(|place| named[place]).collect();
         let last = places.len().saturating_sub(1);
         let labels = places.iter().enumerate().map(|(index, place)| {
             let middle = (2 * place + 1) * 5000 / many.max(1);

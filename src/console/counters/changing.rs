@@ -44,6 +44,7 @@ struct New {
 #[template(path = "console/counters/recording.html")]
 struct Settings {
     frame: Frame,
+    name: CounterName,
     form: Form,
 }
 
@@ -210,7 +211,8 @@ pub async fn settings(
         field.value = value;
     }
     page(&Settings {
-        frame: view.frame(format!("What is recorded of {name}")),
+        frame: view.frame(format!("Recording of {name}")),
+        name,
         form,
     })
 }
@@ -239,10 +241,11 @@ pub async fn change(
         ),
         Err(problem) => again(problem, |problem| {
             page(&Settings {
-                frame: sent.frame(format!("What is recorded of {name}")),
+                frame: sent.frame(format!("Recording of {name}")),
                 form: settings_form(&sent, &name)
                     .filled(&sent.typed)
                     .refused(problem),
+                name,
             })
         }),
     }

@@ -10,7 +10,7 @@ use crate::{
 
 /// What a history is to be divided into.
 pub const UNITS: [(&str, &str); 6] = [
-    ("", "Fitting"),
+    ("", "What fits"),
     ("minute", "Minutes"),
     ("hour", "Hours"),
     ("day", "Days"),
@@ -22,7 +22,8 @@ pub const UNITS: [(&str, &str); 6] = [
 pub fn chart(history: &History, unit: &str) -> Chart {
     let recorded = history.buckets.iter();
     let recorded = recorded.filter(|bucket| bucket.unrecorded.is_none());
-    let points: Vec<_> = recorded.filter_map(|bucket| point(bucket, unit)).collect();
+    let points = recorded.filter_map(|bucket| point(bucket, unit)).collect();
+    let points = named(points);
     Chart {
         id: "history",
         title: "Visits".to_owned(),
@@ -44,6 +45,25 @@ pub fn gaps(history: &History) -> Vec<String> {
         Some(words::sentence(bucket.first, bucket.last, reason))
     });
     gaps.collect()
+}
+
+/// From so many hours on, days are named below the chart, and no hours; and of so many minutes, each tenth.
+const MANY: usize = 60;
+
+fn named(mut points: Vec<Point>) -> Vec<Point> {
+    let is_many = points.len() > MANY;
+    let is_time = |label: &str| label.contains(':');
+    let has_days = points.iter().any(|point| !is_time(&point.label));
+    for point in &mut points {
+        let is_odd = match has_days {
+            true => is_time(&point.label),
+            false => !point.label.ends_with('0'),
+        };
+        if is_many && is_odd {
+            point.label.clear();
+        }
+    }
+    points
 }
 
 fn column(unit: &str) -> &'static str {
@@ -125,6 +145,40 @@ mod tests {
                 "Visits 1 to 10 were counted before recording began.",
                 "Visit 13 was counted while recording was off."
             ]
+        );
+    }
+
+    /// In a week of hours, the time of day of every twentieth says nothing.
+    #[test]
+    fn below_many_hours_are_days() {
+        let labels = |unit: &str, clocks: &mut dyn Iterator<Item = String>| {
+            let buckets = clocks.map(|clock| bucket(&format!("2026-03-{clock}Z"), 1, 1, None));
+            let history = History {
+                buckets: buckets.collect(),
+                visits: 0,
+                as_of: 0,
+            };
+            let points = chart(&history, unit).points.into_iter();
+            let labels = points.map(|point| point.label);
+            labels.filter(|label| !label.is_empty()).collect::<Vec<_>>()
+        };
+        let hour = |hour: u32| format!("{:02}T{:02}:00:00", 1 + hour / 24, hour % 24);
+        let minute = |minute: u32| format!("01T{:02}:{:02}:00", minute / 60, minute % 60);
+        assert_eq!(
+            labels("hour", &mut (20..92).map(hour)),
+            ["2 Mar", "3 Mar", "4 Mar"]
+        );
+        assert_eq!(
+            labels("hour", &mut (22..26).map(hour)),
+            ["22:00", "23:00", "2 Mar", "01:00"]
+        );
+        let tenths = [
+            "00:30", "00:40", "00:50", "01:00", "01:10", "01:20", "01:30",
+        ];
+        assert_eq!(labels("minute", &mut (27..95).map(minute)), tenths);
+        assert_eq!(
+            labels("minute", &mut (1..3).map(minute)),
+            ["00:01", "00:02"]
         );
     }
 

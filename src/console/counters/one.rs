@@ -25,12 +25,12 @@ use crate::{
         form::{Field, Form, Kind},
         frame::Frame,
         response::page_of,
-        shown::Exact,
+        shown::{self, Exact},
         typed::Typed,
         view::View,
     },
     counting::{CounterId, CounterName, routes::CountingState},
-    edge::{Code, Problem, QueryOf},
+    edge::{Address, Code, Problem, QueryOf},
     record::{
         Record,
         history::get_history,
@@ -63,6 +63,8 @@ struct One {
     filter: Vec<Field>,
     /// Whether there is a record to ask.
     is_asked: bool,
+    /// How to count the first visit, where there is none.
+    first: Option<shown::Code>,
     /// What is wrong with the range that was asked for, and is about no field.
     wrong: Option<String>,
     chart: Option<Chart>,
@@ -108,6 +110,7 @@ impl One {
 /// `GET /console/counters/{name}`
 pub async fn one(
     view: View<Read>,
+    address: Address,
     State(counting): State<Arc<CountingState>>,
     State(record): State<Record>,
     Path(name): Path<String>,
@@ -126,6 +129,7 @@ pub async fn one(
         ranges: ranges(&view, &typed, &range),
         filter: filter(&typed, &range),
         is_asked: recorded.is_some(),
+        first: None,
         wrong: None,
         chart: None,
         gaps: Vec::new(),
@@ -148,7 +152,19 @@ pub async fn one(
             _ => return Err(problem),
         }
     }
+    if one.chart.is_some() && count == 0 {
+        one.first = Some(first(&address, &one.name));
+        // Of no visit there is nothing to be said.
+        one.panels.clear();
+    }
     page_of(status, &one)
+}
+
+fn first(address: &Address, name: &CounterName) -> shown::Code {
+    let address = address.for_curl();
+    let curl =
+        format!("curl -X POST -H 'Authorization: Bearer YOUR_TOKEN' {address}/api/counters/{name}");
+    shown::Code::new("by-curl", "the command", curl)
 }
 
 impl One {

@@ -192,7 +192,7 @@ pub async fn find(
     page_of(
         status,
         &Find {
-            frame: view.frame(format!("A visit of {name}")),
+            frame: view.frame(format!("A visit of {name} by its number")),
             name,
             field: Field {
                 focused: error.is_some(),

@@ -93,7 +93,7 @@ pub mod register {
             Some(problem) => form.refused(problem),
             None => form,
         };
-        Sheet::new(exchange, "Found a company")
+        Sheet::new(exchange, "Register a company")
             .saying("You will be its first admin, and can invite others.")
             .asking(form)
             .leading("forgot", "I have registered before")

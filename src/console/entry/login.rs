@@ -115,7 +115,7 @@ fn form(
     if accounts.database.is_some() {
         sheet = sheet.leading("forgot", "Forgot your password?");
         if accounts.registration == Registration::Open {
-            sheet = sheet.leading("register", "Found a company");
+            sheet = sheet.leading("register", "Register a company");
         }
     }
     sheet.show(StatusCode::OK)

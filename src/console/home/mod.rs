@@ -210,7 +210,7 @@ fn spans(read: &Tallies, before: &[u64], (today, now): (u64, i64), zone: &Zone) 
         Span {
             label: "In the last hour".to_owned(),
             visits: hour.sum::<u64>().into(),
-            about: "and what comes now".to_owned(),
+            about: "up to now".to_owned(),
         },
     ]
 }
@@ -218,9 +218,9 @@ fn spans(read: &Tallies, before: &[u64], (today, now): (u64, i64), zone: &Zone) 
 /// How today is, beside another day.
 fn compared(today: u64, other: u64) -> String {
     match today.abs_diff(other) {
-        0 => "today is the same".to_owned(),
-        more if today > other => format!("today {} more", Exact::from(more)),
-        fewer => format!("today {} fewer", Exact::from(fewer)),
+        0 => "as many today".to_owned(),
+        more if today > other => format!("{} more today", Exact::from(more)),
+        fewer => format!("{} fewer today", Exact::from(fewer)),
     }
 }
 

@@ -5,6 +5,7 @@ mod gallery;
 mod payloads;
 mod pictures;
 mod stories;
+mod trouble;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

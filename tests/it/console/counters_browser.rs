@@ -83,7 +83,7 @@ async fn a_counter_is_made_and_seen_to_move() {
     visitor.open("console/counters/signup.page/visits/7").await;
     visitor.shows("/page/5").await;
     visitor.picture("visit").await;
-    visitor.press("After").await;
+    visitor.press("Next").await;
     visitor.shows("Visit 8").await;
     visitor.open("console/counters/signup.page/recording").await;
     visitor.picture("recording").await;

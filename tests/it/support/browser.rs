@@ -127,6 +127,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// As on a `screen`, or on paper: `print`.
+    pub async fn media(&self, media: &str) {
+        let media = json!({ "media": media });
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
     /// Keeps a picture for people, under `target/screenshots`.
     pub async fn screenshot(&self, name: &str) {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");

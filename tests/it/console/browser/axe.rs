@@ -1,6 +1,9 @@
 //! Every page, as axe-core sees it: light and dark, on a phone and on a wide screen.
 
-use super::gallery::{Gallery, Stop, sign_in_as, visit};
+use super::{
+    gallery::{Gallery, Stop, sign_in_as, visit},
+    trouble,
+};
 use crate::support::{Footfall, axe, console::Visitor};
 
 const WIDTHS: [(u32, u32); 2] = [(1280, 900), (360, 740)];
@@ -52,6 +55,14 @@ async fn no_page_shuts_anybody_out() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     visitor.browser.close().await;
+}
+
+/// Nor does one of a bad day.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_of_a_bad_day_shuts_anybody_out() {
+    let mut wrong = Vec::new();
+    trouble::go_through(async |visitor, stop| wrong.extend(look(visitor, stop).await)).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 /// It would see if it were otherwise.

@@ -35,7 +35,7 @@ const NO_PAGES: [&str; 6] = [
 ];
 
 /// What may be done on a page before it is looked at: what it is called, the script, and what the page then says.
-const DEEDS: [(&str, &str, &str); 6] = [
+const DEEDS: [(&str, &str, &str); 8] = [
     // A form is sent as it is, without what a browser itself would check before.
     (
         "send",
@@ -61,6 +61,17 @@ const DEEDS: [(&str, &str, &str); 6] = [
         "build",
         "for (const [name, value] of [['name', 'Customers'], ['include.0.counter', 'orders']]) document.querySelector(`#builder [name='${name}']`).value = value; document.querySelector(\"button[value='add group exclude']\").click();",
         "Whoever meets",
+    ),
+    (
+        "export",
+        "document.querySelector('#export a[data-export]').click();",
+        " members are in ",
+    ),
+    // A file of which no more comes.
+    (
+        "wait",
+        "fetch = async () => new Response(new ReadableStream({ start: (file) => file.enqueue(new TextEncoder().encode('visitor\\n' + 'a\\n'.repeat(120))) }), { headers: { 'content-disposition': 'attachment; filename=\"a.csv\"' } }); document.querySelector('#export a[data-export]').click();",
+        "120",
     ),
     (
         "save",
@@ -98,6 +109,14 @@ impl Stop {
             pattern: String::new(),
             path: path.to_owned(),
             then: None,
+        }
+    }
+
+    /// With what is done there first.
+    pub fn doing(self, deed: &str) -> Self {
+        Self {
+            then: Some(deed.to_owned()),
+            ..self
         }
     }
 

@@ -94,10 +94,10 @@ impl Story {
         let hand = &self.hand;
         self.log_in("admin", "password").await;
         hand.go("Companies", "Companies").await;
-        hand.go("Found a company", "Found a company").await;
+        hand.go("New company", "New company").await;
         hand.fill("name", "Umbrella").await;
         hand.fill("email", "u@u.example").await;
-        hand.press("Found the company").await;
+        hand.press("Create the company").await;
         hand.shows("The company is founded").await;
         hand.go("Companies", "Companies").await;
         hand.go("Umbrella", "Umbrella").await;

@@ -19,7 +19,7 @@ impl Story {
         hand.go("Create", "shop.page").await;
         hand.press("Count a visit").await;
         hand.shows("The visit is counted.").await;
-        hand.go("Recording", "What is recorded of shop.page").await;
+        hand.go("Recording", "Recording of shop.page").await;
         hand.fill("retention-days", "30").await;
         hand.go("Save", "shop.page").await;
         hand.shows("kept for 30 days").await;
@@ -40,12 +40,12 @@ impl Story {
         hand.fill("number", "four").await;
         hand.push("//form[@aria-label='A visit by its number']//button")
             .await;
-        hand.at("A visit of shop.page").await;
+        hand.at("A visit of shop.page by its number").await;
         let refused = "console/counters/shop.page/visits?number=four";
         hand.look_back_at(Some(refused)).await;
         hand.fill("number", "3").await;
         hand.go("Show", "Visit 3 of shop.page").await;
-        hand.go("After", "Visit 4 of shop.page").await;
+        hand.go("Next", "Visit 4 of shop.page").await;
         hand.shows("/buy").await;
         hand.go("Counters", "Counters").await;
         hand.fill("q", "shop").await;

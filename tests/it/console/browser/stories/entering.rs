@@ -10,7 +10,7 @@ impl Story {
     /// Founds a company, and loses the password at once.
     pub(super) async fn founded(&self) {
         let hand = &self.hand;
-        hand.go("Found a company", "Found a company").await;
+        hand.go("Register a company", "Register a company").await;
         hand.fill("company", "Acme").await;
         hand.fill("email", ANNA).await;
         hand.fill("username", "anna").await;
