@@ -5,5 +5,5 @@ mod number;
 
 pub use self::{
     members::{Members, NoMembers, Text},
-    number::{digits, exact},
+    number::{digits, exact, whole},
 };

@@ -1,6 +1,6 @@
 //! Numbers that are kept as they were sent, or refused.
 
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 /// The number of a JSON literal, if it can be kept: an integer of 64 bits, or what a double (IEEE 754,
 /// which is what RFC 8259 expects numbers to be) says in the same digits. `-0` is kept as 0.
@@ -16,6 +16,19 @@ pub fn exact(literal: &str) -> Option<Number> {
     let number = Number::from_f64(double + 0.0)?;
     // As it will be written: of two that are as short and as near, JSON has the even one.
     (digits(literal) == digits(&number.to_string())).then_some(number)
+}
+
+/// A whole number that is not negative, however it is written: 30.0 is an integer (JSON Schema, 6.1.1), and languages
+/// that have only doubles send it.
+pub fn whole(value: &Value) -> Option<u64> {
+    /// From here on doubles are not one apart.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let of_double = || {
+        let double = value.as_f64()?;
+        let is_whole = double.fract() == 0.0 && (0.0..EXACT).contains(&double);
+        is_whole.then_some(double as u64)
+    };
+    value.as_u64().or_else(of_double)
 }
 
 /// The value of a literal: its digits without zeros before and after them, and the power of ten of the
@@ -40,6 +53,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        for (literal, number) in [
+            ("0", Some(0)),
+            ("30", Some(30)),
+            ("30.0", Some(30)),
+            ("3e1", Some(30)),
+            ("-0.0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("9007199254740991.0", Some(9_007_199_254_740_991)),
+            ("9007199254740992.0", None),
+            ("1e300", None),
+            ("30.5", None),
+            ("-1", None),
+            ("-1.0", None),
+            ("\"30\"", None),
+            ("true", None),
+            ("null", None),
+            ("[30]", None),
+        ] {
+            assert_eq!(
+                whole(&serde_json::from_str(literal).unwrap()),
+                number,
+                "{literal}"
+            );
+        }
+    }
 
     #[test]
     fn what_is_kept_says_the_same() {

@@ -26,6 +26,7 @@ use crate::{
     auth::{Callers, May, permission},
     counting::{CounterId, carried::VisitorMode},
     edge::{Code, JsonBody, Problem},
+    json,
     storage::sql::{Connection, DatabaseError, schema},
 };
 
@@ -179,7 +180,7 @@ impl Body {
             _ => return Err(wrong("on", "must be true or false")),
         }
         if !self.retention_days.is_null() {
-            let days = self.retention_days.as_u64();
+            let days = json::whole(&self.retention_days);
             let days = days.and_then(|days| u16::try_from(days).ok());
             let days = days.filter(|days| (1..=MOST_DAYS).contains(days));
             settings.retention_days =

@@ -9,6 +9,7 @@ use crate::{
     config::Origin,
     counting::CounterName,
     edge::{Code, Problem},
+    json,
 };
 
 /// Counters of a key, and origins.
@@ -73,7 +74,7 @@ impl KeyBody {
     pub fn rate(&self) -> Result<u32, Problem> {
         let rate = match &self.rate {
             Value::Null => Some(DEFAULT_RATE),
-            rate => rate.as_u64().and_then(|rate| rate.try_into().ok()),
+            rate => json::whole(rate).and_then(|rate| rate.try_into().ok()),
         };
         let rate = rate.filter(|rate| (1..=MAX_RATE).contains(rate));
         rate.ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::{Error, types::Json};
+use sqlx::{Error, SqlSafeStr, SqlStr, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -85,13 +85,8 @@ async fn find(
     company: Uuid,
     keys: &[&str],
 ) -> Result<Found, Error> {
-    ask(
-        connection,
-        company,
-        keys,
-        [FIND_IN_POSTGRES, FIND_IN_SQLITE],
-    )
-    .await
+    let find = [FIND_IN_POSTGRES, FIND_IN_SQLITE].map(of_company);
+    ask(connection, company, keys, find).await
 }
 
 async fn add(
@@ -99,22 +94,23 @@ async fn add(
     company: Uuid,
     keys: &[&str],
 ) -> Result<Found, Error> {
-    ask(connection, company, keys, [ADD_TO_POSTGRES, ADD_TO_SQLITE]).await
+    let add = [ADD_TO_POSTGRES, ADD_TO_SQLITE].map(SqlSafeStr::into_sql_str);
+    ask(connection, company, keys, add).await
 }
 
 async fn ask(
     connection: &mut Connection<'_>,
     company: Uuid,
     keys: &[&str],
-    [in_postgres, in_sqlite]: [&'static str; 2],
+    [in_postgres, in_sqlite]: [SqlStr; 2],
 ) -> Result<Found, Error> {
     match connection {
         Connection::Postgres(database) => {
-            let ask = sqlx::query_as(of_company(in_postgres)).bind(company);
+            let ask = sqlx::query_as(in_postgres).bind(company);
             ask.bind(keys).fetch_one(&mut **database).await
         }
         Connection::Sqlite(database) => {
-            let ask = sqlx::query_as(of_company(in_sqlite)).bind(company);
+            let ask = sqlx::query_as(in_sqlite).bind(company);
             let rows: Vec<(String, i64)> = ask.bind(Json(keys)).fetch_all(&mut **database).await?;
             Ok(rows.into_iter().unzip())
         }
