@@ -40,7 +40,6 @@ where
 /// Who wants to found a company.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Registration)]
-#[serde(deny_unknown_fields)]
 struct RegistrationBody {
     /// The company's name, of any one script, up to 64 characters. If it is taken it gets a number.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, example = "Acme")]
@@ -62,7 +61,6 @@ struct RegistrationBody {
 
 /// A link's token, and a password.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 struct LinkAndPassword {
     /// What stands after `token=` in the link.
     #[schema(value_type = String, required = true, example = "AZqlsn0eehGaVT8dCktsjpHk4kGkK3XfHn1Rk8mQwq2mUo3kVfTlfbVqk9yZxJ1c")]
@@ -76,7 +74,6 @@ struct LinkAndPassword {
 
 /// Where a mail is to go.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 struct Addressee {
     /// The address of the account.
     #[schema(value_type = String, required = true, max_length = 254, example = "anna@example.com")]

@@ -105,10 +105,10 @@ impl Carried {
     }
 }
 
-/// Reads the JSON of a visit. `other` is asked of each member that no visit has, whether it knows it.
+/// Reads the JSON of a visit. `own` is asked of each member first, whether it is none of the visit's but its own.
 pub(super) fn read<'a>(
     text: &'a str,
-    mut other: impl FnMut(&str, &'a str) -> Result<bool, InvalidVisit>,
+    mut own: impl FnMut(&str, &'a str) -> Result<bool, InvalidVisit>,
 ) -> Result<Option<Carried>, InvalidVisit> {
     if text.len() > MAX_VISIT_BYTES {
         return Err(InvalidVisit::whole(format!(
@@ -125,6 +125,9 @@ pub(super) fn read<'a>(
                 "is there twice, and must be there once at most",
             ));
         }
+        if own(name, value)? {
+            continue;
+        }
         if let Some(member) = Member::of(name) {
             if let Some(text) =
                 self::text(value).map_err(|wrong| InvalidVisit::member(member.name(), &wrong))?
@@ -133,7 +136,7 @@ pub(super) fn read<'a>(
             }
         } else if name == "properties" {
             carried.attributes.properties = properties(value)?;
-        } else if !other(name, value)? {
+        } else {
             return Err(InvalidVisit::member(
                 shortened(name).into_owned(),
                 "is none of what a visit may carry: visitor, path, referrer, campaign, country, properties",
