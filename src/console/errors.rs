@@ -40,6 +40,7 @@ impl Shown {
         let (title, then) = words(problem.code);
         let said = match problem.code {
             Code::NotFound => "There is no page at this address: it was moved, or removed, or mistyped.".to_owned(),
+            Code::DatabaseUnavailable => "The database does not answer, or not in time: what was asked may or may not have been done.".to_owned(),
             Code::CounterNotFound => "Nothing was ever counted under this name: a counter is there with its first visit.".to_owned(),
             Code::MethodNotAllowed => "This address is not for what was tried here.".to_owned(),
             Code::Internal => "This is a mistake of ours, and is in the log of the service.".to_owned(),
@@ -61,7 +62,9 @@ fn words(code: Code) -> (&'static str, Option<&'static str>) {
     match code {
         Code::DatabaseUnavailable => (
             "Accounts and records are away",
-            Some("Meanwhile you stay signed in. This page works again when the database does."),
+            Some(
+                "Visits are counted all the same, and you stay signed in. This page works again when the database does.",
+            ),
         ),
         Code::StoreUnavailable | Code::OutcomeUnknown | Code::Overloaded => (
             "The store is away",
