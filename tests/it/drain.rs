@@ -83,8 +83,10 @@ async fn every_signal_that_asks_for_the_end_drains() {
         let redis = Redis::start();
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("f.sock");
-        // The store stands still until it is seen that the visit waits, which may take a busy machine a while.
+        // The store stands still until it is seen that the visit waits, which may take a busy machine a while. What is
+        // ignored here, under nohup say, would be ignored by the process as well.
         let builder = Footfall::builder()
+            .under(&["env", "--default-signal"])
             .env("REDIS_URL", redis.url())
             .env("FOOTFALL_REQUEST_TIMEOUT", "30s")
             .env("FOOTFALL_STORE_TIMEOUT", "20s");
