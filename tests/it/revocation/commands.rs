@@ -18,7 +18,13 @@ fn calls(redis: &Redis) -> BTreeMap<String, u64> {
     lines.collect()
 }
 
+/// Fewer scripts than this are called beside any number of visits: those of monitors, which may publish
+/// a revocation once more before it is noted that it was, and of what records, whose replicas may each
+/// remove what one of them has recorded. When they do so is up to the machine.
+const FEW: u64 = 10;
+
 /// How often a command was sent while something happened.
+#[derive(Debug)]
 struct Sent(BTreeMap<String, u64>, BTreeMap<String, u64>);
 
 impl Sent {
@@ -62,23 +68,21 @@ async fn a_visit_is_one_round_trip_with_a_session_or_without() {
         (redis.command("XLEN footfall:{visits}:visits") == ":0\r\n").then_some(())
     })
     .await;
-    let sent = while_counting(&redis, &mut without, VISITS).await;
-    assert_eq!((sent.of("evalsha"), sent.of("eval")), (VISITS, 0));
-    let sent = while_counting(&redis, &mut with, VISITS).await;
-    assert_eq!((sent.of("evalsha"), sent.of("eval")), (VISITS, 0));
+    let is_one_each = |sent: &Sent| (VISITS..VISITS + FEW).contains(&sent.of("evalsha"));
+    for client in [&mut without, &mut with] {
+        let sent = while_counting(&redis, client, VISITS).await;
+        assert!(is_one_each(&sent), "{sent:?}");
+        assert!(sent.of("eval") < FEW, "{sent:?}");
+    }
     // After a revocation one of them asks twice, and what is new is read once, by it or by one of
-    // the monitors, which may do so before the first visit; and once more if a monitor publishes it
-    // before it is noted that it was.
+    // the monitors, which may do so before the first visit.
     let before = calls(&redis);
     apps[1].revoke(&session(&pass())).await.unwrap();
     while_counting(&redis, &mut with, VISITS).await;
     let sent = Sent(before, calls(&redis));
-    let (asked, published_and_read) = (sent.of("evalsha"), sent.of("eval"));
-    assert!((VISITS..=VISITS + 2).contains(&asked), "{asked}");
-    assert!(
-        (2..=6).contains(&published_and_read),
-        "{published_and_read}"
-    );
+    assert!(is_one_each(&sent), "{sent:?}");
+    // It was published, and read.
+    assert!((2..FEW).contains(&sent.of("eval")), "{sent:?}");
 }
 
 /// Replicas of the version before call their script with five keys, and go on.
