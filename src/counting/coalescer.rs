@@ -2,18 +2,22 @@
 //!
 //! While one round trip is under way, arriving visits queue; when it ends, all
 //! that wait go with the next. So an idle service adds no delay, and a busy one
-//! makes few, large batches, without a timer.
+//! makes few, large batches, without a timer. Where the store is at a distance
+//! several round trips are under way at once, each in a lane of its own.
 //!
 //! Requests of one identity are one visit, also where they show different tokens: each token is
 //! looked at by itself. One that has been revoked is answered so, and the others count.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+mod queue;
+
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
+use self::queue::Place;
 use super::{
     Batch, CountError, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
     counts::CounterStore, ledger::Ledger, metrics::CountingMetrics,
@@ -44,7 +48,7 @@ struct Waiting {
 
 type Reply = oneshot::Sender<Result<Counted, CountError>>;
 
-/// The queue of one worker thread and the task that empties it.
+/// The queue of one worker thread, which its lanes empty.
 #[derive(Clone)]
 pub struct Coalescer {
     queue: mpsc::Sender<Waiting>,
@@ -53,8 +57,8 @@ pub struct Coalescer {
 }
 
 impl Coalescer {
-    /// Starts the task that empties the queue on the current runtime. It ends
-    /// when the last handle is gone.
+    /// Starts the lanes that empty the queue on the current runtime. They end
+    /// when the last handle is gone and nothing waits any more.
     pub fn start(
         counts: CounterStore,
         revocations: Revocations,
@@ -64,13 +68,16 @@ impl Coalescer {
         let (queue, waiting) = mpsc::channel(QUEUE_LIMIT);
         let timeout = counts.timeout();
         metrics.queue_capacity.add(QUEUE_LIMIT as i64);
-        let worker = Worker {
-            ledger: Ledger::new(metrics.clone()),
-            metrics: metrics.clone(),
-            counts,
-            revocations,
-        };
-        supervisor.spawn(Part::Queue, worker.flush_forever(waiting));
+        for place in Place::all(waiting, counts.distance(), metrics.clone()) {
+            let lane = Lane {
+                place,
+                counts: counts.clone(),
+                revocations: revocations.clone(),
+                ledger: Ledger::new(metrics.clone()),
+                metrics: metrics.clone(),
+            };
+            supervisor.spawn(Part::Queue, lane.flush_forever());
+        }
         Self {
             queue,
             timeout,
@@ -105,39 +112,39 @@ impl Coalescer {
     }
 }
 
-/// What one worker counts with.
-struct Worker {
+/// What has one batch under way at a time. It shares neither connections with the others, since
+/// `WAIT` is for what its own connection has written, nor books: only the numbers that come one
+/// batch after the other always grow.
+struct Lane {
+    place: Place,
     counts: CounterStore,
     revocations: Revocations,
     ledger: Ledger,
     metrics: Arc<CountingMetrics>,
 }
 
-impl Worker {
-    async fn flush_forever(mut self, mut queue: mpsc::Receiver<Waiting>) {
+impl Lane {
+    async fn flush_forever(mut self) {
         let mut waiting = Vec::with_capacity(BATCH_LIMIT);
         // One timer for good: to set one for each round trip would cost each visit.
         let mut period = interval(IDLE_CHECK);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut idle = false;
         loop {
-            tokio::select! {
+            let goes_on = tokio::select! {
                 biased;
-                visits = queue.recv_many(&mut waiting, BATCH_LIMIT) => {
-                    if visits == 0 {
-                        return;
-                    }
-                    idle = false;
-                    self.metrics.queue_depth.sub(visits as i64);
-                    // A bug must cost one batch, not the worker. The panic hook has logged it.
-                    let _ = Piece::Batch.isolated(self.flush(&mut waiting)).await;
-                }
-                _ = period.tick() => {
-                    if idle {
-                        self.counts.check_connection().await;
-                    }
-                    idle = true;
-                }
+                goes_on = self.place.take(&mut waiting) => goes_on,
+                _ = period.tick() => true,
+            };
+            // Also what was taken when the timer came between.
+            if !waiting.is_empty() {
+                idle = false;
+                // A bug must cost one batch, not the lane. The panic hook has logged it.
+                let _ = Piece::Batch.isolated(self.flush(&mut waiting)).await;
+            } else if !goes_on {
+                return;
+            } else if std::mem::replace(&mut idle, true) {
+                self.counts.check_connection().await;
             }
         }
     }

@@ -8,10 +8,10 @@ use lru::LruCache;
 use super::{Batch, CounterId, Outcome, metrics::CountingMetrics};
 use crate::storage::StoreError;
 
-/// Counters whose last number a worker keeps in mind: those it counts most.
+/// Counters whose last number a lane keeps in mind: those it counts most.
 const COUNTERS: usize = 1024;
 
-/// One worker's books.
+/// One lane's books.
 pub struct Ledger {
     highest: LruCache<CounterId, u64>,
     metrics: Arc<CountingMetrics>,

@@ -1,6 +1,6 @@
 //! What is measured of the store.
 
-use prometheus::{HistogramVec, IntGauge};
+use prometheus::{Gauge, HistogramVec, IntGauge};
 
 /// From a local Redis to the store timeout.
 const BUCKETS: &[f64] = &[
@@ -14,5 +14,7 @@ crate::metrics! {
         pub duration: HistogramVec = "footfall_store_operation_duration_seconds" by ["operation", "outcome"] in BUCKETS,
         /// Whether the store answered when last asked (1) or not (0).
         pub up: IntGauge = "footfall_store_up",
+        /// Least seconds of a round trip to Redis since it was connected to; 0 until it is known, and where nobody asks: on a Unix socket, and embedded.
+        pub distance: Gauge = "footfall_store_distance_seconds",
     }
 }

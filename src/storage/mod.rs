@@ -15,8 +15,8 @@ pub mod redis;
 mod refusals;
 pub mod sql;
 
-use self::metrics::StoreMetrics;
 pub use self::{health::StoreHealth, layout::Layout, redis::RedisStore, sql::SqliteStore};
+use self::{metrics::StoreMetrics, redis::Distance};
 use crate::config::{StoreLocation, StoreSettings};
 
 /// Why the store could not do what it was asked.
@@ -147,6 +147,8 @@ pub struct Store {
     pub health: Arc<StoreHealth>,
     /// The longest an operation may take.
     pub timeout: Duration,
+    /// Of the way to it, as all threads know it; `None` if it is on this machine.
+    pub distance: Option<Arc<Distance>>,
     metrics: Arc<StoreMetrics>,
 }
 
@@ -190,8 +192,10 @@ impl Store {
     }
 
     fn on(backend: Backend, settings: &StoreSettings, metrics: Arc<StoreMetrics>) -> Self {
+        let may_be_distant = matches!(&backend, Backend::Redis(redis) if redis.may_be_distant());
         Self {
             backend,
+            distance: may_be_distant.then(|| Arc::new(Distance::new(metrics.distance.clone()))),
             health: Arc::new(StoreHealth::new(metrics.up.clone())),
             timeout: settings.timeout,
             metrics,

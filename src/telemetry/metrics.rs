@@ -129,6 +129,12 @@ impl Metric for IntGauge {
     }
 }
 
+impl Metric for Gauge {
+    fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
+        registry.add(Self::with_opts(description.opts())?)
+    }
+}
+
 impl Metric for Histogram {
     fn register(description: &Description, registry: &Registry) -> prometheus::Result<Self> {
         registry.add(Self::with_opts(description.histogram())?)

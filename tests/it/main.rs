@@ -37,6 +37,7 @@ mod counting;
 mod database;
 mod database_killed;
 mod demo;
+mod distance;
 mod doctor;
 mod dotenv;
 mod drain;

@@ -9,6 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::watch;
+
+mod monitor;
 mod recorded;
 mod recorder;
 mod redis;
@@ -16,6 +19,7 @@ mod sqlite;
 mod undrained;
 
 pub use self::{
+    monitor::monitor,
     recorded::Recorded,
     recorder::{Numbered, Recorder},
     redis::{RecordKeys, SCRIPT},
@@ -35,33 +39,8 @@ use crate::{
 /// How a batch ended: one outcome per visit, in their order.
 pub type BatchResult = Result<Vec<Outcome>, StoreError>;
 
-/// How often a store that is there is asked again.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How often a store that is away is asked again: recovery is noticed within
-/// this and the time of one connect.
-const RETRY_INTERVAL: Duration = Duration::from_millis(100);
-
 /// What a store may refuse that is no counter: no counter can have this name.
 const READING: &str = "reading counters";
-
-/// Asks the store again and again, for as long as the process lives.
-pub async fn monitor(mut store: CounterStore) {
-    loop {
-        let suspected = store.health().is_suspected();
-        if matches!(store.probe().await, Ok(()) | Err(StoreError::Busy)) {
-            // A worker that finds the store away cuts the pause short, and one that is refused
-            // does, but not again and again.
-            match suspected {
-                true => store.health().gone_within(PROBE_INTERVAL).await,
-                false => store.health().in_doubt_within(PROBE_INTERVAL).await,
-            }
-        }
-        if store.health().ready().is_err() {
-            tokio::time::sleep(RETRY_INTERVAL).await;
-        }
-    }
-}
 
 /// The part of a probe that only reads. Each step has the time limit for itself,
 /// as a count has: together they are more round trips than one, and a slow store
@@ -285,6 +264,12 @@ impl CounterStore {
             Err(_) => health.refusals.forget(),
         }
         result
+    }
+
+    /// How far away the store is; `None` if it is on this machine.
+    pub fn distance(&self) -> Option<watch::Receiver<Option<Duration>>> {
+        let distance = self.store.distance.as_ref()?;
+        Some(distance.watch())
     }
 
     /// To be called now and then while there is nothing to count: notices a

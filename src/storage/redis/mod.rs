@@ -13,11 +13,13 @@ use std::{
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
 use futures_util::future::try_join_all;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline,
+    RedisError, ServerErrorKind,
 };
 
 mod answer;
 mod container;
+mod distance;
 mod layout;
 mod masters;
 mod memory;
@@ -26,6 +28,7 @@ mod shared_map;
 mod topology;
 
 pub use self::{
+    distance::{Distance, Measuring},
     layout::LAYOUT,
     memory::Fill,
     report::Report,
@@ -35,9 +38,12 @@ use self::{memory::Fills, shared_map::SharedMap};
 use super::StoreError;
 use crate::config::{RedisUrl, redis_url::Topology};
 
-/// Connections per pool. Each thread has one pool for reads and the login
-/// throttle, and one for counting, which needs a single connection.
-const POOL_SIZE: usize = 4;
+/// Batches that a thread has under way where Redis is at a distance, each over a connection of its
+/// own.
+pub const BATCHES: usize = 4;
+
+/// Connections to each server that a thread has for reads and the login throttle.
+const READING: usize = 4;
 
 /// How often a command is sent until it is given up: others wait for it meanwhile.
 pub const REDIRECTIONS: u32 = 6;
@@ -98,6 +104,12 @@ impl RedisStore {
     /// Whether keys are on many servers, so that no script can have any two of them.
     pub fn is_cluster(&self) -> bool {
         matches!(self.url.topology, Topology::Cluster)
+    }
+
+    /// Whether it may be on another machine.
+    pub fn may_be_distant(&self) -> bool {
+        let mut addresses = self.url.nodes.iter().map(ConnectionInfo::addr);
+        !addresses.all(|address| matches!(address, ConnectionAddr::Unix(_)))
     }
 
     /// The longest an operation may take.
@@ -261,14 +273,14 @@ impl RedisStore {
             pools.retain(|node, _| masters.contains(&node));
         }
         let new = Pools {
-            reading: self.pool(node)?,
-            counting: self.pool(node)?,
+            reading: self.pool(node, READING)?,
+            counting: self.pool(node, BATCHES)?,
         };
         pools.insert(node.clone(), new.clone());
         Ok(new)
     }
 
-    fn pool(&self, node: &Node) -> Result<Pool, StoreError> {
+    fn pool(&self, node: &Node, size: usize) -> Result<Pool, StoreError> {
         let timeout = self.timeout;
         // Every operation has its time limit in `Store::run`; the crate's own, 500 ms unless
         // set, would end some of them early.
@@ -277,7 +289,7 @@ impl RedisStore {
             .set_response_timeout(None);
         let info = node.connection_info(&self.url);
         Pool::builder(Manager::new_with_config(info, config)?)
-            .max_size(POOL_SIZE)
+            .max_size(size)
             .runtime(Runtime::Tokio1)
             .timeouts(deadpool_redis::Timeouts {
                 // Shorter than the whole operation may take, or nobody could tell a full pool

@@ -41,6 +41,33 @@ struct Shared {
     redis: u16,
     mischief: Mutex<Mischief>,
     cuts: AtomicUsize,
+    calls: Arc<Calls>,
+}
+
+/// Calls of scripts, and `WAIT`s, of all connections.
+#[derive(Default)]
+struct Calls {
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
+    waits: AtomicUsize,
+    stray_waits: AtomicUsize,
+}
+
+/// A call of a script until its reply was passed on, or its connection has ended.
+struct Call(Arc<Calls>);
+
+impl Call {
+    fn begin(calls: &Arc<Calls>) -> Self {
+        let under_way = calls.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        calls.most_under_way.fetch_max(under_way, Ordering::Relaxed);
+        Self(calls.clone())
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl FaultProxy {
@@ -52,6 +79,7 @@ impl FaultProxy {
             redis,
             mischief: Mutex::new(Mischief::Nothing),
             cuts: AtomicUsize::new(0),
+            calls: Arc::default(),
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self {
@@ -73,6 +101,18 @@ impl FaultProxy {
     pub fn cuts(&self) -> usize {
         self.shared.cuts.load(Ordering::Relaxed)
     }
+
+    /// The most calls of scripts that were under way at once since this was asked last.
+    pub fn most_under_way(&self) -> usize {
+        self.shared.calls.most_under_way.swap(0, Ordering::Relaxed)
+    }
+
+    /// `WAIT`s so far, and those on a connection over which no script was called since the one before.
+    pub fn waits(&self) -> (usize, usize) {
+        let calls = &self.shared.calls;
+        let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        (of(&calls.waits), of(&calls.stray_waits))
+    }
 }
 
 impl Drop for FaultProxy {
@@ -93,7 +133,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 /// What the writer is told.
 enum Order {
-    Deliver(Instant, Vec<u8>),
+    Deliver(Instant, Vec<u8>, Option<Call>),
     Cut,
 }
 
@@ -107,7 +147,7 @@ async fn relay(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let (order, orders) = mpsc::unbounded_channel();
     // Whichever ends first ends the others, and with them both connections.
     tokio::select! {
-        result = pass_commands(from_client, to_redis, asked) => result,
+        result = pass_commands(from_client, to_redis, asked, &shared.calls) => result,
         result = pass_replies(from_redis, questions, order, &shared) => result,
         result = write(to_client, orders) => result,
     }
@@ -116,11 +156,21 @@ async fn relay(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
 async fn pass_commands(
     client: tcp::OwnedReadHalf,
     mut redis: tcp::OwnedWriteHalf,
-    asked: mpsc::UnboundedSender<bool>,
+    asked: mpsc::UnboundedSender<Option<Call>>,
+    calls: &Arc<Calls>,
 ) -> io::Result<()> {
     let mut frames = Frames::of(client);
+    let mut has_called = false;
     while let Some(command) = frames.next().await? {
-        let _ = asked.send(is_script(&command));
+        let call = is_script(&command).then(|| Call::begin(calls));
+        if is(&command, b"WAIT") {
+            calls.waits.fetch_add(1, Ordering::Relaxed);
+            let stray = usize::from(!has_called);
+            calls.stray_waits.fetch_add(stray, Ordering::Relaxed);
+            has_called = false;
+        }
+        has_called |= call.is_some();
+        let _ = asked.send(call);
         redis.write_all(&command).await?;
     }
     Ok(())
@@ -128,27 +178,27 @@ async fn pass_commands(
 
 async fn pass_replies(
     redis: tcp::OwnedReadHalf,
-    mut questions: mpsc::UnboundedReceiver<bool>,
+    mut questions: mpsc::UnboundedReceiver<Option<Call>>,
     order: mpsc::UnboundedSender<Order>,
     shared: &Shared,
 ) -> io::Result<()> {
     let mut frames = Frames::of(redis);
     while let Some(reply) = frames.next().await? {
-        let script = questions.recv().await.unwrap_or(false);
+        let call = questions.recv().await.flatten();
         // Numbers: an error would mean that nothing was executed.
-        let executed = script && reply.starts_with(b"*");
+        let executed = call.is_some() && reply.starts_with(b"*");
         let mischief = *shared.mischief.lock().unwrap();
         let kept = match mischief {
             Mischief::CutAfterExecution if executed => 0,
             Mischief::CutInReply if executed => reply.len() / 2,
             Mischief::Delay(delay) => {
-                let _ = order.send(Order::Deliver(Instant::now() + delay, reply));
+                let _ = order.send(Order::Deliver(Instant::now() + delay, reply, call));
                 continue;
             }
             _ => reply.len(),
         };
         let cut = kept < reply.len();
-        let _ = order.send(Order::Deliver(Instant::now(), reply[..kept].to_vec()));
+        let _ = order.send(Order::Deliver(Instant::now(), reply[..kept].to_vec(), call));
         if cut {
             shared.cuts.fetch_add(1, Ordering::Relaxed);
             let _ = order.send(Order::Cut);
@@ -161,8 +211,10 @@ async fn write(
     mut client: tcp::OwnedWriteHalf,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) -> io::Result<()> {
-    while let Some(Order::Deliver(due, bytes)) = orders.recv().await {
+    while let Some(Order::Deliver(due, bytes, call)) = orders.recv().await {
         sleep_until(due).await;
+        // Who has the reply may send the next call at once.
+        drop(call);
         client.write_all(&bytes).await?;
     }
     Ok(())
@@ -218,9 +270,13 @@ fn frame_length(bytes: &[u8]) -> Option<usize> {
     (length <= bytes.len()).then_some(length)
 }
 
-/// Whether a command runs a script: its first word, which is the third line.
 fn is_script(command: &[u8]) -> bool {
+    is(command, b"EVALSHA") || is(command, b"EVAL")
+}
+
+/// Whether a command is this one: its first word, which is the third line.
+fn is(command: &[u8], name: &[u8]) -> bool {
     let mut lines = command.split(|byte| *byte == b'\n');
     let word = lines.nth(2).unwrap_or_default().trim_ascii();
-    word.eq_ignore_ascii_case(b"EVALSHA") || word.eq_ignore_ascii_case(b"EVAL")
+    word.eq_ignore_ascii_case(name)
 }
