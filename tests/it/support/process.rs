@@ -14,7 +14,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 
 /// The longest a test waits for a condition. Far beyond what any of them takes, on a busy machine too:
 /// only a failing test ever waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A process that is killed when it is dropped.
 pub struct Process(pub Child);
