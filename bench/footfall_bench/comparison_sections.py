@@ -73,9 +73,9 @@ def kept(results: Results, recorded: Session) -> str:
         row_of_record("Redis and PostgreSQL, recorded", PLAIN_IDENTIFIED),
     ]
     return (
-        "Visits with identities, directly. In the file, what is acknowledged is on the disk, as it is with Redis, and a visit is recorded in "
-        "the step that counts it. With PostgreSQL it is recorded afterwards, so what that takes is in the CPU, and "
-        "the rate is that until all of it is done; these two rows are of [the record](record.md)'s part of the run.\n\n"
+        "Visits with identities, directly. In the file, what is acknowledged is on the disk, as it is with Redis, "
+        "and a visit is recorded in the step that counts it. With PostgreSQL it is recorded afterwards: what that "
+        "takes is in the CPU. These two rows are of the part of the run that measures [the record](record.md).\n\n"
         + table(head, rows)
     )
 

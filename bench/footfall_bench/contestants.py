@@ -37,7 +37,7 @@ class Contestant:
     command: Callable[[Address], Command]
     # The key in Redis its counter has; None if it counts nothing.
     counter_key: str | None = None
-    # The Redis it counts in; None: a file. Who would disturb others has one of its own.
+    # The Redis it counts in; None: a file.
     store: str | None = "redis"
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -120,10 +120,8 @@ def _fastify(address: Address) -> Command:
 HYPER_LIMIT = Contestant("hyper", "bare hyper (the limit)", _hyper)
 FOOTFALL_AS_SHIPPED = footfall("footfall")
 FASTIFY_CLUSTER = Contestant("fastify", "Fastify", _fastify, "fastify:visits")
-# What it remembers expires, which is work for Redis a minute later, in somebody else's turn.
 FASTIFY_EXACT = Contestant(
-    "fastify-exact", "Fastify, same promise", _fastify, "fastify:visits",
-    store="redis-fastify-exact", settings={"PROMISE": "exact"},
+    "fastify-exact", "Fastify, same promise", _fastify, "fastify:visits", settings={"PROMISE": "exact"}
 )  # fmt: skip
 FASTAPI = Contestant("fastapi", "FastAPI", _fastapi, "fastapi:visits")
 FLASK = Contestant("flask", "Flask", _flask, "flask:visits")

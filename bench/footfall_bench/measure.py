@@ -116,7 +116,8 @@ def _sample(
         redis_calls=redis.calls / done,
         load_share=load.cpu_seconds / available,
         foreign_share=max(0.0, busy - ours) / available,
-        idle_share=max(0.0, available - max(busy, ours)) / available,
+        # Before and after the load everything rests.
+        idle_share=max(0.0, 1 - max(busy, ours) / (load.seconds * CORES)),
     )
     if not paced:
         return sample

@@ -27,7 +27,8 @@ def _speed(results: Results) -> str:
     like_for_like = (
         f"Counting exactly once behind nginx, with {MANY_CONNECTIONS} connections, Footfall answers "
         f"**{rates[0] / rates[1]:.1f} times as many visits per second** as a Fastify that makes the same promise "
-        f"({number(rates[0])} against {number(rates[1])}), for {number(cpus[0])} µs of CPU each against {number(cpus[1])}."
+        f"({number(rates[0])} against {number(rates[1])}), "
+        f"for {number(cpus[0])} µs of CPU each against {number(cpus[1])}."
     )
     head = [
         "", "a visit is counted", f"counts per second behind nginx, {MANY_CONNECTIONS} connections",
@@ -91,8 +92,9 @@ def _by_socket(results: Results) -> Iterator[str]:
                 results.spread(each, lambda sample: sample.server_us + sample.nginx_us).median
                 for each in (cell, over_tcp)
             ]
-            where = "directly" if not place else "behind nginx"
-            yield f"{title} {_change(rate)} pings per second {where}, each with {_change(cpus[0] / cpus[1], 'less')} CPU"
+            where = "behind nginx" if place else "directly"
+            cpu = _change(cpus[0] / cpus[1], "less")
+            yield f"{title} {_change(rate)} pings per second {where}, each with {cpu} CPU"
 
 
 def _change(ratio: float, fewer: str = "fewer") -> str:

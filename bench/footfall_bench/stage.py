@@ -81,17 +81,15 @@ class Stage:
         }
 
     def begin_round(self) -> None:
-        """Counters and identities of the round before would make this one's work another; and tokens end."""
-        for store in self._stores.values():
-            store.forget()
+        """Gets new tokens: they end some minutes after they were given."""
         for key, instance in self.instances.items():
             if instance.contestant.counts:
                 self.tokens[key] = checks.log_in(key, instance)
 
     def tidy(self, cell: Cell) -> None:
-        """After a measurement: in a Redis of its own, whatever would expire in somebody else's turn."""
+        """After a measurement: its visits would make the next one's work another, and expire in the middle of it."""
         store = self.instances[cell.entrant].contestant.store
-        if store and store != "redis":
+        if cell.operation == "count" and store:
             self._stores[store].forget()
 
     def address(self, cell: Cell) -> Address:

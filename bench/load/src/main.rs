@@ -7,12 +7,14 @@
 
 use std::{
     error::Error,
+    process::ExitCode,
     sync::{Arc, Barrier, OnceLock, mpsc},
     thread,
     time::Duration,
 };
 
 use clap::Parser;
+use serde_json::Value;
 use tokio::{runtime, task::JoinSet};
 
 mod clock;
@@ -161,8 +163,22 @@ fn schedule(arguments: &Arguments, start: Duration, index: u32) -> Schedule {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arc::new(Arguments::parse());
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(result) => {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sends the requests: what became of them.
+fn run(arguments: Arguments) -> Result<Value, Box<dyn Error>> {
+    let arguments = Arc::new(arguments);
     let requests = Arc::new(Requests::new(&arguments.requests)?);
     let start = Arc::new(Start::new(arguments.threads));
     let (opening, opened) = mpsc::channel();
@@ -178,6 +194,51 @@ fn main() -> Result<(), Box<dyn Error>> {
     for thread in threads {
         tally.add(&thread.join().map_err(|_| "a thread panicked")??);
     }
-    println!("{}", tally.to_json(clock::now() - start));
-    Ok(())
+    Ok(tally.to_json(clock::now() - start))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env, fs,
+        io::{self, Read},
+        os::unix::net::UnixListener,
+        process,
+    };
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_unless_all_connections_are_open() {
+        let folder = env::temp_dir().join(format!("bench-load-{}", process::id()));
+        fs::create_dir(&folder).unwrap();
+        let listener = UnixListener::bind(folder.join("there")).unwrap();
+        let targets = ["there", "missing"].map(|name| format!("unix:{}/{name}", folder.display()));
+        let arguments = Arguments::parse_from([
+            "bench-load",
+            "--target",
+            &targets[0],
+            "--target",
+            &targets[1],
+            "--connections",
+            "2",
+            "--threads",
+            "2",
+            "--seconds",
+            "0.1",
+            "--path",
+            "/",
+        ]);
+        let error = run(arguments).unwrap_err().to_string();
+        let expected = format!("{}: connection 2 of 2: ", targets[1]);
+        assert!(error.starts_with(&expected), "{error}");
+        // The other connection may be open by now, or may have been given up before.
+        listener.set_nonblocking(true).unwrap();
+        if let Ok((mut opened, _)) = listener.accept() {
+            opened.set_nonblocking(true).unwrap();
+            let sent = opened.read(&mut [0]);
+            assert!(matches!(sent, Ok(0)) || sent.unwrap_err().kind() == io::ErrorKind::WouldBlock);
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
 }
