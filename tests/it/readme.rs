@@ -190,7 +190,8 @@ fn median(figures: &serde_json::Value) -> f64 {
         .map(|figure| figure.as_f64().unwrap())
         .collect();
     figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    let middle = figures.len() / 2;
+    (figures[middle] + figures[(figures.len() - 1) / 2]) / 2.0
 }
 
 /// A figure of a service in that file, with these connections.
