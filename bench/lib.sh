@@ -9,7 +9,7 @@ fail() {
 
 # The program of an earlier revision that takes part, if one is named. A relative path is meant from where one is.
 if [ -n "${BENCH_PREVIOUS:-}" ]; then
-    [ -f "$BENCH_PREVIOUS" ] && [ -x "$BENCH_PREVIOUS" ] ||
+    [[ -f $BENCH_PREVIOUS && -x $BENCH_PREVIOUS ]] ||
         fail "BENCH_PREVIOUS is $BENCH_PREVIOUS, which is no program"
     BENCH_PREVIOUS=$(realpath "$BENCH_PREVIOUS")
     export BENCH_PREVIOUS
