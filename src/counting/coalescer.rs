@@ -10,12 +10,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-mod queue;
-
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
+
+mod queue;
 
 use self::queue::Place;
 use super::{

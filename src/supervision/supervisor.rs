@@ -45,7 +45,7 @@ impl Supervisor {
         (Self(ended), ends)
     }
 
-    /// Runs the only part of its kind on the current runtime and watches it.
+    /// Runs a part on the current runtime and watches it. Others of its kind, if there are, have the same name.
     pub fn spawn(&self, part: Part, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn_named(part.name().into(), task);
     }

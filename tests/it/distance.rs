@@ -1,6 +1,6 @@
 //! Redis at a distance: a worker has several batches under way at once, and promises what it does nearby.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use crate::support::{
     Footfall, Redis,
@@ -41,7 +41,7 @@ async fn several_calls_are_under_way_at_once() {
     let (target, token) = (Target::Tcp(footfall.public()), footfall.token().await);
     // Nothing is known yet.
     proxy.most_under_way();
-    let numbers = count_visits(&[target.clone()], &token, 16, 50).await;
+    let numbers = count_visits(slice::from_ref(&target), &token, 16, 50).await;
     assert_exact(&numbers);
     if footfall.metric(DISTANCE).await == Some(0.0) {
         assert_eq!(proxy.most_under_way(), 1);
