@@ -3,7 +3,7 @@
 //! Every setting that is no secret is an option of every command, and every
 //! secret is one as the path of a file, all from the one table of settings.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -24,7 +24,7 @@ mod serve;
 mod target;
 
 use crate::config::{
-    Settings, SettingsError, Sources,
+    Settings, SettingsError, Sources, StoreLocation,
     catalog::{SETTINGS, Setting},
 };
 
@@ -33,6 +33,9 @@ const WRONG_USAGE: u8 = 2;
 
 /// Exit code: in-flight requests were cut at the end of the shutdown timeout.
 const REQUESTS_CUT: u8 = 3;
+
+/// What a command gives a file that others write to, at least.
+const FILE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a command failed, for people.
 type Failure = Box<dyn std::error::Error>;
@@ -52,22 +55,22 @@ pub fn run() -> ExitCode {
         "doctor" => settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| doctor::run(&settings)),
-        "admin" => settings(arguments)
+        "admin" => patient_settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| admin::run(arguments, &settings)),
-        "audit" => settings(arguments)
+        "audit" => patient_settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| audit::run(arguments, &settings)),
-        "audit-trail" => settings(arguments)
+        "audit-trail" => patient_settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| audit_trail::run(arguments, &settings)),
-        "demo" => settings(arguments)
+        "demo" => patient_settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| demo::run(arguments, &settings)),
-        "migrate" => settings(arguments)
+        "migrate" => patient_settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| migrate::run(arguments, &settings)),
-        "restore" => settings(arguments)
+        "restore" => patient_settings(arguments)
             .map_err(Failure::from)
             .and_then(|settings| restore::run(&settings)),
         "openapi" => openapi::run(),
@@ -131,6 +134,17 @@ fn settings(arguments: &ArgMatches) -> Result<Settings, SettingsError> {
         Some((key, value.clone()))
     });
     Settings::load(&Sources::of_process(options.collect()))
+}
+
+/// The settings for a command that does not stand for a visit. One that works beside a busy service
+/// on a file would fail for no reason if it had no more time than a visit has.
+fn patient_settings(arguments: &ArgMatches) -> Result<Settings, SettingsError> {
+    let mut settings = settings(arguments)?;
+    let store = &mut settings.store;
+    if let StoreLocation::Sqlite(_) = store.location {
+        store.timeout = store.timeout.max(FILE_PATIENCE);
+    }
+    Ok(settings)
 }
 
 /// Prints a line. Whoever reads only the first lines, as `head` does, closes

@@ -221,11 +221,12 @@ async fn beside_a_service_on_a_file() {
     let footfall = Footfall::builder()
         .env("FOOTFALL_DATA_DIR", data.path().display())
         .start();
-    works(
-        &footfall,
-        &[("FOOTFALL_DATA_DIR", data.path().display().to_string())],
-    )
-    .await;
+    let environment = [
+        ("FOOTFALL_DATA_DIR", data.path().display().to_string()),
+        // What a visit may take is no limit of a command.
+        ("FOOTFALL_STORE_TIMEOUT", "1ms".to_owned()),
+    ];
+    works(&footfall, &environment).await;
 }
 
 #[tokio::test]
