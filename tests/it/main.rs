@@ -94,6 +94,7 @@ mod secrets_at_rest;
 mod sentinel;
 mod sessions;
 mod settings;
+mod sharing;
 mod slots;
 mod soak;
 mod sockets;

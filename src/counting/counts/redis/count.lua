@@ -1,16 +1,17 @@
 -- Counts a batch of visits of one counter, remembers their identities and writes what is recorded of
 -- them, atomically.
 --
--- KEYS: the count; then for each kind of identity the set in use and the one before it; the state of
---       the record and its stream; where passes were looked at, the epoch of what was revoked.
--- ARGV: visits without identity that carry nothing, whether the counter is listed and whether replicas
---       are waited for (0 or 1); then for each kind its window in milliseconds, most identities to
---       remember and its identities, 16 bytes each, one after the other; whether a counter without a
---       state is recorded (0 or 1), most visits and most bytes that may wait to be recorded, what there
---       is room for (0 everything, 1 nothing that is carried, 2 no record); the epoch that is known, or
---       nothing. Only where visits carry something: how visitors are stored in what follows; for
---       each kind how many identities carry something, and for each of these its position and what it
---       carries; then what each visit without identity carries.
+-- KEYS: the count; the state of the record and its stream; then for each kind of identity that the batch
+--       has the set in use and the one before it; where passes were looked at, the epoch of what was
+--       revoked.
+-- ARGV: visits without identity that carry nothing, whether the counter is listed, whether replicas are
+--       waited for and whether a counter without a state is recorded (0 or 1); most visits and most bytes
+--       that may wait to be recorded, what there is room for (0 everything, 1 nothing that is carried,
+--       2 no record); the epoch that is known, or * where none is compared. Only where visits have
+--       identities or carry something: for each kind its window in milliseconds and most identities to
+--       remember; for each kind how many there are; the identities. Only where visits carry something: how
+--       visitors are stored in what follows; for each kind how many identities carry something, and for
+--       each of these its position and what it carries; then what each visit without identity carries.
 --
 -- Answers {-2} if more was revoked than is known, having done nothing.
 -- Answers {-1} if the counter is new and not listed yet, having done nothing.
@@ -24,9 +25,28 @@
 -- An error means that nothing was done: all is read before anything is written, and where a
 -- later write is refused the first ones are taken back. Only one that begins with PARTIAL says that
 -- the visits may have been counted.
+--
+-- What Lua does costs Redis more than most commands: turning a text into a number or back as much as
+-- EXISTS, making a function half of that. So a call makes what it needs, and nothing before it does.
 
-local BYTES = 16
+local count = KEYS[1]
+
+if ARGV[8] ~= '*' and (redis.call('GET', KEYS[#KEYS]) or '') ~= ARGV[8] then
+    return {-2}
+end
+
+if ARGV[2] == '0' and redis.call('EXISTS', count) == 0 then
+    return {-1}
+end
+
+local records = ARGV[4] == '1'
+local may_have_state = records or redis.call('EXISTS', KEYS[2]) == 1
+if not may_have_state and #ARGV == 8 then
+    return {redis.call('INCRBY', count, ARGV[1]) - ARGV[1] + 1}
+end
+
 local KINDS = 2
+local FIRST = 15
 local OFF = -9007199254740991
 local BEHIND = -9007199254740990
 
@@ -35,27 +55,16 @@ local BEHIND = -9007199254740990
 local ENTRY_BYTES = 64
 local FIELD_BYTES = 8
 
-local count = KEYS[1]
 local anonymous = tonumber(ARGV[1])
-local records, most_visits, most_bytes = ARGV[10] == '1', tonumber(ARGV[11]), tonumber(ARGV[12])
-local room = ARGV[13]
+local most_visits, most_bytes, room = ARGV[5], ARGV[6], ARGV[7]
 
-if KEYS[8] and (redis.call('GET', KEYS[8]) or '') ~= ARGV[14] then
-    return {-2}
-end
-
-if ARGV[2] == '0' and redis.call('EXISTS', count) == 0 then
-    return {-1}
-end
-
--- Numbers are written out: Lua's own conversion writes 1e+14 from there on, and that of Redis takes twice as long.
-local function text(number)
-    return string.format('%d', number)
-end
+-- Numbers are written out with '%d': Lua's own conversion writes 1e+14 from there on, and that of Redis
+-- takes twice as long.
+local format = string.format
 
 -- The state of the record; `nil` if the counter has none and gets none.
 local function record()
-    local read = redis.call('HMGET', KEYS[6], 'on', 'mode', 'top', 'at', 'bytes', 'through', 'drained', 'gap')
+    local read = redis.call('HMGET', KEYS[2], 'on', 'mode', 'top', 'at', 'bytes', 'through', 'drained', 'gap')
     if not read[1] then
         if not records then
             return nil
@@ -74,19 +83,26 @@ local function exceeds(state, times)
     return state.top - state.through >= times * most_visits or state.bytes - state.drained >= times * most_bytes
 end
 
+-- How many identities of each kind there are; what follows them.
+local sizes, behind = {0, 0}, FIRST
+if #ARGV > 8 then
+    sizes = {tonumber(ARGV[13]), tonumber(ARGV[14])}
+    behind = FIRST + sizes[1] + sizes[2]
+end
+
 -- What visits carry, by kind and position; KINDS + 1 is that of those without identity.
 local carried, refusal, state
-if #ARGV > 14 then
-    state = record()
+if ARGV[behind] then
+    state = may_have_state and record() or nil
     if not (state and state.on) then
         refusal = OFF
-    elseif state.mode ~= ARGV[15] then
+    elseif state.mode ~= ARGV[behind] then
         return {-3, tonumber(state.mode)}
     elseif room ~= '0' or state.gap == 'behind' and state.top > state.through or exceeds(state, 1) then
         refusal = BEHIND
     end
     carried = {{}, {}, {}}
-    local at = 16
+    local at = behind + 1
     for kind = 1, KINDS do
         for _ = 1, tonumber(ARGV[at]) do
             carried[kind][tonumber(ARGV[at + 1])] = ARGV[at + 2]
@@ -102,27 +118,25 @@ end
 local kinds = {}
 local fresh = anonymous
 local refused = false
+local key, from = 4, FIRST
 for kind = 1, KINDS do
-    local current, previous = KEYS[2 * kind], KEYS[2 * kind + 1]
-    local window, limit = tonumber(ARGV[1 + 3 * kind]), tonumber(ARGV[2 + 3 * kind])
-    local packed = ARGV[3 + 3 * kind]
-    if #packed > 0 then
-        local ids = {}
-        for from = 1, #packed, BYTES do
-            ids[#ids + 1] = string.sub(packed, from, from + BYTES - 1)
-        end
-        local numbers, new = {}, {}
-        local known = redis.call('HMGET', current, unpack(ids))
-        local older = redis.call('HMGET', previous, unpack(ids))
-        local left = limit - redis.call('HLEN', current) - redis.call('HLEN', previous)
-        for i = 1, #ids do
-            local number = known[i] or older[i]
+    local size = sizes[kind]
+    if size > 0 then
+        local current, previous, to = KEYS[key], KEYS[key + 1], from + size - 1
+        local held, before = redis.call('HLEN', current), redis.call('HLEN', previous)
+        -- Of what is new it stays `false`, until there is a number.
+        local numbers = redis.call('HMGET', current, unpack(ARGV, from, to))
+        local older = before > 0 and redis.call('HMGET', previous, unpack(ARGV, from, to))
+        local left = ARGV[8 + 2 * kind] - held - before
+        local new = 0
+        for i = 1, size do
+            local number = numbers[i] or older and older[i]
             if number then
-                numbers[i] = -tonumber(number)
+                numbers[i] = -number
             elseif refusal and carried[kind][i] then
                 numbers[i] = refusal
-            elseif #new < left then
-                new[#new + 1] = i
+            elseif new < left then
+                new = new + 1
             else
                 numbers[i] = 0
                 refused = true
@@ -130,9 +144,10 @@ for kind = 1, KINDS do
         end
         -- A set is created to live for two windows and is written to during the first, so each
         -- identity in it is remembered for at least one.
-        local create, rotate, prolong = false, false, false
-        if #new > 0 then
+        local window, create, rotate, prolong = 0, false, false, false
+        if new > 0 then
             local ttl = redis.call('PTTL', current)
+            window = tonumber(ARGV[7 + 2 * kind])
             create = ttl < 0
             if ttl >= 0 and ttl <= window then
                 -- In its last millisecond a set still exists; all in it is older than a window.
@@ -141,12 +156,13 @@ for kind = 1, KINDS do
                 prolong = not rotate
             end
         end
-        fresh = fresh + #new
+        fresh = fresh + new
         kinds[#kinds + 1] = {
-            kind = kind, ids = ids, packed = packed, numbers = numbers, new = new, current = current,
+            kind = kind, from = from, size = size, numbers = numbers, new = new, current = current,
             previous = previous, life = 2 * window, create = create or rotate, rotate = rotate,
             prolong = prolong
         }
+        key, from = key + 2, from + size
     end
 end
 local bare = carried and not refusal and #carried[KINDS + 1] or 0
@@ -154,13 +170,14 @@ fresh = fresh + bare
 
 local waits = {}
 if refused then
-    for kind = 1, KINDS do
-        local ttl = redis.call('PTTL', KEYS[2 * kind + 1])
-        waits[kind] = ttl > 0 and ttl or redis.call('PTTL', KEYS[2 * kind])
+    waits = {0, 0}
+    for _, kind in ipairs(kinds) do
+        local ttl = redis.call('PTTL', kind.previous)
+        waits[kind.kind] = ttl > 0 and ttl or redis.call('PTTL', kind.current)
     end
 end
 
-if fresh > 0 and not state then
+if fresh > 0 and may_have_state and not state then
     state = record()
 end
 
@@ -172,7 +189,7 @@ if fresh > 0 then
     end
     -- The first write of all: a full Redis refuses it, and so has done nothing. After one that
     -- takes no memory, such as RENAME, it would let all others of the script pass.
-    last = redis.call('INCRBY', count, text(fresh + raised))
+    last = redis.call('INCRBY', count, format('%d', fresh + raised))
 elseif ARGV[3] == '1' and redis.call('EXISTS', count) == 1 then
     -- WAIT waits for what its connection has written, and newer versions of Redis mean it
     -- literally: without a write a replay would be acknowledged before replicas have it.
@@ -180,98 +197,108 @@ elseif ARGV[3] == '1' and redis.call('EXISTS', count) == 1 then
 end
 local first = last - fresh + 1
 
--- An entry of the stream: what the database needs to know of the visits that are counted now. Gives
--- what takes it back, or nothing, and why not.
-local function enter()
-    if state.gap == 'behind' then
-        -- What was not recorded is one range: from here until nothing waits any more.
-        if state.top > state.through or room == '2' then
-            return
-        end
-    elseif room == '2' or exceeds(state, 2) then
-        redis.pcall('HSET', KEYS[6], 'gap', 'behind')
-        return
-    end
-    local time = redis.call('TIME')
-    local at = math.max(time[1] * 1000 + math.floor(time[2] / 1000), state.at)
-    local now, number = text(at), text(last)
-    local entry = {'n', text(fresh), 't', now, 'c', ''}
-    local bytes = ENTRY_BYTES
-    local function add(field, value)
-        entry[#entry + 1] = field
-        entry[#entry + 1] = value
-        bytes = bytes + #value + FIELD_BYTES
-    end
-    if state.top ~= first - 1 then
-        add('p', text(state.top))
-        if state.gap ~= '' then
-            add('w', state.gap)
-        end
-    end
-    if anonymous > 0 and fresh > anonymous + bare then
-        add('i', text(anonymous))
-    end
-    for _, kind in ipairs(kinds) do
-        if #kind.new == #kind.ids then
-            add(kind.kind == 1 and 'r' or 'k', kind.packed)
-        elseif #kind.new > 0 then
-            local ids = {}
-            for i, position in ipairs(kind.new) do
-                ids[i] = kind.ids[position]
-            end
-            add(kind.kind == 1 and 'r' or 'k', table.concat(ids))
-        end
-    end
-    if carried then
-        local offset = anonymous
-        for _, kind in ipairs(kinds) do
-            for _, position in ipairs(kind.new) do
-                local what = carried[kind.kind][position]
-                if what then
-                    add(tostring(offset), what)
-                end
-                offset = offset + 1
-            end
-        end
-        for i = 1, bare do
-            add(tostring(offset + i - 1), carried[KINDS + 1][i])
-        end
-    end
-    local written = text(state.bytes + bytes)
-    entry[6] = written
-    local id = number .. '-0'
-    local entered = redis.pcall('XADD', KEYS[7], id, unpack(entry))
-    if type(entered) == 'table' and entered.err then
-        return nil, entered.err
-    end
-    local top = {'top', number, 'at', now, 'bytes', written}
-    if state.new then
-        top = {'on', '1', 'mode', state.mode, 'version', '0', 'through', text(state.through), 'drained', '0',
-            'gap', '', unpack(top)}
-    elseif state.gap ~= '' then
-        top = {'gap', '', unpack(top)}
-    end
-    local function undo()
-        redis.pcall('XDEL', KEYS[7], id)
-        -- Else the stream would take no entry with this number again.
-        redis.pcall('XSETID', KEYS[7], text(state.top) .. '-0')
-        if state.new then
-            redis.pcall('DEL', KEYS[6], KEYS[7])
-        else
-            redis.pcall('HSET', KEYS[6], 'top', text(state.top), 'at', text(state.at), 'bytes', text(state.bytes),
-                'gap', state.gap)
-        end
-    end
-    local noted = redis.pcall('HSET', KEYS[6], unpack(top))
-    if type(noted) == 'table' and noted.err then
-        undo()
-        return nil, noted.err
-    end
-    return undo
-end
-
 local undo
 if fresh > 0 and state and state.on then
+    -- The identities of a kind that are new, one after the other.
+    local function packed(kind)
+        if kind.new == kind.size then
+            return table.concat(ARGV, '', kind.from, kind.from + kind.size - 1)
+        end
+        local ids = {}
+        for i = 1, kind.size do
+            if not kind.numbers[i] then
+                ids[#ids + 1] = ARGV[kind.from + i - 1]
+            end
+        end
+        return table.concat(ids)
+    end
+
+    -- An entry of the stream: what the database needs to know of the visits that are counted now. Gives
+    -- what takes it back, or nothing, and why not.
+    local function enter()
+        if state.gap == 'behind' then
+            -- What was not recorded is one range: from here until nothing waits any more.
+            if state.top > state.through or room == '2' then
+                return
+            end
+        elseif room == '2' or exceeds(state, 2) then
+            redis.pcall('HSET', KEYS[2], 'gap', 'behind')
+            return
+        end
+        local time = redis.call('TIME')
+        local at = math.max(time[1] * 1000 + math.floor(time[2] / 1000), state.at)
+        local now, number = format('%d', at), format('%d', last)
+        local entry = {'n', format('%d', fresh), 't', now, 'c', ''}
+        local bytes = ENTRY_BYTES
+        local function add(field, value)
+            entry[#entry + 1] = field
+            entry[#entry + 1] = value
+            bytes = bytes + #value + FIELD_BYTES
+        end
+        if state.top ~= first - 1 then
+            add('p', format('%d', state.top))
+            if state.gap ~= '' then
+                add('w', state.gap)
+            end
+        end
+        if anonymous > 0 and fresh > anonymous + bare then
+            add('i', format('%d', anonymous))
+        end
+        for _, kind in ipairs(kinds) do
+            if kind.new > 0 then
+                add(kind.kind == 1 and 'r' or 'k', packed(kind))
+            end
+        end
+        if carried then
+            local offset = anonymous
+            for _, kind in ipairs(kinds) do
+                for i = 1, kind.size do
+                    if not kind.numbers[i] then
+                        local what = carried[kind.kind][i]
+                        if what then
+                            add(tostring(offset), what)
+                        end
+                        offset = offset + 1
+                    end
+                end
+            end
+            for i = 1, bare do
+                add(tostring(offset + i - 1), carried[KINDS + 1][i])
+            end
+        end
+        local written = format('%d', state.bytes + bytes)
+        entry[6] = written
+        local id = number .. '-0'
+        local entered = redis.pcall('XADD', KEYS[3], id, unpack(entry))
+        if type(entered) == 'table' and entered.err then
+            return nil, entered.err
+        end
+        local top = {'top', number, 'at', now, 'bytes', written}
+        if state.new then
+            top = {'on', '1', 'mode', state.mode, 'version', '0', 'through', format('%d', state.through),
+                'drained', '0', 'gap', '', unpack(top)}
+        elseif state.gap ~= '' then
+            top = {'gap', '', unpack(top)}
+        end
+        local function undo()
+            redis.pcall('XDEL', KEYS[3], id)
+            -- Else the stream would take no entry with this number again.
+            redis.pcall('XSETID', KEYS[3], format('%d', state.top) .. '-0')
+            if state.new then
+                redis.pcall('DEL', KEYS[2], KEYS[3])
+            else
+                redis.pcall('HSET', KEYS[2], 'top', format('%d', state.top), 'at', format('%d', state.at),
+                    'bytes', format('%d', state.bytes), 'gap', state.gap)
+            end
+        end
+        local noted = redis.pcall('HSET', KEYS[2], unpack(top))
+        if type(noted) == 'table' and noted.err then
+            undo()
+            return nil, noted.err
+        end
+        return undo
+    end
+
     local failure
     undo, failure = enter()
     -- Visits that carry nothing are counted, whatever becomes of the record.
@@ -301,13 +328,15 @@ if fresh > anonymous + bare then
     end
     local number, remembered = first + anonymous, false
     for _, kind in ipairs(kinds) do
-        if #kind.new > 0 then
-            local entries = {}
-            for _, i in ipairs(kind.new) do
-                kind.numbers[i] = number
-                entries[#entries + 1] = kind.ids[i]
-                entries[#entries + 1] = text(number)
-                number = number + 1
+        if kind.new > 0 then
+            local entries, numbers, before, used = {}, kind.numbers, kind.from - 1, 0
+            for i = 1, kind.size do
+                if not numbers[i] then
+                    numbers[i] = number
+                    entries[used + 1] = ARGV[before + i]
+                    entries[used + 2] = format('%d', number)
+                    used, number = used + 2, number + 1
+                end
             end
             write('HSET', kind.current, unpack(entries))
             remembered = remembered or not failure
@@ -326,10 +355,10 @@ if fresh > anonymous + bare then
     end
 end
 
-local reply = {first}
-for _, kind in ipairs(kinds) do
-    for i = 1, #kind.ids do
-        reply[#reply + 1] = kind.numbers[i]
+local reply = {first, unpack(kinds[1] and kinds[1].numbers or {})}
+if kinds[2] then
+    for i = 1, kinds[2].size do
+        reply[#reply + 1] = kinds[2].numbers[i]
     end
 end
 if carried then

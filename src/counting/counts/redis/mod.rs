@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -10,22 +10,33 @@ use deadpool_redis::Connection;
 use futures_util::future::{join_all, try_join_all};
 use lru::LruCache;
 use redis::{
-    Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, aio::MultiplexedConnection,
+    Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+    from_redis_value,
 };
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout_at},
 };
 
+mod answer;
+mod confirming;
 mod keys;
 mod listing;
 mod probe;
 mod reading;
 mod recording;
 mod room;
+#[cfg(test)]
+mod samples;
 mod script;
+mod sharing;
 
-use self::script::{Call, OTHER_MODE, OUTDATED, UNLISTED, interpret};
+use self::room::Closed;
+use self::{
+    answer::{OTHER_MODE, OUTDATED, UNLISTED, interpret},
+    script::Call,
+};
 pub use self::{keys::RecordKeys, script::SCRIPT};
 use super::{BatchResult, Memory, Recording};
 use crate::{
@@ -60,6 +71,25 @@ pub(super) struct RedisCounts {
     outages: u64,
     /// When it was last looked for when a full server gets room.
     looked: Option<std::time::Instant>,
+    /// Whether the server has refused a call for several counters.
+    apart: AtomicBool,
+}
+
+/// How a batch ended, and where.
+type Ended = Result<(Node, Vec<Outcome>), StoreError>;
+
+/// What bounds the counting of a batch, and who hears of what is refused.
+#[derive(Clone, Copy)]
+struct Limits<'a> {
+    deadline: Instant,
+    health: &'a StoreHealth,
+}
+
+/// A command, and the script that it needs.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    command: &'a Cmd,
+    script: &'a str,
 }
 
 /// A connection, and since when it leads to the server as it is: one that has restarted, or another
@@ -91,6 +121,7 @@ impl RedisCounts {
             held: Mutex::default(),
             outages: 0,
             looked: None,
+            apart: AtomicBool::new(false),
         }
     }
 
@@ -105,13 +136,16 @@ impl RedisCounts {
             // Apart: what is rare and large is not to be moved with every batch.
             Box::pin(self.catch_up(batches, deadline)).await;
         }
-        // Sent at once, these calls share one round trip: the connection pipelines them. One that
+        // Sent at once, calls share one round trip: the connection pipelines them. One that
         // takes too long, on a server that hangs, does not take the others' numbers with it.
-        let calls = batches.iter().map(async |batch| {
-            let counting = timeout_at(deadline, self.count_batch(batch, health)).await;
-            counting.unwrap_or(Err(StoreError::Timeout))
-        });
-        let mut results = join_all(calls).await;
+        let limits = Limits { deadline, health };
+        let mut results = match self.may_share(batches) {
+            true => self.count_shared(batches, limits).await,
+            false => {
+                let calls = batches.iter().map(|batch| self.count_alone(batch, limits));
+                join_all(calls).await
+            }
+        };
         if self.wait_replicas > 0 {
             self.confirm(&mut results, deadline).await;
         }
@@ -143,6 +177,7 @@ impl RedisCounts {
         }
         self.redis.forget_hash_slots();
         self.behind = None;
+        *self.apart.get_mut() = false;
     }
 
     /// Gives the held connections up if one of them has died.
@@ -168,30 +203,34 @@ impl RedisCounts {
         }
     }
 
-    async fn count_batch(
-        &self,
-        batch: &Batch,
-        health: &StoreHealth,
-    ) -> Result<(Node, Vec<Outcome>), StoreError> {
-        let key = keys::count(&batch.counter);
+    async fn count_alone(&self, batch: &Batch, limits: Limits<'_>) -> Ended {
+        let counting = self.count_batch(batch, limits.health);
+        let counting = timeout_at(limits.deadline, counting).await;
+        counting.unwrap_or(Err(StoreError::Timeout))
+    }
+
+    /// The first call for a batch, on a server that is closed to so much.
+    fn first_call<'a>(&'a self, batch: &'a Batch, closed: Closed) -> Call<'a> {
         let carries = batch.visits.iter().any(|visit| visit.carried.is_some());
-        let mut call = Call {
+        Call {
             batch,
             listed: false,
             waits: self.wait_replicas > 0,
             memory: &self.memory,
-            closed: self.closed(&key).await,
+            closed,
             carried: carries.then(|| self.stored(batch, self.mode(&batch.counter))),
-        };
+        }
+    }
+
+    async fn count_batch(&self, batch: &Batch, health: &StoreHealth) -> Ended {
+        let key = keys::count(&batch.counter);
+        let mut call = self.first_call(batch, self.closed(&key).await);
         // Each round but the last has learnt something, and counted nothing: that the counter is
         // new, and how its visitors are stored, which somebody may change meanwhile.
         for _ in 0..ROUNDS {
             let (node, numbers) = self.call(&key, &call, health).await?;
             match *numbers {
-                [OUTDATED] => {
-                    let outcomes = vec![Err(NotCounted::Outdated); batch.visits.len()];
-                    return Ok((node, outcomes));
-                }
+                [OUTDATED] => return Ok((node, outdated(batch))),
                 [UNLISTED] => {
                     // As long as nothing is counted, nothing is unknown.
                     let listed = Box::pin(self.list_counter(&batch.counter)).await;
@@ -223,7 +262,11 @@ impl RedisCounts {
         health: &StoreHealth,
     ) -> Result<(Node, Vec<i64>), StoreError> {
         let known = call.batch.known.as_ref();
-        let result = self.send_if(key, &call.command(), known).await;
+        let sent = Sent {
+            command: &call.command(),
+            script: SCRIPT,
+        };
+        let result = self.send_if(key, sent, known).await;
         let result = result.map(|(node, numbers)| (node, numbers.unwrap_or(vec![OUTDATED])));
         let refusals = &health.refusals;
         refusals.note(|| call.batch.counter.to_string(), &result);
@@ -236,7 +279,8 @@ impl RedisCounts {
         key: &str,
         command: &Cmd,
     ) -> Result<(Node, T), StoreError> {
-        let (node, value) = self.send_if(key, command, None).await?;
+        let script = SCRIPT;
+        let (node, value) = self.send_if(key, Sent { command, script }, None).await?;
         Ok((node, value.ok_or_else(moving)?))
     }
 
@@ -246,7 +290,7 @@ impl RedisCounts {
     async fn send_if<T: FromRedisValue>(
         &self,
         key: &str,
-        command: &Cmd,
+        sent: Sent<'_>,
         known: Option<&Known>,
     ) -> Result<(Node, Option<T>), StoreError> {
         let mut place = self.redis.place(key).await?;
@@ -257,12 +301,14 @@ impl RedisCounts {
             if known.is_some_and(|known| !known.holds_for(&place.node, since)) {
                 return Ok((place.node, None));
             }
-            let error = match send_to(&mut connection, &place, command).await {
+            let error = match send_to(&mut connection, &place, sent.command).await {
                 Ok(value) => return Ok((place.node, Some(value))),
                 Err(error) => error,
             };
             if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-                let loading = script::load().query_async::<()>(&mut connection).await;
+                let loading = script::load(sent.script)
+                    .query_async::<()>(&mut connection)
+                    .await;
                 loading.map_err(|error| StoreError::from(error).of_reading())?;
                 refused = error.into();
             } else if let Some(next) = self.redis.redirection(key, &place, &error).await {
@@ -297,58 +343,10 @@ impl RedisCounts {
         let held = cell.get_or_try_init(open).await?;
         Ok(((*held.connection).clone(), held.since))
     }
+}
 
-    /// Waits until enough replicas have what was counted, and what was counted
-    /// by another and is replayed here. What was refused is on none of them.
-    async fn confirm(
-        &self,
-        results: &mut [Result<(Node, Vec<Outcome>), StoreError>],
-        deadline: Instant,
-    ) {
-        let counted = |outcomes: &[Outcome]| outcomes.iter().any(Result::is_ok);
-        let nodes: HashSet<Node> = results
-            .iter()
-            .flatten()
-            .filter(|(_, outcomes)| counted(outcomes))
-            .map(|(node, _)| node.clone())
-            .collect();
-        let waits = nodes.into_iter().map(async |node| {
-            let waiting = timeout_at(deadline, self.wait(&node)).await;
-            (node, waiting.unwrap_or(Err(StoreError::Timeout)))
-        });
-        for (node, confirmed) in join_all(waits).await {
-            let Err(error) = confirmed else { continue };
-            // It was counted, whatever WAIT says.
-            let unconfirmed = if error.outcome_is_unknown() {
-                error
-            } else {
-                StoreError::Unconfirmed(error.to_string())
-            };
-            for result in results.iter_mut() {
-                if matches!(result, Ok((by, outcomes)) if *by == node && counted(outcomes)) {
-                    *result = Err(unconfirmed.clone());
-                }
-            }
-        }
-    }
-
-    async fn wait(&self, node: &Node) -> Result<(), StoreError> {
-        // Shorter than the whole operation may take, so that it is known how many there were.
-        let limit = self.redis.timeout() * 3 / 4;
-        let wait = redis::cmd("WAIT")
-            .arg(self.wait_replicas)
-            .arg(limit.as_millis() as u64)
-            .take();
-        let (mut connection, _) = self.connection(node).await?;
-        let confirmed: u32 = wait.query_async(&mut connection).await?;
-        if confirmed < self.wait_replicas {
-            return Err(StoreError::Unconfirmed(format!(
-                "{confirmed} of {} replicas answered in time",
-                self.wait_replicas
-            )));
-        }
-        Ok(())
-    }
+fn outdated(batch: &Batch) -> Vec<Outcome> {
+    vec![Err(NotCounted::Outdated); batch.visits.len()]
 }
 
 async fn send_to<T: FromRedisValue>(
@@ -357,7 +355,13 @@ async fn send_to<T: FromRedisValue>(
     command: &Cmd,
 ) -> Result<T, RedisError> {
     if !place.asking {
-        return command.query_async(connection).await;
+        let value = connection.req_packed_command(command).await?;
+        // An error inside of an answer is not the answer.
+        let value = match value {
+            Value::ServerError(_) => value.extract_error()?,
+            value => value,
+        };
+        return Ok(from_redis_value(value)?);
     }
     // The connection is shared, and ASKING holds for the next command alone.
     let mut both = redis::pipe();

@@ -84,7 +84,7 @@ impl RedisCounts {
         // In this order, in one round trip: the connection pipelines them. Were the script loaded
         // only when it is missed, it would write after the expiry was set. Who may not load it
         // needs not, as long as it is there.
-        let load = script::load();
+        let load = script::load(script::SCRIPT);
         let (_, first, second, mut expired) = join4(
             self.send::<()>(&key, &load),
             self.send::<Vec<i64>>(&key, &first),

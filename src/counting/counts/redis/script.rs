@@ -1,9 +1,9 @@
-//! The script that counts a batch: how it is called, and what its answer means.
+//! The scripts that count: how they are called.
 //!
-//! It is told only how many visits have no identity, and the identities of the others: what a
+//! They are told only how many visits have no identity, and the identities of the others: what a
 //! script costs is what it is sent.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use redis::{Cmd, Script};
 
@@ -11,48 +11,50 @@ use super::{keys::Keys, room::Closed};
 use crate::{
     auth::revocation::EPOCH_KEY,
     counting::{
-        Batch, Counted, NotCounted, Outcome, Visit, carried::VisitorMode, counts::Memory,
-        identity::IdentityKind,
+        Batch,
+        carried::VisitorMode,
+        counts::Memory,
+        identity::{DIGEST_BYTES, IdentityKind},
     },
-    storage::StoreError,
 };
 
 /// The script that counts a batch.
 pub const SCRIPT: &str = include_str!("count.lua");
 
+/// The one that counts batches of several counters. Redis lets no script call another, so it has that one's text.
+pub const SHARED: &str = concat!(
+    "local function count(KEYS, ARGV)\n",
+    include_str!("count.lua"),
+    "\nend\n",
+    include_str!("share.lua")
+);
+
 static SCRIPT_SHA1: LazyLock<String> = LazyLock::new(|| Script::new(SCRIPT).get_hash().to_owned());
 
-/// What the script answers for a counter that is not in the index yet.
-pub const UNLISTED: i64 = -1;
+static SHARED_SHA1: LazyLock<String> = LazyLock::new(|| Script::new(SHARED).get_hash().to_owned());
 
 /// In the order in which the script wants and gives them.
-const KINDS: [IdentityKind; 2] = [IdentityKind::Request, IdentityKind::Key];
-
-/// What the script answers where more was revoked than is known.
-pub const OUTDATED: i64 = -2;
-
-/// What the script answers, with what is right, where visitors are stored otherwise.
-pub const OTHER_MODE: i64 = -3;
-
-/// What the script answers for a visit that carries something, where nothing is recorded.
-const RECORDING_OFF: i64 = -9_007_199_254_740_991;
-
-/// The same, where too much waits to be recorded.
-const RECORDING_BEHIND: i64 = -9_007_199_254_740_990;
+pub const KINDS: [IdentityKind; 2] = [IdentityKind::Request, IdentityKind::Key];
 
 /// Bytes of a counter's stream that may wait to be recorded, before visits that carry something are
 /// refused: a quarter of the `maxmemory` that is shipped.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Arguments of a call, without the epoch of what was revoked and what visits carry.
-const ARGUMENTS: usize = 23;
+/// Arguments of a call of several words, beside keys, identities and what visits carry.
+const ARGUMENTS: usize = 18;
 
 /// Bytes of a call beside keys and identities.
 const CALL_BYTES: usize = 128;
 
-/// Has Redis remember the script.
-pub fn load() -> Cmd {
-    redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).take()
+/// Bytes of the key of a count, about.
+const COUNT_BYTES: usize = 40;
+
+/// What stands for an epoch where none is compared: publish.lua makes none like it.
+const NOT_COMPARED: &str = "*";
+
+/// Has Redis remember a script.
+pub fn load(script: &str) -> Cmd {
+    redis::cmd("SCRIPT").arg("LOAD").arg(script).take()
 }
 
 /// A call of the script.
@@ -79,62 +81,165 @@ pub struct Carried {
     pub visits: Vec<Option<String>>,
 }
 
+/// How many visits of a batch have no identity and carry nothing, and how many have an identity of
+/// each kind.
+struct Sizes {
+    anonymous: u64,
+    kinds: [usize; 2],
+}
+
+impl Sizes {
+    fn of(batch: &Batch) -> Self {
+        let mut sizes = Self {
+            anonymous: 0,
+            kinds: [0; 2],
+        };
+        for visit in &batch.visits {
+            match &visit.identity {
+                None => sizes.anonymous += u64::from(visit.carried.is_none()),
+                Some(identity) => sizes.kinds[identity.kind as usize] += 1,
+            }
+        }
+        sizes
+    }
+}
+
 impl Call<'_> {
     /// As it is sent.
     pub fn command(&self) -> Cmd {
-        let mut packed = KINDS.map(|_| Vec::new());
-        let mut anonymous = 0_u64;
-        for visit in &self.batch.visits {
-            match &visit.identity {
-                None => anonymous += u64::from(visit.carried.is_none()),
-                Some(identity) => {
-                    packed[identity.kind as usize].extend_from_slice(&identity.digest);
-                }
-            }
-        }
+        let sizes = Sizes::of(self.batch);
+        let own = self.own_arguments(&sizes);
         let mut keys = Keys::of(&self.batch.counter);
-        let bytes = packed.iter().map(Vec::len).sum::<usize>() + CALL_BYTES;
-        let longest = keys.named(Keys::SETS[1]).len();
         let known = self.batch.known.as_ref();
-        let keys_sent = 1 + Keys::SETS.len() + Keys::RECORD.len() + usize::from(known.is_some());
-        let carried = self.carried.as_ref();
-        let most = carried.map_or(0, |carried| 3 + 2 * carried.visits.len());
-        let mut call = Cmd::with_capacity(ARGUMENTS + 2 + most, bytes + keys_sent * longest);
+        let sets = || {
+            let of_kinds = Keys::SETS.chunks_exact(2).zip(sizes.kinds);
+            of_kinds
+                .filter(|(_, size)| *size > 0)
+                .flat_map(|(sets, _)| sets)
+        };
+        let keys_sent = 1 + Keys::RECORD.len() + sets().count() + usize::from(known.is_some());
+        let longest = keys.named(Keys::SETS[1]).len();
+        let bytes = CALL_BYTES + own * DIGEST_BYTES + keys_sent * longest;
+        let mut call = Cmd::with_capacity(ARGUMENTS + keys_sent + own, bytes);
         call.arg("EVALSHA")
             .arg(SCRIPT_SHA1.as_str())
             .arg(keys_sent)
             .arg(keys.count());
-        for key in Keys::SETS.into_iter().chain(Keys::RECORD) {
-            call.arg(keys.named(key));
+        for name in Keys::RECORD.iter().chain(sets()) {
+            call.arg(keys.named(name));
         }
         if known.is_some() {
             call.arg(EPOCH_KEY);
         }
-        call.arg(anonymous)
-            .arg(u8::from(self.listed))
-            .arg(u8::from(self.waits));
-        for (kind, packed) in KINDS.into_iter().zip(&packed) {
+        call.arg(sizes.anonymous).arg(u8::from(self.listed));
+        self.add_common(&mut call);
+        if own > 0 {
+            self.add_memory(&mut call);
+            self.add_own(&mut call, &sizes);
+        }
+        call
+    }
+
+    /// A call for several batches, each of another counter; what is common to them is as for the
+    /// first one. Those that are [plain](Self::is_plain) come first.
+    pub fn shared(calls: &[Self]) -> Cmd {
+        let Some(first) = calls.first() else {
+            return Cmd::new();
+        };
+        let sizes: Vec<_> = calls.iter().map(|call| Sizes::of(call.batch)).collect();
+        let each = || calls.iter().zip(&sizes);
+        let own: usize = each()
+            .map(|(call, sizes)| 2 + call.own_arguments(sizes))
+            .sum();
+        let known = first.batch.known.as_ref();
+        let bytes = CALL_BYTES + own * DIGEST_BYTES + calls.len() * COUNT_BYTES;
+        let mut shared = Cmd::with_capacity(ARGUMENTS + calls.len() + own, bytes);
+        shared
+            .arg("EVALSHA")
+            .arg(SHARED_SHA1.as_str())
+            .arg(calls.len() + usize::from(known.is_some()));
+        for call in calls {
+            shared.arg(Keys::of(&call.batch.counter).count());
+        }
+        if known.is_some() {
+            shared.arg(EPOCH_KEY);
+        }
+        let plain = calls.iter().filter(|call| call.is_plain()).count();
+        shared.arg(plain).arg(u8::from(first.listed));
+        first.add_common(&mut shared);
+        first.add_memory(&mut shared);
+        for sizes in &sizes[..plain] {
+            shared.arg(sizes.anonymous);
+        }
+        for (call, sizes) in each().skip(plain) {
+            shared
+                .arg(1 + call.own_arguments(sizes))
+                .arg(sizes.anonymous);
+            call.add_own(&mut shared, sizes);
+        }
+        shared
+    }
+
+    /// Whether no visit of it has an identity or carries anything.
+    pub fn is_plain(&self) -> bool {
+        let mut visits = self.batch.visits.iter();
+        self.carried.is_none() && visits.all(|visit| visit.identity.is_none())
+    }
+
+    /// What is the same for all counters of a server.
+    fn add_common(&self, call: &mut Cmd) {
+        let known = self.batch.known.as_ref();
+        call.arg(u8::from(self.waits))
+            .arg(u8::from(self.memory.records))
+            .arg(self.memory.backlog)
+            .arg(MOST_BYTES)
+            .arg(self.closed.record as u8)
+            .arg(known.map_or(NOT_COMPARED, |known| &*known.epoch));
+    }
+
+    /// Likewise, where there are identities.
+    fn add_memory(&self, call: &mut Cmd) {
+        for kind in KINDS {
             let limit = match self.closed.to(kind) {
                 None => self.memory.identities,
                 Some(_) => 0,
             };
-            call.arg(self.memory.window(kind).as_millis() as u64)
-                .arg(limit)
-                .arg(packed.as_slice());
+            let window = self.memory.window(kind).as_millis() as u64;
+            call.arg(window).arg(limit);
         }
-        call.arg(u8::from(self.memory.records))
-            .arg(self.memory.backlog)
-            .arg(MOST_BYTES)
-            .arg(self.closed.record as u8);
-        match (known, carried) {
-            (Some(known), _) => call.arg(&*known.epoch),
-            (None, Some(_)) => call.arg(""),
-            (None, None) => &mut call,
+    }
+
+    /// How many arguments follow those that each call has.
+    fn own_arguments(&self, sizes: &Sizes) -> usize {
+        let carried = |carried: &Carried| {
+            let visits = self.batch.visits.iter().zip(&carried.visits);
+            let with = visits.filter(|(_, stored)| stored.is_some());
+            // How visitors are stored and how many there are of each kind; those with identities have positions.
+            1 + KINDS.len()
+                + with
+                    .map(|(visit, _)| 1 + usize::from(visit.identity.is_some()))
+                    .sum::<usize>()
         };
-        if let Some(carried) = carried {
-            self.add_carried(&mut call, carried);
+        match sizes.kinds.iter().sum::<usize>() + self.carried.as_ref().map_or(0, carried) {
+            0 => 0,
+            own => KINDS.len() + own,
         }
-        call
+    }
+
+    /// Identities, and what visits carry.
+    fn add_own(&self, call: &mut Cmd, sizes: &Sizes) {
+        for size in sizes.kinds {
+            call.arg(size);
+        }
+        for kind in KINDS {
+            let of_kind = self.batch.identities();
+            for identity in of_kind.filter(|identity| identity.kind == kind) {
+                call.arg(identity.digest.as_slice());
+            }
+        }
+        if let Some(carried) = &self.carried {
+            self.add_carried(call, carried);
+        }
     }
 
     /// What visits carry, by where the script has each of them.
@@ -162,235 +267,121 @@ impl Call<'_> {
     }
 }
 
-/// Brings the script's answer, which is sorted by kind, into the order of the batch.
-///
-/// # Errors
-///
-/// If there are not as many numbers as there must be.
-pub fn interpret(
-    batch: &Batch,
-    numbers: &[i64],
-    closed: Closed,
-) -> Result<Vec<Outcome>, StoreError> {
-    let wrong = || {
-        StoreError::Failed(format!(
-            "the counting script gave {} numbers",
-            numbers.len()
-        ))
-    };
-    let (first, rest) = numbers.split_first().ok_or_else(wrong)?;
-    let of_kind = |kind| {
-        let identities = batch.identities();
-        identities.filter(|identity| identity.kind == kind).count()
-    };
-    let of_kinds = KINDS.map(of_kind);
-    let (requests, rest) = rest.split_at_checked(of_kinds[0]).ok_or_else(wrong)?;
-    let (keys, rest) = rest.split_at_checked(of_kinds[1]).ok_or_else(wrong)?;
-    let bare = batch.visits.iter().filter(|visit| is_bare(visit)).count();
-    let (bare, waits) = rest.split_at_checked(bare).ok_or_else(wrong)?;
-    let waits = match waits {
-        [] => [0; 2],
-        [requests, keys] => [*requests, *keys],
-        _ => return Err(wrong()),
-    };
-    let mut anonymous = first.unsigned_abs()..;
-    let mut identified = [requests.iter(), keys.iter()];
-    let mut bare = bare.iter();
-    let outcomes = batch.visits.iter().map(|visit| {
-        let Some(identity) = &visit.identity else {
-            let number = match is_bare(visit) {
-                true => *bare.next()?,
-                false => i64::try_from(anonymous.next()?).ok()?,
-            };
-            return Some(recorded(number));
-        };
-        let kind = identity.kind as usize;
-        match *identified[kind].next()? {
-            0 => {
-                // Of the counter's own sets one may not even exist.
-                let wait = Duration::from_millis(waits[kind].max(0).unsigned_abs());
-                let room_in = closed.to(identity.kind).unwrap_or(wait);
-                Some(Err(NotCounted::IdentitiesFull(room_in)))
-            }
-            number => Some(recorded(number)),
-        }
-    });
-    outcomes.collect::<Option<_>>().ok_or_else(wrong)
-}
-
-/// Whether a visit has no identity and carries something.
-fn is_bare(visit: &Visit) -> bool {
-    visit.identity.is_none() && visit.carried.is_some()
-}
-
-/// What a number other than 0 says.
-fn recorded(number: i64) -> Outcome {
-    match number {
-        RECORDING_OFF => Err(NotCounted::RecordingOff),
-        RECORDING_BEHIND => Err(NotCounted::RecordingBehind),
-        number => Ok(Counted {
-            number: number.unsigned_abs(),
-            replayed: number < 0,
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
-        auth::revocation::Known,
-        counting::{Company, CounterId, Identity},
+    use super::{
+        super::samples::{KEY, NONE, REQUEST, arguments, batch, batch_of, call},
+        *,
     };
+    use crate::auth::revocation::Known;
 
-    /// A visit without identity, or with one of a kind.
-    fn batch(kinds: &[Option<IdentityKind>]) -> Batch {
-        let name = "a".parse().unwrap();
-        let company = Company::Default;
-        let identity = |(number, kind): (usize, &Option<IdentityKind>)| Visit {
-            identity: kind.map(|kind| Identity::new(kind, "", &[number as u8])),
-            ..Visit::default()
-        };
-        Batch {
-            visits: kinds.iter().enumerate().map(identity).collect(),
-            ..Batch::new(CounterId { company, name })
-        }
+    fn texts(command: &Cmd) -> Vec<String> {
+        let texts = arguments(command).into_iter();
+        texts
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect()
     }
 
-    const NONE: Option<IdentityKind> = None;
-    const REQUEST: Option<IdentityKind> = Some(IdentityKind::Request);
-    const KEY: Option<IdentityKind> = Some(IdentityKind::Key);
-
-    #[test]
-    fn numbers_are_brought_into_the_order_of_the_visits() {
-        let counted = |number, replayed| Ok(Counted { number, replayed });
-        let full = |millis| {
-            let room_in = Duration::from_millis(millis);
-            Err(NotCounted::IdentitiesFull(room_in))
-        };
-        let all = [KEY, NONE, REQUEST, KEY, NONE, REQUEST];
-        for (kinds, numbers, outcomes) in [
-            (&[NONE][..], &[7][..], vec![counted(7, false)]),
-            (
-                &[NONE, NONE],
-                &[7],
-                vec![counted(7, false), counted(8, false)],
-            ),
-            (&[KEY], &[0, -3], vec![counted(3, true)]),
-            (
-                &all,
-                // The first without identity, requests, keys, the waits of both.
-                &[4, 6, -1, 0, 7, 50, 60],
-                vec![
-                    full(60),
-                    counted(4, false),
-                    counted(6, false),
-                    counted(7, false),
-                    counted(5, false),
-                    counted(1, true),
-                ],
-            ),
-        ] {
-            let found = interpret(&batch(kinds), numbers, Closed::default());
-            assert_eq!(found.unwrap(), outcomes, "{kinds:?}");
-        }
-    }
-
-    #[test]
-    fn an_answer_of_another_length_is_none() {
-        let batch = batch(&[KEY, NONE, REQUEST]);
-        for numbers in [&[][..], &[1], &[1, 2], &[1, 2, 3, 4], &[1, 2, 3, 4, 5, 6]] {
-            let found = interpret(&batch, numbers, Closed::default());
-            let failed = matches!(found, Err(StoreError::Failed(_)));
-            assert!(failed, "{numbers:?}: {found:?}");
-        }
+    fn digests(batch: &Batch, kind: IdentityKind) -> Vec<&[u8]> {
+        let of_kind = batch.identities().filter(|identity| identity.kind == kind);
+        of_kind.map(|identity| identity.digest.as_slice()).collect()
     }
 
     #[test]
     fn a_call_is_as_the_script_wants_it() {
         let batch = batch(&[KEY, NONE, REQUEST, KEY, NONE]);
-        let memory = Memory {
-            requests: Duration::from_secs(60),
-            keys: Duration::from_hours(24),
-            identities: 100,
-            counters: 1,
-            records: true,
-            backlog: 1000,
-        };
-        let call = Call {
-            batch: &batch,
-            listed: true,
-            waits: false,
-            memory: &memory,
-            closed: Closed::default(),
-            carried: None,
-        };
-        let command = call.command();
-        let arguments = arguments(&command);
-        assert_eq!(arguments.len(), ARGUMENTS);
-        let text = |position: usize| std::str::from_utf8(arguments[position]).unwrap();
-        assert_eq!(
-            (text(0), text(2), text(3)),
-            ("EVALSHA", "7", "footfall:{a}:count")
-        );
-        assert_eq!(text(7), "footfall:{a}:keys:previous");
-        assert_eq!(text(9), "footfall:{a}:visits");
-        assert_eq!([text(10), text(11), text(12)], ["2", "1", "0"]);
-        assert_eq!([text(13), text(14)], ["60000", "100"]);
-        let digests = |kind| {
-            let of_kind = batch
-                .identities()
-                .filter(move |identity| identity.kind == kind);
-            of_kind
-                .flat_map(|identity| identity.digest)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(arguments[15], digests(IdentityKind::Request));
-        assert_eq!(arguments[18], digests(IdentityKind::Key));
+        let command = call(&batch).command();
+        let sent = texts(&command);
+        let keys = [
+            "count",
+            "record",
+            "visits",
+            "requests",
+            "requests:previous",
+            "keys",
+            "keys:previous",
+        ];
+        assert_eq!([&sent[0], &sent[2]], ["EVALSHA", "7"]);
+        assert_eq!(sent[3..10], keys.map(|key| format!("footfall:{{a}}:{key}")));
+        let common = ["2", "1", "0", "1", "1000", "268435456", "0", "*"];
+        assert_eq!(sent[10..18], common);
+        let memory = ["60000", "100", "86400000", "100", "1", "2"];
+        assert_eq!(sent[18..24], memory);
+        let identities = [
+            digests(&batch, IdentityKind::Request),
+            digests(&batch, IdentityKind::Key),
+        ];
+        assert_eq!(arguments(&command)[24..], identities.concat());
     }
 
-    fn arguments(command: &Cmd) -> Vec<&[u8]> {
-        let arguments = command.args_iter().map(|argument| match argument {
-            redis::Arg::Simple(bytes) => bytes,
-            _ => panic!("there is no cursor"),
-        });
-        arguments.collect()
-    }
-
-    /// The script finds all else where it is without an epoch.
+    /// What the script tells a call by that has nothing else.
     #[test]
-    fn an_epoch_is_the_last_key_and_the_last_argument() {
+    fn without_identities_nothing_is_sent_of_them() {
+        let sent = texts(&call(&batch(&[NONE, NONE])).command());
+        assert_eq!(sent[2], "3");
+        assert_eq!(sent.len(), 6 + 8);
+        assert_eq!(sent[6], "2");
+    }
+
+    #[test]
+    fn only_sets_that_are_needed_are_named() {
+        let sent = texts(&call(&batch(&[KEY])).command());
+        assert_eq!(sent[2], "5");
+        assert_eq!(
+            sent[6..8],
+            ["footfall:{a}:keys", "footfall:{a}:keys:previous"]
+        );
+    }
+
+    #[test]
+    fn an_epoch_is_the_last_key() {
         let mut batch = batch(&[KEY, NONE]);
-        let memory = Memory {
-            requests: Duration::from_secs(60),
-            keys: Duration::from_hours(24),
-            identities: 100,
-            counters: 1,
-            records: true,
-            backlog: 1000,
-        };
-        let command = |batch: &Batch| {
-            let call = Call {
-                batch,
-                listed: true,
-                waits: false,
-                memory: &memory,
-                closed: Closed::default(),
-                carried: None,
-            };
-            call.command()
-        };
-        let without = command(&batch);
-        batch.known = Some(Known {
+        let without = texts(&call(&batch).command());
+        batch.known = Some(known());
+        let mut expected = without;
+        expected[2] = "6".to_owned();
+        expected[15] = "7".to_owned();
+        expected.insert(8, EPOCH_KEY.to_owned());
+        assert_eq!(texts(&call(&batch).command()), expected);
+    }
+
+    fn known() -> Known {
+        Known {
             epoch: "7".into(),
             whole_at: None,
             from: None,
+        }
+    }
+
+    #[test]
+    fn a_shared_call_says_what_is_common_once() {
+        let mut batches = [
+            batch_of("a", &[NONE]),
+            batch_of("b", &[NONE, NONE, NONE]),
+            batch_of("c", &[NONE, KEY, KEY]),
+            batch_of("d", &[REQUEST]),
+        ];
+        for batch in &mut batches {
+            batch.known = Some(known());
+        }
+        let mut calls: Vec<_> = batches.iter().map(call).collect();
+        calls[3].carried = Some(Carried {
+            mode: VisitorMode::Hashed,
+            visits: vec![Some("{}".to_owned())],
         });
-        let with = command(&batch);
-        let mut expected = arguments(&without);
-        expected[2] = b"8";
-        expected.insert(10, EPOCH_KEY.as_bytes());
-        expected.push(b"7");
-        assert_eq!(arguments(&with), expected);
+        let command = Call::shared(&calls);
+        let sent = texts(&command);
+        assert_eq!(sent[2], "5");
+        let counts = ["a", "b", "c", "d"].map(|name| format!("footfall:{{{name}}}:count"));
+        assert_eq!(sent[3..7], counts);
+        assert_eq!(sent[7], EPOCH_KEY);
+        let common = ["2", "1", "0", "1", "1000", "268435456", "0", "7"];
+        assert_eq!(sent[8..16], common);
+        assert_eq!(sent[20..22], ["1", "3"]);
+        // How many follow; then visits without identity, identities of each kind, and these.
+        assert_eq!(sent[22..26], ["5", "1", "0", "2"]);
+        assert_eq!(sent[28..32], ["9", "0", "1", "0"]);
+        // The mode, what carries something among requests, among keys.
+        assert_eq!(sent[33..], ["1", "1", "1", "{}", "0"]);
     }
 }
