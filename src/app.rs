@@ -48,7 +48,7 @@ use crate::{
     listen::Fitness,
     mail::{Mailer, Sender},
     ops::{self, OpsState},
-    pages::Document,
+    pages::{Description, Document},
     record::{
         EmbeddedRecorder,
         collect::{Collect, known::WriteKeys, salting::Salting},
@@ -117,7 +117,7 @@ impl Application {
             database,
             audit,
             keeper: Mutex::new(keeper),
-            document: Document(public.document_as_json()),
+            document: Document(public.description.to_json()),
             in_force: Arc::new(InForce::new(&settings)),
             routes: Arc::new(
                 Routes::new(public.patterns, Some(&metrics.http)).otherwise(unmatched()),
@@ -377,9 +377,9 @@ fn unmatched() -> Policy {
     }
 }
 
-/// The OpenAPI document of the public routes.
-pub fn document() -> utoipa::openapi::OpenApi {
-    Public::new().document
+/// The OpenAPI description of the public routes.
+pub fn description() -> Description {
+    Public::new().description
 }
 
 /// The patterns of all pages of the console.

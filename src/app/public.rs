@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Bytes,
     extract::{DefaultBodyLimit, FromRef},
 };
 use utoipa::OpenApi;
@@ -19,7 +18,7 @@ use crate::{
     counting::{self, routes::CountingState},
     edge::{Code, Policy},
     ops,
-    pages::{self, Document, openapi, swagger},
+    pages::{self, Description, Document, openapi, swagger},
     record::{
         self, Record,
         collect::{self, Collect},
@@ -80,7 +79,7 @@ pub struct Public {
     /// All of them.
     pub router: Router<AppState>,
     /// Those that are for programs.
-    pub document: utoipa::openapi::OpenApi,
+    pub description: Description,
     /// How each is treated.
     pub patterns: Vec<(String, Policy)>,
 }
@@ -91,9 +90,9 @@ impl Public {
     pub fn new() -> Self {
         let swagger = swagger::router().with_state(());
         let (console, console_patterns) = console::pages().into_parts();
-        let mut public = Self {
+        Self {
             router: Router::new().fallback(async || Code::NotFound),
-            document: openapi::Frame::openapi(),
+            description: Description::new(openapi::Frame::openapi()),
             patterns: Vec::new(),
         }
         .documented(pages::router(), Policy::default())
@@ -119,15 +118,13 @@ impl Public {
         .documented(audiences::saved::routes::router(), audiences::policy())
         .documented(audiences::members::router(), audiences::policy())
         .documented(audiences::presets::router(), audiences::policy())
-        .with(swagger, swagger::ROUTES, Policy::default());
-        pages::admit_cookies(&mut public.document);
-        public
+        .with(swagger, swagger::ROUTES, Policy::default())
     }
 
     fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {
         let (router, document) = room.split_for_parts();
         let patterns: Vec<_> = document.paths.paths.keys().cloned().collect();
-        self.document.merge(document);
+        self.description.add(document);
         self.with(router, &patterns, policy)
     }
 
@@ -143,12 +140,5 @@ impl Public {
         self.patterns
             .extend(patterns.map(|pattern| (pattern, policy)));
         self
-    }
-
-    /// The document, as it is served.
-    pub fn document_as_json(&self) -> Bytes {
-        let json = self.document.to_json();
-        json.expect("the document is made of text and numbers")
-            .into()
     }
 }

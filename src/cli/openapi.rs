@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::Failure;
 
 pub fn run() -> Result<ExitCode, Failure> {
-    super::print(format_args!("{}", crate::app::document().to_pretty_json()?))?;
+    let description = crate::app::description();
+    super::print(format_args!("{}", description.to_pretty_json()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,12 +3,13 @@
 use axum::{body::Bytes, extract::FromRef};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+mod description;
 mod home;
 pub mod openapi;
 mod security;
 pub mod swagger;
 
-pub use self::security::admit_cookies;
+pub use self::description::Description;
 
 /// The OpenAPI document, in JSON.
 #[derive(Debug, Clone)]

@@ -41,26 +41,24 @@ impl Modify for Schemes {
 
 /// Says of each operation that takes a bearer's token that it takes a session's cookie as well, and what
 /// else may come of either, whatever the operation is.
-pub fn admit_cookies(document: &mut OpenApi) {
-    for (path, item) in &mut document.paths.paths {
-        // Reading, but for one.
-        let get_changes = path == "/api/count";
-        let PathItem {
-            get,
-            head,
-            put,
-            post,
-            patch,
-            delete,
-            ..
-        } = item;
-        for (operation, changes) in [(get, get_changes), (head, false)]
-            .into_iter()
-            .chain([put, post, patch, delete].map(|operation| (operation, true)))
-        {
-            if let Some(operation) = operation {
-                admit(operation, changes);
-            }
+pub(super) fn admit_cookies(path: &str, item: &mut PathItem) {
+    // Reading, but for one.
+    let get_changes = path == "/api/count";
+    let PathItem {
+        get,
+        head,
+        put,
+        post,
+        patch,
+        delete,
+        ..
+    } = item;
+    for (operation, changes) in [(get, get_changes), (head, false)]
+        .into_iter()
+        .chain([put, post, patch, delete].map(|operation| (operation, true)))
+    {
+        if let Some(operation) = operation {
+            admit(operation, changes);
         }
     }
 }

@@ -101,8 +101,7 @@ const PRESET: &str =
 
 /// Every operation of the document, as `method /path`.
 pub fn operations() -> Vec<String> {
-    let document: Value =
-        serde_json::from_str(&footfall::app::document().to_json().unwrap()).unwrap();
+    let document: Value = serde_json::from_slice(&footfall::app::description().to_json()).unwrap();
     let methods = ["get", "head", "post", "put", "patch", "delete"];
     let paths = document["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, operations)| {

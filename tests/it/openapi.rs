@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 fn document() -> Value {
-    serde_json::from_str(&footfall::app::document().to_json().unwrap()).unwrap()
+    serde_json::from_slice(&footfall::app::description().to_json()).unwrap()
 }
 
 #[test]

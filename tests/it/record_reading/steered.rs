@@ -144,8 +144,7 @@ async fn without_a_database_there_is_no_record() {
 
 #[test]
 fn each_route_of_the_record_is_asked_without_a_database() {
-    let document: Value =
-        serde_json::from_str(&footfall::app::document().to_json().unwrap()).unwrap();
+    let document: Value = serde_json::from_slice(&footfall::app::description().to_json()).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             if operation["tags"] == json!(["record"]) {
