@@ -52,6 +52,7 @@ use crate::{
     record::{
         EmbeddedRecorder,
         collect::{Collect, known::WriteKeys, salting::Salting},
+        overview::Past,
         upkeep,
     },
     storage::{Store, sql::Database},
@@ -81,6 +82,8 @@ pub struct Application {
     undrained: Arc<Undrained>,
     /// By which visitors are told apart for a day.
     salts: Salts,
+    /// What lists of counters know already, whichever thread has read it.
+    past: Past,
     document: Document,
     in_force: Arc<InForce>,
     routes: Arc<Routes>,
@@ -132,6 +135,7 @@ impl Application {
             mailer: Mailer::default(),
             undrained: Arc::default(),
             salts: Salts::default(),
+            past: Past::default(),
         }
     }
 

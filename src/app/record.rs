@@ -49,6 +49,7 @@ impl Application {
             database: self.database.clone(),
             streams: self.streams(store),
             counts: Arc::new(CounterStore::new(store.clone(), &self.settings.store)),
+            past: self.past.clone(),
             counter_limit: self.settings.store.counter_limit,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     drain::{State, Streams},
+    overview::Past,
     table::recordings::{self, RETENTION_DAYS, Recording},
 };
 use crate::{
@@ -21,6 +22,8 @@ pub struct Record {
     pub streams: Option<Streams>,
     /// The counts.
     pub counts: Arc<CounterStore>,
+    /// What lists of counters know already.
+    pub past: Past,
     /// How many counters a company may have, besides `visits`.
     pub counter_limit: u32,
 }

@@ -134,26 +134,7 @@ pub async fn extents(
     wanted: Wanted,
 ) -> Result<Vec<Extent>, Problem> {
     let database = record.database()?;
-    Ok(overview::read(database, company, wanted).await?)
-}
-
-/// How many visits all counters together had before some minutes, of those that were visited since another.
-///
-/// # Errors
-///
-/// `no_database`, and those of the database.
-pub async fn sums(record: &Record, company: Company, wanted: Wanted) -> Result<Vec<u64>, Problem> {
-    let mut sums = vec![0; wanted.minutes.len()];
-    let wanted = Wanted {
-        most: MOST_COUNTERS,
-        ..wanted
-    };
-    for extent in extents(record, company, wanted).await? {
-        for (sum, before) in sums.iter_mut().zip(extent.before) {
-            *sum += before;
-        }
-    }
-    Ok(sums)
+    Ok(overview::read(database, &record.past, company, wanted).await?)
 }
 
 async fn all(counting: &Counting, company: Company) -> Result<(Vec<Tally>, bool), StoreError> {

@@ -118,6 +118,11 @@ impl Home {
 /// The minutes that numbers of each counter are asked for, by their places.
 const TODAY: usize = 0;
 const HOUR: usize = 1;
+const YESTERDAY: usize = 2;
+const YESTERDAY_BY_NOW: usize = 3;
+const WEEK: usize = 4;
+const WEEK_BY_NOW: usize = 5;
+const WEEK_END: usize = 6;
 
 async fn home(
     view: View<Read>,
@@ -131,25 +136,23 @@ async fn home(
     let (midnight, _) = day(0);
     let (yesterday, yesterday_now) = day(-1);
     let (week, week_now) = day(-7);
-    let wanted = |minutes: &[i64]| Wanted {
+    let (week_end, _) = day(-6);
+    let minutes = [
+        midnight,
+        now - 59,
+        yesterday,
+        yesterday_now,
+        week,
+        week_now,
+        week_end,
+    ];
+    let wanted = Wanted {
         // What was not visited since adds nothing to any of them.
         since: week * 60_000,
         minutes: minutes.into(),
         ..Wanted::default()
     };
-    let of_today = wanted(&[midnight, now - 59]);
-    let before = wanted(&[yesterday, yesterday_now, week, week_now, day(-6).0]);
-    // A look into an index for each counter and minute: most of what this page takes, so two connections share it.
-    let (read, before) = futures_util::join!(
-        Box::pin(tallies::read(
-            &counting.counting,
-            &record,
-            company,
-            of_today
-        )),
-        Box::pin(tallies::sums(&record, company, before)),
-    );
-    let read = read?;
+    let read = Box::pin(tallies::read(&counting.counting, &record, company, wanted)).await?;
     let attention = Box::pin(attention::of(&view, &record, &read)).await;
     let is_new = read.counters.is_empty() && !read.store_is_away && !read.database_is_away;
     let may_count = view.may_also::<Count>().is_ok();
@@ -164,10 +167,10 @@ async fn home(
         all,
         live: (!read.is_cut && !read.store_is_away).then_some(ALL),
         until: day(1).0 * 60_000,
-        spans: before.map_or_else(
-            |_| Vec::new(),
-            |before| spans(&read, &before, (today, now), &view.reader.zone),
-        ),
+        spans: match read.has_database && !read.database_is_away {
+            true => spans(&read, (today, now), &view.reader.zone),
+            false => Vec::new(),
+        },
         moving: Box::pin(moving(&record, &read, company, now)).await,
         many: (read.counters.len() as u64).into(),
         attention,
@@ -175,14 +178,13 @@ async fn home(
     })
 }
 
-fn spans(read: &Tallies, before: &[u64], (today, now): (u64, i64), zone: &Zone) -> Vec<Span> {
-    let &[yesterday, yesterday_now, week, week_now, week_end] = before else {
-        return Vec::new();
+fn spans(read: &Tallies, (today, now): (u64, i64), zone: &Zone) -> Vec<Span> {
+    let before = |place| {
+        let counters = read.counters.iter();
+        counters.map(|counter| counter.before(place)).sum::<u64>()
     };
-    let counters = read.counters.iter();
-    let hour = counters.clone().map(|counter| counter.since(HOUR));
-    let until_today = counters.map(|counter| counter.before(TODAY));
-    let until_today = until_today.sum::<u64>();
+    let between = |from, to| before(to).saturating_sub(before(from));
+    let hour = read.counters.iter().map(|counter| counter.since(HOUR));
     let clock = Timestamp::from_second(now * 60).unwrap_or_default();
     let clock = clock.to_zoned(zone.clock().clone());
     let time = clock.strftime("%H:%M %Z").to_string();
@@ -199,13 +201,13 @@ fn spans(read: &Tallies, before: &[u64], (today, now): (u64, i64), zone: &Zone) 
     vec![
         span(
             format!("Yesterday by {time}"),
-            yesterday_now.saturating_sub(yesterday),
-            until_today.saturating_sub(yesterday),
+            between(YESTERDAY, YESTERDAY_BY_NOW),
+            between(YESTERDAY, TODAY),
         ),
         span(
             format!("Last {weekday} by {time}"),
-            week_now.saturating_sub(week),
-            week_end.saturating_sub(week),
+            between(WEEK, WEEK_BY_NOW),
+            between(WEEK, WEEK_END),
         ),
         Span {
             label: "In the last hour".to_owned(),

@@ -107,6 +107,16 @@ async fn today_stands_beside_other_days() {
         assert!(text.contains("In the last hour"), "{text}");
         let moving = text.find(">visits</a>").unwrap();
         assert!(moving < text.find(">other</a>").unwrap(), "the most first");
+        // What was before midnight is known by now; what comes is seen all the same, also on a counter that is new.
+        count(&place, "anna@a.example", "visits", &[json!({})]).await;
+        count(&place, "anna@a.example", "new", &[json!({})]).await;
+        let text = anna.get("/console/").await.text();
+        assert!(
+            text.contains("data-minus=\"6\" data-until") && text.contains(">7</span>"),
+            "{}: {text}",
+            place.kind
+        );
+        assert!(text.contains(">new</a>"), "{}: {text}", place.kind);
     }
 }
 

@@ -86,11 +86,12 @@ async fn times_are_in_the_zone_of_the_company() {
 /// What was counted around midnight is of the day that the company's clocks showed.
 #[tokio::test]
 async fn today_is_that_of_the_company() {
-    for place in both(&[]).await {
-        let mut anna = founder(&place, "anna@a.example").await;
-        count(&place, "anna@a.example", "visits", &vec![json!({}); 9]).await;
-        let now = Timestamp::now();
-        for zone in ["Asia/Tokyo", "Pacific/Honolulu", "Asia/Kathmandu"] {
+    for zone in ["Asia/Tokyo", "Pacific/Honolulu", "Asia/Kathmandu"] {
+        // Each in services of its own: what was before a minute that is over is remembered.
+        for place in both(&[]).await {
+            let mut anna = founder(&place, "anna@a.example").await;
+            count(&place, "anna@a.example", "visits", &vec![json!({}); 9]).await;
+            let now = Timestamp::now();
             change(&mut anna, zone).await;
             let clock = now.to_zoned(TimeZone::get(zone).unwrap());
             let begin = |days: i64| {

@@ -1,7 +1,13 @@
 //! Many counters at once, for lists of them: how far each is recorded, and how far it was before some minutes. The
 //! difference of two such numbers is a bucket of its history.
 
+use std::collections::{BTreeSet, HashMap};
+
 use sqlx::{Error, types::Json};
+
+mod past;
+
+pub use self::past::Past;
 
 use crate::{
     company::Company,
@@ -57,12 +63,79 @@ const IN_SQLITE: &str = "SELECT counter, recorded, through, through_at,
 
 type Row = (String, bool, i64, i64, String);
 
-/// Reads them, from one state of the database.
+/// Reads them. What is known of minutes that are over is not asked for again.
 ///
 /// # Errors
 ///
 /// Those of the database.
 pub async fn read(
+    database: &Database,
+    past: &Past,
+    company: Company,
+    wanted: Wanted,
+) -> Result<Vec<Extent>, DatabaseError> {
+    let minutes = wanted.minutes.clone();
+    let without = Wanted {
+        minutes: Vec::new(),
+        ..wanted.clone()
+    };
+    let mut extents = ask(database, company, without).await?;
+    if !past.has_room_for(extents.len() * minutes.len()) {
+        return ask(database, company, wanted).await;
+    }
+    let mut before = past.of(company, &minutes, &extents);
+    let unknown = Unknown::of(&minutes, &extents, &before);
+    if !unknown.counters.is_empty() {
+        let asked = Wanted {
+            names: Some(unknown.counters),
+            minutes: unknown.minutes.clone(),
+            ..wanted
+        };
+        let read = ask(database, company, asked).await?;
+        past.keep(company, &unknown.minutes, &read);
+        let read: HashMap<_, _> = read.iter().map(|extent| (&extent.name, extent)).collect();
+        let number = |extent: &Extent, minute| {
+            let place = unknown.minutes.binary_search(&minute).ok()?;
+            read.get(&extent.name)?.before.get(place).copied()
+        };
+        for (extent, before) in extents.iter().zip(&mut before) {
+            for (known, minute) in before.iter_mut().zip(&minutes) {
+                *known = known.or_else(|| number(extent, *minute));
+            }
+        }
+    }
+    for (extent, before) in extents.iter_mut().zip(before) {
+        extent.before = before.into_iter().map(Option::unwrap_or_default).collect();
+    }
+    Ok(extents)
+}
+
+/// What nothing is known of.
+struct Unknown {
+    counters: Vec<String>,
+    /// In their order.
+    minutes: Vec<i64>,
+}
+
+impl Unknown {
+    fn of(minutes: &[i64], extents: &[Extent], before: &[Vec<Option<u64>>]) -> Self {
+        let is_unknown = |before: &[Option<u64>]| before.contains(&None);
+        let counters = extents.iter().zip(before);
+        let counters = counters.filter(|(_, before)| is_unknown(before));
+        let of_some = |place: usize| before.iter().any(|before| before[place].is_none());
+        let places = (0..minutes.len()).filter(|place| of_some(*place));
+        let minutes: BTreeSet<_> = places.map(|place| minutes[place]).collect();
+        Self {
+            counters: counters
+                .map(|(extent, _)| extent.name.to_string())
+                .collect(),
+            minutes: minutes.into_iter().collect(),
+        }
+    }
+}
+
+/// Reads them, from one state of the database.
+async fn ask(
     database: &Database,
     company: Company,
     wanted: Wanted,
