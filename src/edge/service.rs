@@ -10,21 +10,22 @@
 //! 5. on the way out: `OPTIONS`, problem documents, then headers, so that every
 //!    response has them, whoever made it.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
+    extract::DefaultBodyLimit,
     http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header},
     response::IntoResponse,
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::poll_immediate};
 use prometheus::IntGauge;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::{
-    Code, Peer, Problem,
+    Code, Peer, Policy, Problem,
     cors::Cors,
     head::Head,
     options,
@@ -48,6 +49,8 @@ pub struct RequestContext {
     pub id: RequestId,
     /// Who sent it.
     pub peer: Peer,
+    /// The pattern of the route it matches.
+    pub route: Arc<str>,
 }
 
 /// Of an error that is as its client is to see it: a page with a form, what was typed and what is
@@ -116,18 +119,18 @@ impl Edge {
         let head = Head::of(&request);
         let id = RequestId::new(head.request_id(), &peer, self.proxy_makes_ids);
         let route = self.routes.of(request.uri().path());
-        let mut record = Record::start(route, &peer, &request, &id.value);
+        let mut record = Record::start(route, &peer, &request, id.value.clone());
         let asked = self.cors.as_ref().map(|cors| cors.of(&request));
         let mut response = match head.refusal(&request, &route.policy) {
             Some(problem) => problem.into_response(),
             None if options::is_about_all(&request) => options::of_all(),
             None => {
                 request.extensions_mut().insert(RequestContext {
-                    id: id.clone(),
+                    id,
                     peer,
+                    route: route.pattern.clone(),
                 });
-                let limit = route.policy.timeout.unwrap_or(self.timeout);
-                self.route(request, limit).await
+                self.route(request, &route.policy).await
             }
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -142,22 +145,32 @@ impl Edge {
                 false => response = record.document(response),
             }
         }
-        add_headers(response.headers_mut(), id.value);
+        let id = record.finish(response.status());
+        leave_length_to_hyper(&mut response);
+        add_headers(response.headers_mut(), id);
         if let Some(asked) = asked {
             asked.answer(response.headers_mut());
         }
-        record.finish(response.status());
         response
     }
 
-    async fn route<B>(&self, request: Request<B>, limit: Duration) -> Response<Body>
+    async fn route<B>(&self, request: Request<B>, policy: &Policy) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let request = with_body(request, policy.max_body);
         let mut router = self.router.clone();
-        let isolated = AssertUnwindSafe(router.call(request)).catch_unwind();
-        match tokio::time::timeout(limit, isolated).await {
+        let mut isolated = pin!(AssertUnwindSafe(router.call(request)).catch_unwind());
+        // Most of what needs no store is answered at once, and then nothing needs a timer.
+        let answered = match poll_immediate(&mut isolated).await {
+            Some(answered) => Ok(answered),
+            None => {
+                let limit = policy.timeout.unwrap_or(self.timeout);
+                tokio::time::timeout(limit, isolated).await
+            }
+        };
+        match answered {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(never))) => match never {},
             // The panic hook has logged the message and the place.
@@ -167,6 +180,21 @@ impl Edge {
             Err(_) => Code::RequestTimeout.into_response(),
         }
     }
+}
+
+/// The request as the router takes it. To have no body is no allocation; of one that is there, as much
+/// is read as may be.
+fn with_body<B>(request: Request<B>, limit: usize) -> Request<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    if request.body().is_end_stream() {
+        return request.map(|_| Body::empty());
+    }
+    let mut request = request.map(Body::new);
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    request
 }
 
 fn is_error(status: StatusCode) -> bool {
@@ -179,6 +207,19 @@ fn is_rendered(response: &Response<Body>) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     response.extensions().get::<Rendered>().is_some()
         || content_type.is_some_and(|content_type| content_type == "application/json")
+}
+
+/// hyper says how long a body is that is complete in memory. Without this field those of most answers
+/// fit the first room that a map makes, and a second one is over a kilobyte, where allocating is slow.
+fn leave_length_to_hyper(response: &mut Response<Body>) {
+    if response
+        .body()
+        .size_hint()
+        .exact()
+        .is_some_and(|length| length > 0)
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
 }
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
@@ -205,10 +246,7 @@ mod tests {
     use axum::{body::to_bytes, routing::get};
 
     use super::*;
-    use crate::{
-        edge::{Policy, metrics::HttpMetrics},
-        telemetry::metrics::Registry,
-    };
+    use crate::{edge::metrics::HttpMetrics, telemetry::metrics::Registry};
 
     struct Fixture {
         edge: Edge,
