@@ -11,11 +11,11 @@ use lru::LruCache;
 use super::Extent;
 use crate::{company::Company, counting::CounterName};
 
-/// Numbers that are kept: seven minutes of seven thousand counters, in some 6 MB.
+/// Numbers that are kept: home asks for seven of each counter, so those of seven companies with a thousand counters.
 const MOST: NonZeroUsize = NonZeroUsize::new(50_000).unwrap();
 
-/// How far counters were before minutes that are over. To find one number takes as long as to read ten rows, and each
-/// look at a list asks for the same midnights and hours.
+/// How far counters were before minutes that are over. To find one number takes longer than to read the row of its
+/// counter, and each look at a list asks for the same midnights and hours.
 #[derive(Clone)]
 pub struct Past(Arc<Mutex<LruCache<Key, Known>>>);
 
