@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, FromRef},
-};
+use axum::{Router, extract::FromRef};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -134,8 +131,7 @@ impl Public {
         patterns: &[impl AsRef<str>],
         policy: Policy,
     ) -> Self {
-        let limit = DefaultBodyLimit::max(policy.max_body);
-        self.router = self.router.merge(router.layer(limit));
+        self.router = self.router.merge(router);
         let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
         self.patterns
             .extend(patterns.map(|pattern| (pattern, policy)));

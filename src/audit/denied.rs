@@ -1,6 +1,6 @@
 //! What is recorded of a caller who may not do what they asked for.
 
-use axum::{extract::MatchedPath, http::request::Parts};
+use axum::http::request::Parts;
 
 use super::{Action, Actor, Details, Entry, Kind, Outcome};
 use crate::{
@@ -19,14 +19,14 @@ pub fn denied(caller: &Caller, request: &Parts, rule: Rule) -> Entry {
         reason: Some(rule.name),
         ..Details::default()
     });
+    let context = request.extensions.get::<RequestContext>();
     // Never the path itself, whose parts may be anything.
-    let pattern = request.extensions.get::<MatchedPath>();
-    let pattern = pattern.map_or("", MatchedPath::as_str);
+    let pattern = context.map_or("", |context| &context.route);
     let entry = entry.on(
         Kind::Operation,
         format_args!("{} {pattern}", request.method),
     );
-    match request.extensions.get::<RequestContext>() {
+    match context {
         Some(context) => entry.from_request(
             context.id.value.to_str().unwrap_or_default(),
             context.peer.client(&request.headers),

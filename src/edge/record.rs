@@ -34,14 +34,14 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// It has come.
-    pub fn start<B>(route: &'a Route, peer: &Peer, request: &Request<B>, id: &HeaderValue) -> Self {
+    pub fn start<B>(route: &'a Route, peer: &Peer, request: &Request<B>, id: HeaderValue) -> Self {
         if let Some(metrics) = route.metrics() {
             metrics.requests_in_flight.inc();
         }
         Self {
             route,
             method: request.method().clone(),
-            id: id.clone(),
+            id,
             client: tracing::enabled!(target: "footfall::access", Level::DEBUG)
                 .then(|| peer.client(request.headers()))
                 .flatten(),
@@ -89,10 +89,11 @@ impl<'a> Record<'a> {
         self.cause = problem.and_then(|problem| problem.cause);
     }
 
-    /// It was answered.
-    pub fn finish(mut self, status: StatusCode) {
+    /// It was answered. Gives its id back.
+    pub fn finish(mut self, status: StatusCode) -> HeaderValue {
         self.finished = true;
         self.report(status);
+        std::mem::replace(&mut self.id, HeaderValue::from_static(""))
     }
 
     fn report(&self, status: StatusCode) {
@@ -116,7 +117,7 @@ impl<'a> Record<'a> {
                     request_id = self.id(),
                     client = self.client.map(tracing::field::display),
                     method = %self.method,
-                    route = self.route.pattern.as_str(),
+                    route = &*self.route.pattern,
                     status = status.as_u16(),
                     latency_ms = elapsed.as_micros() as f64 / 1000.0,
                     cause = self.cause.as_deref(),

@@ -48,7 +48,7 @@ pub struct Routes {
 #[derive(Debug)]
 pub struct Route {
     /// The `route` label: the pattern, not the path.
-    pub pattern: String,
+    pub pattern: Arc<str>,
     /// How its requests are treated.
     pub policy: Policy,
     counts: Option<Counts>,
@@ -79,17 +79,17 @@ impl Routes {
         metrics: Option<&Arc<HttpMetrics>>,
     ) -> Self {
         let mut paths = matchit::Router::new();
-        let route = |pattern, policy| Route {
-            pattern,
+        let route = |pattern: &str, policy| Route {
+            pattern: pattern.into(),
             policy,
             counts: metrics.map(|metrics| Counts::new(metrics.clone())),
         };
-        let mut routes = vec![route(UNMATCHED.to_owned(), Policy::default())];
+        let mut routes = vec![route(UNMATCHED, Policy::default())];
         for (pattern, policy) in patterns {
             paths
                 .insert(pattern.as_str(), routes.len())
                 .expect("the router has accepted the same patterns");
-            routes.push(route(pattern, policy));
+            routes.push(route(&pattern, policy));
         }
         Self { paths, routes }
     }

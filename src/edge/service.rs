@@ -10,21 +10,25 @@
 //! 5. on the way out: `OPTIONS`, problem documents, then headers, so that every
 //!    response has them, whoever made it.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll, time::Duration,
+};
 
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
+    extract::DefaultBodyLimit,
     http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header},
     response::IntoResponse,
 };
 use futures_util::FutureExt;
 use prometheus::IntGauge;
+use tokio::{task::unconstrained, time::sleep};
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::{
-    Code, Peer, Problem,
+    Code, Peer, Policy, Problem,
     cors::Cors,
     head::Head,
     options,
@@ -48,6 +52,8 @@ pub struct RequestContext {
     pub id: RequestId,
     /// Who sent it.
     pub peer: Peer,
+    /// The pattern of the route it matches.
+    pub route: Arc<str>,
 }
 
 /// Of an error that is as its client is to see it: a page with a form, what was typed and what is
@@ -116,18 +122,18 @@ impl Edge {
         let head = Head::of(&request);
         let id = RequestId::new(head.request_id(), &peer, self.proxy_makes_ids);
         let route = self.routes.of(request.uri().path());
-        let mut record = Record::start(route, &peer, &request, &id.value);
+        let mut record = Record::start(route, &peer, &request, id.value.clone());
         let asked = self.cors.as_ref().map(|cors| cors.of(&request));
         let mut response = match head.refusal(&request, &route.policy) {
             Some(problem) => problem.into_response(),
             None if options::is_about_all(&request) => options::of_all(),
             None => {
                 request.extensions_mut().insert(RequestContext {
-                    id: id.clone(),
+                    id,
                     peer,
+                    route: route.pattern.clone(),
                 });
-                let limit = route.policy.timeout.unwrap_or(self.timeout);
-                self.route(request, limit).await
+                self.route(request, &route.policy).await
             }
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -142,31 +148,66 @@ impl Edge {
                 false => response = record.document(response),
             }
         }
-        add_headers(response.headers_mut(), id.value);
+        let id = record.finish(response.status());
+        leave_length_to_hyper(&mut response);
+        add_headers(response.headers_mut(), id);
         if let Some(asked) = asked {
             asked.answer(response.headers_mut());
         }
-        record.finish(response.status());
         response
     }
 
-    async fn route<B>(&self, request: Request<B>, limit: Duration) -> Response<Body>
+    async fn route<B>(&self, request: Request<B>, policy: &Policy) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let request = with_body(request, policy.max_body);
         let mut router = self.router.clone();
         let isolated = AssertUnwindSafe(router.call(request)).catch_unwind();
-        match tokio::time::timeout(limit, isolated).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(never))) => match never {},
+        let limit = policy.timeout.unwrap_or(self.timeout);
+        match within(limit, isolated).await {
+            Some(Ok(Ok(response))) => response,
+            Some(Ok(Err(never))) => match never {},
             // The panic hook has logged the message and the place.
-            Ok(Err(_)) => Problem::from(Code::Internal)
+            Some(Err(_)) => Problem::from(Code::Internal)
                 .with_cause("the handler panicked")
                 .into_response(),
-            Err(_) => Code::RequestTimeout.into_response(),
+            None => Code::RequestTimeout.into_response(),
         }
     }
+}
+
+/// What the future gives, unless that takes longer. What needs no store is mostly there at once, and then no
+/// timer is made.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut timer) = (pin!(future), pin!(None));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        if timer.is_none() {
+            // A future that is always ready uses up what one turn of a task may do, and is to end all the same.
+            timer.set(Some(unconstrained(sleep(limit))));
+        }
+        let timer = timer.as_mut().as_pin_mut().expect("it was just made");
+        timer.poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// The request as the router takes it: no more of its body is read than may be, and to have none costs nothing.
+fn with_body<B>(request: Request<B>, limit: usize) -> Request<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    if request.body().is_end_stream() {
+        return request.map(|_| Body::empty());
+    }
+    let mut request = request.map(Body::new);
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    request
 }
 
 fn is_error(status: StatusCode) -> bool {
@@ -179,6 +220,19 @@ fn is_rendered(response: &Response<Body>) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     response.extensions().get::<Rendered>().is_some()
         || content_type.is_some_and(|content_type| content_type == "application/json")
+}
+
+/// hyper tells the length of a body that is complete in memory. Without this field those of most answers fit the
+/// room that a map makes at first, and to make more of it is dear.
+fn leave_length_to_hyper(response: &mut Response<Body>) {
+    if response
+        .body()
+        .size_hint()
+        .exact()
+        .is_some_and(|length| length > 0)
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
 }
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
@@ -205,10 +259,7 @@ mod tests {
     use axum::{body::to_bytes, routing::get};
 
     use super::*;
-    use crate::{
-        edge::{Policy, metrics::HttpMetrics},
-        telemetry::metrics::Registry,
-    };
+    use crate::{edge::metrics::HttpMetrics, telemetry::metrics::Registry};
 
     struct Fixture {
         edge: Edge,

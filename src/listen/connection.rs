@@ -1,8 +1,9 @@
 //! One connection: its requests, and when it closes.
 
 use std::{
+    future::poll_fn,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +22,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use mime::Mime;
 use prometheus::IntGauge;
@@ -29,7 +30,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
     task::unconstrained,
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::task::TaskTracker;
 
@@ -116,6 +117,7 @@ impl Connections {
             edge: self.service.edge.clone(),
             peer,
             fitness: self.service.fitness.clone(),
+            has_come: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             closing: AtomicBool::new(*self.phase.borrow() == Phase::Closing),
             closes: AtomicWaker::new(),
@@ -129,11 +131,10 @@ impl Connections {
             async move { Ok::<_, std::convert::Infallible>(served.serve(request).await) }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(settings.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
-        let driven = until_closed(connection, self.phase.clone(), served);
+        let (phase, head_limit) = (self.phase.clone(), settings.header_timeout);
+        let driven = until_closed(connection, phase, served, head_limit);
         Piece::Connection.track(&self.tracker, driven);
     }
 }
@@ -144,6 +145,8 @@ struct Served {
     edge: Edge,
     peer: Peer,
     fitness: Fitness,
+    /// The head of a request, since the wait for one was last timed.
+    has_come: AtomicBool,
     /// A request is in service, or its response is not at its end.
     busy: AtomicBool,
     /// Responses ask the client to close.
@@ -175,6 +178,7 @@ impl Drop for Open {
 
 impl Served {
     async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        self.has_come.store(true, Ordering::Relaxed);
         if self.peer.address.is_none() && siblings::is_look(&request) {
             return self.look();
         }
@@ -211,6 +215,23 @@ impl Served {
             false => StatusCode::SERVICE_UNAVAILABLE,
         };
         response
+    }
+
+    /// Returns when no head has come for this long while nothing was in service. hyper can do the same, with a
+    /// timer that it makes and drops for each request.
+    async fn head_is_late(&self, limit: Duration) {
+        let mut timer = pin!(sleep(limit));
+        poll_fn(|cx| {
+            // What ends it is done by the connection, and this is asked whenever that has had its turn.
+            if self.in_use() {
+                return Poll::Pending;
+            }
+            if self.has_come.swap(false, Ordering::Relaxed) {
+                timer.as_mut().reset(Instant::now() + limit);
+            }
+            timer.as_mut().poll(cx)
+        })
+        .await;
     }
 
     fn in_use(&self) -> bool {
@@ -300,6 +321,7 @@ async fn until_closed<S, T>(
     connection: http1::Connection<T, S>,
     mut phase: watch::Receiver<Phase>,
     served: Arc<Served>,
+    head_limit: Duration,
 ) where
     http1::Connection<T, S>: Future<Output = hyper::Result<()>>,
     S: hyper::service::HttpService<Incoming>,
@@ -308,7 +330,7 @@ async fn until_closed<S, T>(
     S::ResBody: hyper::body::Body + 'static,
     <S::ResBody as hyper::body::Body>::Error: Into<axum::BoxError>,
 {
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = pin!(connection);
     let closing = async {
         let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
         served.closing.store(true, Ordering::Relaxed);
@@ -321,6 +343,11 @@ async fn until_closed<S, T>(
         biased;
         result = connection.as_mut() => return log_end(result),
         () = closing => {}
+        // After the connection, which tells whether one has come.
+        () = served.head_is_late(head_limit) => {
+            tracing::debug!("connection ended: the head of a request did not come in time");
+            return;
+        }
     }
     // Closes the connection if it is idle; else it closes after its request.
     connection.as_mut().graceful_shutdown();

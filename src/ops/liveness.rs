@@ -2,7 +2,9 @@
 
 use axum::{
     Json,
+    body::Body,
     extract::{FromRef, State},
+    http::{HeaderValue, Response, header},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +36,9 @@ pub struct Status {
 
 const OK: Status = Status { status: "ok" };
 
+/// It, as JSON: a ping is not to pay for writing the same once more.
+const OK_AS_JSON: &str = r#"{"status":"ok"}"#;
+
 crate::problem_responses!(PingProblems: MethodNotAllowed);
 
 /// Answer.
@@ -43,8 +48,11 @@ crate::problem_responses!(PingProblems: MethodNotAllowed);
     tag = "service",
     responses((status = 200, description = "The service answers", body = Status), PingProblems)
 )]
-async fn get_ping() -> Json<Status> {
-    Json(OK)
+async fn get_ping() -> Response<Body> {
+    let mut response = Response::new(OK_AS_JSON.into());
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 crate::problem_responses!(HealthProblems: MethodNotAllowed, Draining, ReplicaStuck);
@@ -75,5 +83,15 @@ impl From<Unwell> for Problem {
             Unwell::Stuck => Code::ReplicaStuck,
         }
         .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_answers_what_is_documented() {
+        assert_eq!(serde_json::to_string(&OK).unwrap(), OK_AS_JSON);
     }
 }

@@ -3,7 +3,7 @@ use std::{convert::Infallible, path::Path};
 use axum::{Router, response::IntoResponse, routing::get};
 use futures_util::{StreamExt, stream};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     net::UnixStream,
 };
 use tokio_util::task::TaskTracker;
@@ -47,6 +47,14 @@ fn flood() -> impl IntoResponse {
     (kind, Body::from_stream(events))
 }
 
+/// More than a client that does not read it has room for.
+fn large() -> impl IntoResponse {
+    vec![b'x'; LARGE]
+}
+
+/// Bytes.
+const LARGE: usize = 1 << 20;
+
 struct Fixture {
     vitals: Vitals,
     store: Store,
@@ -56,9 +64,9 @@ struct Fixture {
     folder: tempfile::TempDir,
 }
 
-async fn fixture() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let data_dir = folder.path().to_str().unwrap();
+/// A service of such routes.
+async fn service(folder: &Path) -> (Service, Vitals, Store) {
+    let data_dir = folder.to_str().unwrap();
     let settings = Settings::of(&[("FOOTFALL_DATA_DIR", data_dir)]);
     let metrics = Arc::new(StoreMetrics::detached().unwrap());
     let store = Store::open(&settings.store, metrics).await.unwrap();
@@ -66,7 +74,8 @@ async fn fixture() -> Fixture {
     let router = Router::new()
         .route("/slow", get(async || slow_body()))
         .route("/events", get(async || events()))
-        .route("/flood", get(async || flood()));
+        .route("/flood", get(async || flood()))
+        .route("/large", get(async || large()));
     let service = Service {
         edge: Edge::new(
             router,
@@ -81,6 +90,12 @@ async fn fixture() -> Fixture {
             store: store.health.clone(),
         },
     };
+    (service, vitals, store)
+}
+
+async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, vitals, store) = service(folder.path()).await;
     let (acceptors, mut offers) = Acceptors::new(1);
     let running = tokio::spawn(run_all(offers.remove(0), service));
     let listener = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
@@ -181,4 +196,115 @@ async fn siblings_are_told_whether_visits_can_be_counted() {
     fixture.vitals.start_draining();
     assert_eq!(status().await, "HTTP/1.1 503");
     assert!(!fixture.running.is_finished());
+}
+
+/// A connection in memory, whose time passes as fast as nothing happens.
+struct Held {
+    client: DuplexStream,
+    opened: Instant,
+    _phase: watch::Sender<Phase>,
+    _folder: tempfile::TempDir,
+}
+
+impl Held {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (service, ..) = service(folder.path()).await;
+        // Not before the store is open, which waits for a thread.
+        tokio::time::pause();
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let (client, stream) = duplex(64 * 1024);
+        Connections::new(service, phases).serve(stream, None);
+        Self {
+            client,
+            opened: Instant::now(),
+            _phase: phase,
+            _folder: folder,
+        }
+    }
+
+    async fn send(&mut self, path: &str) {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        self.client.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    /// What comes until it is closed, and when that is.
+    async fn closed(mut self) -> (String, Duration) {
+        let mut all = String::new();
+        self.client.read_to_string(&mut all).await.unwrap();
+        let took = self.opened.elapsed();
+        tokio::time::resume();
+        (all, took)
+    }
+}
+
+/// Whether it took as long as `FOOTFALL_HEADER_TIMEOUT`. Each timer before it may have been a millisecond late.
+fn is_after_header_timeout(took: Duration) -> bool {
+    let limit = Duration::from_secs(30);
+    (limit..limit + Duration::from_secs(1)).contains(&took)
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_ends_the_connection() {
+    for start in ["", "GET / HTTP/1.1\r\nx-slow: "] {
+        let mut held = Held::open().await;
+        held.client.write_all(start.as_bytes()).await.unwrap();
+        let (all, took) = held.closed().await;
+        assert!(
+            all.is_empty() && is_after_header_timeout(took),
+            "{took:?}: {all}"
+        );
+    }
+}
+
+/// It is a time for each head: neither for all of a connection's, nor anew for each of their bytes.
+#[tokio::test]
+async fn the_time_for_a_head_begins_anew_with_each_request() {
+    let mut held = Held::open().await;
+    for _ in 0..3 {
+        sleep(Duration::from_secs(20)).await;
+        held.send("/none").await;
+    }
+    sleep(Duration::from_secs(20)).await;
+    held.client
+        .write_all(b"GET / HTTP/1.1\r\nx-slow: ")
+        .await
+        .unwrap();
+    let (all, took) = held.closed().await;
+    assert_eq!(all.matches("HTTP/1.1 404 ").count(), 3, "{all}");
+    assert!(
+        is_after_header_timeout(took - Duration::from_secs(60)),
+        "{took:?}"
+    );
+}
+
+/// What takes longer than a head may is not cut: neither a response, nor a client that reads it slowly.
+#[tokio::test]
+async fn the_time_for_a_head_begins_when_a_response_has_been_sent() {
+    let mut held = Held::open().await;
+    let pauses = 12;
+    for _ in 0..pauses {
+        held.send("/slow").await;
+    }
+    let slow = Duration::from_millis(100) * u32::try_from(pauses * CHUNKS).unwrap();
+    let (all, took) = held.closed().await;
+    assert_eq!(all.matches("chunk\r").count(), pauses * CHUNKS);
+    assert!(
+        slow > Duration::from_secs(35) && is_after_header_timeout(took - slow),
+        "{took:?}"
+    );
+
+    let mut held = Held::open().await;
+    held.send("/large").await;
+    let mut piece = vec![0; LARGE / 8];
+    for _ in 0..7 {
+        sleep(Duration::from_secs(5)).await;
+        held.client.read_exact(&mut piece).await.unwrap();
+    }
+    let (rest, took) = held.closed().await;
+    assert!(rest.ends_with("xxx"));
+    assert!(
+        is_after_header_timeout(took - Duration::from_secs(35)),
+        "{took:?}"
+    );
 }
