@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use futures_util::future;
 use sqlx::{Error, types::Json};
 
 mod past;
@@ -86,17 +87,16 @@ pub async fn read(
     let mut before = past.of(company, &minutes, &extents);
     let unknown = Unknown::of(&minutes, &extents, &before);
     if !unknown.counters.is_empty() {
-        let asked = Wanted {
-            names: Some(unknown.counters),
-            minutes: unknown.minutes.clone(),
-            ..wanted
-        };
-        let read = ask(database, company, asked).await?;
-        past.keep(company, &unknown.minutes, &read);
-        let read: HashMap<_, _> = read.iter().map(|extent| (&extent.name, extent)).collect();
+        // A thousand counters that nothing is known of take a tenth of a second on one connection.
+        let (earlier, later) = unknown.minutes.split_at(unknown.minutes.len() / 2);
+        let (earlier, later) = future::try_join(
+            unknown.read(database, past, company, earlier),
+            unknown.read(database, past, company, later),
+        )
+        .await?;
         let number = |extent: &Extent, minute| {
-            let place = unknown.minutes.binary_search(&minute).ok()?;
-            read.get(&extent.name)?.before.get(place).copied()
+            let key = (extent.name.clone(), minute);
+            earlier.get(&key).or_else(|| later.get(&key)).copied()
         };
         for (extent, before) in extents.iter().zip(&mut before) {
             for (known, minute) in before.iter_mut().zip(&minutes) {
@@ -131,6 +131,32 @@ impl Unknown {
                 .collect(),
             minutes: minutes.into_iter().collect(),
         }
+    }
+
+    /// Reads and keeps it, of these minutes.
+    async fn read(
+        &self,
+        database: &Database,
+        past: &Past,
+        company: Company,
+        minutes: &[i64],
+    ) -> Result<HashMap<(CounterName, i64), u64>, DatabaseError> {
+        if minutes.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let wanted = Wanted {
+            names: Some(self.counters.clone()),
+            since: 0,
+            minutes: minutes.to_vec(),
+            most: self.counters.len(),
+        };
+        let extents = ask(database, company, wanted).await?;
+        past.keep(company, minutes, &extents);
+        let numbers = extents.iter().flat_map(|extent| {
+            let numbers = minutes.iter().zip(&extent.before);
+            numbers.map(|(minute, number)| ((extent.name.clone(), *minute), *number))
+        });
+        Ok(numbers.collect())
     }
 }
 
