@@ -46,8 +46,10 @@ impl CsrfForm {
 
 /// Whether the body is a form.
 pub fn is_form(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE);
-    let media_type = media_type.and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
+    let value = headers.get(header::CONTENT_TYPE);
+    // Nearly everybody says just this: it need not be taken apart.
+    let value = value.filter(|value| *value != mime::APPLICATION_JSON.as_ref());
+    let media_type = value.and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
     media_type.is_some_and(|media_type| {
         media_type.essence_str() == mime::APPLICATION_WWW_FORM_URLENCODED.essence_str()
     })

@@ -1,7 +1,9 @@
 //! Bodies of requests, JSON above all.
 
+use std::{future::poll_fn, pin::Pin};
+
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes, HttpBody, to_bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
@@ -35,10 +37,27 @@ where
 ///
 /// If it is larger than the route's policy says, or cut off.
 pub async fn whole(request: Request) -> Result<Bytes, Problem> {
+    // With the head it was compared with the limit, if it says how long it is.
+    if request.body().size_hint().exact().is_some() {
+        let body = of_known_length(request.into_body()).await;
+        return body.map_err(|_| Code::BadRequest.into());
+    }
     let body = Bytes::from_request(request, &()).await;
     body.map_err(|rejection| {
         Problem::of_status(rejection.status()).unwrap_or(Code::BadRequest.into())
     })
+}
+
+/// Most are short and come with their head: these are taken as they are, and need no room of their own.
+async fn of_known_length(mut body: Body) -> Result<Bytes, axum::Error> {
+    let first = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+    let first = first.transpose()?.and_then(|frame| frame.into_data().ok());
+    let first = first.unwrap_or_default();
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let rest = to_bytes(body, usize::MAX).await?;
+    Ok([first, rest].concat().into())
 }
 
 /// Whether a media type is that of JSON, or that of text, by which pages of another origin send JSON without
@@ -152,8 +171,6 @@ fn of_another_shape(error: &serde_json::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-
     use super::*;
 
     #[derive(serde::Deserialize)]

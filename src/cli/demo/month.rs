@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::counting::{
     Batch, CounterId, Visit,
-    carried::{Attributes, Carried},
+    carried::{Attributes, Carried, Written},
 };
 
 /// Milliseconds.
@@ -186,11 +186,11 @@ impl Person {
         Carried {
             visitor: Some(format!("customer-{}", self.number).into()),
             seen: None,
-            attributes: Attributes {
+            rest: Written::of(&Attributes {
                 country: Some(self.country.into()),
                 properties,
                 ..attributes
-            },
+            }),
         }
     }
 }

@@ -67,10 +67,55 @@ impl<T: Deref<Target = str>> Serialize for Stored<T> {
     }
 }
 
-/// The JSON of what [`Stored`] says, of a visitor and all else.
-pub fn written(visitor: Option<&str>, attributes: &Attributes) -> String {
-    let mut json = Vec::with_capacity(USUAL_BYTES);
-    let written = serde_json::to_writer(&mut json, &kept(visitor, attributes));
+/// [`Attributes`] as the JSON in which they are kept; empty if there are none. It is written once, when a visit is read,
+/// and who came is known as it is stored only when it is counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written(String);
+
+impl Written {
+    /// Writes them.
+    pub fn of<T: Deref<Target = str>>(attributes: &Attributes<T>) -> Self {
+        let mut json = Vec::with_capacity(USUAL_BYTES);
+        write(&mut json, &kept(None, attributes));
+        match &json[..] {
+            b"{}" => Self::default(),
+            _ => Self(text(json)),
+        }
+    }
+
+    /// Reads them.
+    pub fn attributes(&self) -> Attributes {
+        match &*self.0 {
+            "" => Attributes::default(),
+            json => {
+                let stored: Stored = serde_json::from_str(json).expect("it was written here");
+                stored.attributes
+            }
+        }
+    }
+
+    /// The JSON of what [`Stored`] says of this visitor and of them.
+    pub fn with(&self, visitor: Option<&str>) -> String {
+        let members = self.0.strip_prefix('{').unwrap_or("}");
+        let Some(visitor) = visitor else {
+            return ["{", members].concat();
+        };
+        let mut json = Vec::with_capacity(USUAL_BYTES.max(members.len() + visitor.len()));
+        json.extend_from_slice(br#"{"v":"#);
+        write(&mut json, visitor);
+        if !self.0.is_empty() {
+            json.push(b',');
+        }
+        json.extend_from_slice(members.as_bytes());
+        text(json)
+    }
+}
+
+fn write(json: &mut Vec<u8>, what: &(impl Serialize + ?Sized)) {
+    let written = serde_json::to_writer(json, what);
     written.expect("texts, numbers, true and false are JSON");
+}
+
+fn text(json: Vec<u8>) -> String {
     String::from_utf8(json).expect("JSON is text")
 }

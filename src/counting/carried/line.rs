@@ -84,7 +84,8 @@ mod tests {
         let line = Line::from_json(&line).unwrap();
         assert_eq!(line.counter.as_str(), name);
         assert_eq!(line.key.as_deref(), Some(&*key));
-        assert_eq!(line.carried.unwrap().attributes.path.as_deref(), Some("/"));
+        let attributes = line.carried.unwrap().rest.attributes();
+        assert_eq!(attributes.path.as_deref(), Some("/"));
         let plain = Line::from_json(r#"{"counter":"a","key":null,"path":null}"#).unwrap();
         assert_eq!((plain.key, plain.carried), (None, None));
     }

@@ -15,11 +15,11 @@ mod visitor;
 
 pub use self::{
     invalid::InvalidVisit,
-    kept::written,
+    kept::Written,
     line::Line,
     mode::VisitorMode,
     page::Page,
-    reading::{MAX_KEY_BYTES, MAX_PROPERTIES, MAX_TEXT_BYTES, MAX_VISIT_BYTES, Member},
+    reading::{MAX_KEY_BYTES, MAX_PROPERTIES, MAX_TEXT_BYTES, MAX_VISIT_BYTES, Member, Sent},
     salts::{SALT_BYTES, Salt, Salts},
     visitor::Visitors,
 };
@@ -33,8 +33,8 @@ pub struct Carried {
     pub visitor: Option<Box<str>>,
     /// How they were seen, if they have no name.
     pub seen: Option<Seen>,
-    /// All else.
-    pub attributes: Attributes,
+    /// All else, as it is kept.
+    pub rest: Written,
 }
 
 /// By what a visitor without a name is told apart for a day (UTC), whatever the mode of the counter.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::Value;
 
-use super::{Carried, InvalidVisit, invalid::shortened};
+use super::{Attributes, Carried, InvalidVisit, Written, invalid::shortened};
 use crate::json::{self, Members, Text};
 
 /// Longest JSON of a visit, as it was sent.
@@ -73,19 +73,45 @@ impl Carried {
         }
     }
 
+    /// Itself, if it has anything.
+    pub fn unless_empty(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
+    }
+}
+
+/// What a visit carries, in texts of what was sent.
+#[derive(Debug, Default)]
+pub struct Sent<'a> {
+    /// Whoever came.
+    pub visitor: Option<Cow<'a, str>>,
+    /// All else.
+    pub attributes: Attributes<Cow<'a, str>>,
+}
+
+impl From<Sent<'_>> for Carried {
+    fn from(sent: Sent<'_>) -> Self {
+        Self {
+            visitor: sent.visitor.map(|visitor| visitor.into()),
+            seen: None,
+            rest: Written::of(&sent.attributes),
+        }
+    }
+}
+
+impl<'a> Sent<'a> {
     /// Sets one member. An empty text says nothing, as one that is left out: pages send what they have.
     ///
     /// # Errors
     ///
     /// If the text is too long, has a NUL, or is no country.
-    pub fn put(&mut self, member: Member, text: &str) -> Result<(), InvalidVisit> {
-        check(text).map_err(|wrong| InvalidVisit::member(member.name(), &wrong))?;
+    pub fn put(&mut self, member: Member, text: Cow<'a, str>) -> Result<(), InvalidVisit> {
+        check(&text).map_err(|wrong| InvalidVisit::member(member.name(), &wrong))?;
         if text.is_empty() {
             return Ok(());
         }
-        let text: Box<str> = match member {
+        let text = match member {
             Member::Country => country(text)?,
-            _ => text.into(),
+            _ => text,
         };
         let attributes = &mut self.attributes;
         let place = match member {
@@ -97,11 +123,6 @@ impl Carried {
         };
         *place = Some(text);
         Ok(())
-    }
-
-    /// Itself, if it has anything.
-    pub fn unless_empty(self) -> Option<Self> {
-        (self != Self::default()).then_some(self)
     }
 }
 
@@ -117,7 +138,7 @@ pub(super) fn read<'a>(
         )));
     }
     let Members(members) = Members::of(text)?;
-    let mut carried = Carried::default();
+    let mut sent = Sent::default();
     for (position, (name, value)) in members.iter().enumerate() {
         if is_among(&members[..position], name) {
             return Err(InvalidVisit::member(
@@ -132,10 +153,10 @@ pub(super) fn read<'a>(
             if let Some(text) =
                 self::text(value).map_err(|wrong| InvalidVisit::member(member.name(), &wrong))?
             {
-                carried.put(member, &text)?;
+                sent.put(member, text)?;
             }
         } else if name == "properties" {
-            carried.attributes.properties = properties(value)?;
+            sent.attributes.properties = properties(value)?;
         } else {
             return Err(InvalidVisit::member(
                 shortened(name).into_owned(),
@@ -143,7 +164,7 @@ pub(super) fn read<'a>(
             ));
         }
     }
-    Ok(carried.unless_empty())
+    Ok(Carried::from(sent).unless_empty())
 }
 
 fn is_among(members: &[(Cow<'_, str>, &str)], name: &str) -> bool {
@@ -158,9 +179,16 @@ pub(super) fn text(value: &str) -> Result<Option<Cow<'_, str>>, String> {
         _ => return Err("must be a text".to_owned()),
     }
     // Whatever else is wrong with it was found when its end was looked for.
-    let Text(text) = serde_json::from_str(value).map_err(|_| {
-        "has half of a surrogate pair (\\ud800 to \\udfff), which is no character".to_owned()
-    })?;
+    let text = match &value[1..value.len() - 1] {
+        as_it_is if !as_it_is.contains('\\') => as_it_is.into(),
+        _ => {
+            let Text(text) = serde_json::from_str(value).map_err(|_| {
+                "has half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+                    .to_owned()
+            })?;
+            text
+        }
+    };
     check(&text)?;
     Ok(Some(text))
 }
@@ -181,8 +209,9 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 }
 
 /// ISO 3166-1 alpha-2 by its form: which of them there are changes.
-fn country(text: &str) -> Result<Box<str>, InvalidVisit> {
+fn country(text: Cow<'_, str>) -> Result<Cow<'_, str>, InvalidVisit> {
     match text.as_bytes() {
+        [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Ok(text),
         [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
             Ok(text.to_ascii_uppercase().into())
         }

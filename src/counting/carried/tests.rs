@@ -47,7 +47,7 @@ fn all_of_it() {
             "country":"de","properties":{"plan":"pro","seats":3,"trial":false,"ratio":0.5,"old":-7,"none":null,"":""}} "#,
     );
     assert_eq!(carried.visitor.as_deref(), Some("ann"));
-    let kept: Value = serde_json::from_str(&written(None, &carried.attributes)).unwrap();
+    let kept: Value = serde_json::from_str(&carried.rest.with(None)).unwrap();
     assert_eq!(
         kept,
         json!({ "p": "/a?b=ä😀", "r": "https://r.example/", "c": "spring", "n": "DE",
@@ -56,9 +56,10 @@ fn all_of_it() {
     // As it is kept it can be read again.
     let stored = Stored {
         visitor: Some("=ann".into()),
-        attributes: carried.attributes,
+        attributes: carried.rest.attributes(),
     };
     let kept = serde_json::to_string(&stored).unwrap();
+    assert_eq!(carried.rest.with(Some("=ann")), kept);
     assert_eq!(serde_json::from_str::<Stored>(&kept).unwrap(), stored);
 }
 
@@ -85,10 +86,13 @@ fn up_to_each_limit() {
         }
         let property = properties([("k".repeat(64), (&*text).into())]);
         let carried = carried(&property);
-        assert_eq!(carried.attributes.properties[&*"k".repeat(64)], *text);
+        assert_eq!(
+            carried.rest.attributes().properties[&*"k".repeat(64)],
+            *text
+        );
     }
     carried(&properties([("😀".repeat(16), 1.into())]));
-    assert_eq!(carried(&many(20)).attributes.properties.len(), 20);
+    assert_eq!(carried(&many(20)).rest.attributes().properties.len(), 20);
     assert_eq!(padded(2048).len(), 2048);
     carried(&padded(2048));
 }
@@ -260,11 +264,12 @@ fn either_kept_or_refused(sent: &Value) {
         return;
     };
     let carried = read.unwrap_or_default();
+    let attributes = carried.rest.attributes();
     let kept = [
         ("visitor", &carried.visitor),
-        ("path", &carried.attributes.path),
-        ("referrer", &carried.attributes.referrer),
-        ("campaign", &carried.attributes.campaign),
+        ("path", &attributes.path),
+        ("referrer", &attributes.referrer),
+        ("campaign", &attributes.campaign),
     ];
     for (name, kept) in kept {
         let sent = sent[name].as_str().filter(|sent| !sent.is_empty());
@@ -276,7 +281,7 @@ fn either_kept_or_refused(sent: &Value) {
     }
     let mut sent = sent["properties"].as_object().cloned().unwrap_or_default();
     sent.retain(|_, value| !value.is_null());
-    let kept = serde_json::to_value(&carried.attributes.properties).unwrap();
+    let kept = serde_json::to_value(&attributes.properties).unwrap();
     assert_eq!(kept, Value::Object(sent));
 }
 

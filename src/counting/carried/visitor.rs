@@ -12,7 +12,6 @@ use sha2::Sha256;
 
 use super::{
     Carried, Salts, Seen, Stored, VisitorMode,
-    kept::written,
     salts::{SALT_BYTES, Salt},
 };
 use crate::{
@@ -48,14 +47,14 @@ impl Visitors {
     pub fn stored(&self, company: Company, mode: VisitorMode, carried: &Carried) -> Stored {
         Stored {
             visitor: self.visitor(company, mode, carried),
-            attributes: carried.attributes.clone(),
+            attributes: carried.rest.attributes(),
         }
     }
 
     /// The same as the JSON in which it is kept.
     pub fn written(&self, company: Company, mode: VisitorMode, carried: &Carried) -> String {
         let visitor = self.visitor(company, mode, carried);
-        written(visitor.as_deref(), &carried.attributes)
+        carried.rest.with(visitor.as_deref())
     }
 
     fn visitor(&self, company: Company, mode: VisitorMode, carried: &Carried) -> Option<Box<str>> {

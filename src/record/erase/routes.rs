@@ -14,7 +14,7 @@ use super::Erasure;
 use crate::{
     accounts::{by::By, fields::Text, origin::Origin},
     auth::{Callers, May, permission},
-    counting::carried::{Carried, Member},
+    counting::carried::{Member, Sent},
     edge::{Code, JsonBody, Problem},
 };
 
@@ -48,11 +48,11 @@ impl Body {
                 .with_detail(detail)
                 .of_field("visitor")
         };
-        let mut carried = Carried::default();
-        let put = carried.put(Member::Visitor, &text);
+        let mut sent = Sent::default();
+        let put = sent.put(Member::Visitor, text.into());
         put.map_err(|error| invalid(error.to_string()))?;
         let empty = || invalid("The field `visitor` must not be empty.".to_owned());
-        carried.visitor.ok_or_else(empty)
+        sent.visitor.map(Into::into).ok_or_else(empty)
     }
 }
 

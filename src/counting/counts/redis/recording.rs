@@ -6,11 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{RedisCounts, script::Carried};
 use crate::{
-    counting::{
-        Batch, CounterId,
-        carried::{VisitorMode, written},
-        counts::Recording,
-    },
+    counting::{Batch, CounterId, carried::VisitorMode, counts::Recording},
     storage::StoreError,
 };
 
@@ -71,7 +67,7 @@ impl RedisCounts {
             Some(match visitors {
                 Some(visitors) => visitors.written(batch.counter.company, mode, carried),
                 // It will be refused, if other replicas do not record either.
-                None => written(None, &carried.attributes),
+                None => carried.rest.with(None),
             })
         });
         let visits = stored.collect();

@@ -119,7 +119,7 @@ impl Call<'_> {
         };
         let keys_sent = 1 + Keys::RECORD.len() + sets().count() + usize::from(known.is_some());
         let longest = keys.named(Keys::SETS[1]).len();
-        let bytes = CALL_BYTES + own * DIGEST_BYTES + keys_sent * longest;
+        let bytes = CALL_BYTES + own * DIGEST_BYTES + keys_sent * longest + self.carried_bytes();
         let mut call = Cmd::with_capacity(ARGUMENTS + keys_sent + own, bytes);
         call.arg("EVALSHA")
             .arg(SCRIPT_SHA1.as_str())
@@ -152,7 +152,8 @@ impl Call<'_> {
             .map(|(call, sizes)| 2 + call.own_arguments(sizes))
             .sum();
         let known = first.batch.known.as_ref();
-        let bytes = CALL_BYTES + own * DIGEST_BYTES + calls.len() * COUNT_BYTES;
+        let carried: usize = calls.iter().map(Self::carried_bytes).sum();
+        let bytes = CALL_BYTES + own * DIGEST_BYTES + calls.len() * COUNT_BYTES + carried;
         let mut shared = Cmd::with_capacity(ARGUMENTS + calls.len() + own, bytes);
         shared
             .arg("EVALSHA")
@@ -224,6 +225,12 @@ impl Call<'_> {
             0 => 0,
             own => KINDS.len() + own,
         }
+    }
+
+    /// How long what visits carry is.
+    fn carried_bytes(&self) -> usize {
+        let all = self.carried.iter().flat_map(|carried| &carried.visits);
+        all.flatten().map(String::len).sum()
     }
 
     /// Identities, and what visits carry.
