@@ -7,7 +7,7 @@ use footfall::{
     config::{Settings, Sources, StoreLocation, StoreSettings},
     counting::{
         Batch, Company, Counted, CounterId, Identity, NotCounted, Outcome, Visit,
-        carried::{Attributes, Carried, Salts, Visitors},
+        carried::{Attributes, Carried, Salts, Visitors, Written},
         counts::{CounterStore, Recorded, Recording, Undrained},
         identity::IdentityKind,
     },
@@ -148,11 +148,11 @@ pub fn with(kind: IdentityKind, number: u8) -> Visit {
 
 pub fn to(path: &str, visit: Visit) -> Visit {
     let attributes = Attributes {
-        path: Some(path.into()),
+        path: Some(path),
         ..Attributes::default()
     };
     let carried = Carried {
-        attributes,
+        rest: Written::of(&attributes),
         ..Carried::default()
     };
     Visit {

@@ -1,6 +1,6 @@
 //! What is read again under numbers that are recorded: the same visits, or others.
 
-use footfall::counting::identity::IdentityKind::Request;
+use footfall::counting::{carried::Written, identity::IdentityKind::Request};
 
 use super::*;
 
@@ -87,7 +87,9 @@ fn rich() -> Visit {
     let mut visit = to("/6", plain());
     let carried = Arc::make_mut(visit.carried.as_mut().unwrap());
     let properties = r#"{"great":1e300,"half":0.5,"least":-9223372036854775808,"most":18446744073709551615,"on":true,"text":"1e2"}"#;
-    carried.attributes.properties = serde_json::from_str(properties).unwrap();
+    let mut attributes = carried.rest.attributes();
+    attributes.properties = serde_json::from_str(properties).unwrap();
+    carried.rest = Written::of(&attributes);
     visit
 }
 

@@ -7,7 +7,7 @@ use footfall::{
     config::{Settings, Sources, StoreLocation, StoreSettings},
     counting::{
         Batch, NotCounted, Visit,
-        carried::{Carried, Salts, VisitorMode, Visitors},
+        carried::{self, Carried, Salts, VisitorMode, Visitors},
         counts::{CounterStore, Numbered, Recorder, Recording},
     },
     record::{EmbeddedRecorder, metrics::RecordMetrics},
@@ -265,9 +265,8 @@ async fn counts(opened: &Opened) -> CounterStore {
 fn batch(company: Company) -> Batch {
     let mut batch = Batch::new(counter(company, "visits"));
     let path = |path: &str| {
-        let attributes = on(path).attributes;
         let carried = Arc::new(Carried {
-            attributes,
+            rest: carried::Written::of(&on(path).attributes),
             ..Carried::default()
         });
         Visit {
