@@ -69,7 +69,7 @@ FULL = Plan(
     console_repetitions=2,
     console_times=7,
     console_counters=1_000,
-    console_seconds=3.0,
+    console_seconds=1.5,
 )
 QUICK = Plan(
     "quick",
@@ -92,7 +92,7 @@ QUICK = Plan(
     console_repetitions=1,
     console_times=2,
     console_counters=100,
-    console_seconds=1.0,
+    console_seconds=0.5,
 )
 
 # Before each measurement, so that connections are open and code is compiled.

@@ -1,6 +1,6 @@
 """One session: each database in rounds, each with a start of its own; pages first, then counting with pages open."""
 
-from contextlib import ExitStack
+import time
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
@@ -13,13 +13,17 @@ from ..processes import Supervisor
 from ..record.stage import FIRST_PORT
 from ..spread import Spread
 from . import pages, stage, streams
-from .measure import RATE, Sample, measure
+from .measure import RATE, Sample, counting, mean
 from .pages import ROOT, Page
 from .reader import Reader
 
-# Pairs of measurements of counting in a round: at a rate, and as fast as it goes, where one differs more from the next.
-_PACED = 2
-_FULL = 8
+# Loads as fast as it goes in a round, beside one at a rate, and how often pages are opened and closed in each.
+_FULL = 4
+_TURNS = 4
+
+# Until those who open pages, or have closed them, are done with it; and the longest that this takes for one turn.
+_SETTLED_SECONDS = 0.5
+_BETWEEN_SECONDS = 4.0
 
 
 @dataclass
@@ -30,17 +34,13 @@ class Seen:
     pages: dict[Page, list[float]] = field(default_factory=dict)
     # Of home, with all that it loads.
     bytes: int = 0
-    # Of other programs, while pages were asked for.
+    # Of other programs, while pages were asked for, and in each load.
     foreign_shares: list[float] = field(default_factory=list)
     # Counting at a rate and as fast as it goes, with no page open (False) and with many (True).
     paced: dict[bool, list[Sample]] = field(default_factory=lambda: {False: [], True: []})
     full: dict[bool, list[Sample]] = field(default_factory=lambda: {False: [], True: []})
     # Events of the open pages, for each second.
     events: list[float] = field(default_factory=list)
-
-    def samples(self) -> list[Sample]:
-        loads = (self.paced, self.full)
-        return [sample for load in loads for samples in load.values() for sample in samples]
 
 
 @dataclass
@@ -54,9 +54,7 @@ class Session:
     def foreign_share(self) -> Spread:
         """What was taken by programs that had nothing to do with this."""
         return Spread.of(
-            share
-            for seen in self.seen.values()
-            for share in (*seen.foreign_shares, *(one.foreign_share for one in seen.samples()))
+            share for seen in self.seen.values() for share in seen.foreign_shares
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -120,16 +118,24 @@ def _look(seen: Seen, opened: AnyStage, times: int, random: Random) -> None:
 
 
 def _count(seen: Seen, opened: AnyStage, seconds: float, random: Random) -> None:
-    """With and without pages, in an order of its own each time: these have the same neighbours."""
+    """With and without pages in turn, while one load goes on: another one would spread its connections over the workers
+    in its own way, which differs more than what live pages take."""
     address = opened.instance.addresses[0]
     readers = streams.log_in(address)
-    pairs = [(RATE, seen.paced)] * _PACED + [(None, seen.full)] * _FULL
     stage.steady(opened)
-    for rate, samples in random.sample(pairs, len(pairs)):
-        for live in random.sample((False, True), 2):
-            with ExitStack() as pages_open:
-                if live:
-                    followed = pages_open.enter_context(streams.opened(address, readers))
-                samples[live].append(measure(opened, seconds, rate))
-                if live:
+    loads = [(RATE, seen.paced)] + [(None, seen.full)] * _FULL
+    for rate, samples in random.sample(loads, len(loads)):
+        opened.log_in()
+        with counting(opened, rate, _TURNS * (4 * seconds + _BETWEEN_SECONDS)) as load:
+            for _ in range(_TURNS):
+                alone = [load.sample(seconds)]
+                with streams.opened(address, readers) as followed:
+                    time.sleep(_SETTLED_SECONDS)
+                    live = [load.sample(seconds), load.sample(seconds)]
                     seen.events.append(followed.per_second())
+                time.sleep(_SETTLED_SECONDS)
+                alone.append(load.sample(seconds))
+                # What grows or falls meanwhile is the same for both.
+                samples[False].append(mean(alone))
+                samples[True].append(mean(live))
+        seen.foreign_shares.append(load.foreign_share)
