@@ -57,14 +57,6 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// Notes those of the [missing](Self::missing) ones that were found, in the order of these.
-    pub fn fill(&mut self, numbers: Vec<Option<i64>>) {
-        let missing = self.found.iter_mut().filter(|number| number.is_none());
-        for (place, number) in missing.zip(numbers) {
-            *place = number;
-        }
-    }
-
     /// Notes those that were found.
     pub fn note(&mut self, (texts, numbers): Found) {
         for (text, number) in texts.iter().zip(numbers) {
@@ -103,9 +95,8 @@ mod tests {
         let found = ["c", "a", "other"].map(String::from);
         numbers.note((found.into(), vec![30, 10, 7]));
         assert_eq!(numbers.missing(), ["b", ""]);
-        numbers.fill(vec![None, Some(0)]);
-        assert_eq!(numbers.missing(), ["b"]);
-        numbers.fill(vec![Some(20)]);
+        let found = ["", "b"].map(String::from);
+        numbers.note((found.into(), vec![0, 20]));
         assert_eq!(numbers.missing(), [""; 0]);
         assert_eq!(numbers.all(), Some(vec![20, 10, 0, 30]));
         assert_eq!(Numbers::of(&texts).all(), None);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::{Error, types::Json};
+use sqlx::{Error, SqlSafeStr, SqlStr, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -10,20 +10,27 @@ use crate::{
     storage::sql::{Connection, of_company},
 };
 
-/// In the order of the keys, and in one row: to read as many as there are visitors, or to have their keys sent back,
-/// would cost more than all else that is done here.
-const FIND_IN_POSTGRES: &str = "SELECT array(
-       SELECT (SELECT id FROM visitors WHERE company_id = $1 AND key = wanted.key)
-       FROM unnest($2) WITH ORDINALITY AS wanted (key, place) ORDER BY place)";
+/// In one row: to read as many as there are visitors would cost more than all else that is done here.
+macro_rules! in_one_row {
+    ($from:literal) => {
+        concat!(
+            "SELECT coalesce(array_agg(key), '{}'), coalesce(array_agg(id), '{}') FROM ",
+            $from
+        )
+    };
+}
 
-const FIND_IN_SQLITE: &str =
-    "SELECT (SELECT id FROM visitors WHERE company_id = $1 AND key = wanted.value)
-     FROM json_each($2) AS wanted ORDER BY wanted.key";
+const FIND_IN_POSTGRES: &str = in_one_row!("visitors WHERE company_id = $1 AND key = ANY ($2)");
 
-const ADD_TO_POSTGRES: &str = "WITH added AS (
+const FIND_IN_SQLITE: &str = "SELECT key, id FROM visitors
+     WHERE company_id = $1 AND key IN (SELECT value FROM json_each($2))";
+
+const ADD_TO_POSTGRES: &str = concat!(
+    "WITH added AS (
        INSERT INTO visitors (company_id, key) SELECT $1, key FROM unnest($2) AS new (key)
-       ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id)
-     SELECT coalesce(array_agg(key), '{}'), coalesce(array_agg(id), '{}') FROM added";
+       ON CONFLICT (company_id, key) DO NOTHING RETURNING key, id) ",
+    in_one_row!("added")
+);
 
 const ADD_TO_SQLITE: &str =
     "INSERT INTO visitors (company_id, key) SELECT $1, value FROM json_each($2) WHERE true
@@ -55,7 +62,7 @@ pub(in crate::record) async fn number(
     let mut numbers = Numbers::of(visitors);
     let mut missing = numbers.missing();
     if !missing.is_empty() {
-        numbers.fill(find(connection, company, &missing).await?);
+        numbers.note(find(connection, company, &missing).await?);
         missing = numbers.missing();
     }
     if !missing.is_empty() {
@@ -66,29 +73,20 @@ pub(in crate::record) async fn number(
     }
     if !missing.is_empty() {
         // Somebody else has added them meanwhile.
-        numbers.fill(find(connection, company, &missing).await?);
+        numbers.note(find(connection, company, &missing).await?);
     }
     numbers
         .all()
         .ok_or_else(|| Error::InvalidArgument("a visitor was removed meanwhile".into()))
 }
 
-/// The numbers of those who have one, in the order of the keys.
 async fn find(
     connection: &mut Connection<'_>,
     company: Uuid,
     keys: &[&str],
-) -> Result<Vec<Option<i64>>, Error> {
-    match connection {
-        Connection::Postgres(database) => {
-            let find = sqlx::query_scalar(of_company(FIND_IN_POSTGRES)).bind(company);
-            find.bind(keys).fetch_one(&mut **database).await
-        }
-        Connection::Sqlite(database) => {
-            let find = sqlx::query_scalar(of_company(FIND_IN_SQLITE)).bind(company);
-            find.bind(Json(keys)).fetch_all(&mut **database).await
-        }
-    }
+) -> Result<Found, Error> {
+    let find = [FIND_IN_POSTGRES, FIND_IN_SQLITE].map(of_company);
+    ask(connection, company, keys, find).await
 }
 
 async fn add(
@@ -96,14 +94,24 @@ async fn add(
     company: Uuid,
     keys: &[&str],
 ) -> Result<Found, Error> {
+    let add = [ADD_TO_POSTGRES, ADD_TO_SQLITE].map(SqlSafeStr::into_sql_str);
+    ask(connection, company, keys, add).await
+}
+
+async fn ask(
+    connection: &mut Connection<'_>,
+    company: Uuid,
+    keys: &[&str],
+    [in_postgres, in_sqlite]: [SqlStr; 2],
+) -> Result<Found, Error> {
     match connection {
         Connection::Postgres(database) => {
-            let add = sqlx::query_as(ADD_TO_POSTGRES).bind(company);
-            add.bind(keys).fetch_one(&mut **database).await
+            let ask = sqlx::query_as(in_postgres).bind(company);
+            ask.bind(keys).fetch_one(&mut **database).await
         }
         Connection::Sqlite(database) => {
-            let add = sqlx::query_as(ADD_TO_SQLITE).bind(company);
-            let rows: Vec<(String, i64)> = add.bind(Json(keys)).fetch_all(&mut **database).await?;
+            let ask = sqlx::query_as(in_sqlite).bind(company);
+            let rows: Vec<(String, i64)> = ask.bind(Json(keys)).fetch_all(&mut **database).await?;
             Ok(rows.into_iter().unzip())
         }
     }
