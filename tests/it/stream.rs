@@ -394,6 +394,32 @@ async fn where_the_record_cannot_be_written_visits_are_counted_all_the_same() {
     assert_eq!(text(&counts.last().await.1, "p"), "1");
 }
 
+/// It is recorded in a step of its own where it follows what was recorded last.
+#[tokio::test]
+async fn where_a_visit_that_carries_nothing_cannot_be_recorded_it_is_counted_all_the_same() {
+    let redis = Redis::start();
+    let mut counts = Counts::at(&redis, true).await;
+    counts.count(vec![plain()]).await.unwrap();
+    for (number, refused) in [(2, "xadd"), (4, "hset")] {
+        let (state, entries) = (counts.state().await, counts.entries().await);
+        counts
+            .ask::<()>(&format!("ACL SETUSER default -{refused}"))
+            .await;
+        let outcome = counts.count(vec![plain()]).await.unwrap();
+        assert_eq!(outcome, [counted(number)], "{refused}");
+        let left = (counts.state().await, counts.entries().await);
+        assert_eq!(left, (state, entries), "{refused}");
+        counts
+            .ask::<()>(&format!("ACL SETUSER default +{refused}"))
+            .await;
+        let outcome = counts.count(vec![plain()]).await.unwrap();
+        assert_eq!(outcome, [counted(number + 1)]);
+        let (id, entry) = counts.last().await;
+        assert_eq!(id, format!("{}-0", number + 1));
+        assert_eq!(text(&entry, "p"), (number - 1).to_string());
+    }
+}
+
 #[tokio::test]
 async fn what_is_taken_back_leaves_no_entry() {
     let redis = Redis::start();
