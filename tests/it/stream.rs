@@ -311,6 +311,11 @@ async fn where_recording_is_off_only_what_carries_something_is_refused() {
     let (_, entry) = counts.last().await;
     assert_eq!((text(&entry, "p"), text(&entry, "w")), ("1", "off"));
     assert_eq!(counts.state().await["gap"], "");
+    // Nothing is counted while it is off, and so nothing is said of it later.
+    counts.ask::<()>(&format!("HSET {RECORD} gap off")).await;
+    counts.count(vec![plain()]).await.unwrap();
+    assert!(!counts.last().await.1.contains_key("p"));
+    assert_eq!(counts.state().await["gap"], "");
 }
 
 #[tokio::test]
@@ -344,6 +349,13 @@ async fn beyond_the_backlog_what_is_carried_is_refused_and_beyond_twice_recordin
     let (id, entry) = counts.last().await;
     assert_eq!(id, format!("{}-0", 2 * BACKLOG + 6));
     assert_eq!((text(&entry, "p"), text(&entry, "w")), (&*top, "behind"));
+    // So it does where few visits carry much.
+    let much = format!("HSET {RECORD} bytes {}", 1_u64 << 40);
+    counts.ask::<()>(&much).await;
+    let entries = counts.entries().await.len();
+    counts.count(many(1)).await.unwrap();
+    assert_eq!(counts.entries().await.len(), entries);
+    assert_eq!(counts.state().await["gap"], "behind");
 }
 
 /// Who changes how visitors are stored need not wait for any replica.
