@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 
 need_python
-need cc:gcc wrk:wrk nginx:nginx-light redis-server:redis-server
+need cc:gcc nginx:nginx-light redis-server:redis-server
 build_service
 build_tools
 install_python

@@ -1,6 +1,19 @@
 # What the scripts of this folder share. Each of them sources it and is then in the project's folder.
 # shellcheck shell=bash
 set -euo pipefail
+
+fail() {
+    echo "${0##*/}: $*" >&2
+    exit 1
+}
+
+# The program of an earlier revision that takes part, if one is named. A relative path is meant from where one is.
+if [ -n "${BENCH_PREVIOUS:-}" ]; then
+    [[ -f $BENCH_PREVIOUS && -x $BENCH_PREVIOUS ]] ||
+        fail "BENCH_PREVIOUS is $BENCH_PREVIOUS, which is no program"
+    BENCH_PREVIOUS=$(realpath "$BENCH_PREVIOUS")
+    export BENCH_PREVIOUS
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bench=target/bench
@@ -8,11 +21,6 @@ bench=target/bench
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # No caches in the source tree.
 export PYTHONPYCACHEPREFIX=$PWD/$bench/pycache
-
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
 
 # need COMMAND:PACKAGE …: installs the packages whose commands are missing.
 need() {

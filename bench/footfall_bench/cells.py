@@ -7,21 +7,26 @@ from .contestants import (
     ALL,
     COUNTING,
     FASTIFY_CLUSTER,
+    FASTIFY_EXACT,
     FOOTFALL_AS_SHIPPED,
+    FOOTFALL_FORGETFUL,
     FOOTFALL_TRUSTING,
     HYPER_LIMIT,
+    LOGGING_IN,
+    PREVIOUS,
     Contestant,
 )
-from .plans import CONNECTIONS, LOGIN_CONNECTIONS
-from .proc import CORES
+from .entrants import EMBEDDED, EMBEDDED_RECORDED, ONE_CPU_SHAPES, SHAPES, WORKERS, Extras, Shape, key
+from .plans import CONNECTIONS, LOGIN_CONNECTIONS, MANY_CONNECTIONS
 
 # Requests per second of the loads with a schedule. The first is one that every contestant can take.
 EASY_RATE = 1_000
 BUSY_RATE = 10_000
 
-# Of Footfall's worker threads; on one core there are two all the same, to have something to compare.
-WORKERS = (1, max(2, CORES))
-FEW = (1, 2)
+# Connections of the loads without one.
+LOADS = (CONNECTIONS, MANY_CONNECTIONS)
+# Directly, and behind an nginx of one worker.
+PLACES = (0, 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -30,14 +35,14 @@ class Cell:
 
     # The section it is shown in.
     part: str
-    # The service, and the key of the instance that serves it.
+    # The service, and the key of the entrant that serves it.
     contestant: str
-    instance: str
+    entrant: str
     # ping, count or login
     operation: str
-    # 0: reached directly, over TCP.
+    # 0: reached directly.
     nginx_workers: int = 0
-    # Whether each visit has an identity.
+    # Whether each visit's identity is remembered.
     identities: bool = False
     connections: int = CONNECTIONS
     # None: as many as can be.
@@ -55,71 +60,49 @@ class Cell:
     @property
     def own_ids(self) -> bool:
         """Whether the load generator sends the ids: behind nginx, nginx does."""
-        return self.direct and self.identities
+        return self.direct and self.operation == "count"
 
 
-def instance_key(contestant: Contestant, transport: str) -> str:
-    """The instance of a contestant on `tcp` or `unix`."""
-    return f"{contestant.name}@{transport}"
+def is_exact(contestant: Contestant) -> bool:
+    """Whether it counts a visit once, however often it comes."""
+    return contestant in (FOOTFALL_AS_SHIPPED, FASTIFY_EXACT)
 
 
-def shape_key(workers: int, replicas: int) -> str:
-    """The instance of Footfall of this shape. One of them is what is shipped."""
-    if (workers, replicas) == (CORES, 1):
-        return instance_key(FOOTFALL_AS_SHIPPED, "unix")
-    return f"footfall-{workers}w{replicas}r"
+def throughput(extras: Extras) -> Iterator[Cell]:
+    """Everyone, directly and behind nginx, with few connections and with many."""
+    for connections in LOADS:
+        for place in PLACES:
 
+            def cell(name: str, operation: str, *, identities: bool = False, entrant: str = "") -> Cell:
+                where = entrant or f"{name}@unix"
+                return Cell("throughput", name, where, operation, place, identities, connections)
 
-def shape_of(key: str) -> tuple[int, int]:
-    """Worker threads and replicas of such an instance."""
-    shapes = ((workers, replicas) for workers in WORKERS for replicas in FEW)
-    return next(shape for shape in shapes if shape_key(*shape) == key)
-
-
-def throughput() -> Iterator[Cell]:
-    """Everyone, directly and behind nginx. Only Footfall can do with and without identities."""
-    for contestant in ALL:
-        name, tcp, unix = (
-            contestant.name,
-            instance_key(contestant, "tcp"),
-            instance_key(contestant, "unix"),
-        )
-        yield Cell("throughput", name, tcp, "ping")
-        yield Cell("throughput", name, unix, "ping", nginx_workers=1)
-        if not contestant.counts:
-            continue
-        yield Cell("throughput", name, tcp, "count")
-        if contestant is FOOTFALL_AS_SHIPPED:
-            trusting = instance_key(FOOTFALL_TRUSTING, "tcp")
-            yield Cell("throughput", name, trusting, "count", identities=True)
-            yield Cell("throughput", name, "footfall-forgetful@unix", "count", nginx_workers=1)
-            yield Cell("throughput", name, unix, "count", nginx_workers=1, identities=True)
-        else:
-            yield Cell("throughput", name, unix, "count", nginx_workers=1)
+            for contestant in ALL:
+                yield cell(contestant.name, "ping")
+            for contestant in COUNTING:
+                yield cell(contestant.name, "count", identities=is_exact(contestant))
+            yield cell(FOOTFALL_AS_SHIPPED.name, "count", entrant=key(FOOTFALL_FORGETFUL))
+            if extras.previous is not None:
+                yield cell(PREVIOUS, "ping")
+                yield cell(PREVIOUS, "count", identities=True)
 
 
 def logins() -> Iterator[Cell]:
     """Everyone who knows passwords."""
-    for contestant in COUNTING:
-        for transport, nginx_workers in (("tcp", 0), ("unix", 1)):
-            key = instance_key(contestant, transport)
-            yield Cell(
-                "login", contestant.name, key, "login", nginx_workers, connections=LOGIN_CONNECTIONS
-            )
+    for contestant in LOGGING_IN:
+        name, where = contestant.name, key(contestant)
+        yield Cell("login", name, where, "login", connections=LOGIN_CONNECTIONS)
 
 
 def latency() -> Iterator[Cell]:
     """At rates that do not depend on how fast the answers come."""
 
     def cell(contestant: Contestant, operation: str, rate: int, *, direct: bool = False) -> Cell:
-        identities = contestant is FOOTFALL_AS_SHIPPED and operation == "count"
-        key = instance_key(contestant, "tcp" if direct else "unix")
-        if direct and identities:
-            key = instance_key(FOOTFALL_TRUSTING, "tcp")
+        identities = operation == "count" and is_exact(contestant)
+        place = 0 if direct else 1
         return Cell(
-            "latency", contestant.name, key, operation,
-            nginx_workers=0 if direct else 1, identities=identities, rate=rate,
-        )  # fmt: skip
+            "latency", contestant.name, key(contestant), operation, place, identities, rate=rate
+        )
 
     for contestant in (HYPER_LIMIT, FOOTFALL_AS_SHIPPED):
         yield cell(contestant, "ping", EASY_RATE, direct=True)
@@ -129,33 +112,53 @@ def latency() -> Iterator[Cell]:
         yield cell(contestant, "ping", EASY_RATE)
     for contestant in COUNTING:
         yield cell(contestant, "count", EASY_RATE)
-    yield cell(HYPER_LIMIT, "ping", BUSY_RATE)
-    for contestant in (FOOTFALL_AS_SHIPPED, FASTIFY_CLUSTER):
+    for contestant in (HYPER_LIMIT, FOOTFALL_AS_SHIPPED, FASTIFY_CLUSTER):
         yield cell(contestant, "ping", BUSY_RATE)
+    for contestant in (FOOTFALL_AS_SHIPPED, FASTIFY_EXACT, FASTIFY_CLUSTER):
         yield cell(contestant, "count", BUSY_RATE)
 
 
-def shapes() -> Iterator[Cell]:
+def shapes(extras: Extras) -> Iterator[Cell]:
     """Worker threads, replicas and nginx' workers."""
+
+    def pair(part: str, shape: Shape, place: int, connections: int = CONNECTIONS) -> Iterator[Cell]:
+        for operation in ("ping", "count"):
+            identities = operation == "count"
+            yield Cell(part, "footfall", shape.key, operation, place, identities, connections)
+
     for workers in WORKERS:
-        for replicas in FEW:
-            for nginx_workers in FEW:
-                key = shape_key(workers, replicas)
-                yield Cell("shape", "footfall", key, "ping", nginx_workers)
-                yield Cell("shape", "footfall", key, "count", nginx_workers, identities=True)
+        for place in PLACES:
+            for connections in LOADS:
+                yield from pair("shape", Shape(workers), place, connections)
+        yield from pair("shape", Shape(workers), 2)
+    for shape in SHAPES:
+        if shape.replicas > 1:
+            yield from pair("shape", shape, 1)
+    if extras.one_cpu:
+        for shape in ONE_CPU_SHAPES:
+            for place in PLACES:
+                for connections in LOADS:
+                    yield from pair("one-cpu", shape, place, connections)
 
 
 def sockets() -> Iterator[Cell]:
-    """The same behind nginx over TCP and over a Unix socket."""
+    """The same over TCP and over a Unix socket, directly and to nginx' upstream."""
     for contestant in (HYPER_LIMIT, FOOTFALL_AS_SHIPPED, FASTIFY_CLUSTER):
-        for nginx_workers in FEW:
+        for place in PLACES:
             for transport in ("tcp", "unix"):
                 # A peer on a Unix socket is trusted; the other must be, too, or Footfall does more.
                 trusted = contestant is FOOTFALL_AS_SHIPPED and transport == "tcp"
-                key = instance_key(FOOTFALL_TRUSTING if trusted else contestant, transport)
-                yield Cell("sockets", contestant.name, key, "ping", nginx_workers)
+                where = key(FOOTFALL_TRUSTING if trusted else contestant, transport)
+                yield Cell("sockets", contestant.name, where, "ping", place)
 
 
-def every_cell() -> list[Cell]:
+def kept() -> Iterator[Cell]:
+    """Where the counts are: in Redis or in a file, which may record each visit, too."""
+    for connections in LOADS:
+        for entrant in (key(FOOTFALL_AS_SHIPPED), EMBEDDED, EMBEDDED_RECORDED):
+            yield Cell("kept", "footfall", entrant, "count", 0, True, connections)
+
+
+def every_cell(extras: Extras) -> list[Cell]:
     """All of them."""
-    return [*throughput(), *logins(), *latency(), *shapes(), *sockets()]
+    return [*throughput(extras), *logins(), *latency(), *shapes(extras), *sockets(), *kept()]

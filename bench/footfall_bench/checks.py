@@ -16,10 +16,11 @@ def check(instance: Instance) -> str:
     """Checks all of its answers and returns a token, if it has any."""
     name = instance.servers[0].name
     for address in instance.addresses:
-        _expect(name, "ping", Client(address).request("GET", "/api/ping"), (200, {"status": "ok"}))
+        expect(name, "ping", Client(address).request("GET", "/api/ping"), (200, {"status": "ok"}))
     if not instance.contestant.counts:
         return ""
-    token = _check_login(name, instance.addresses[0])
+    _check_login(name, instance.addresses[0])
+    token = log_in(name, instance)
     _check_counting(name, instance, token)
     return token
 
@@ -28,21 +29,28 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _check_login(name: str, address: Address) -> str:
+def log_in(name: str, instance: Instance) -> str:
+    """A token, which is good for some minutes at least."""
+    client = Client(instance.addresses[0])
+    status, answer = client.request("POST", "/auth/login", body=CREDENTIALS)
+    expect(name, "login", status, 200)
+    expect(name, "login", answer["token_type"], "Bearer")
+    client.close()
+    return str(answer["token"])
+
+
+def _check_login(name: str, address: Address) -> None:
     client = Client(address)
     status, _ = client.request("POST", "/auth/login", body=CREDENTIALS | {"password": "wrong"})
-    _expect(name, "login with a wrong password", status, 401)
-    status, answer = client.request("POST", "/auth/login", body=CREDENTIALS)
-    _expect(name, "login", status, 200)
-    _expect(name, "login", (answer["token_type"], answer["expires_in"]), ("Bearer", 3600))
-    return str(answer["token"])
+    expect(name, "login with a wrong password", status, 401)
+    client.close()
 
 
 def _check_counting(name: str, instance: Instance, token: str) -> None:
     client = Client(instance.addresses[0])
     for headers in ({}, bearer("no.such.token"), bearer(token[:-6] + "AAAAAA")):
         status, _ = client.request("GET", "/api/count", headers)
-        _expect(name, "a count without a valid token", status, 401)
+        expect(name, "a count without a valid token", status, 401)
 
     def visit(number: int) -> list[int]:
         address = instance.addresses[number % len(instance.addresses)]
@@ -67,6 +75,16 @@ def check_visits(name: str, counted: int, answered: int, connections: int) -> No
         raise BenchError(f"{name} answered {answered} visits and counted {counted}")
 
 
-def _expect(name: str, what: str, seen: object, expected: object) -> None:
+def check_repeats(instance: Instance, token: str) -> None:
+    """Whether a visit that comes again with the same id is the same visit; one that only increments knows no ids."""
+    name = instance.servers[0].name
+    headers = bearer(token) | {"X-Request-ID": "0123456789abcdef0123456789abcdef"}
+    client = Client(instance.addresses[0])
+    first, again = (client.request("GET", "/api/count", headers)[1]["visits"] for _ in range(2))
+    client.close()
+    expect(name, "the number of a repeated visit", again, first)
+
+
+def expect(name: str, what: str, seen: object, expected: object) -> None:
     if seen != expected:
         raise BenchError(f"{name}: {what} is {reprlib.repr(seen)}, not {reprlib.repr(expected)}")

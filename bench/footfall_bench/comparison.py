@@ -1,12 +1,15 @@
 """The comparison: everything in one session, each round in an order of its own."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 from . import proc, progress
-from .cells import Cell, every_cell, instance_key
+from .cells import Cell, every_cell
 from .contestants import ALL
+from .entrants import Extras, key
 from .measure import Sample, measure
+from .one_cpu import one_cpu
 from .plans import Plan
 from .processes import Supervisor
 from .stage import FIRST_PORT, Stage
@@ -27,21 +30,22 @@ class Comparison:
     )
 
 
-def compare(plan: Plan, seed: int) -> Comparison:
+def compare(plan: Plan, seed: int, previous: Path | None) -> Comparison:
     """Starts everyone, measures, and stops everyone."""
     random = Random(seed)
-    cells = every_cell()
-    lists: dict[Cell, list[Sample]] = {}
-    comparison = Comparison({cell: lists.setdefault(cell.subject, []) for cell in cells})
-    once = list({cell.subject: cell for cell in cells}.values())
     print("== starting and checking all services", flush=True)
-    with Supervisor(FIRST_PORT) as supervisor:
-        stage = Stage(supervisor, cells)
+    with one_cpu() as group, Supervisor(FIRST_PORT) as supervisor:
+        extras = Extras(previous, one_cpu=group is not None)
+        cells = every_cell(extras)
+        lists: dict[Cell, list[Sample]] = {}
+        comparison = Comparison({cell: lists.setdefault(cell.subject, []) for cell in cells})
+        once = list({cell.subject: cell for cell in cells}.values())
+        stage = Stage(supervisor, cells, extras, group)
         _measure_starts(comparison, supervisor, stage, plan, random)
         for repetition in range(1, plan.repetitions + 1):
             _measure_round(comparison, stage, plan, random.sample(once, len(once)), repetition)
             for contestant in ALL:
-                instance = stage.instances[instance_key(contestant, "tcp")]
+                instance = stage.instances[key(contestant)]
                 comparison.loaded[contestant.name].append(instance.memory())
     return comparison
 
@@ -61,7 +65,7 @@ def _measure_starts(
                     supervisor,
                     contestant,
                     port,
-                    stage.redis.url,
+                    stage.redis_url("redis"),
                     look_at_memory=number < plan.idle_starts,
                 )
                 comparison.starts[contestant.name].append(start)
@@ -70,8 +74,7 @@ def _measure_starts(
 def _measure_round(
     comparison: Comparison, stage: Stage, plan: Plan, cells: list[Cell], repetition: int
 ) -> None:
-    # Counters and identities of the round before would make this one's work another.
-    stage.redis.forget()
+    stage.begin_round()
     with progress.step(f"round {repetition} of {plan.repetitions}: {len(cells)} measurements"):
         for cell in cells:
             comparison.samples[cell].append(measure(stage, cell, plan))

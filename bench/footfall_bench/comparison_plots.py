@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from . import plots
-from .cells import BUSY_RATE, EASY_RATE, FEW, Cell, shape_of
-from .contestants import ALL
+from .cells import BUSY_RATE, EASY_RATE, LOADS, PLACES, Cell, is_exact
+from .comparison_sections import other_socket
+from .contestants import ALL, COUNTING, FASTIFY_CLUSTER, FOOTFALL_AS_SHIPPED
+from .entrants import shape_of
+from .plans import CONNECTIONS, MANY_CONNECTIONS
 from .results import QUANTILES, Results
-
-_TITLES = {contestant.name: contestant.title for contestant in ALL}
+from .tables import TITLES
 
 
 def pictures(results: Results) -> Iterator[tuple[str, str]]:
@@ -19,51 +21,50 @@ def pictures(results: Results) -> Iterator[tuple[str, str]]:
     yield "sockets.svg", _sockets(results)
 
 
-def _rows() -> list[tuple[str, str, str]]:
-    """Title, contestant and operation."""
-    rows = [(f"{_TITLES[c.name]}: ping", c.name, "ping") for c in ALL]
-    return rows + [(f"{_TITLES[c.name]}: count", c.name, "count") for c in ALL if c.counts]
+def _rows() -> list[tuple[str, str, str, bool]]:
+    """Title, contestant, operation, and whether identities are remembered."""
+    counts = [(f"{c.title}: count", c.name, "count", is_exact(c)) for c in COUNTING]
+    return counts + [(f"{c.title}: ping", c.name, "ping", False) for c in ALL]
 
 
-def _cell(results: Results, contestant: str, operation: str, nginx_workers: int) -> Cell:
-    """Footfall's count is that with identities: that is how it is shipped."""
-    return results.cell(
-        "throughput",
-        contestant=contestant,
-        operation=operation,
-        nginx_workers=nginx_workers,
-        identities=(contestant, operation) == ("footfall", "count"),
-    )
+def _cells(results: Results, nginx_workers: int, connections: int) -> list[Cell]:
+    return [
+        results.cell(
+            "throughput", contestant=name, operation=operation, identities=identities,
+            nginx_workers=nginx_workers, connections=connections,
+        )
+        for _, name, operation, identities in _rows()
+    ]  # fmt: skip
 
 
 def _throughput(results: Results) -> str:
-    rows = _rows()
     series = {
-        title: [
-            results.median(_cell(results, name, what, workers), "per_second")
-            for _, name, what in rows
+        f"{'behind nginx' if place else 'directly'}, {connections} connections": [
+            results.median(cell, "per_second") for cell in _cells(results, place, connections)
         ]
-        for title, workers in (("directly", 0), ("behind nginx", 1))
+        for place in PLACES
+        for connections in LOADS
     }
-    return plots.bars("Throughput", "requests per second", [row[0] for row in rows], series)
+    return plots.bars("Throughput", "requests per second", [row[0] for row in _rows()], series)
 
 
 def _cpu(results: Results) -> str:
-    rows = _rows()
-    cells = [_cell(results, name, what, 1) for _, name, what in rows]
+    cells = _cells(results, 1, MANY_CONNECTIONS)
     series = {
         title: [results.median(cell, figure) for cell in cells]
         for title, figure in (("server", "server_us"), ("Redis", "redis_us"), ("nginx", "nginx_us"))
     }
-    return plots.stacked("CPU behind nginx", "µs per request", [row[0] for row in rows], series)
+    title = f"CPU behind nginx, {MANY_CONNECTIONS} connections"
+    return plots.stacked(title, "µs per request", [row[0] for row in _rows()], series)
 
 
 def _latency(results: Results) -> str:
     series = {}
     places = [1 / (1 - quantile) for quantile in QUANTILES]
+    shown = (FOOTFALL_AS_SHIPPED.name, FASTIFY_CLUSTER.name, "fastify-exact")
     for cell in results.cells("latency"):
-        if cell.operation == "count" and not cell.direct:
-            label = f"{_TITLES[cell.contestant]}, {cell.rate:,}/s"
+        if cell.operation == "count" and not cell.direct and cell.contestant in shown:
+            label = f"{TITLES[cell.contestant]}, {cell.rate:,}/s"
             series[label] = (places, results.typical_quantiles_us(cell))
     ticks = [(1 / (1 - quantile), f"{100 * quantile:g} %") for quantile in QUANTILES]
     assert {cell.rate for cell in results.cells("latency")} == {EASY_RATE, BUSY_RATE}
@@ -76,35 +77,39 @@ def _latency(results: Results) -> str:
 
 
 def _shapes(results: Results) -> str:
-    keys = list(dict.fromkeys(cell.instance for cell in results.cells("shape")))
-    names = [
-        f"{replicas} replica(s) × {workers} worker(s)" for workers, replicas in map(shape_of, keys)
-    ]
+    cells = [cell for cell in results.cells("shape") if cell.connections == CONNECTIONS]
+    ways = list(dict.fromkeys((cell.entrant, cell.nginx_workers) for cell in cells))
     series = {
-        f"{operation}, nginx with {workers}": [
+        operation: [
             results.median(
-                results.cell("shape", instance=key, operation=operation, nginx_workers=workers),
+                results.cell(
+                    "shape", entrant=entrant, operation=operation, nginx_workers=workers,
+                    connections=CONNECTIONS,
+                ),
                 "per_second",
             )
-            for key in keys
+            for entrant, workers in ways
         ]
-        for operation in ("ping", "count")
-        for workers in FEW
-    }
-    return plots.bars("Shapes of Footfall behind nginx", "requests per second", names, series)
+        for operation in ("count", "ping")
+    }  # fmt: skip
+    names = [_shape_name(*way) for way in ways]
+    return plots.bars("Shapes of Footfall", "requests per second", names, series)
+
+
+def _shape_name(entrant: str, nginx_workers: int) -> str:
+    shape = shape_of(entrant)
+    place = f"nginx with {nginx_workers}" if nginx_workers else "directly"
+    return f"{shape.replicas} replica(s) × {shape.workers} worker(s), {place}"
 
 
 def _sockets(results: Results) -> str:
-    contestants = list(dict.fromkeys(cell.contestant for cell in results.cells("sockets")))
-    names = [f"{_TITLES[name]}, nginx with {workers}" for name in contestants for workers in FEW]
+    unix = [cell for cell in results.cells("sockets") if cell.entrant.endswith("@unix")]
+    names = [
+        f"{TITLES[cell.contestant]}, {'directly' if cell.direct else 'behind nginx'}"
+        for cell in unix
+    ]
     series = {
-        title: [
-            results.median(cell, "per_second")
-            for cell in sorted(
-                results.cells("sockets"), key=lambda c: contestants.index(c.contestant)
-            )
-            if cell.instance.endswith(f"@{transport}")
-        ]
-        for title, transport in (("Unix socket", "unix"), ("TCP", "tcp"))
+        "Unix socket": [results.median(cell, "per_second") for cell in unix],
+        "TCP": [results.median(other_socket(results, cell), "per_second") for cell in unix],
     }
-    return plots.bars("Pings behind nginx", "requests per second", names, series)
+    return plots.bars("Pings", "requests per second", names, series)

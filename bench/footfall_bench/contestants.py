@@ -7,6 +7,7 @@ with settings of its own for single questions; without any it is as it is shippe
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .http_client import Address
 from .places import BENCH, FASTIFY, FOOTFALL, FOOTFALL_CONFIG, HYPER, NODE, PYTHON_BIN
@@ -18,6 +19,14 @@ CREDENTIALS = {"username": "admin", "password": "correct horse battery staple"}
 PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$mTDQ7y1Mk0AzbzGXWNFVpg$nsGaMIXMwfv7tV2FbCXPjjzxTseDemGp8/IBfYBPc1Q"
 SECRET_KEY = "only-for-measuring-0123456789abcdef"
 
+# Of Footfall as it is shipped: as many as it finds cores, said for containers that may use less than whole ones.
+SHIPPED_WORKERS = CORES
+
+# The name of an earlier revision that takes part.
+PREVIOUS = "previous"
+
+_VISITS = "footfall:{visits}:count"
+
 
 @dataclass(frozen=True)
 class Contestant:
@@ -28,6 +37,9 @@ class Contestant:
     command: Callable[[Address], Command]
     # The key in Redis its counter has; None if it counts nothing.
     counter_key: str | None = None
+    # The Redis it counts in; None: a file.
+    store: str | None = "redis"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> bool:
@@ -42,14 +54,13 @@ class Contestant:
             "REDIS_URL": redis_url,
             "SECRET_KEY": SECRET_KEY,
             "ADMIN_PASSWORD_HASH": PASSWORD_HASH,
+            **self.settings,
         }
 
 
 @dataclass(frozen=True)
 class Footfall(Contestant):
     """Footfall with some settings."""
-
-    settings: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, address: Address, redis_url: str) -> dict[str, str]:
         return {
@@ -61,8 +72,7 @@ class Footfall(Contestant):
             "FOOTFALL_ADMIN_PASSWORD_HASH": PASSWORD_HASH,
             # As in the stack; who comes by TCP is not believed anyway.
             "FOOTFALL_PROXY_REQUEST_ID": "on",
-            # The default, but for containers that may use less than whole cores.
-            "FOOTFALL_WORKERS": str(CORES),
+            "FOOTFALL_WORKERS": str(SHIPPED_WORKERS),
             "SECRET_KEY": SECRET_KEY,
             "REDIS_URL": redis_url,
             **self.settings,
@@ -71,7 +81,12 @@ class Footfall(Contestant):
 
 def footfall(name: str, **settings: str) -> Contestant:
     """Footfall with some settings."""
-    return Footfall(name, "Footfall", lambda _: [FOOTFALL], "footfall:{visits}:count", settings)
+    return Footfall(name, "Footfall", lambda _: [FOOTFALL], _VISITS, settings=settings)
+
+
+def previous(binary: Path, name: str = PREVIOUS) -> Contestant:
+    """An earlier revision. What it keeps in Redis may look different, so it has one of its own."""
+    return Footfall(name, "Footfall before", lambda _: [binary], _VISITS, store="redis-previous")
 
 
 def _hyper(address: Address) -> Command:
@@ -105,6 +120,9 @@ def _fastify(address: Address) -> Command:
 HYPER_LIMIT = Contestant("hyper", "bare hyper (the limit)", _hyper)
 FOOTFALL_AS_SHIPPED = footfall("footfall")
 FASTIFY_CLUSTER = Contestant("fastify", "Fastify", _fastify, "fastify:visits")
+FASTIFY_EXACT = Contestant(
+    "fastify-exact", "Fastify, same promise", _fastify, "fastify:visits", settings={"PROMISE": "exact"}
+)  # fmt: skip
 FASTAPI = Contestant("fastapi", "FastAPI", _fastapi, "fastapi:visits")
 FLASK = Contestant("flask", "Flask", _flask, "flask:visits")
 
@@ -112,5 +130,7 @@ FLASK = Contestant("flask", "Flask", _flask, "flask:visits")
 FOOTFALL_TRUSTING = footfall("footfall-trusting", FOOTFALL_TRUSTED_PROXIES="127.0.0.1/32")
 FOOTFALL_FORGETFUL = footfall("footfall-forgetful", FOOTFALL_DEDUP_WINDOW="0s")
 
+# Those with a process of their own for all that is asked of them.
 ALL = (HYPER_LIMIT, FOOTFALL_AS_SHIPPED, FASTIFY_CLUSTER, FASTAPI, FLASK)
-COUNTING = ALL[1:]
+COUNTING = (FOOTFALL_AS_SHIPPED, FASTIFY_EXACT, FASTIFY_CLUSTER, FASTAPI, FLASK)
+LOGGING_IN = ALL[1:]

@@ -1,9 +1,8 @@
-"""The load generators: wrk for how much, bench-load for how fast."""
+"""The load generator."""
 
 import json
 import os
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 
 from .errors import BenchError
 from .http_client import Address
-from .places import LOAD, WRK_SCRIPT, tool
-from .proc import CORES
+from .places import LOAD
 from .processes import Command
 
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
@@ -29,36 +27,9 @@ class LoadResult:
     seconds: float
     # The generator's own.
     cpu_seconds: float
-    # wrk's are not looked at: see docs/benchmarks/README.md.
     latency: Histogram = field(default_factory=list)
     # How late the generator itself was.
     lateness: Histogram = field(default_factory=list)
-
-
-def wrk(
-    address: Address,
-    path: str,
-    *,
-    connections: int,
-    seconds: int,
-    headers: Mapping[str, str],
-    identities: bool = False,
-) -> LoadResult:
-    """As many requests as can be: each connection sends the next when it has its answer.
-
-    wrk knows whole seconds only.
-    """
-    environment = dict(_ENVIRONMENT)
-    if identities:
-        environment["IDS"] = f"{time.time_ns():x}"
-    fields = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    command: Command = [
-        tool("wrk"), "-t", str(min(CORES, connections)), "-c", str(connections),
-        "-d", f"{seconds}s", "--timeout", "10s", "-s", WRK_SCRIPT, *fields,
-        f"http://{address.place}{path}",
-    ]  # fmt: skip
-    result, cpu_seconds = _run(command, environment)
-    return LoadResult(result["requests"], result["seconds"], cpu_seconds)
 
 
 def bench_load(
@@ -72,10 +43,10 @@ def bench_load(
     threads: int = 1,
     options: Sequence[str] = (),
 ) -> LoadResult:
-    """Requests at their moments, if there is a rate; over Unix sockets, too.
+    """Requests at their moments, if there is a rate; else each connection sends the next when it has its answer.
 
-    Without a rate it does what wrk does, but waits for the answer to the last request of each
-    connection, so that none is left out of the count.
+    It begins when all connections are open, and waits for the answer to the last request of each, so that none is
+    left out of the count.
     """
     targets = [part for address in addresses for part in ("--target", address.text)]
     fields = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]

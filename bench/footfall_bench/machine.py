@@ -25,11 +25,15 @@ def describe(seed: int) -> dict[str, Any]:
             "rustc": _version(["rustc", "--version"]),
             "nginx": _version(["nginx", "-v"]),
             "Redis": _version(["redis-server", "--version"]),
-            "wrk": _version(["wrk", "-v"]),
             "Python": platform.python_version(),
             "Node.js": _version([str(NODE), "--version"]),
         },
     }
+
+
+def describe_previous(binary: Path) -> str:
+    """What a Footfall says that it is."""
+    return _output([str(binary), "--version"])
 
 
 def _revision() -> str:
@@ -46,7 +50,7 @@ def _cpu() -> str:
 
 def _output(command: Sequence[str]) -> str:
     try:
-        # wrk and nginx have their own ideas of exit codes and of where to print.
+        # nginx has its own ideas of exit codes and of where to print.
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return "unknown"

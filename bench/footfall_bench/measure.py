@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from . import checks, loads, proc
 from .cells import Cell
 from .contestants import CREDENTIALS
+from .errors import BenchError
 from .loads import Histogram, LoadResult, quantile_us
 from .plans import WARM_UP_SECONDS, Plan
 from .proc import CORES
@@ -32,15 +33,22 @@ class Sample:
     redis_all_us: float
     load_us: float
     redis_calls: float
-    # Shares of all cores: of the load generator, and of whatever is no part of the measurement.
+    # Shares of all cores: of the load generator, of whatever is no part of the measurement, and what had nothing
+    # to do, as while everybody waits for the disk.
     load_share: float
     foreign_share: float
+    idle_share: float
     # From when a request was due, so only where there is a rate.
     p50_us: float = 0.0
     p99_us: float = 0.0
     p999_us: float = 0.0
     lateness_p99_us: float = 0.0
     latency: Histogram = field(default_factory=list, repr=False)
+
+    @property
+    def all_us(self) -> float:
+        """Of everyone."""
+        return self.server_us + self.nginx_us + self.redis_all_us + self.load_us
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,10 @@ class _Reading:
 
     @classmethod
     def take(cls, stage: Stage, cell: Cell) -> "_Reading":
-        instance = stage.instances[cell.instance]
-        key = instance.contestant.counter_key
+        instance = stage.instances[cell.entrant]
         return cls(
-            visits=stage.redis.count(key) if key else 0,
-            redis=stage.redis.work(),
+            visits=stage.visits(cell),
+            redis=stage.work(cell),
             nginx=0.0 if cell.direct else stage.nginx[cell.nginx_workers].cpu_seconds(),
             server=instance.cpu_seconds(),
             machine=proc.machine_busy_seconds(),
@@ -76,12 +83,13 @@ def measure(stage: Stage, cell: Cell, plan: Plan) -> Sample:
     load = _load(stage, cell, plan)
     time.sleep(_SETTLE_SECONDS)
     after = _Reading.take(stage, cell)
+    stage.tidy(cell)
     stage.check()
     done = load.requests
     if cell.operation == "count":
         # What was under way at the end is in no answer, but was work all the same.
         done = after.visits - before.visits
-        checks.check_visits(cell.instance, done, load.requests, cell.connections)
+        checks.check_visits(cell.entrant, done, load.requests, cell.connections)
     return _sample(before, after, load, done, paced=cell.rate is not None)
 
 
@@ -91,6 +99,7 @@ def _sample(
     server, nginx = after.server - before.server, after.nginx - before.nginx
     redis = after.redis.since(before.redis)
     available = (after.wall - before.wall) * CORES
+    busy = after.machine - before.machine
     ours = server + nginx + redis.all_seconds + load.cpu_seconds
 
     def microseconds(seconds: float) -> float:
@@ -106,7 +115,9 @@ def _sample(
         load_us=microseconds(load.cpu_seconds),
         redis_calls=redis.calls / done,
         load_share=load.cpu_seconds / available,
-        foreign_share=max(0.0, after.machine - before.machine - ours) / available,
+        foreign_share=max(0.0, busy - ours) / available,
+        # Before and after the load everything rests.
+        idle_share=max(0.0, 1 - max(busy, ours) / (load.seconds * CORES)),
     )
     if not paced:
         return sample
@@ -120,50 +131,35 @@ def _sample(
     )
 
 
-def _headers(stage: Stage, cell: Cell) -> dict[str, str]:
-    return checks.bearer(stage.tokens[cell.instance]) if cell.operation == "count" else {}
-
-
 def _warm_up(stage: Stage, cell: Cell) -> None:
-    if cell.operation == "login":
-        return
-    loads.bench_load(
-        [stage.address(cell)],
-        _PATHS[cell.operation],
-        connections=cell.connections,
-        seconds=WARM_UP_SECONDS,
-        headers=_headers(stage, cell),
-        rate=cell.rate,
-        options=["--ids"] if cell.own_ids else [],
-    )
+    if cell.operation != "login":
+        _send(stage, cell, WARM_UP_SECONDS)
 
 
 def _load(stage: Stage, cell: Cell, plan: Plan) -> LoadResult:
-    address, path, headers = stage.address(cell), _PATHS[cell.operation], _headers(stage, cell)
-    if cell.rate is not None:
+    return _send(stage, cell, plan.seconds if cell.rate is None else plan.paced_seconds)
+
+
+def _send(stage: Stage, cell: Cell, seconds: float) -> LoadResult:
+    headers, options = {}, []
+    if cell.operation == "count":
+        headers = checks.bearer(stage.tokens[cell.entrant])
+    elif cell.operation == "login":
+        headers = {"Content-Type": "application/json"}
+        options = ["--method", "POST", "--body", json.dumps(CREDENTIALS)]
+    if cell.own_ids:
+        options.append("--ids")
+    try:
         return loads.bench_load(
-            [address],
-            path,
+            [stage.address(cell)],
+            _PATHS[cell.operation],
             connections=cell.connections,
-            seconds=plan.paced_seconds,
+            seconds=seconds,
             headers=headers,
             rate=cell.rate,
-            options=["--ids"] if cell.own_ids else [],
+            # One has to be enough where latencies are looked at: two would wake each other up.
+            threads=CORES if cell.rate is None else 1,
+            options=options,
         )
-    if cell.operation == "login":
-        return loads.bench_load(
-            [address],
-            path,
-            connections=cell.connections,
-            seconds=plan.seconds,
-            headers={"Content-Type": "application/json"},
-            options=["--method", "POST", "--body", json.dumps(CREDENTIALS)],
-        )
-    return loads.wrk(
-        address,
-        path,
-        connections=cell.connections,
-        seconds=plan.seconds,
-        headers=headers,
-        identities=cell.own_ids,
-    )
+    except BenchError as error:
+        raise BenchError(f"{cell.operation} of {cell.entrant}: {error}") from error

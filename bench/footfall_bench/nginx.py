@@ -30,7 +30,8 @@ http {{
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;
     proxy_set_header X-Request-ID $request_id;
-    proxy_set_header X-Forwarded-For $remote_addr;
+    # As of a client on this machine: who comes by a Unix socket has no address.
+    proxy_set_header X-Forwarded-For 127.0.0.1;
 {sites}}}
 """
 
@@ -41,14 +42,14 @@ _SITE = """\
         keepalive_requests 10000000;
     }}
     server {{
-        listen 127.0.0.1:{port};
+        listen unix:{socket};
         location / {{ proxy_pass http://{name}; }}
     }}
 """
 
 
 class Nginx:
-    """An nginx with a port for each of its upstreams."""
+    """An nginx with a socket for each of its upstreams."""
 
     def __init__(
         self,
@@ -56,7 +57,11 @@ class Nginx:
         workers: int,
         upstreams: Mapping[str, Sequence[Address]],
     ) -> None:
-        self._ports = {name: supervisor.port(f"nginx for {name}") for name in upstreams}
+        sockets = enumerate(upstreams, start=1)
+        # Numbers: a path may have 107 bytes.
+        self._sockets = {
+            name: supervisor.folder / f"nginx-{workers}-{number}.sock" for number, name in sockets
+        }
         sites = "".join(self._site(name, members) for name, members in upstreams.items())
         path = supervisor.folder / f"nginx-{workers}.conf"
         path.write_text(
@@ -74,11 +79,11 @@ class Nginx:
 
     def _site(self, name: str, members: Sequence[Address]) -> str:
         lines = "".join(f"        server {_member(address)};\n" for address in members)
-        return _SITE.format(name=name, members=lines, port=self._ports[name])
+        return _SITE.format(name=name, members=lines, socket=self._sockets[name])
 
     def address(self, name: str) -> Address:
         """Where this upstream is to be had."""
-        return Address.tcp(self._ports[name])
+        return Address(f"unix:{self._sockets[name]}")
 
     def cpu_seconds(self) -> float:
         return self._server.cpu_seconds()

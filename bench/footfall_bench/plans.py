@@ -10,8 +10,7 @@ class Plan:
     name: str
     # Of every cell, in an order of their own each time.
     repetitions: int
-    # wrk knows whole seconds only.
-    seconds: int
+    seconds: float
     # Of a load at a fixed rate: rare latencies need many requests.
     paced_seconds: float
     starts: int
@@ -51,7 +50,7 @@ class Plan:
 FULL = Plan(
     "full",
     repetitions=5,
-    seconds=2,
+    seconds=1.5,
     paced_seconds=3.0,
     starts=15,
     idle_starts=5,
@@ -74,8 +73,8 @@ FULL = Plan(
 QUICK = Plan(
     "quick",
     repetitions=1,
-    seconds=1,
-    paced_seconds=1.0,
+    seconds=0.3,
+    paced_seconds=0.6,
     starts=2,
     idle_starts=1,
     scaling_seconds=0.5,
@@ -98,4 +97,6 @@ QUICK = Plan(
 # Before each measurement, so that connections are open and code is compiled.
 WARM_UP_SECONDS = 0.2
 CONNECTIONS = 64
+# As many as hide the wait for a disk: with 64 a third of the CPU has nothing to do meanwhile.
+MANY_CONNECTIONS = 256
 LOGIN_CONNECTIONS = 8

@@ -38,6 +38,11 @@ class Server:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def pids(self) -> list[int]:
+        """All of its processes, once it has started."""
+        return self._pids
+
     def settled(self) -> None:
         """To be called when it has started: from now on its processes are known."""
         self._pids = proc.session_members(self._process.pid)

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import ending
 from .errors import BenchError
-from .places import PUBLISHED, TRIAL
+from .places import PUBLISHED, ROOT, TRIAL
 from .plans import Plan
 
 
@@ -34,9 +34,11 @@ class Publication:
 
     def write_page(self, page: Path, text: str) -> None:
         """Replaces a page that is not among the results, unless this is a trial."""
-        self.write(page.name, text)
+        # Several are called README.md.
+        name = "-".join(page.relative_to(ROOT).parts)
+        self.write(name, text)
         if self.place is PUBLISHED:
-            self._elsewhere[page.name] = page
+            self._elsewhere[name] = page
 
     def finish(self) -> None:
         """Puts all files where they belong; if one cannot be, those before it are taken back."""

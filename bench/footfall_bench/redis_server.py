@@ -24,13 +24,13 @@ class Work:
     """What Redis had done at a moment."""
 
     # Of the thread that runs commands, and of all of them.
-    main_seconds: float
-    all_seconds: float
-    scripts: int
+    main_seconds: float = 0.0
+    all_seconds: float = 0.0
+    scripts: int = 0
     # Those of the scripts that are known by their hash: counting is the only one.
-    hashed_scripts: int
-    increments: int
-    used_memory: int
+    hashed_scripts: int = 0
+    increments: int = 0
+    used_memory: int = 0
 
     def since(self, earlier: "Work") -> "Work":
         return Work(
@@ -83,10 +83,13 @@ class RedisServer:
     ) -> None:
         self.port = supervisor.port(name)
         self.url = f"redis://127.0.0.1:{self.port}"
+        socket = supervisor.folder / f"{name}.sock"
+        self.unix_url = f"unix://{socket}"
         directory = (folder or supervisor.disk) / name
         directory.mkdir()
         command: list[str | Path] = [
             tool("redis-server"), REDIS_CONFIG, "--port", str(self.port), "--dir", directory,
+            "--unixsocket", socket,
             # Rewriting the log forks and writes in the background, in the middle of someone's turn.
             "--auto-aof-rewrite-percentage", "0",
             # More identities than the shipped limit allows are remembered in a run of minutes.

@@ -15,7 +15,7 @@ QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999)
 
 _FIGURES = (
     "requests", "per_second", "server_us", "nginx_us", "redis_us", "redis_all_us", "load_us",
-    "redis_calls", "load_share", "foreign_share",
+    "redis_calls", "load_share", "foreign_share", "idle_share",
 )  # fmt: skip
 _LATENCIES = ("p50_us", "p99_us", "p999_us", "lateness_p99_us")
 
@@ -32,6 +32,12 @@ class Results:
 
     def median(self, cell: Cell, figure: str) -> float:
         return self.spread(cell, lambda sample: getattr(sample, figure)).median
+
+    def ratio(self, cell: Cell, other: Cell, figure: str) -> Spread:
+        """One by another, round by round: these have the same neighbours."""
+        samples = self.comparison.samples
+        pairs = zip(samples[cell], samples[other], strict=True)
+        return Spread.of(_by(getattr(one, figure), getattr(two, figure)) for one, two in pairs)
 
     def cells(self, part: str) -> list[Cell]:
         """The cells of a part, in the order in which they are declared."""
@@ -115,3 +121,8 @@ class Results:
             quantiles = zip(QUANTILES, self.quantiles_us(cell), strict=True)
             document["quantiles_us"] = {str(name): value for name, value in quantiles}
         return document
+
+
+def _by(one: float, other: float) -> float:
+    """Nothing by nothing is no change."""
+    return one / other if other else 1.0

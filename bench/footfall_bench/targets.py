@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from .contestants import FASTIFY_EXACT, FOOTFALL_AS_SHIPPED, HYPER_LIMIT
+from .entrants import WORKERS, Shape, key
+from .plans import CONNECTIONS, MANY_CONNECTIONS
 from .results import Results
 
 
@@ -33,38 +36,40 @@ class Target:
 def targets(results: Results) -> list[Target]:
     """All of them."""
 
-    def median(figure: str, contestant: str, operation: str, **wanted: object) -> float:
-        cell = results.cell("throughput", contestant=contestant, operation=operation, **wanted)
-        return results.median(cell, figure)
-
-    def direct_cpu(contestant: str, operation: str, *, identities: bool) -> float:
-        return median("server_us", contestant, operation, nginx_workers=0, identities=identities)
+    def direct_cpu(entrant: str, operation: str) -> float:
+        part = "shape" if operation == "count" else "throughput"
+        cell = results.cell(
+            part, entrant=entrant, operation=operation, nginx_workers=0, connections=CONNECTIONS
+        )
+        return results.median(cell, "server_us")
 
     def behind_nginx(contestant: str, operation: str) -> float:
-        identities = (contestant, operation) == ("footfall", "count")
-        return median("per_second", contestant, operation, nginx_workers=1, identities=identities)
+        cell = results.cell(
+            "throughput", contestant=contestant, operation=operation, nginx_workers=1,
+            identities=operation == "count" and contestant in ("footfall", FASTIFY_EXACT.name),
+            connections=MANY_CONNECTIONS,
+        )  # fmt: skip
+        return results.median(cell, "per_second")
 
-    limit_cpu = direct_cpu("hyper", "ping", identities=False)
+    limit = direct_cpu(key(HYPER_LIMIT), "ping")
     count = behind_nginx("footfall", "count")
+    behind = f"Counts with identity behind nginx, {MANY_CONNECTIONS} connections"
     return [
         Target(
-            "CPU of a ping, times bare hyper's", 1.4, True,
-            direct_cpu("footfall", "ping", identities=False) / limit_cpu, "",
+            "CPU of a ping, times bare hyper's", 1.35, True,
+            direct_cpu(key(FOOTFALL_AS_SHIPPED), "ping") / limit, "",
         ),
         Target(
-            "CPU of a count with identity, times bare hyper's ping", 2.3, True,
-            direct_cpu("footfall", "count", identities=True) / limit_cpu, "",
+            f"CPU of a count with identity, {WORKERS[-1]} workers, times bare hyper's ping", 2.4, True,
+            direct_cpu(Shape(WORKERS[-1]).key, "count") / limit, "",
         ),
+        Target(f"{behind}, times bare hyper's pings there", 0.65, False, count / behind_nginx("hyper", "ping"), ""),
         Target(
-            "Counts behind nginx, times bare hyper's pings there", 0.85, False,
-            count / behind_nginx("hyper", "ping"), "",
+            f"{behind}, times those of a Fastify with the same promise", 2.5, False,
+            count / behind_nginx(FASTIFY_EXACT.name, "count"), "",
         ),
-        Target(
-            "Counts behind nginx, times Fastify's", 2, False, count / behind_nginx("fastify", "count"), "",
-        ),
-        Target(
-            "Counts behind nginx, times Flask's", 15, False, count / behind_nginx("flask", "count"), "",
-        ),
+        Target(f"{behind}, times FastAPI's increments", 8, False, count / behind_nginx("fastapi", "count"), ""),
+        Target(f"{behind}, times Flask's increments", 20, False, count / behind_nginx("flask", "count"), ""),
         Target(
             "Memory of an idle replica (RSS), median", 12, True,
             results.idle_mb("footfall", "rss_mb").median, " MB",

@@ -190,7 +190,40 @@ fn median(figures: &serde_json::Value) -> f64 {
         .map(|figure| figure.as_f64().unwrap())
         .collect();
     figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    let middle = figures.len() / 2;
+    (figures[middle] + figures[(figures.len() - 1) / 2]) / 2.0
+}
+
+/// A figure of a service in that file, with these connections.
+fn measured(
+    results: &serde_json::Value,
+    service: &str,
+    operation: &str,
+    nginx_workers: u64,
+    connections: u64,
+    figure: &str,
+) -> f64 {
+    // Others remember no identities, so their counts are noted as without.
+    let exact = ["footfall", "fastify-exact"].contains(&service);
+    let cells = results["cells"].as_array().unwrap();
+    let cell = cells.iter().find(|cell| {
+        cell["part"] == "throughput"
+            && cell["contestant"] == service
+            && cell["operation"] == operation
+            && cell["nginx_workers"] == nginx_workers
+            && cell["connections"] == connections
+            && cell["identities"] == (exact && operation == "count")
+    });
+    cell.unwrap()["median"][figure].as_f64().unwrap()
+}
+
+fn assert_shown(shown: &str, measured: f64, place: &dyn std::fmt::Debug) {
+    let figure: f64 = shown.replace(',', "").parse().unwrap();
+    let off = (figure / measured - 1.0).abs();
+    assert!(
+        off < 0.03,
+        "{place:?}: {measured} was measured for {figure}"
+    );
 }
 
 #[test]
@@ -201,48 +234,96 @@ fn the_speed_is_that_of_the_published_run() {
     );
     let results: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(results).unwrap()).unwrap();
-    let figure = |service: &str, operation: &str, nginx_workers: u64, figure: &str| {
-        // Others know no identities, so their counts are noted as without.
-        let identities = (service, operation) == ("footfall", "count");
-        let cells = results["cells"].as_array().unwrap();
-        let cell = cells.iter().find(|cell| {
-            cell["part"] == "throughput"
-                && cell["contestant"] == service
-                && cell["operation"] == operation
-                && cell["nginx_workers"] == nginx_workers
-                && cell["identities"] == identities
-        });
-        cell.map(|cell| cell["median"][figure].as_f64().unwrap())
-    };
-    let (_, table) = README.split_once("<!-- speed -->").unwrap();
+    let (_, part) = README.split_once("<!-- measured: speed -->").unwrap();
+    let (part, _) = part.split_once("<!-- end -->").unwrap();
+
+    // What is said first is like for like: both count exactly once.
+    let (first, table) = part.trim().split_once("\n\n").unwrap();
+    let count = |service, figure| measured(&results, service, "count", 1, 256, figure);
+    let (_, times) = first.split_once("**").unwrap();
+    let (times, rest) = times.split_once(" times").unwrap();
+    let rates = ["footfall", "fastify-exact"].map(|service| count(service, "per_second"));
+    assert_shown(times, rates[0] / rates[1], &first);
+    let (_, rest) = rest.split_once('(').unwrap();
+    let (shown, rest) = rest.split_once(')').unwrap();
+    let (ours, theirs) = shown.split_once(" against ").unwrap();
+    assert_shown(ours, rates[0], &first);
+    assert_shown(theirs, rates[1], &first);
+    let words: Vec<_> = rest.trim_end_matches('.').split_whitespace().collect();
+    assert_shown(words[2], count("footfall", "server_us"), &first);
+    assert_shown(
+        words.last().unwrap(),
+        count("fastify-exact", "server_us"),
+        &first,
+    );
+
     let rows: Vec<Vec<&str>> = table
         .lines()
-        .skip(3)
-        .take_while(|line| line.starts_with('|'))
+        .skip(2)
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
         .collect();
-    let services = ["hyper", "footfall", "fastify", "fastapi", "flask"];
+    let services = [
+        ("footfall", "Footfall", "exactly once"),
+        ("fastify-exact", "Fastify, same promise", "exactly once"),
+        ("fastify", "Fastify", "increments only"),
+        ("fastapi", "FastAPI", "increments only"),
+        ("flask", "Flask, gunicorn", "increments only"),
+        ("hyper", "bare hyper, which does nothing", "–"),
+    ];
     assert_eq!(rows.len(), services.len());
-    for (row, service) in rows.iter().zip(services) {
-        let idle = results["idle_memory"][service].as_array().unwrap();
-        let idle = idle.iter().map(|memory| memory["rss_mb"].clone()).collect();
-        let measured = [
-            figure(service, "ping", 0, "server_us"),
-            figure(service, "count", 0, "server_us"),
-            figure(service, "count", 1, "per_second"),
-            Some(median(&idle)),
-            Some(median(&results["first_answer_ms"][service])),
-        ];
-        assert!(row[0].to_lowercase().contains(service), "{row:?}");
-        for (shown, measured) in row[1..].iter().zip(measured) {
+    for (row, (service, title, promise)) in rows.iter().zip(services) {
+        assert_eq!(row[..2], [title, promise]);
+        let figure = |operation, place, connections, figure| {
+            measured(&results, service, operation, place, connections, figure)
+        };
+        let counts = (service != "hyper").then(|| {
+            [
+                figure("count", 1, 256, "per_second"),
+                figure("count", 1, 64, "per_second"),
+                figure("count", 0, 64, "server_us"),
+            ]
+        });
+        // It is the same program as Fastify.
+        let others = (service != "fastify-exact").then(|| {
+            let idle = results["idle_memory"][service].as_array().unwrap();
+            let idle = idle.iter().map(|memory| memory["rss_mb"].clone()).collect();
+            [
+                figure("ping", 0, 64, "server_us"),
+                median(&idle),
+                median(&results["first_answer_ms"][service]),
+            ]
+        });
+        let of_row = [counts, others].map(|three| match three {
+            Some(three) => three.map(Some),
+            None => [None; 3],
+        });
+        for (shown, measured) in row[2..].iter().zip(of_row.concat()) {
             match measured {
                 None => assert_eq!(*shown, "–"),
-                Some(measured) => {
-                    let shown: f64 = shown.replace(',', "").parse().unwrap();
-                    let off = (shown / measured - 1.0).abs();
-                    assert!(off < 0.03, "{row:?}: {measured} was measured for {shown}");
-                }
+                Some(measured) => assert_shown(shown, measured, row),
             }
         }
     }
+}
+
+#[test]
+fn a_benchmark_that_is_asked_wrongly_says_so_in_a_line_and_does_nothing() {
+    let run = |previous: &str, arguments: &[&str]| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/run.sh");
+        let mut command = Command::new(script);
+        command.env("BENCH_PREVIOUS", previous).args(arguments);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(output.stdout, b"", "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(run("", &["fast"]), "run.sh: usage: bench/run.sh [quick]\n");
+    assert_eq!(
+        run("/nowhere/footfall", &["quick"]),
+        "run.sh: BENCH_PREVIOUS is /nowhere/footfall, which is no program\n"
+    );
+    assert_eq!(
+        run("/etc/passwd", &[]),
+        "run.sh: BENCH_PREVIOUS is /etc/passwd, which is no program\n"
+    );
 }

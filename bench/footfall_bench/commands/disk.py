@@ -11,6 +11,7 @@ from ..errors import BenchError
 from ..markdown import table
 from ..nginx import Nginx
 from ..plans import CONNECTIONS, FULL, WARM_UP_SECONDS
+from ..proc import CORES
 from ..processes import Supervisor
 from ..redis_server import RedisServer
 from ..spread import Spread
@@ -72,8 +73,13 @@ def _measure(
             loads.bench_load(
                 [address], path, connections=CONNECTIONS, seconds=WARM_UP_SECONDS, headers=headers
             )
-            result = loads.wrk(
-                address, path, connections=CONNECTIONS, seconds=FULL.seconds, headers=headers
+            result = loads.bench_load(
+                [address],
+                path,
+                connections=CONNECTIONS,
+                seconds=FULL.seconds,
+                headers=headers,
+                threads=CORES,
             )
             rates[contestant.name].append(result.requests / result.seconds)
             supervisor.check()

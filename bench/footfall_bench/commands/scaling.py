@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import blocks, machine
-from ..places import SCALING_PAGE
+from ..places import SCALING_PAGE, previous_footfall
 from ..plans import FULL, QUICK
 from ..publish import Publication
 from ..scaling import model, pictures, tables
@@ -14,16 +14,18 @@ from ..scaling.session import Session, run
 
 def main(mode: str | None, seed: int | None) -> None:
     plan = QUICK if mode == "quick" else FULL
+    previous = previous_footfall()
     seed = time.time_ns() % 1_000_000 if seed is None else seed
     print(f"== {plan.name} run, seed {seed}", flush=True)
     meta = machine.describe(seed) | {
         "repetitions": plan.repetitions,
         "seconds": plan.scaling_seconds,
         "counters": plan.counters,
+        "previous": machine.describe_previous(previous) if previous else None,
     }
     # Read before, so that a page without room for the results is not noticed after them.
     page = blocks.fill(SCALING_PAGE.read_text(), dict.fromkeys(tables.PARTS, ""))
-    session = run(plan, seed)
+    session = run(plan, seed, previous)
     costs = model.fit(session)
     publication = Publication(plan)
     try:

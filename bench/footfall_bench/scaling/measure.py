@@ -46,10 +46,11 @@ def measure(stage: Stage, point: Point, seconds: float) -> Sample:
     time.sleep(_SETTLE_SECONDS)
     wall, machine = time.monotonic(), proc.machine_busy_seconds()
     server, wire = instance.cpu_seconds(), stage.wire_seconds(point)
-    redis = stage.redis.work()
-    with watched(stage.redis.server.pid) as busy:
+    store = stage.redis_of(point)
+    redis = store.work()
+    with watched(store.server.pid) as busy:
         load = _load(stage, instance, point, seconds)
-    redis_work = stage.redis.work().since(redis)
+    redis_work = store.work().since(redis)
     server = instance.cpu_seconds() - server
     wire = stage.wire_seconds(point) - wire
     machine = proc.machine_busy_seconds() - machine
@@ -81,7 +82,7 @@ def _load(stage: Stage, instance: Instance, point: Point, seconds: float) -> Loa
         path,
         connections=point.connections,
         seconds=seconds,
-        headers=checks.bearer(stage.token),
+        headers=checks.bearer(stage.token_of(point)),
         threads=CORES,
         options=options,
     )

@@ -13,6 +13,7 @@ from statistics import median
 
 from ..errors import BenchError
 from ..places import PUBLISHED
+from ..plans import CONNECTIONS
 from ..proc import CORES
 from .points import ROW, Point
 from .session import Session
@@ -155,7 +156,7 @@ def _nginx_us() -> float | None:
     except FileNotFoundError:
         return None
     wanted = {"part": "throughput", "contestant": "footfall", "operation": "count"} | {
-        "nginx_workers": 1, "identities": True,
+        "nginx_workers": 1, "identities": True, "connections": CONNECTIONS,
     }  # fmt: skip
     found = (cell for cell in cells if wanted.items() <= cell.items())
     cell = next(found, None)

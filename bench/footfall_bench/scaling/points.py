@@ -19,9 +19,18 @@ SHIPPED = "shipped"
 ROW = "row"
 
 
+# The same of an earlier revision, if one takes part.
+BEFORE = "before-"
+
+
 def distant(milliseconds: int) -> str:
     """The replica that is so far from Redis."""
     return f"distant-{milliseconds}"
+
+
+def before(instance: str) -> str:
+    """That of the earlier revision."""
+    return f"{BEFORE}{instance}"
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,25 @@ class Point:
     hot: float = 0.0
 
 
-def points(plan: Plan) -> Iterator[Point]:
+def points(plan: Plan, *, with_previous: bool) -> Iterator[Point]:
     """All of them."""
+    yield from _points(plan)
+    if with_previous:
+        yield from _points_before()
+
+
+def _points_before() -> Iterator[Point]:
+    """What is to be compared with an earlier revision."""
+    for counters in (1, HOT_AMONG):
+        yield Point(
+            "counters", "evenly, before", counters, before(SHIPPED), identities=False, counters=counters
+        )
+    for milliseconds in DISTANCES_MS:
+        series = f"{CONNECTIONS} connections, before"
+        yield Point("distance", series, milliseconds, before(distant(milliseconds)))
+
+
+def _points(plan: Plan) -> Iterator[Point]:
     for connections in CONCURRENCIES:
         for identities in (False, True):
             series = "with identities" if identities else "without identities"

@@ -20,6 +20,7 @@ from .model import (
 )
 from .points import Point
 from .session import Session
+from .targets import targets
 from .windows import RATE, Window
 
 _FIGURES = (
@@ -34,7 +35,7 @@ _SHARES = (("Redis at work", "redis_busy"), ("load", "load_share"))
 
 
 # What the page has places for.
-PARTS = ("origin", "concurrency", "replicas", "counters", "windows", "distance", "model")
+PARTS = ("origin", "targets", "concurrency", "replicas", "counters", "windows", "distance", "model")
 
 
 def blocks(session: Session, model: Model, meta: Mapping[str, Any]) -> dict[str, str]:
@@ -42,6 +43,7 @@ def blocks(session: Session, model: Model, meta: Mapping[str, Any]) -> dict[str,
     counters = _varied(session, "counters", "counters") + "\n" + _per_counter(session, meta)
     texts = (
         _origin(session, meta),
+        _targets(session, meta),
         _varied(session, "concurrency", "connections"),
         _varied(session, "replicas", "replicas"),
         counters,
@@ -59,6 +61,16 @@ def _origin(session: Session, meta: Mapping[str, Any]) -> str:
         f"orders of their own (seed {meta['seed']}), {meta['seconds']} s for each measurement; ± is half the distance "
         f"between the lowest and the highest. {quietness(session.foreign_share())}\n"
     )
+
+
+def _targets(session: Session, meta: Mapping[str, Any]) -> str:
+    who = (
+        f"The earlier revision is `{meta['previous']}`; ratios are those of each round, and of these the median.\n"
+        if meta["previous"]
+        else "No earlier revision took part: `BENCH_PREVIOUS` names the program of one.\n"
+    )
+    rows = (target.row() for target in targets(session))
+    return table(["Target", "Limit", "Measured", ""], rows) + "\n" + who
 
 
 def _varied(session: Session, experiment: str, varied: str) -> str:

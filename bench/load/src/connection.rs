@@ -20,6 +20,9 @@ const MAX_FIELDS: usize = 32;
 /// only what is read takes memory.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// Between two tries to connect to a service whose queue is full.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(1);
+
 /// Where the service is.
 #[derive(Debug, Clone)]
 pub enum Address {
@@ -87,7 +90,7 @@ impl Connection {
     /// Opens one.
     pub async fn open(address: &Address, requests: Stream) -> io::Result<Self> {
         let socket: Pin<Box<dyn Socket>> = match address {
-            Address::Unix(path) => Box::pin(UnixStream::connect(path).await?),
+            Address::Unix(path) => Box::pin(connect(path).await?),
             Address::Tcp(address) => {
                 let socket = TcpStream::connect(address).await?;
                 socket.set_nodelay(true)?;
@@ -162,6 +165,18 @@ impl Connection {
                 self.tally.answer(status, answered.saturating_sub(due));
                 return Ok(answered);
             }
+        }
+    }
+}
+
+/// Connects to a Unix socket. One whose queue is full refuses at once, where TCP tries again by itself.
+async fn connect(path: &str) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+            }
+            connected => return connected,
         }
     }
 }

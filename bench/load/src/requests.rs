@@ -25,6 +25,8 @@ const ID_DIGITS: usize = 32;
 
 /// The request.
 #[derive(Debug, Clone, Args)]
+// The program's own have the same name.
+#[group(skip)]
 pub struct Arguments {
     /// Its method.
     #[arg(long, default_value = "GET")]
