@@ -23,10 +23,11 @@ class Plan:
     # Of its windows of identities.
     windows_seconds: tuple[int, ...]
     windows_repetitions: int
-    # Of `record.sh`: its rounds, one measurement, its load at a fixed rate, and how many visits it looks
-    # at for what they take.
+    # Of `record.sh`: its rounds, one measurement, its load at a fixed rate and how often that is sent, and how many
+    # visits it looks at for what they take.
     record_repetitions: int
     record_seconds: float
+    keeping_up_repetitions: int
     keeping_up_seconds: float
     record_visits: int
     # Of its year, which has 371 days. Whole milliseconds are between two of them.
@@ -58,8 +59,9 @@ FULL = Plan(
     counters=100_000,
     windows_seconds=(1, 2, 4),
     windows_repetitions=3,
-    record_repetitions=7,
-    record_seconds=2.0,
+    record_repetitions=10,
+    record_seconds=1.0,
+    keeping_up_repetitions=3,
     keeping_up_seconds=6.0,
     record_visits=200_000,
     visits_a_day=27_000,
@@ -83,6 +85,7 @@ QUICK = Plan(
     windows_repetitions=1,
     record_repetitions=1,
     record_seconds=0.5,
+    keeping_up_repetitions=1,
     keeping_up_seconds=2.0,
     record_visits=20_000,
     visits_a_day=270,

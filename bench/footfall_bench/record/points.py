@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..plans import CONNECTIONS
 
@@ -77,8 +77,5 @@ MANY = Point("many", f"five fields, {LINES} in a request", "lines", FIELDS, LINE
 
 POINTS = (OFF, PLAIN, OFF_IDENTIFIED, PLAIN_IDENTIFIED, FIVE, MANY)
 
-# How many visits share a call depends on how many wait, so the cost of a call and that of a visit are told
-# apart by loads of several sizes.
-_SIZES = (16, 256)
-OFF_SIZES = (OFF, *(replace(OFF, name=f"off-{size}", connections=size) for size in _SIZES))
-PLAIN_SIZES = (PLAIN, *(replace(PLAIN, name=f"plain-{size}", connections=size) for size in _SIZES))
+# What is compared, and so measured one right after the other.
+GROUPS = ((OFF, PLAIN, FIVE, MANY), (OFF_IDENTIFIED, PLAIN_IDENTIFIED))

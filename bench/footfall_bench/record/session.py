@@ -1,6 +1,5 @@
 """One session: every load in rounds, each in an order of its own; then what is measured once."""
 
-import statistics
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
@@ -13,13 +12,10 @@ from . import backlog, keeping_up, sizes, year
 from .backlog import Backlog
 from .keeping_up import KeepingUp
 from .measure import Sample, load, measure
-from .points import OFF, OFF_SIZES, PLAIN_SIZES, POINTS, UNRECORDED, Point
+from .points import GROUPS, OFF, POINTS, UNRECORDED, Point
 from .sizes import Size
 from .stage import FIRST_PORT, Stage
 from .year import Year
-
-
-_EVERY = tuple(dict.fromkeys((*POINTS, *OFF_SIZES, *PLAIN_SIZES)))
 
 
 @dataclass
@@ -28,7 +24,7 @@ class Session:
 
     year: Year
     samples: dict[Point, list[Sample]] = field(
-        default_factory=lambda: {point: [] for point in _EVERY}
+        default_factory=lambda: {point: [] for point in POINTS}
     )
     keeping_up: list[KeepingUp] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
@@ -41,17 +37,16 @@ class Session:
         return self.spread(point, figure).median
 
     def ratio(self, point: Point, other: Point, figure: str) -> Spread:
-        """One load by another, round by round: these have the same neighbours."""
-        pairs = zip(self.samples[point], self.samples[other], strict=True)
-        return Spread.of(getattr(one, figure) / getattr(two, figure) for one, two in pairs)
+        """One load by another, turn by turn: these were measured one right after the other."""
+        return Spread.of(one / two for one, two in self._pairs(point, other, figure))
 
-    def at(self, points: tuple[Point, ...], figure: str, calls: float) -> float:
-        """A figure with so many calls of Redis per visit: on the line through all that was seen."""
-        seen = [sample for point in points for sample in self.samples[point]]
-        line = statistics.linear_regression(
-            [sample.redis_calls for sample in seen], [getattr(sample, figure) for sample in seen]
-        )
-        return line.intercept + line.slope * calls
+    def difference(self, point: Point, other: Point, figure: str) -> Spread:
+        """One load less another, turn by turn."""
+        return Spread.of(one - two for one, two in self._pairs(point, other, figure))
+
+    def _pairs(self, point: Point, other: Point, figure: str) -> list[tuple[float, float]]:
+        pairs = zip(self.samples[point], self.samples[other], strict=True)
+        return [(getattr(one, figure), getattr(two, figure)) for one, two in pairs]
 
     def plain_of_year(self) -> float:
         """The bytes of plain visits that come one by one: the time of each is its own."""
@@ -92,9 +87,12 @@ def run(plan: Plan, seed: int) -> Session:
         stage.wait_until_drained(UNRECORDED)
         stage.ask("PUT", f"/api/counters/{UNRECORDED}/recording", {"on": False})
         for repetition in range(1, plan.record_repetitions + 1):
-            shuffled = random.sample(_EVERY, len(_EVERY))
             with progress.step(f"round {repetition} of {plan.record_repetitions}"):
-                _measure_round(session, stage, plan, shuffled)
+                _measure_round(session, stage, plan, random)
+        for repetition in range(1, plan.keeping_up_repetitions + 1):
+            with progress.step(f"keeping up, {repetition} of {plan.keeping_up_repetitions}"):
+                stage.log_in()
+                session.keeping_up.append(keeping_up.measure(stage, plan.keeping_up_seconds))
         with progress.step("what visits take"):
             stage.log_in()
             session.sizes = sizes.measure(stage, plan.record_visits)
@@ -102,10 +100,12 @@ def run(plan: Plan, seed: int) -> Session:
     return session
 
 
-def _measure_round(session: Session, stage: Stage, plan: Plan, shuffled: list[Point]) -> None:
+def _measure_round(session: Session, stage: Stage, plan: Plan, random: Random) -> None:
     stage.log_in()
-    for point in shuffled:
-        # What others have left behind must not make this one's work another.
-        stage.redis.forget_identities(point.counter)
-        session.samples[point].append(measure(stage, point, plan.record_seconds))
-    session.keeping_up.append(keeping_up.measure(stage, plan.keeping_up_seconds))
+    for group in random.sample(GROUPS, len(GROUPS)):
+        shuffled = random.sample(group, len(group))
+        # There and back: a machine that becomes slower or faster meanwhile does so for all of them.
+        for point in (*shuffled, *reversed(shuffled)):
+            # What others have left behind must not make this one's work another.
+            stage.redis.forget_identities(point.counter)
+            session.samples[point].append(measure(stage, point, plan.record_seconds))

@@ -9,13 +9,9 @@ from ..quiet import quietness
 from ..spread import Spread
 from ..targets import Target
 from .keeping_up import RATE
-from .points import FIVE, LINES, MANY, OFF_SIZES, PLAIN, PLAIN_SIZES, POINTS
+from .points import FIVE, LINES, MANY, OFF, PLAIN, POINTS
 from .session import Session
 from .year import REPETITIONS, Answer
-
-
-# Visits that share a call of Redis.
-BATCH = 16
 
 
 def page(session: Session, meta: Mapping[str, Any]) -> str:
@@ -44,12 +40,12 @@ def targets(session: Session) -> list[Target]:
     behind = max(one.worst_seconds for one in session.keeping_up) if not slow else float("inf")
     return [
         Target(
-            f"Server CPU of a plain visit, {BATCH} in a call, times that with recording off", 1.1, True,
-            _plain(session, "server_us") / _off(session, "server_us"), "",
+            "Server CPU of a plain visit, times that with recording off", 1.1, True,
+            session.ratio(PLAIN, OFF, "server_us").median, "",
         ),
         Target(
-            f"Redis CPU of a plain visit, {BATCH} in a call, above that with recording off", 1, True,
-            _plain(session, "redis_us") - _off(session, "redis_us"), " µs",
+            "Redis CPU of a plain visit, above that with recording off", 1, True,
+            session.difference(PLAIN, OFF, "redis_us").median, " µs",
         ),
         Target(
             "Server CPU of a visit with five fields, times a plain one's", 1.5, True,
@@ -86,16 +82,6 @@ def _reading_targets(answers: list[Answer]) -> Iterator[Target]:
         yield Target(text, limit, True, slowest, " ms")
 
 
-def _plain(session: Session, figure: str) -> float:
-    """Of a visit that is recorded and carries nothing."""
-    return session.at(PLAIN_SIZES, figure, 1 / BATCH)
-
-
-def _off(session: Session, figure: str) -> float:
-    """Of one of which nothing is recorded."""
-    return session.at(OFF_SIZES, figure, 1 / BATCH)
-
-
 def _target_rows(session: Session) -> Iterator[list[str]]:
     return (target.row() for target in targets(session))
 
@@ -105,7 +91,7 @@ def _origin(session: Session, meta: Mapping[str, Any]) -> str:
     return (
         f"Revision {meta['revision']}, {meta['date']}; {meta['cores']} cores of {meta['cpu']}, which the service, "
         f"Redis {meta['versions']['Redis']}, PostgreSQL {meta['postgresql']} and the load share. {meta['repetitions']} rounds in orders of "
-        f"their own (seed {meta['seed']}), {meta['seconds']} s for each measurement. "
+        f"their own (seed {meta['seed']}), in each two turns of {meta['seconds']} s for each load. "
         f"{quietness(session.foreign_share(), trust)}"
     )
 
@@ -130,10 +116,8 @@ def _counting(session: Session) -> str:
     return table(head, map(row, POINTS)) + (
         "\nAll CPU is per visit, and that of recording it is part of it: a measurement is over when all of it is in "
         "PostgreSQL. Where nothing is recorded, PostgreSQL is still asked whether something waits. "
-        f"With {BATCH} visits in a call a plain visit takes {number(_off(session, 'server_us'))} µs of the service and "
-        f"{number(_off(session, 'redis_us'))} µs of Redis with recording off, {number(_plain(session, 'server_us'))} and "
-        f"{number(_plain(session, 'redis_us'))} µs with it on, by lines "
-        "through what was seen with 16, 64 and 256 connections.\n"
+        f"Of plain visits {number(1 / session.median(OFF, 'redis_calls'))} share a call of Redis with recording off, "
+        f"{number(1 / session.median(PLAIN, 'redis_calls'))} with it on.\n"
     )
 
 
@@ -152,7 +136,7 @@ def _keeping_up(session: Session) -> str:
         share(median(one.foreign_share for one in seen)),
     ]
     head = [
-        "per second", "oldest visit waits, s", "at the worst moment, s", "of all rounds, s",
+        "per second", "oldest visit waits, s", "at the worst moment, s", "of all times, s",
         "most that waited", "CPU of other programs",
     ]  # fmt: skip
     return table(head, [row])
