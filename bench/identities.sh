@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What identities cost Redis: memory and CPU per visit, without and with them, in one run. Under a minute.
+# What identities cost Redis: memory and CPU per visit, without and with them, in one run, with an fsync before each
+# answer and without. A minute, two with BENCH_PREVIOUS.
 source "$(dirname "$0")/lib.sh"
 
 need_python

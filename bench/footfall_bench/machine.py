@@ -38,8 +38,8 @@ def describe_previous(binary: Path) -> str:
 
 def _revision() -> str:
     git = ["git", "-C", str(ROOT)]
-    # The results of the run before are in docs/.
-    changed = _output([*git, "status", "--porcelain", "--", ".", ":!docs"])
+    # The results of the run before are in docs/ and the README.
+    changed = _output([*git, "status", "--porcelain", "--", ".", ":!docs", ":!README.md"])
     return _output([*git, "rev-parse", "--short", "HEAD"]) + ("-dirty" if changed else "")
 
 

@@ -174,6 +174,11 @@ class RedisServer:
         with _asking():
             self._client.flushall()
 
+    def wait_for_disk(self, waits: bool) -> None:
+        """Has it answer only when what it has written is on the disk, as it is shipped, or at once."""
+        with _asking():
+            self._client.config_set("appendfsync", "always" if waits else "no")
+
     def forget_identities(self, counter: str) -> None:
         """Forgets who has visited, but not how many."""
         with _asking():
