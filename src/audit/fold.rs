@@ -112,7 +112,9 @@ impl Folds {
                 rest
             });
             rest.events += 1;
-            rest.last = now;
+            // Of two threads the one that looked at the clock first may come second.
+            rest.first = rest.first.min(now);
+            rest.last = rest.last.max(now);
             return Taken::Folded;
         }
         if self.open.len() >= MOST + MOST_WITHOUT_ADDRESS {
@@ -237,6 +239,21 @@ mod tests {
         };
         assert_eq!(rest.events as usize, 10_000 - written);
         assert_eq!(rest.entry.address, None);
+    }
+
+    #[test]
+    fn times_are_in_their_order_whoever_comes_first() {
+        let (mut folds, begin) = (Folds::default(), Instant::now());
+        let times = [3, 2, 1, 2].map(|ms| begin + Duration::from_millis(ms));
+        for at in times {
+            folds.take(failure("192.0.2.1"), at);
+        }
+        let rest = folds.all();
+        let told: Vec<_> = rest
+            .iter()
+            .map(|row| (row.events, row.first, row.last))
+            .collect();
+        assert_eq!(told, [(3, times[2], times[1])]);
     }
 
     #[test]

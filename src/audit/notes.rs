@@ -321,13 +321,22 @@ async fn write(
         let there = are_there(connection, &ids).await?;
         rows.retain(|row| !there.contains(&row.id));
     }
-    let ago = |at: Instant| i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
-    let pending = rows.iter().map(|row| Pending {
+    // One moment for all: of two that were looked at one after the other the later could be a millisecond longer ago.
+    let now = Instant::now();
+    append(
+        connection,
+        rows.iter().map(|row| pending(row, now)).collect(),
+    )
+    .await
+}
+
+fn pending(row: &Folded, now: Instant) -> Pending<'_> {
+    let ago = |at: Instant| i64::try_from(now.duration_since(at).as_millis()).unwrap_or(i64::MAX);
+    Pending {
         entry: &row.entry,
         id: row.id,
         events: i64::try_from(row.events).unwrap_or(i64::MAX),
         first_ago: ago(row.first),
         last_ago: ago(row.last),
-    });
-    append(connection, pending.collect()).await
+    }
 }
