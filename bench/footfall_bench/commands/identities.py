@@ -1,6 +1,5 @@
 """`bench/identities.sh`"""
 
-import statistics
 from dataclasses import dataclass
 from random import Random
 
@@ -11,6 +10,7 @@ from ..processes import Supervisor
 from ..scaling.measure import Sample, measure
 from ..scaling.points import SHIPPED, Point, before
 from ..scaling.stage import FIRST_PORT, Stage
+from ..spread import Spread
 
 _ROUNDS = 5
 _SECONDS = 1.0
@@ -70,7 +70,7 @@ def _measure(stage: Stage, row: _Row) -> tuple[Sample, float]:
 
 def _cells(row: _Row, samples: list[Sample], size: float) -> list[str]:
     def median(figure: str) -> float:
-        return statistics.median(getattr(sample, figure) for sample in samples)
+        return Spread.of(getattr(sample, figure) for sample in samples).median
 
     return [
         row.point.series,

@@ -18,7 +18,6 @@ HOT_SHARE = 0.9
 SHIPPED = "shipped"
 ROW = "row"
 
-
 # The same of an earlier revision, if one takes part.
 BEFORE = "before-"
 
