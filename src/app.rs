@@ -88,8 +88,7 @@ pub struct Application {
     in_force: Arc<InForce>,
     routes: Arc<Routes>,
     ops_routes: Arc<Routes>,
-    /// Made once and cloned: collecting the routes makes the OpenAPI document on the way, and a
-    /// thread's arena keeps the two megabytes that takes.
+    /// Made once and cloned.
     router: Router<AppState>,
 }
 
@@ -120,7 +119,7 @@ impl Application {
             database,
             audit,
             keeper: Mutex::new(keeper),
-            document: Document(public.description.to_json()),
+            document: Document::new(|| description().to_json()),
             in_force: Arc::new(InForce::new(&settings)),
             routes: Arc::new(
                 Routes::new(public.patterns, Some(&metrics.http)).otherwise(unmatched()),
@@ -383,7 +382,7 @@ fn unmatched() -> Policy {
 
 /// The OpenAPI description of the public routes.
 pub fn description() -> Description {
-    Public::new().description
+    Public::new().description()
 }
 
 /// The patterns of all pages of the console.

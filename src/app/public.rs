@@ -1,10 +1,9 @@
 //! The public routes, and the state they share on a worker thread.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Router, extract::FromRef};
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::{self, Accounts, sessions::Sessions},
@@ -13,7 +12,7 @@ use crate::{
     auth::Callers,
     console::{self, InForce, live::Live},
     counting::{self, routes::CountingState},
-    edge::{Code, Policy},
+    edge::{Code, Describe, DescribedRouter, Policy},
     ops,
     pages::{self, Description, Document, openapi, swagger},
     record::{
@@ -75,8 +74,8 @@ parts!(accounts: Arc<Accounts>, audit: AuditState, collect: Arc<Collect>, counti
 pub struct Public {
     /// All of them.
     pub router: Router<AppState>,
-    /// Those that are for programs.
-    pub description: Description,
+    /// What describes those that are for programs.
+    descriptions: Vec<Describe<AppState>>,
     /// How each is treated.
     pub patterns: Vec<(String, Policy)>,
 }
@@ -89,7 +88,7 @@ impl Public {
         let (console, console_patterns) = console::pages().into_parts();
         Self {
             router: Router::new().fallback(async || Code::NotFound),
-            description: Description::new(openapi::Frame::openapi()),
+            descriptions: Vec::new(),
             patterns: Vec::new(),
         }
         .documented(pages::router(), Policy::default())
@@ -101,7 +100,7 @@ impl Public {
         .documented(audit::routes::router(), Policy::default())
         .documented(accounts::registration::routes::router(), Policy::default())
         .documented(accounts::own::routes::router(), Policy::default())
-        .with(console, &console_patterns, console::policy())
+        .with(console, console_patterns, console::policy())
         .documented(counting::routes::router(), Policy::default())
         .documented(
             counting::routes::lines::router(),
@@ -118,23 +117,33 @@ impl Public {
         .with(swagger, swagger::ROUTES, Policy::default())
     }
 
-    fn documented(mut self, room: OpenApiRouter<AppState>, policy: Policy) -> Self {
-        let (router, document) = room.split_for_parts();
-        let patterns: Vec<_> = document.paths.paths.keys().cloned().collect();
-        self.description.add(document);
-        self.with(router, &patterns, policy)
+    /// What the OpenAPI document says of them.
+    pub fn description(&self) -> Description {
+        let mut description = Description::new(openapi::Frame::openapi());
+        for routes in &self.descriptions {
+            description.add(routes.part());
+        }
+        description
+    }
+
+    fn documented(mut self, room: DescribedRouter<AppState>, policy: Policy) -> Self {
+        let (router, routes) = room.into_parts();
+        // Methods of one pattern may be in two files.
+        let (patterns, descriptions): (BTreeSet<_>, Vec<_>) = routes.into_iter().unzip();
+        self.descriptions.extend(descriptions);
+        self.with(router, patterns, policy)
     }
 
     fn with(
         mut self,
         router: Router<AppState>,
-        patterns: &[impl AsRef<str>],
+        patterns: impl IntoIterator<Item = impl Into<String>>,
         policy: Policy,
     ) -> Self {
         self.router = self.router.merge(router);
-        let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned());
+        let patterns = patterns.into_iter();
         self.patterns
-            .extend(patterns.map(|pattern| (pattern, policy)));
+            .extend(patterns.map(|pattern| (pattern.into(), policy)));
         self
     }
 }

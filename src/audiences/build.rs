@@ -10,7 +10,6 @@ use axum::{
 use serde::{Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     evaluate::Engine,
@@ -24,21 +23,22 @@ use crate::{
     accounts::Accounts,
     audit::time,
     auth::{Callers, May, permission},
-    edge::{Code, JsonBody, Problem, QueryOf},
+    edge::{Code, DescribedRouter, JsonBody, Problem, QueryOf},
+    routes,
 };
 
 /// Members that are shown of an audience that is not saved.
 const SAMPLE: usize = 10;
 
 /// The routes of this file.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     Engine: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(post_build_filter))
         .routes(routes!(build_audience_as_sent))
 }

@@ -13,7 +13,6 @@ use futures_util::stream;
 use mime::Mime;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
@@ -26,9 +25,10 @@ use super::{
 use crate::{
     auth::{Caller, Callers, May, permission::ReadAudit},
     edge::{
-        ClientAddress, Code, Problem, QueryOf, RequestContext,
+        ClientAddress, Code, DescribedRouter, Problem, QueryOf, RequestContext,
         page::{Cursor, Page},
     },
+    routes,
     storage::sql::{Database, DatabaseError},
 };
 
@@ -46,13 +46,13 @@ pub struct AuditState {
 }
 
 /// The routes of this room.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     AuditState: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_audit))
+    DescribedRouter::new().routes(routes!(get_audit))
 }
 
 /// Who did something.

@@ -10,7 +10,6 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod lines;
 mod schemas;
@@ -24,22 +23,23 @@ use super::{CountError, Counted, CounterId, CounterName, InvalidName};
 use crate::{
     auth::{Callers, CsrfForm, May, MayByForm, permission},
     edge::{
-        Code, Problem, QueryOf,
+        Code, DescribedRouter, Problem, QueryOf,
         page::{Cursor, Page},
     },
+    routes,
     storage::StoreError,
 };
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The routes of this room.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<CountingState>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_count, head_count))
         .routes(routes!(get_counters))
         .routes(routes!(get_counter, post_counter))

@@ -5,6 +5,7 @@ mod address;
 pub mod body;
 mod code;
 mod cors;
+pub mod described;
 mod head;
 pub mod metrics;
 mod options;
@@ -23,6 +24,7 @@ pub use self::{
     address::Address,
     body::JsonBody,
     code::Code,
+    described::{Describe, DescribedRouter, DescribedRoutes},
     peer::{ClientAddress, Peer},
     policy::{Asked, Policy},
     problem::Problem,

@@ -8,20 +8,20 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    edge::{Code, Problem},
+    edge::{Code, DescribedRouter, Problem},
+    routes,
     supervision::{Unwell, Vitals},
 };
 
 /// The routes that tell whether a replica is there.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Vitals: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_ping))
         .routes(routes!(get_healthz))
 }

@@ -16,8 +16,8 @@ use super::security;
 /// The members of an object, in the order in which readers find them.
 type Members = IndexMap<String, Box<RawValue>>;
 
-/// What the rooms say of their routes, each operation as JSON: `utoipa` needs some 17 MB for the tree of all of them,
-/// which would stay with the process, and a room's can be freed before the next is made.
+/// What is said of the routes, each operation as JSON: `utoipa` needs some 17 MB for the tree of all of them,
+/// and a part's can be freed before the next is made.
 pub struct Description {
     frame: OpenApi,
     paths: BTreeMap<String, Members>,
@@ -32,14 +32,14 @@ impl Description {
         }
     }
 
-    /// Adds a room's part, with what holds for the operations of all rooms.
-    pub fn add(&mut self, mut room: OpenApi) {
-        for (path, mut item) in mem::take(&mut room.paths.paths) {
+    /// Adds a part, with what holds for the operations of all.
+    pub fn add(&mut self, mut part: OpenApi) {
+        for (path, mut item) in mem::take(&mut part.paths.paths) {
             security::admit_cookies(&path, &mut item);
             let operations = self.paths.entry(path).or_default();
             operations.extend(members(&item));
         }
-        self.frame.merge(room);
+        self.frame.merge(part);
     }
 
     /// The document, as it is served.

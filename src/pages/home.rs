@@ -7,7 +7,10 @@ use axum::{
     response::{Html, IntoResponse},
 };
 
-use crate::edge::{Address, Code, Problem};
+use crate::{
+    edge::{Address, Code, DescribedRouter, Problem},
+    routes,
+};
 
 /// The page is one file with its styles inside and no script.
 const CONTENT_SECURITY_POLICY: &str =
@@ -20,6 +23,11 @@ struct Home<'a> {
     address: &'a str,
 }
 
+/// Its route.
+pub fn router<S: Clone + Send + Sync + 'static>() -> DescribedRouter<S> {
+    DescribedRouter::new().routes(routes!(get_home))
+}
+
 crate::problem_responses!(HomeProblems: MethodNotAllowed);
 
 /// What this is, with links.
@@ -29,7 +37,7 @@ crate::problem_responses!(HomeProblems: MethodNotAllowed);
     tag = "service",
     responses((status = 200, description = "A small page", body = String, content_type = "text/html"), HomeProblems)
 )]
-pub async fn get_home(address: Address) -> Result<Response<Body>, Problem> {
+async fn get_home(address: Address) -> Result<Response<Body>, Problem> {
     let home = Home {
         address: address.for_curl(),
     };

@@ -1,12 +1,11 @@
 //! The OpenAPI document: what is not written at a handler.
 
-use axum::{extract::State, http::header, response::IntoResponse};
 use utoipa::OpenApi;
 
-use super::{Document, security::Schemes};
+use super::security::Schemes;
 use crate::edge::problem::ProblemDocument;
 
-/// The frame of the document; the routers add their paths.
+/// The frame of the document; the routes add their parts.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -38,16 +37,3 @@ use crate::edge::problem::ProblemDocument;
     modifiers(&Schemes)
 )]
 pub struct Frame;
-
-crate::problem_responses!(DocumentProblems: MethodNotAllowed);
-
-/// This document.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    tag = "service",
-    responses((status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json"), DocumentProblems)
-)]
-pub async fn get_openapi(State(Document(document)): State<Document>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document)
-}

@@ -18,7 +18,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Patterns of [`router`], for the metrics.
-pub const ROUTES: &[&str] = &["/swagger", "/swagger/", INITIALIZER, "/swagger/{*rest}"];
+pub const ROUTES: [&str; 4] = ["/swagger", "/swagger/", INITIALIZER, "/swagger/{*rest}"];
 
 /// In place of the crate's own, whose settings are JSON and so have no interceptor.
 const INITIALIZER: &str = "/swagger/swagger-initializer.js";

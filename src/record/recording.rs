@@ -9,7 +9,6 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Record,
@@ -25,8 +24,8 @@ use crate::{
     audit::{self, Action, Actor, Details, Kind},
     auth::{Callers, May, permission},
     counting::{CounterId, carried::VisitorMode},
-    edge::{Code, JsonBody, Problem},
-    json,
+    edge::{Code, DescribedRouter, JsonBody, Problem},
+    json, routes,
     storage::sql::{Connection, DatabaseError, schema},
 };
 
@@ -34,13 +33,13 @@ use crate::{
 const MOST_DAYS: u16 = 3650;
 
 /// The routes of this file.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Record: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_recording, put_recording))
+    DescribedRouter::new().routes(routes!(get_recording, put_recording))
 }
 
 /// What is recorded of a counter, and how far.

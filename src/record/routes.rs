@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use utoipa_axum::router::OpenApiRouter;
 
 use super::{Record, history, reading, recording, values};
-use crate::auth::Callers;
+use crate::{auth::Callers, edge::DescribedRouter};
 
 /// All of them.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Record: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .merge(recording::router())
         .merge(history::router())
         .merge(reading::router())

@@ -12,7 +12,6 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::table::{self, NewToken, Row};
@@ -34,19 +33,20 @@ use crate::{
         throttle::{Action, Allowed},
     },
     edge::{
-        Code, JsonBody, Problem, QueryOf,
+        Code, DescribedRouter, JsonBody, Problem, QueryOf,
         page::{Cursor, PageQuery},
     },
+    routes,
 };
 
 /// The routes of this room.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_tokens, post_token))
         .routes(routes!(delete_token))
 }

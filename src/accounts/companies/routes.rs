@@ -10,7 +10,6 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
@@ -35,19 +34,20 @@ use crate::{
     audit::time,
     auth::{Callers, May, permission, role::Role},
     edge::{
-        Code, JsonBody, Problem, QueryOf,
+        Code, DescribedRouter, JsonBody, Problem, QueryOf,
         page::{Cursor, PageQuery},
     },
+    routes,
 };
 
 /// The routes of this room.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_company, put_company))
         .routes(routes!(get_companies, post_company))
         .routes(routes!(put_company_of_id))

@@ -9,7 +9,6 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::Update;
@@ -23,17 +22,18 @@ use crate::{
     },
     audit::time,
     auth::{Callers, May, permission::OwnAccount, role::Role},
-    edge::{JsonBody, Problem},
+    edge::{DescribedRouter, JsonBody, Problem},
+    routes,
 };
 
 /// The routes.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_me, put_me, delete_me))
         .routes(routes!(post_password))
 }

@@ -10,7 +10,6 @@ use axum::{
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Registration, Wanted, follow::CONFIRMED};
 use crate::{
@@ -20,16 +19,17 @@ use crate::{
         links::Purpose,
         origin::Origin,
     },
-    edge::{JsonBody, Problem},
+    edge::{DescribedRouter, JsonBody, Problem},
+    routes,
 };
 
 /// The routes.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(post_register))
         .routes(routes!(post_confirm))
         .routes(routes!(post_confirm_resend))

@@ -13,7 +13,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Sessions,
@@ -33,18 +32,19 @@ use crate::{
         Callers, May, cookies::Cookie, csrf::Binding, device::Device, permission,
         refresh::RefreshToken,
     },
-    edge::{Code, JsonBody, Problem, QueryOf, page::PageQuery},
+    edge::{Code, DescribedRouter, JsonBody, Problem, QueryOf, page::PageQuery},
+    routes,
     supervision::Piece,
 };
 
 /// The routes of sessions.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Sessions>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(post_login))
         .routes(routes!(post_refresh))
         .routes(routes!(post_logout))

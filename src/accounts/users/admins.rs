@@ -8,7 +8,6 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::UserView;
 use crate::{
@@ -17,17 +16,18 @@ use crate::{
         user::{State as UserState, User},
     },
     auth::{Callers, May, permission, role::Role},
-    edge::{Problem, page::Page},
+    edge::{DescribedRouter, Problem, page::Page},
+    routes,
 };
 
 /// The routes of this file.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_admins))
+    DescribedRouter::new().routes(routes!(get_admins))
 }
 
 /// Who administers a company.

@@ -10,7 +10,6 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Invitation, UserView, invite};
 use crate::{
@@ -29,18 +28,19 @@ use crate::{
         throttle::{Action, Allowed},
     },
     config::Registration,
-    edge::{Code, JsonBody, Problem},
+    edge::{Code, DescribedRouter, JsonBody, Problem},
     mail::EmailAddress,
+    routes,
 };
 
 /// The routes of this file.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(post_user))
+    DescribedRouter::new().routes(routes!(post_user))
 }
 
 /// Who is to be invited.

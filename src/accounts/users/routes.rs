@@ -9,7 +9,6 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
@@ -27,20 +26,21 @@ use crate::{
     },
     auth::{Callers, May, permission, role::Role},
     edge::{
-        Code, JsonBody, Problem, QueryOf,
+        Code, DescribedRouter, JsonBody, Problem, QueryOf,
         page::{Cursor, Page},
         query::{given, invalid},
     },
+    routes,
 };
 
 /// The routes of this room.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .merge(admins::router())
         .merge(invite_routes::router())
         .routes(routes!(get_users))

@@ -13,7 +13,6 @@ use futures_util::stream;
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 mod rows;
@@ -24,10 +23,11 @@ use crate::{
     audit::{self, Action, Kind, time},
     auth::{Caller, Callers, May, permission},
     edge::{
-        Problem, QueryOf,
+        DescribedRouter, Problem, QueryOf,
         query::{given, invalid},
     },
     record::reading::format::{Format, cell},
+    routes,
     storage::sql::{Database, DatabaseError},
 };
 
@@ -47,14 +47,14 @@ const MAX_COUNTERS_BYTES: usize = 4 * 1024;
 const PAGE: usize = 1000;
 
 /// The routes of this folder.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     Engine: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_size))
         .routes(routes!(get_members))
 }

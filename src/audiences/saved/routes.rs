@@ -11,7 +11,6 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{Filters, List, New, Saved};
@@ -20,19 +19,20 @@ use crate::{
     audit::time,
     auth::{Callers, May, permission},
     edge::{
-        JsonBody, Problem, QueryOf,
+        DescribedRouter, JsonBody, Problem, QueryOf,
         page::{Cursor, PageQuery},
     },
+    routes,
 };
 
 /// The routes of this file.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_audiences, post_audience))
         .routes(routes!(get_audience, put_audience, delete_audience))
 }

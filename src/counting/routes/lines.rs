@@ -12,7 +12,6 @@ use axum::{
 use futures_util::future::join_all;
 use mime::Mime;
 use serde::Serialize;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     CountingState, IdentityHeaders,
@@ -27,11 +26,11 @@ use crate::{
         identity::IdentityKind,
     },
     edge::{
-        Code, Policy, Problem, RequestContext,
+        Code, DescribedRouter, Policy, Problem, RequestContext,
         body::{check, whole},
         problem::ProblemDocument,
     },
-    text,
+    routes, text,
 };
 
 /// Visits in a request.
@@ -44,13 +43,13 @@ const NDJSON: &str = "application/x-ndjson";
 const ALIASES: [&str; 3] = ["application/ndjson", "application/jsonl", NDJSON];
 
 /// The route.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<CountingState>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(post_visits))
+    DescribedRouter::new().routes(routes!(post_visits))
 }
 
 /// This route alone takes more than a small body.

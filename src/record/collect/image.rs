@@ -13,7 +13,6 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Collect, origin,
@@ -21,7 +20,8 @@ use super::{
 };
 use crate::{
     counting::carried::Page,
-    edge::{Policy, Problem},
+    edge::{DescribedRouter, Policy, Problem},
+    routes,
 };
 
 /// One transparent pixel (GIF 89a).
@@ -30,12 +30,12 @@ const PIXEL: &[u8; 43] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04
 const GIF: HeaderValue = HeaderValue::from_static("image/gif");
 
 /// The route.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Collect>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_image))
+    DescribedRouter::new().routes(routes!(get_image))
 }
 
 /// Errors are images, too: a page must not show that something is broken.

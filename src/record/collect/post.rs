@@ -9,7 +9,6 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Collect, origin,
@@ -18,18 +17,19 @@ use super::{
 use crate::{
     counting::carried::Page,
     edge::{
-        Code, Problem,
+        Code, DescribedRouter, Problem,
         body::{check, is_json_or_text, text, whole},
     },
+    routes,
 };
 
 /// The route.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Collect>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(post_collect))
+    DescribedRouter::new().routes(routes!(post_collect))
 }
 
 /// A visit of a web page. No more than 2 KiB of JSON.

@@ -10,7 +10,6 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 pub use super::image::policy as image_policy;
@@ -25,20 +24,21 @@ use crate::{
     audit::time,
     auth::{Callers, May, SETTINGS_ACCOUNT, permission},
     edge::{
-        Code, JsonBody, Problem, QueryOf,
+        Code, DescribedRouter, JsonBody, Problem, QueryOf,
         page::{Cursor, PageQuery},
     },
+    routes,
 };
 
 /// The routes of write keys, of what pages send and of their script.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Accounts>: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     Arc<Collect>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_write_keys, post_write_key))
         .routes(routes!(get_write_key, delete_write_key))
         .merge(post::router())
@@ -46,7 +46,7 @@ where
 }
 
 /// The route of the image, whose errors are images.
-pub fn images<S>() -> OpenApiRouter<S>
+pub fn images<S>() -> DescribedRouter<S>
 where
     Arc<Collect>: FromRef<S>,
     S: Clone + Send + Sync + 'static,

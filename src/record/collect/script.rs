@@ -10,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
-use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{edge::DescribedRouter, routes};
 
 /// As it is served.
 pub const SCRIPT: &str = include_str!("footfall.js");
@@ -29,11 +30,11 @@ static TAG: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The route.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_script))
+    DescribedRouter::new().routes(routes!(get_script))
 }
 
 crate::problem_responses!(ScriptProblems: MethodNotAllowed);

@@ -8,24 +8,24 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Erasure;
 use crate::{
     accounts::{by::By, fields::Text, origin::Origin},
     auth::{Callers, May, permission},
     counting::carried::{Member, Sent},
-    edge::{Code, JsonBody, Problem},
+    edge::{Code, DescribedRouter, JsonBody, Problem},
+    routes,
 };
 
 /// The route of this room.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Arc<Callers>: FromRef<S>,
     Arc<Erasure>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(erase_visitor))
+    DescribedRouter::new().routes(routes!(erase_visitor))
 }
 
 /// Who is to be erased. Not in a URL, which is logged on its way.

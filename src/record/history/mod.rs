@@ -10,7 +10,6 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 mod buckets;
 pub mod numbers;
@@ -31,7 +30,8 @@ use super::{
 };
 use crate::{
     auth::{Callers, May, permission},
-    edge::{Code, Problem, QueryOf},
+    edge::{Code, DescribedRouter, Problem, QueryOf},
+    routes,
     storage::sql::{Connection, DatabaseError, schema},
 };
 
@@ -39,13 +39,13 @@ use crate::{
 const MOST: usize = 2000;
 
 /// The routes of this folder.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Record: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_history))
+    DescribedRouter::new().routes(routes!(get_history))
 }
 
 /// Some visits, whose numbers follow each other.

@@ -12,7 +12,6 @@ use axum::{
 use futures_util::stream;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod format;
 pub mod page;
@@ -33,9 +32,10 @@ use crate::{
     auth::{Callers, May, permission},
     counting::CounterId,
     edge::{
-        ClientAddress, Code, Problem, QueryOf, RequestContext,
+        ClientAddress, Code, DescribedRouter, Problem, QueryOf, RequestContext,
         query::{given, invalid},
     },
+    routes,
     storage::sql::{Database, DatabaseError},
 };
 
@@ -46,13 +46,13 @@ const AS_OF: HeaderName = HeaderName::from_static("footfall-as-of");
 const PAGE: u64 = 1000;
 
 /// The routes of this folder.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Record: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new()
+    DescribedRouter::new()
         .routes(routes!(get_visits))
         .routes(routes!(get_visit))
 }

@@ -9,7 +9,6 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub mod days;
 pub mod field;
@@ -32,9 +31,10 @@ use super::{
 use crate::{
     auth::{Callers, May, permission},
     edge::{
-        Problem, QueryOf,
+        DescribedRouter, Problem, QueryOf,
         query::{given, invalid},
     },
+    routes,
     storage::sql::{Connection, DatabaseError, schema},
 };
 
@@ -48,13 +48,13 @@ const MOST: usize = 100;
 const DAY: i64 = 24 * 60;
 
 /// The routes of this folder.
-pub fn router<S>() -> OpenApiRouter<S>
+pub fn router<S>() -> DescribedRouter<S>
 where
     Record: FromRef<S>,
     Arc<Callers>: FromRef<S>,
     S: Clone + Send + Sync + 'static,
 {
-    OpenApiRouter::new().routes(routes!(get_values))
+    DescribedRouter::new().routes(routes!(get_values))
 }
 
 /// Which values. Forms send what was left empty, so empty is absent.
