@@ -12,7 +12,7 @@ use utoipa_axum::{
 };
 
 /// Makes what the document says of the routes of one pattern. What `utoipa` makes for all of them takes
-/// longer than the rest of a start, and some 17 MB, so it is made when somebody asks for the document.
+/// longer than the rest of a start, so it is made when somebody asks for the document.
 pub struct Describe<S>(fn() -> UtoipaMethodRouter<S>);
 
 impl<S: Clone + Send + Sync + 'static> Describe<S> {
