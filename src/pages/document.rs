@@ -8,11 +8,12 @@ use axum::{
     http::header,
     response::IntoResponse,
 };
-use tokio::{sync::OnceCell, task::spawn_blocking};
+use tokio::sync::OnceCell;
 
 use crate::{
     edge::{Code, DescribedRouter, Problem},
     routes,
+    supervision::Piece,
 };
 
 /// The OpenAPI document in JSON, made when it is first asked for and then kept: few ever ask, and making it takes longer
@@ -34,7 +35,7 @@ impl Document {
 
     /// It is made on another thread: this one has visits to count.
     async fn get(&self) -> Result<Bytes, Problem> {
-        let make = async || spawn_blocking(self.make).await;
+        let make = async || Piece::Document.blocking(self.make).await;
         let made = self.made.get_or_try_init(make).await;
         made.cloned()
             .map_err(|error| Problem::from(Code::Internal).with_cause(error))

@@ -108,6 +108,8 @@ named! {
         Mail = "a try to send a mail",
         /// The wait for a turn at an embedded database: a visit goes on without.
         Turn = "the wait for a turn",
+        /// The OpenAPI document: who asked for it is answered 500, and the next one has it made again.
+        Document = "making the OpenAPI document",
     }
 }
 

@@ -30,6 +30,7 @@ fn none_is_forgotten() {
             Piece::Operation => operation,
             Piece::Lookup => lookup,
             Piece::LastUse => last_use,
+            Piece::Document => document,
         };
     }
 }
@@ -105,6 +106,27 @@ async fn batch_embedded() {
     let faults = Faults::none();
     let footfall = faults.builder().start();
     batch_on(&faults, footfall).await;
+}
+
+/// It is made when it is first asked for, and not before.
+#[tokio::test]
+async fn document() {
+    let faults = Faults::none();
+    let footfall = faults.builder().start();
+    let token = footfall.token().await;
+    for _ in 0..3 {
+        faults.add(Piece::Document.name(), "panic");
+        let reply = footfall.client().get("/openapi.json").await;
+        assert_eq!(reply.problem(), "internal_error");
+        faults.have_struck();
+    }
+    let first = footfall.client().get("/openapi.json").await;
+    assert_eq!(first.json()["openapi"], "3.1.0");
+    // It is kept: a fault that waits for the next one does not strike.
+    faults.add(Piece::Document.name(), "panic");
+    let again = footfall.client().get("/openapi.json").await;
+    assert_eq!(again.json(), first.json());
+    goes_on(&footfall, &token).await;
 }
 
 /// A login that meets this piece's panic is told that it is no fault of its own.
