@@ -58,12 +58,13 @@ pub struct Route {
 #[derive(Debug)]
 struct Counts {
     metrics: Arc<HttpMetrics>,
-    methods: [MethodMetrics; METHODS.len() + 1],
+    /// Most routes have one or two of them, and that of each takes kilobytes.
+    methods: [OnceLock<MethodMetrics>; METHODS.len() + 1],
 }
 
 #[derive(Debug)]
 struct MethodMetrics {
-    duration: OnceLock<Histogram>,
+    duration: Histogram,
     requests: Box<[OnceLock<IntCounter>]>,
 }
 
@@ -128,15 +129,9 @@ impl Route {
 
 impl Counts {
     fn new(metrics: Arc<HttpMetrics>) -> Self {
-        let method = || MethodMetrics {
-            duration: OnceLock::new(),
-            requests: (FIRST_STATUS..LAST_STATUS)
-                .map(|_| OnceLock::new())
-                .collect(),
-        };
         Self {
             metrics,
-            methods: std::array::from_fn(|_| method()),
+            methods: Default::default(),
         }
     }
 
@@ -146,7 +141,15 @@ impl Counts {
             .position(|known| known == method)
             .unwrap_or(OTHER_METHOD);
         let name = METHODS.get(position).map_or("OTHER", Method::as_str);
-        let found = &self.methods[position];
+        let found = self.methods[position].get_or_init(|| MethodMetrics {
+            duration: self
+                .metrics
+                .request_duration
+                .with_label_values(&[name, pattern]),
+            requests: (FIRST_STATUS..LAST_STATUS)
+                .map(|_| OnceLock::new())
+                .collect(),
+        });
         let requests = || {
             self.metrics
                 .requests
@@ -159,13 +162,6 @@ impl Counts {
             Some(slot) => slot.get_or_init(requests).inc(),
             None => requests().inc(),
         }
-        found
-            .duration
-            .get_or_init(|| {
-                self.metrics
-                    .request_duration
-                    .with_label_values(&[name, pattern])
-            })
-            .observe(duration.as_secs_f64());
+        found.duration.observe(duration.as_secs_f64());
     }
 }
