@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use hyper::Method;
-use redis::{Client, Script, Value, from_redis_value};
+use redis::{Client, Script, Value, aio::MultiplexedConnection, from_redis_value};
 
 use crate::support::{Footfall, Redis, client::Reply, cluster::Cluster, process::until};
 
@@ -31,6 +31,9 @@ impl Stage {
     }
 
     async fn on(redis: Redis, url: &str) -> Self {
+        // All commands are kept, however fast they were.
+        redis.told("CONFIG SET slowlog-log-slower-than 0");
+        redis.told("CONFIG SET slowlog-max-len 100000");
         let footfall = Footfall::builder()
             .env("REDIS_URL", url)
             .env("FOOTFALL_WORKERS", 1)
@@ -95,14 +98,25 @@ impl Stage {
         client.get(&path).await.visits()
     }
 
-    /// How often scripts were called.
-    fn calls(&self) -> u64 {
-        let statistics = self.redis.command("INFO commandstats");
-        let line = statistics
-            .lines()
-            .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-        line.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
+    /// How often scripts were called for counters; those that try whether visits can be counted, once a
+    /// second, have names of their own.
+    async fn calls(&self) -> usize {
+        type Entry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
+        let mut connection = connection(&self.redis).await;
+        let mut log = redis::cmd("SLOWLOG");
+        log.arg("GET").arg(-1);
+        let entries: Vec<Entry> = log.query_async(&mut connection).await.unwrap();
+        let is_probe = |argument: &Vec<u8>| argument.starts_with(b"footfall:{.probe-");
+        let calls = entries.iter().filter(|(_, _, _, arguments, ..)| {
+            arguments[0] == b"EVALSHA" && !arguments.iter().any(is_probe)
+        });
+        calls.count()
     }
+}
+
+async fn connection(redis: &Redis) -> MultiplexedConnection {
+    let client = Client::open(redis.url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +133,7 @@ async fn what_becomes_of_one_counter_is_its_own() {
     stage.redis.command("DEL footfall:{wrong}:count");
     stage.redis.command("HSET footfall:{wrong}:count a b");
     stage.redis.told("SET footfall:{text}:count text");
-    let before = stage.calls();
+    let before = stage.calls().await;
     let replies = stage
         .together(&[
             ("a", None),
@@ -132,7 +146,7 @@ async fn what_becomes_of_one_counter_is_its_own() {
             ("text", Some("key")),
         ])
         .await;
-    assert_eq!(stage.calls() - before, 2);
+    assert_eq!(stage.calls().await - before, 2);
     assert_eq!(replies[0].visits(), 3);
     let mut both = [replies[1].visits(), replies[2].visits()];
     both.sort_unstable();
@@ -216,13 +230,13 @@ async fn where_calls_are_not_shared_each_counter_has_its_own() {
     })
     .await;
     stage.footfall.ready().await;
-    let before = stage.calls();
+    let before = stage.calls().await;
     let replies = stage
         .together(&[("a", None), ("b", None), ("c", None)])
         .await;
     let numbers: Vec<_> = replies.iter().map(Reply::visits).collect();
     assert_eq!(numbers, [4, 4, 2]);
-    assert_eq!(stage.calls() - before, 2);
+    assert_eq!(stage.calls().await - before, 2);
 }
 
 /// It has keys of several counters in no call, not even in one that is refused and made again.
@@ -235,12 +249,12 @@ async fn a_cluster_is_asked_for_each_counter() {
     for counter in counters {
         stage.visit(counter, None).await;
     }
-    let before = stage.calls();
+    let before = stage.calls().await;
     let visits = [("a", None), ("b", Some("key")), ("c", None)];
     let replies = stage.together(&visits).await;
     let numbers: Vec<_> = replies.iter().map(Reply::visits).collect();
     assert_eq!(numbers, [2, 2, 2]);
-    assert_eq!(stage.calls() - before, 4);
+    assert_eq!(stage.calls().await - before, 4);
     let errors = stage.redis.command("INFO errorstats");
     assert!(!errors.contains("CROSSSLOT"), "{errors}");
 }
@@ -264,9 +278,7 @@ async fn call(redis: &Redis, epoch: Option<&str>, visits: &[(&str, u64)]) -> Val
     for (_, visits) in visits {
         call.arg(*visits);
     }
-    let client = Client::open(redis.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    call.invoke_async(&mut connection).await.unwrap()
+    call.invoke_async(&mut connection(redis).await).await.unwrap()
 }
 
 #[tokio::test]

@@ -183,7 +183,9 @@ impl Writer {
         let is_text = !condition.is_of_property()
             || condition.kind == "text"
             || matches!(condition.op, "contains" | "starts_with");
-        let value = match is_text && condition.of != "country" {
+        // A country of a list is two letters, while what one contains may begin or end with a space.
+        let is_code = condition.of == "country" && condition.is_list();
+        let value = match is_text && !is_code {
             true => value,
             false => value.trim(),
         };

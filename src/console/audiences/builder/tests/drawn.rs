@@ -43,6 +43,7 @@ fn conditions(field: &'static str, property: &'static str) -> impl Strategy<Valu
             ],
         )
             .prop_map(|(op, values)| (op, Value::from(values))),
+        2 => (prop::sample::select(vec!["contains", "starts_with"]), texts()),
         1 => (prop::sample::select(vec!["contains", "starts_with", "gt", "gte", "lt", "lte", "like"]), scalars()),
         1 => (prop::sample::select(vec!["exists", "missing"]), any::<bool>().prop_map(Value::from)),
     ];

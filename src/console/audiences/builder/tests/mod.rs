@@ -204,6 +204,11 @@ fn what_is_in_fields_and_what_stays_json() {
             true,
         ),
         (json!({ "visitor": "country", "in": ["DE", "AT"] }), true),
+        (json!({ "visitor": "country", "contains": " " }), true),
+        (
+            json!({ "did": { "counter": "a", "where": [{ "field": "country", "starts_with": " d " }] } }),
+            true,
+        ),
         (
             json!({ "visitor_property": "seats", "not_in": [1, 2, 3] }),
             true,
