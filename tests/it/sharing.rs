@@ -278,7 +278,9 @@ async fn call(redis: &Redis, epoch: Option<&str>, visits: &[(&str, u64)]) -> Val
     for (_, visits) in visits {
         call.arg(*visits);
     }
-    call.invoke_async(&mut connection(redis).await).await.unwrap()
+    call.invoke_async(&mut connection(redis).await)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
