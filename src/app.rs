@@ -101,6 +101,7 @@ impl Application {
         database: Option<Database>,
     ) -> Self {
         let public = Public::new();
+        let descriptions = public.descriptions;
         let (audit, keeper) = Audit::new(database.as_ref(), &metrics.audit);
         let ops = ops::routes::PATTERNS.map(|pattern| (pattern.to_owned(), Policy::default()));
         Self {
@@ -119,7 +120,7 @@ impl Application {
             database,
             audit,
             keeper: Mutex::new(keeper),
-            document: Document::new(|| description().to_json()),
+            document: Document::new(move || descriptions.put_together().to_json()),
             in_force: Arc::new(InForce::new(&settings)),
             routes: Arc::new(
                 Routes::new(public.patterns, Some(&metrics.http)).otherwise(unmatched()),
@@ -382,7 +383,7 @@ fn unmatched() -> Policy {
 
 /// The OpenAPI description of the public routes.
 pub fn description() -> Description {
-    Public::new().description()
+    Public::new().descriptions.put_together()
 }
 
 /// The patterns of all pages of the console.

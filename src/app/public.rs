@@ -75,9 +75,23 @@ pub struct Public {
     /// All of them.
     pub router: Router<AppState>,
     /// What describes those that are for programs.
-    descriptions: Vec<Describe<AppState>>,
+    pub descriptions: Descriptions,
     /// How each is treated.
     pub patterns: Vec<(String, Policy)>,
+}
+
+/// What describes routes.
+pub struct Descriptions(Vec<Describe<AppState>>);
+
+impl Descriptions {
+    /// What the OpenAPI document says of them.
+    pub fn put_together(&self) -> Description {
+        let mut description = Description::new(openapi::Frame::openapi());
+        for routes in &self.0 {
+            description.add(routes.part());
+        }
+        description
+    }
 }
 
 impl Public {
@@ -88,7 +102,7 @@ impl Public {
         let (console, console_patterns) = console::pages().into_parts();
         Self {
             router: Router::new().fallback(async || Code::NotFound),
-            descriptions: Vec::new(),
+            descriptions: Descriptions(Vec::new()),
             patterns: Vec::new(),
         }
         .documented(pages::router(), Policy::default())
@@ -117,20 +131,11 @@ impl Public {
         .with(swagger, swagger::ROUTES, Policy::default())
     }
 
-    /// What the OpenAPI document says of them.
-    pub fn description(&self) -> Description {
-        let mut description = Description::new(openapi::Frame::openapi());
-        for routes in &self.descriptions {
-            description.add(routes.part());
-        }
-        description
-    }
-
     fn documented(mut self, room: DescribedRouter<AppState>, policy: Policy) -> Self {
         let (router, routes) = room.into_parts();
         // Methods of one pattern may be in two files.
         let (patterns, descriptions): (BTreeSet<_>, Vec<_>) = routes.into_iter().unzip();
-        self.descriptions.extend(descriptions);
+        self.descriptions.0.extend(descriptions);
         self.with(router, patterns, policy)
     }
 

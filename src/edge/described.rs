@@ -57,7 +57,7 @@ impl<S: Clone + Send + Sync + 'static> DescribedRoutes<S> {
 #[macro_export]
 macro_rules! routes {
     ($first:ident $(, $handler:ident)*) => {
-        $crate::edge::described::paste! {{
+        ::pastey::paste! {{
             use utoipa::Path;
             let routes = $crate::edge::DescribedRoutes::new(
                 [<__path_ $first>]::path(),
@@ -70,9 +70,7 @@ macro_rules! routes {
     };
 }
 
-pub use pastey::paste;
-
-/// A router whose every route has its entry in the document: there is no other way in.
+/// A router whose every route has its entry in the document: [`routes!`](crate::routes) makes both.
 pub struct DescribedRouter<S> {
     router: Router<S>,
     routes: Vec<(String, Describe<S>)>,

@@ -5,7 +5,7 @@ mod address;
 pub mod body;
 mod code;
 mod cors;
-pub mod described;
+mod described;
 mod head;
 pub mod metrics;
 mod options;

@@ -9,6 +9,9 @@ use crate::support::{Footfall, Redis, client::Reply, cluster::Cluster, process::
 /// What the first visit is on, which goes alone: the others wait meanwhile.
 const OPENER: &str = "opener";
 
+/// More than a test has.
+const MOST_COMMANDS: u32 = 100_000;
+
 /// As it is loaded.
 const SHARED: &str = concat!(
     "local function count(KEYS, ARGV)\n",
@@ -33,7 +36,7 @@ impl Stage {
     async fn on(redis: Redis, url: &str) -> Self {
         // All commands are kept, however fast they were.
         redis.told("CONFIG SET slowlog-log-slower-than 0");
-        redis.told("CONFIG SET slowlog-max-len 100000");
+        redis.told(&format!("CONFIG SET slowlog-max-len {MOST_COMMANDS}"));
         let footfall = Footfall::builder()
             .env("REDIS_URL", url)
             .env("FOOTFALL_WORKERS", 1)
@@ -104,7 +107,7 @@ impl Stage {
         type Entry = (u64, u64, u64, Vec<Vec<u8>>, String, String);
         let mut connection = connection(&self.redis).await;
         let mut log = redis::cmd("SLOWLOG");
-        log.arg("GET").arg(-1);
+        log.arg("GET").arg(MOST_COMMANDS);
         let entries: Vec<Entry> = log.query_async(&mut connection).await.unwrap();
         let is_probe = |argument: &Vec<u8>| argument.starts_with(b"footfall:{.probe-");
         let calls = entries.iter().filter(|(_, _, _, arguments, ..)| {

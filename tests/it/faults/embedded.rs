@@ -26,7 +26,7 @@ async fn its_disk_full() {
         mend: |ballast| fs::remove_file(&ballast.0).unwrap(),
         // A checkpoint that needs no room for itself makes some in the write-ahead log, and then
         // visits are counted again until that is full.
-        effect: Effect::Refusals,
+        effect: Effect::Outages,
     };
     under_load(fault, ballast, footfall).await;
 }

@@ -11,6 +11,7 @@ use crate::support::{
     Footfall, eventually,
     footfall::{AWAY, Builder},
     load::assert_exact,
+    process::until,
 };
 
 /// The time in which every request is answered, whatever happens to the store:
@@ -35,6 +36,8 @@ pub struct Fault<S> {
 pub enum Effect {
     /// Every visit is answered 503 until the fault is mended.
     Outage,
+    /// The store is away again and again until the fault is mended; visits may be counted in between.
+    Outages,
     /// Some visits are answered 503, again and again, until the fault is mended.
     Refusals,
     /// It is over when it has happened; visits in flight may be answered 503.
@@ -52,6 +55,19 @@ pub async fn under_load<S>(fault: Fault<S>, mut store: S, footfall: Footfall) {
         Effect::Outage => {
             (fault.inject)(&mut store);
             away(&footfall, &token, &load).await;
+        }
+        Effect::Outages => {
+            (fault.inject)(&mut store);
+            footfall.logged(AWAY);
+            load.more_refused(50).await;
+            goes_on(&footfall).await;
+            until("the store is known to be away", async || {
+                let ready = footfall.ops_client().get("/readyz").await;
+                let is_down =
+                    ready.status == 503 && ready.json()["dependencies"]["store"]["state"] == "down";
+                is_down.then_some(())
+            })
+            .await;
         }
         Effect::Refusals => {
             (fault.inject)(&mut store);

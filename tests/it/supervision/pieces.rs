@@ -13,25 +13,33 @@ use crate::support::{
     smtp::Smtp,
 };
 
-/// Each of them has a test.
+/// Each of them has a test, of which `docs/reliability.md` tells.
 #[test]
 fn none_is_forgotten() {
+    const PAGE: &str = include_str!("../../../docs/reliability.md");
+    macro_rules! test {
+        ($name:ident) => {{
+            let _: fn() = $name;
+            stringify!($name)
+        }};
+    }
     for piece in Piece::ALL {
-        let _: fn() = match piece {
-            Piece::Connection => connection,
-            Piece::Batch => batch,
-            Piece::Login => login,
-            Piece::PasswordHash => password_hash,
-            Piece::Refund => refund,
-            Piece::Look => look,
-            Piece::Report => report,
-            Piece::Turn => turn,
-            Piece::Mail => mail,
-            Piece::Operation => operation,
-            Piece::Lookup => lookup,
-            Piece::LastUse => last_use,
-            Piece::Document => document,
+        let test = match piece {
+            Piece::Connection => test!(connection),
+            Piece::Batch => test!(batch),
+            Piece::Login => test!(login),
+            Piece::PasswordHash => test!(password_hash),
+            Piece::Refund => test!(refund),
+            Piece::Look => test!(look),
+            Piece::Report => test!(report),
+            Piece::Turn => test!(turn),
+            Piece::Mail => test!(mail),
+            Piece::Operation => test!(operation),
+            Piece::Lookup => test!(lookup),
+            Piece::LastUse => test!(last_use),
+            Piece::Document => test!(document),
         };
+        assert!(PAGE.contains(&format!("`pieces::{test}`")), "{piece}");
     }
 }
 

@@ -183,7 +183,7 @@ impl Writer {
         let is_text = !condition.is_of_property()
             || condition.kind == "text"
             || matches!(condition.op, "contains" | "starts_with");
-        // A country of a list is two letters, while what one contains may begin or end with a space.
+        // A country of a list is two letters; what one contains is any text to the API, and stays as it is.
         let is_code = condition.of == "country" && condition.is_list();
         let value = match is_text && !is_code {
             true => value,
