@@ -4,11 +4,12 @@
 #   ./test.sh                   everything
 #   ./test.sh quick             all that needs no browser, no Docker and no root, and no minute of all cores
 #   ./test.sh soak [MINUTES]    load and random faults for so long (30)
+#   ./test.sh install           installs what all of them need, and runs none
 set -euo pipefail
 cd "$(dirname "$0")"
 
 usage() {
-    echo "usage: ./test.sh [quick | soak [MINUTES]]" >&2
+    echo "usage: ./test.sh [quick | soak [MINUTES] | install]" >&2
     exit 2
 }
 
@@ -19,7 +20,7 @@ fail() {
 
 quick=
 case "$*" in
-    "") ;;
+    "" | install) ;;
     quick | soak) quick=1 ;;
     soak\ [1-9] | soak\ [1-9][0-9] | soak\ [1-9][0-9][0-9]) quick=1 ;;
     *) usage ;;
@@ -113,6 +114,7 @@ if [ -z "$quick" ] && ! cmp -s tests/axe/package-lock.json "$axe/installed.json"
     cp tests/axe/package-lock.json "$axe/installed.json"
 fi
 
+[ "${1-}" != install ] || exit 0
 if [ "${1-}" = soak ]; then
     echo "== soak"
     SOAK_MINUTES=${2-30} cargo test --locked --test it -- --ignored --nocapture soak::
